@@ -1,0 +1,39 @@
+"""What a convolutional network costs, layer by layer, without building or running it.
+
+>>> import mbprof
+>>> network = mbprof.load("mobilenet_v1").build(alpha=0.75, res=128)
+>>> network.profile().total[:2]
+(1800144, 106002432)
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mbprof.errors import MbprofError
+    from mbprof.network import Network, Profile, Spec, load
+    from mbprof.profile import Row
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "MbprofError": "mbprof.errors",
+    "Network": "mbprof.network",
+    "Profile": "mbprof.network",
+    "Row": "mbprof.profile",
+    "Spec": "mbprof.network",
+    "load": "mbprof.network",
+}
+
+__all__ = ["MbprofError", "Network", "Profile", "Row", "Spec", "__version__", "load"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for, so that ``import mbprof`` costs nothing."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'mbprof' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,179 @@
+"""What can go wrong with a user's input, each error with its place and a hint.
+
+    MbprofError
+    ├── SourceError      the text cannot be read: missing, not text, too big, not the YAML subset
+    ├── SpecError        a key, type, name or value that the spec language does not know
+    ├── ExpressionError  an expression that does not parse or cannot be evaluated
+    ├── KnobError        a knob that a spec lacks, or a value outside the knob's range
+    ├── ShapeError       tensors that do not fit an op or each other
+    ├── WiringError      a reference to nothing, an output that nobody takes, a recursive block
+    ├── LimitError       more layers or larger numbers than mbprof is willing to expand
+    └── UsageError       a name, format or option that the command line or API does not know
+
+Every error renders as one message: place, kind, sentence, the line with a caret, the way through
+the blocks that led there, and a hint.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import ClassVar, NamedTuple
+
+_EXCERPT = 96
+
+
+class Source(NamedTuple):
+    """A text and the name that a user knows it by: a path, ``<stdin>``, ``command line``."""
+
+    name: str
+    text: str
+
+    def line(self, number: int) -> str:
+        """Return line ``number`` (from 1), without its line break; empty past the end."""
+        lines = self.text.split("\n")
+        return lines[number - 1].rstrip("\r") if number <= len(lines) else ""
+
+
+class Loc(NamedTuple):
+    """A place in a source; line and column count from 1."""
+
+    source: Source
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.source.name}:{self.line}:{self.column}"
+
+    def right(self, columns: int) -> Loc:
+        """Return the place ``columns`` further to the right on the same line."""
+        return Loc(self.source, self.line, self.column + columns)
+
+
+class MbprofError(Exception):
+    """The user's input cannot be used; ``str()`` is the whole message."""
+
+    kind: ClassVar[str] = "error"
+
+    def __init__(self, message: str, loc: Loc | None = None, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.loc = loc
+        self.hint = hint
+        self.trace: list[str] = []
+
+    def at(self, loc: Loc) -> MbprofError:
+        """Give the error a place if it has none yet."""
+        if self.loc is None:
+            self.loc = loc
+        return self
+
+    def through(self, step: str) -> MbprofError:
+        """Add one step, innermost first, of the way that led to the error."""
+        self.trace.append(step)
+        return self
+
+    def __str__(self) -> str:
+        head = f"error[{self.kind}]: {self.message}"
+        lines = [f"{self.loc}: {head}" if self.loc else head]
+        if self.loc:
+            lines += _excerpt(self.loc)
+        lines += [f"  {step}" for step in _shortened(self.trace)]
+        if self.hint:
+            lines.append(f"  hint: {self.hint}")
+        return "\n".join(lines)
+
+
+class SourceError(MbprofError):
+    """The text cannot be read as the YAML subset that specs are written in."""
+
+    kind = "source"
+
+
+class SpecError(MbprofError):
+    """A key, type, name or value that the spec language does not know."""
+
+    kind = "spec"
+
+
+class ExpressionError(MbprofError):
+    """An expression that does not parse, or whose value does not exist."""
+
+    kind = "expression"
+
+
+class KnobError(MbprofError):
+    """A knob that the spec lacks, or a value that the knob does not take."""
+
+    kind = "knob"
+
+
+class ShapeError(MbprofError):
+    """Tensors whose shapes do not fit an op, or do not fit each other."""
+
+    kind = "shape"
+
+    def __init__(
+        self,
+        message: str,
+        loc: Loc | None = None,
+        hint: str | None = None,
+        letter: str | None = None,
+    ) -> None:
+        super().__init__(message, loc, hint)
+        self.letter = letter
+        """The key of the op that is at fault, so that the caret can point at its value."""
+
+
+class WiringError(MbprofError):
+    """A reference to an unknown output, an unused output, or a recursive block."""
+
+    kind = "wiring"
+
+
+class LimitError(MbprofError):
+    """A spec that would expand to more layers or larger tensors than mbprof takes."""
+
+    kind = "limit"
+
+
+class UsageError(MbprofError):
+    """A spec name, format, column or scope that does not exist."""
+
+    kind = "usage"
+
+
+def _excerpt(loc: Loc) -> list[str]:
+    text = loc.source.line(loc.line).replace("\t", " ")
+    column = min(loc.column, len(text) + 1)
+    start = max(0, column - 1 - _EXCERPT * 2 // 3) if len(text) > _EXCERPT else 0
+    shown = text[start : start + _EXCERPT]
+    shown = ("…" if start else "") + shown + ("…" if len(text) > start + _EXCERPT else "")
+    caret = column - start + (1 if start else 0)
+    number = str(loc.line).rjust(5)
+    return [f"{number} | {shown}".rstrip(), f"      | {' ' * (caret - 1)}^"]
+
+
+def _shortened(trace: list[str]) -> list[str]:
+    if len(trace) <= 8:
+        return trace
+    return [*trace[:4], f"... {len(trace) - 8} more ...", *trace[-4:]]
+
+
+def nearest(word: str, known: Iterable[str], limit: int = 8) -> str:
+    """Say which of the known names was probably meant, or list them.
+
+    >>> nearest("dwcov", ["conv", "dwconv", "linear"])
+    "did you mean 'dwconv'?"
+    >>> nearest("xyz", ["conv", "linear"])
+    'known are conv, linear'
+    """
+    names = list(known)
+    lowered = {name.lower(): name for name in names}
+    close = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
+    if close:
+        return f"did you mean {lowered[close[0]]!r}?"
+    if not names:
+        return "there are none here"
+    listed = ", ".join(names[:limit])
+    return f"known are {listed}" + (f" and {len(names) - limit} more" if len(names) > limit else "")

@@ -1,0 +1,69 @@
+"""How numbers, shapes and shares are written; nothing before this rounds anything."""
+
+from __future__ import annotations
+
+from mbprof.ops import Shape, show
+
+
+def integer(value: int) -> str:
+    """Group the digits of a count.
+
+    >>> integer(567716352)
+    '567,716,352'
+    """
+    return f"{value:,}"
+
+
+def short(value: int) -> str:
+    """Write a count with three or four digits and k, M, G or T.
+
+    >>> short(567716352), short(3185088), short(150)
+    ('567.7 M', '3.185 M', '150')
+    """
+    for unit, power in (("T", 12), ("G", 9), ("M", 6), ("k", 3)):
+        if abs(value) >= 10**power:
+            return f"{value / 10**power:.4g} {unit}"
+    return str(value)
+
+
+def percent(part: int, whole: int) -> str:
+    """Write a share in percent, with one decimal; a dash where there is nothing to share.
+
+    >>> percent(1, 3), percent(0, 3), percent(1, 100000), percent(0, 0)
+    ('33.3', '0.0', '<0.1', '–')
+    """
+    if whole == 0:
+        return "–"
+    if 0 < part * 2000 < whole:
+        return "<0.1"
+    return f"{100 * part / whole:.1f}"
+
+
+def shape(value: Shape) -> str:
+    """Write a shape, a dash where there is none.
+
+    >>> shape((32, 112, 112)), shape(())
+    ('32×112×112', '–')
+    """
+    return show(value) if value else "–"
+
+
+def pair(value: tuple[int, int] | None) -> str:
+    """Write a kernel or a stride, a dash where there is none.
+
+    >>> pair((3, 3)), pair((2, 2)), pair(None)
+    ('3×3', '2×2', '–')
+    """
+    return show(value) if value else "–"
+
+
+def bar(part: int, whole: int, width: int = 8) -> str:
+    """Draw a share as a bar of eighths of a character.
+
+    >>> bar(1, 2, 4), bar(0, 2, 4)
+    ('██', '')
+    """
+    if whole == 0:
+        return ""
+    eighths = round(8 * width * part / whole)
+    return "█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8].strip()

@@ -1,0 +1,108 @@
+"""Activation functions, as a table of what each costs for an element."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from mbprof.facts import Facts
+from mbprof.fields import choice
+from mbprof.lanes import product
+from mbprof.ops.base import Op, Shapes, letter, op
+
+
+class Function(NamedTuple):
+    """Arithmetic of an activation for one element, and trained values for one channel."""
+
+    formula: str
+    compare: int = 0
+    add: int = 0
+    mul: int = 0
+    divide: int = 0
+    exp: int = 0
+    slopes: int = 0
+
+
+FUNCTIONS: dict[str, Function] = {
+    "relu": Function("max(x, 0)", compare=1),
+    "relu6": Function("min(max(x, 0), 6)", compare=2),
+    "leaky_relu": Function("max(x, 0.01·x)", compare=1, mul=1),
+    "prelu": Function("max(x, 0) + a·min(x, 0), a trained for each channel", 2, 1, 1, slopes=1),
+    "elu": Function("x if x > 0 else exp(x) - 1", compare=1, add=1, exp=1),
+    "sigmoid": Function("1 / (1 + exp(-x))", add=1, divide=1, exp=1),
+    "hsigmoid": Function("min(max(x + 3, 0), 6) / 6", compare=2, add=1, mul=1),
+    "silu": Function("x / (1 + exp(-x)), also called swish", add=1, divide=1, exp=1),
+    "hswish": Function("x · min(max(x + 3, 0), 6) / 6", compare=2, add=1, mul=2),
+    "tanh": Function("1 - 2 / (1 + exp(2·x))", add=2, mul=1, divide=1, exp=1),
+    "gelu": Function("x/2 · (1 + erf(x / √2))", add=1, mul=3, exp=1),
+    "mish": Function("x · tanh(log(1 + exp(x)))", 0, add=3, mul=2, divide=1, exp=3),
+}
+
+ACTIVATION = choice("activation", "an activation", (*FUNCTIONS, "none"))
+
+
+@op("act")
+class Activation(Op):
+    """Apply a function to each element.
+
+    Shape: unchanged.
+    Params: none, but C slopes for ``prelu``.
+    Cost: the operations of the function's formula for each element, see `FUNCTIONS`.
+    Source: torch.nn, "Non-linear Activations"; hswish and hsigmoid: arXiv:1905.02244, section 5.2.
+
+    >>> Activation("hswish").facts(((16, 112, 112),), ((16, 112, 112),)).mul
+    401408
+    """
+
+    function: str = letter("f", ACTIVATION, "the function")
+
+    def shapes(self, inputs: Shapes) -> Shapes:
+        """Return the shape unchanged."""
+        return inputs
+
+    def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
+        """The function's operations for each element; nothing for ``none``."""
+        if self.function == "none":
+            return Facts()
+        size, function = product(inputs[0]), FUNCTIONS[self.function]
+        slopes = function.slopes * inputs[0][0]
+        return Facts(
+            other=slopes,
+            compare=function.compare * size,
+            add=function.add * size,
+            mul=function.mul * size,
+            divide=function.divide * size,
+            exp=function.exp * size,
+            read=size + slopes,
+            write=size,
+        )
+
+
+@op("softmax")
+class Softmax(Op):
+    """Turn each vector of n scores into n probabilities.
+
+    Shape: unchanged; the vector runs over the channels of maps, else over the last size.
+    Params: none.
+    Cost: for each vector n - 1 comparisons, 2·n - 1 additions, n exponentials and n divisions.
+    Source: torch.nn.Softmax.
+
+    >>> Softmax().facts(((1000,),), ((1000,),)).exp
+    1000
+    """
+
+    def shapes(self, inputs: Shapes) -> Shapes:
+        """Return the shape unchanged."""
+        return inputs
+
+    def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
+        """Maximum, shift, exponential, sum and division."""
+        shape, size = inputs[0], product(inputs[0])
+        vectors = size // (shape[0] if len(shape) == 3 else shape[-1])
+        return Facts(
+            compare=size - vectors,
+            add=2 * size - vectors,
+            exp=size,
+            divide=size,
+            read=size,
+            write=size,
+        )

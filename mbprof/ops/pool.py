@@ -1,0 +1,157 @@
+"""Pooling, over windows and over whole maps."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar
+
+from mbprof.errors import ShapeError
+from mbprof.facts import Facts
+from mbprof.fields import FLAG, PADDING, PAIR
+from mbprof.lanes import product
+from mbprof.ops.base import Geometry, Op, Shapes, letter, maps, op
+from mbprof.ops.window import Padding, Pair, dilated, slide
+
+
+@op("maxpool")
+class MaxPool(Op):
+    """Take the largest value of each window.
+
+    Shape: (C, H, W) -> (C, H_out, W_out), see `slide`; the stride is the kernel size unless given.
+    Params: none.
+    Cost: k_h·k_w - 1 comparisons for each output.
+    Raises: ShapeError: the kernel is larger than its input.
+    Source: torch.nn.MaxPool2d.
+
+    >>> MaxPool(kernel=(3, 3), stride=(2, 2), ceil=True).shapes(((64, 112, 112),))
+    ((64, 56, 56),)
+    """
+
+    kernel: Pair = letter("k", PAIR, "window size")
+    stride: Pair | None = letter("s", PAIR, "stride; the window size unless given", None)
+    padding: Padding = letter("p", PADDING, "padding", "valid")
+    dilation: Pair = letter("d", PAIR, "dilation", (1, 1))
+    ceil: bool = letter("ceil", FLAG, "whether a partial window at the end counts", False)
+
+    windowed: ClassVar[bool] = True
+
+    def shapes(self, inputs: Shapes) -> Shapes:
+        """(C, H, W) -> (C, H_out, W_out)."""
+        c, h, w = maps(inputs[0], "maxpool")
+        stride = self.stride or self.kernel
+        size = slide("maxpool", (h, w), self.kernel, stride, self.padding, self.dilation, self.ceil)
+        return ((c, *size),)
+
+    def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
+        """Comparisons only."""
+        size = product(outputs[0])
+        compared = (product(self.kernel) - 1) * size
+        return Facts(compare=compared, read=product(inputs[0]), write=size)
+
+    def geometry(self, inputs: Shapes) -> Geometry:
+        """Return the window."""
+        return Geometry(self.kernel, self.stride or self.kernel, self.dilation)
+
+    def at_rate(self, stride: Pair, rate: int) -> MaxPool:
+        """Return the same pooling with another stride, dilated further by ``rate``."""
+        dilation = dilated(self.kernel, self.dilation, rate)
+        return replace(self, stride=stride, dilation=dilation)
+
+
+@op("avgpool")
+class AvgPool(Op):
+    """Take the mean of each window.
+
+    Shape: (C, H, W) -> (C, H_out, W_out), see `slide`; the stride is the kernel size unless given.
+    Params: none.
+    Cost: k_h·k_w - 1 additions and one division for each output.
+    Raises: ShapeError: the kernel is larger than its input; output_stride asks for dilation.
+    Source: torch.nn.AvgPool2d.
+
+    >>> AvgPool(kernel=(7, 7)).shapes(((1024, 7, 7),))
+    ((1024, 1, 1),)
+    """
+
+    kernel: Pair = letter("k", PAIR, "window size")
+    stride: Pair | None = letter("s", PAIR, "stride; the window size unless given", None)
+    padding: Padding = letter("p", PADDING, "padding", "valid")
+    ceil: bool = letter("ceil", FLAG, "whether a partial window at the end counts", False)
+
+    windowed: ClassVar[bool] = True
+
+    def shapes(self, inputs: Shapes) -> Shapes:
+        """(C, H, W) -> (C, H_out, W_out)."""
+        c, h, w = maps(inputs[0], "avgpool")
+        stride = self.stride or self.kernel
+        size = slide("avgpool", (h, w), self.kernel, stride, self.padding, ceil=self.ceil)
+        return ((c, *size),)
+
+    def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
+        """Additions and divisions."""
+        size = product(outputs[0])
+        added = (product(self.kernel) - 1) * size
+        return Facts(add=added, divide=size, read=product(inputs[0]), write=size)
+
+    def geometry(self, inputs: Shapes) -> Geometry:
+        """Return the window."""
+        return Geometry(self.kernel, self.stride or self.kernel)
+
+    def at_rate(self, stride: Pair, rate: int) -> AvgPool:
+        """Return the same pooling with another stride.
+
+        Raises: ShapeError: it would have to be dilated, which no framework offers.
+        """
+        if rate > 1:
+            raise ShapeError(
+                "avgpool cannot be dilated, which this output_stride asks for",
+                hint="stop before it with final_endpoint, or choose a larger output_stride",
+            )
+        return replace(self, stride=stride)
+
+
+@op("gap")
+class GlobalAvgPool(Op):
+    """Take the mean of each map.
+
+    Shape: (C, H, W) -> (C, 1, 1).
+    Params: none.
+    Cost: C·(H·W - 1) additions and C divisions.
+    Source: arXiv:1312.4400, section 3.2.
+
+    >>> GlobalAvgPool().shapes(((1024, 7, 7),))
+    ((1024, 1, 1),)
+    """
+
+    def shapes(self, inputs: Shapes) -> Shapes:
+        """(C, H, W) -> (C, 1, 1)."""
+        c, _, _ = maps(inputs[0], "gap")
+        return ((c, 1, 1),)
+
+    def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
+        """Additions and divisions."""
+        size, c = product(inputs[0]), inputs[0][0]
+        return Facts(add=size - c, divide=c, read=size, write=c)
+
+
+@op("gmp")
+class GlobalMaxPool(Op):
+    """Take the largest value of each map.
+
+    Shape: (C, H, W) -> (C, 1, 1).
+    Params: none.
+    Cost: C·(H·W - 1) comparisons.
+    Source: torch.nn.AdaptiveMaxPool2d.
+
+    >>> GlobalMaxPool().facts(((2, 3, 3),), ((2, 1, 1),)).compare
+    16
+    """
+
+    def shapes(self, inputs: Shapes) -> Shapes:
+        """(C, H, W) -> (C, 1, 1)."""
+        c, _, _ = maps(inputs[0], "gmp")
+        return ((c, 1, 1),)
+
+    def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
+        """Comparisons only."""
+        size, c = product(inputs[0]), inputs[0][0]
+        return Facts(compare=size - c, read=size, write=c)

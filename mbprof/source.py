@@ -1,0 +1,231 @@
+"""Text to a located tree: the closed subset of YAML that specs are written in.
+
+The tree is built from PyYAML's event stream, so no constructor ever runs and every scalar stays
+text with its line and column; the field that takes it decides its type. Tags, anchors, aliases,
+duplicate keys and further documents are refused, size and depth are capped.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from mbprof.errors import Loc, Source, SourceError
+
+if TYPE_CHECKING:
+    from yaml import Event
+
+MAX_BYTES = 1 << 20
+MAX_DEPTH = 24
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """A piece of text and where it stands; ``quoted`` when it was written in quotes."""
+
+    text: str
+    loc: Loc
+    quoted: bool = False
+
+    def place(self, offset: int) -> Loc:
+        """Return the place of the character at ``offset`` of the text."""
+        return self.loc.right(offset + self.quoted)
+
+
+@dataclass(frozen=True, slots=True)
+class Seq:
+    """A list of nodes."""
+
+    items: tuple[Node, ...]
+    loc: Loc
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A key of a mapping, with its place, and its value."""
+
+    key: Scalar
+    value: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Map:
+    """A mapping; the order of the text is kept."""
+
+    entries: Mapping[str, Entry]
+    loc: Loc
+
+    def get(self, key: str) -> Node | None:
+        """Return the value of ``key``, or None."""
+        entry = self.entries.get(key)
+        return entry.value if entry else None
+
+
+Node: TypeAlias = Scalar | Seq | Map
+
+KIND_OF = {Scalar: "a single value", Seq: "a list", Map: "a mapping"}
+
+
+def read(path: Path) -> Source:
+    """Read a text file.
+
+    Raises: SourceError: missing, a directory, unreadable, too big, or not UTF-8 text.
+    """
+    name = str(path)
+    try:
+        if path.is_dir():
+            raise SourceError(f"{name} is a directory, not a spec file")
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise SourceError(f"cannot read {name}: {error.strerror or error}") from None
+    return decode(name, data)
+
+
+def read_stdin() -> Source:
+    """Read standard input as a spec's text."""
+    return decode("<stdin>", sys.stdin.buffer.read(MAX_BYTES + 1))
+
+
+def decode(name: str, data: bytes) -> Source:
+    """Turn bytes into a source.
+
+    Raises: SourceError: too big, or not printable UTF-8 text.
+    """
+    if len(data) > MAX_BYTES:
+        raise SourceError(
+            f"{name} is larger than {MAX_BYTES:,} bytes", hint="a spec is a short table of layers"
+        )
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SourceError(
+            f"{name} is not UTF-8 text (byte {error.start})", hint="a spec is a YAML text file"
+        ) from None
+    source = Source(name, text)
+    found = _UNPRINTABLE.search(text)
+    if found:
+        line = text.count("\n", 0, found.start()) + 1
+        column = found.start() - text.rfind("\n", 0, found.start())
+        code = ord(found.group())
+        raise SourceError(
+            f"{name}:{line}:{column} holds the control character {code:#04x}",
+            hint="a spec is a YAML text file",
+        )
+    return source
+
+
+def parse(source: Source) -> Node:
+    """Turn a source into its located tree.
+
+    Raises: SourceError: not YAML, or outside the subset.
+    """
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        return _Builder(source, yaml.parse(source.text, Loader=loader)).document()
+    except yaml.YAMLError:
+        pass
+    # The C parser is fast, the Python one says the same words on every machine.
+    try:
+        return _Builder(source, yaml.parse(source.text, Loader=yaml.SafeLoader)).document()
+    except yaml.MarkedYAMLError as error:
+        raise _syntax_error(source, error) from None
+    except yaml.YAMLError as error:
+        raise SourceError(f"{source.name} is not YAML: {error}") from None
+
+
+def _syntax_error(source: Source, error: Any) -> SourceError:
+    mark = error.problem_mark or error.context_mark
+    loc = Loc(source, mark.line + 1, mark.column + 1) if mark else None
+    context = f", {error.context}" if error.context else ""
+    return SourceError(
+        f"not valid YAML: {error.problem}{context}",
+        loc,
+        hint="check the brackets, the colons and the indentation of this line and the one above",
+    )
+
+
+class _Builder:
+    """Consumes the event stream; recursion is bounded by MAX_DEPTH."""
+
+    def __init__(self, source: Source, events: Iterator[Event]) -> None:
+        self.source = source
+        self.events = events
+
+    def document(self) -> Node:
+        import yaml
+
+        next(self.events)
+        first = next(self.events)
+        if isinstance(first, yaml.StreamEndEvent):
+            raise SourceError(
+                f"{self.source.name} is empty", hint="a spec needs at least name, input and body"
+            )
+        root = self.node(next(self.events), 0)
+        next(self.events)
+        more = next(self.events)
+        if not isinstance(more, yaml.StreamEndEvent):
+            raise SourceError("a second document; a spec is one document", self.loc(more))
+        return root
+
+    def loc(self, event: Any) -> Loc:
+        mark = event.start_mark
+        return Loc(self.source, mark.line + 1, mark.column + 1)
+
+    def node(self, event: Any, depth: int) -> Node:
+        import yaml
+
+        if isinstance(event, yaml.AliasEvent):
+            raise SourceError(
+                f"an alias (*{event.anchor}); aliases are not part of the spec language",
+                self.loc(event),
+                hint="say it with a block that takes arguments, or with extend",
+            )
+        if event.anchor is not None:
+            raise SourceError(
+                f"an anchor (&{event.anchor}); anchors are not part of the spec language",
+                self.loc(event),
+                hint="say it with a block that takes arguments, or with extend",
+            )
+        if event.tag is not None and event.tag != "!":
+            raise SourceError(
+                f"a tag ({event.tag}); tags are not part of the spec language", self.loc(event)
+            )
+        if isinstance(event, yaml.ScalarEvent):
+            return Scalar(event.value, self.loc(event), bool(event.style))
+        if depth >= MAX_DEPTH:
+            raise SourceError(f"nested deeper than {MAX_DEPTH} levels", self.loc(event))
+        if isinstance(event, yaml.SequenceStartEvent):
+            return self.sequence(event, depth)
+        return self.mapping(event, depth)
+
+    def sequence(self, start: Any, depth: int) -> Seq:
+        import yaml
+
+        items = []
+        while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
+            items.append(self.node(event, depth + 1))
+        return Seq(tuple(items), self.loc(start))
+
+    def mapping(self, start: Any, depth: int) -> Map:
+        import yaml
+
+        entries: dict[str, Entry] = {}
+        while not isinstance(event := next(self.events), yaml.MappingEndEvent):
+            key = self.node(event, depth + 1)
+            if not isinstance(key, Scalar):
+                raise SourceError("a key must be a single word", key.loc)
+            if key.text in entries:
+                first = entries[key.text].key.loc
+                raise SourceError(
+                    f"duplicate key {key.text!r}; it is set on line {first.line} already", key.loc
+                )
+            entries[key.text] = Entry(key, self.node(next(self.events), depth + 1))
+        return Map(entries, self.loc(start))

@@ -1,0 +1,1 @@
+"""The spec language: from a located tree to a frozen Spec."""

@@ -1,0 +1,163 @@
+"""Claims: numbers that others published about a network, read with their rounding."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from mbprof.errors import Loc, SpecError, nearest
+from mbprof.expr import Value
+from mbprof.source import Entry, Map, Node, Scalar
+from mbprof.spec.nodes import known_keys, mapping, one_of, required, sequence, text, word, words
+
+SCOPES = ("body", "all")
+KEYS = (
+    "at", "flavour", "preset", "scope", "convention", "params", "macs", "rounding", "source",
+    "erratum",
+)  # fmt: skip
+ROUNDINGS = ("nearest", "down")
+_EXACT = re.compile(r"\d[\d_,]{0,30}")
+_ROUNDED = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) ?([kMG])")
+_UNITS = {"k": 10**3, "M": 10**6, "G": 10**9}
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A published number: as printed, and the exact counts that print like that."""
+
+    text: str
+    low: int
+    high: int
+
+    def holds(self, count: int) -> bool:
+        """Whether an exact count prints as the number."""
+        return self.low <= count <= self.high
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What somebody published: at which knobs, of which flavour, counted how."""
+
+    loc: Loc
+    source: str
+    at: Mapping[str, Value]
+    flavour: str | None
+    preset: str | None
+    scope: str
+    convention: str
+    params: Quantity | None
+    macs: Quantity | None
+    erratum: str | None
+
+
+def quantity(scalar: Scalar, rounding: str) -> Quantity:
+    """Read ``3,185,088`` as an exact count, ``569M`` as one that is rounded to a million.
+
+    Raises: SpecError: neither of the two.
+
+    >>> from mbprof.errors import Source
+    >>> here = Loc(Source("s", ""), 1, 1)
+    >>> quantity(Scalar("3.47M", here), "nearest")
+    Quantity(text='3.47M', low=3465000, high=3475000)
+    >>> quantity(Scalar("11M", here), "down")
+    Quantity(text='11M', low=11000000, high=11999999)
+    """
+    if _EXACT.fullmatch(scalar.text):
+        count = int(scalar.text.replace(",", "").replace("_", ""))
+        return Quantity(scalar.text, count, count)
+    match = _ROUNDED.fullmatch(scalar.text)
+    if match is None:
+        raise SpecError(
+            f"expected a count, found {scalar.text!r}", scalar.loc, "write 3_185_088 or 569M"
+        )
+    printed, unit = Decimal(match[1]), Decimal(_UNITS[match[2]])
+    digits = len(match[1].partition(".")[2])
+    count, step = int(printed * unit), int(unit / 10**digits)
+    if rounding == "down":
+        return Quantity(scalar.text, count, count + step - 1)
+    return Quantity(scalar.text, count - step // 2, count + step // 2)
+
+
+def claims(
+    node: Node | None, knobs: Mapping[str, object], setting: Callable[[str, Node], Value]
+) -> tuple[Claim, ...]:
+    """Read ``published:``; an item with ``columns`` and ``rows`` stands for a claim each row.
+
+    Raises: SpecError: an unknown key or knob, a number that is none.
+    """
+    items = sequence(node, "published").items if node else ()
+    return tuple(
+        _claim(entries, knobs, setting)
+        for item in items
+        for entries in _expanded(mapping(item, "a claim"), knobs)
+    )
+
+
+def _expanded(item: Map, knobs: Mapping[str, object]) -> Iterator[Map]:
+    columns, rows = item.get("columns"), item.get("rows")
+    if columns is None and rows is None:
+        yield item
+        return
+    names = words(required(item, "columns", "a table of claims"), "columns")
+    common = {key: each for key, each in item.entries.items() if key not in ("columns", "rows")}
+    for row in sequence(required(item, "rows", "a table of claims"), "rows").items:
+        cells = sequence(row, "a row").items
+        if len(cells) != len(names):
+            raise SpecError(f"the row has {len(cells)} cells for {len(names)} columns", row.loc)
+        yield _row(common, names, cells, row, knobs)
+
+
+def _row(
+    common: Mapping[str, Entry],
+    names: tuple[Scalar, ...],
+    cells: tuple[Node, ...],
+    row: Node,
+    knobs: Mapping[str, object],
+) -> Map:
+    entries, at = dict(common), {}
+    for name, cell in zip(names, cells, strict=True):
+        if isinstance(cell, Scalar) and cell.text == "-":
+            continue
+        if name.text in KEYS:
+            entries[name.text] = Entry(name, cell)
+        elif name.text in knobs:
+            at[name.text] = Entry(name, cell)
+        else:
+            hint = nearest(name.text, [*KEYS, *knobs], 20)
+            raise SpecError(f"no knob or key {name.text!r}", name.loc, hint)
+    shared = common["at"].value if "at" in common else None
+    if isinstance(shared, Map):
+        at = {**shared.entries, **at}
+    entries["at"] = Entry(Scalar("at", row.loc), Map(at, row.loc))
+    return Map(entries, row.loc)
+
+
+def _claim(node: Map, knobs: Mapping[str, object], setting: Callable[[str, Node], Value]) -> Claim:
+    known_keys(node, KEYS, "a claim")
+    at = node.get("at")
+    settings = mapping(at, "at").entries if at else {}
+    for key, entry in settings.items():
+        if key not in knobs:
+            raise SpecError(f"no knob {key!r}", entry.key.loc, nearest(key, knobs))
+    rounding = one_of(node, "rounding", ROUNDINGS, "nearest")
+    counts = {
+        key: quantity(word(value, key), rounding)
+        for key in ("params", "macs")
+        if (value := node.get(key)) is not None
+    }
+    if not counts:
+        raise SpecError("a claim needs params or macs", node.loc)
+    return Claim(
+        loc=node.loc,
+        source=word(required(node, "source", "a claim"), "source").text,
+        at={key: setting(key, entry.value) for key, entry in settings.items()},
+        flavour=text(node, "flavour") or None,
+        preset=text(node, "preset") or None,
+        scope=one_of(node, "scope", SCOPES, "all"),
+        convention=text(node, "convention", "kernels"),
+        params=counts.get("params"),
+        macs=counts.get("macs"),
+        erratum=text(node, "erratum") or None,
+    )

@@ -1,0 +1,164 @@
+"""Knobs: the numbers and words of a spec that a user can turn."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+
+from mbprof.errors import KnobError, Loc
+from mbprof.expr import Value
+
+LARGEST_RES = 65_535
+"""The largest height or width of an image, as of the JPEG format."""
+
+
+@dataclass(frozen=True, slots=True)
+class Knob:
+    """A knob's default, type and range."""
+
+    name: str
+    default: Value
+    kind: str
+    doc: str
+    above: float | None = None
+    below: float | None = None
+    least: float | None = None
+    most: float | None = None
+    one_of: tuple[Value, ...] = ()
+
+    @property
+    def range(self) -> str:
+        """The range in words, empty if there is none."""
+        if self.one_of:
+            return "one of " + ", ".join(plain(value) for value in self.one_of)
+        bounds = {
+            "above": self.above,
+            "below": self.below,
+            "at least": self.least,
+            "at most": self.most,
+        }
+        return " and ".join(f"{word} {plain(at)}" for word, at in bounds.items() if at is not None)
+
+    def inside(self, value: float) -> bool:
+        """Whether a number is in the range."""
+        return (
+            (self.above is None or value > self.above)
+            and (self.below is None or value < self.below)
+            and (self.least is None or value >= self.least)
+            and (self.most is None or value <= self.most)
+        )
+
+
+def plain(value: object) -> str:
+    """Write a value as it is typed.
+
+    >>> plain(0.75), plain(1.0), plain(True), plain(None), plain((160, 224)), plain((96, 96))
+    ('0.75', '1.0', 'true', 'none', '160x224', '96')
+    """
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "none"}[value]
+    if isinstance(value, tuple):
+        return plain(value[0]) if len(set(value)) == 1 else "x".join(plain(each) for each in value)
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+KINDS = {
+    "int": "a whole number",
+    "number": "a number",
+    "flag": "true or false",
+    "name": "a word",
+    "size": "a whole number, or HxW",
+}
+"""The types of knobs, in words."""
+
+_INT = re.compile(r"[-+]?\d{1,18}")
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?(nan|inf)", re.IGNORECASE)
+_SIZE = re.compile(r"(-?\d{1,18})\s*[xX×]\s*(-?\d{1,18})")
+
+
+def parse(text: str) -> Value:
+    """Read a value as it is typed: none, true, false, a number, HxW, or a word.
+
+    >>> parse("0.75"), parse("224"), parse("160x224"), parse("none"), parse("Conv2d_0")
+    (0.75, 224, (160, 224), None, 'Conv2d_0')
+    """
+    text = text.strip()
+    constants: dict[str, Value] = {"none": None, "true": True, "false": False}
+    if text in constants:
+        return constants[text]
+    if _INT.fullmatch(text):
+        return int(text)
+    if _NUMBER.fullmatch(text):
+        return float(text)
+    if size := _SIZE.fullmatch(text):
+        return int(size[1]), int(size[2])
+    return text
+
+
+def checked(knob: Knob, value: Value, loc: Loc | None = None) -> Value:
+    """Return the value as the knob's type, if the knob takes it.
+
+    Raises: KnobError: of another type, not finite, or out of range.
+    """
+    if value is None and (knob.default is None or None in knob.one_of):
+        return None
+    typed, value = value, _as_kind(knob.kind, value)
+    if not _is_kind(knob.kind, value):
+        raise _refusal(knob, typed, KINDS[knob.kind], loc)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise _refusal(knob, typed, "finite", loc)
+    if knob.one_of and value not in knob.one_of:
+        raise _refusal(knob, typed, knob.range, loc)
+    numbers = value if isinstance(value, tuple) else (value,)
+    for number in numbers:
+        if isinstance(number, int | float) and not knob.inside(number):
+            raise _refusal(knob, typed, knob.range, loc)
+    return value
+
+
+def _refusal(knob: Knob, value: Value, needed: str, loc: Loc | None) -> KnobError:
+    about = f", {knob.doc}" if knob.doc else ""
+    hint = f"the default of {knob.name}{about}, is {plain(knob.default)}"
+    return KnobError(f"{knob.name} is {plain(value)}; it must be {needed}", loc, hint)
+
+
+def _as_kind(kind: str, value: Value) -> Value:
+    if isinstance(value, bool):
+        return value
+    if kind == "int" and isinstance(value, float) and value.is_integer():
+        return int(value)
+    if kind == "number" and isinstance(value, int):
+        return float(value) if abs(value) < 2**1000 else value
+    if kind == "size" and isinstance(value, int):
+        return value, value
+    return value
+
+
+def _is_kind(kind: str, value: Value) -> bool:
+    if isinstance(value, bool):
+        return kind == "flag"
+    if kind == "size":
+        return (
+            isinstance(value, tuple)
+            and len(value) == 2
+            and all(isinstance(each, int) and not isinstance(each, bool) for each in value)
+        )
+    types = {"int": int, "number": float, "name": str}
+    return kind in types and isinstance(value, types[kind])
+
+
+def builtin(res: Value) -> dict[str, Knob]:
+    """Return the knobs that every spec has, given its default resolution."""
+    knobs = (
+        Knob("res", res, "size", "input resolution", least=1, most=LARGEST_RES),
+        Knob(
+            "output_stride",
+            None,
+            "int",
+            "where this ratio of input to output size is reached, strides become dilation",
+            least=1,
+        ),
+        Knob("final_endpoint", None, "name", "the layer to stop after"),
+    )
+    return {knob.name: knob for knob in knobs}

@@ -1,0 +1,235 @@
+"""What a spec is once it is read: frozen data, expressions parsed and names known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from mbprof.errors import Loc, SpecError
+from mbprof.expr import Env, Expr, Value
+from mbprof.fields import Bound, Kind
+from mbprof.ops import Op
+from mbprof.source import Map, Scalar
+from mbprof.spec.claims import Claim
+from mbprof.spec.knobs import Knob, plain
+
+COUNTERS = {
+    "i": "the row's number in its table, from 0, repeats counted",
+    "j": "the number of the repeat, from 0",
+    "stage": "the row's number in its table, from 0, repeats not counted",
+    "branch": "the branch's number, from 0",
+}
+"""Names that every row knows besides knobs and arguments."""
+
+INPUT_NAMES = {
+    "in.c": "channels of the block's input, or of the row's where it stands in no block",
+    "in.h": "height of the same",
+    "in.w": "width of the same",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A layer name with expressions in braces, such as ``Conv2d_{i}_depthwise``."""
+
+    scalar: Scalar
+    parts: tuple[str | Expr, ...]
+
+    @classmethod
+    def parse(cls, scalar: Scalar, known: Mapping[str, object]) -> Template:
+        """Parse the braces.
+
+        Raises: SpecError: a brace without its partner. ExpressionError: see `Expr.parse`.
+        """
+        parts: list[str | Expr] = []
+        text, position = scalar.text, 0
+        while (start := text.find("{", position)) >= 0:
+            end = text.find("}", start)
+            if end < 0:
+                raise SpecError("a '{' without its '}'", scalar.place(start))
+            expr = Expr.parse(Scalar(text[start + 1 : end], scalar.place(start + 1)))
+            expr.check(known)
+            parts += [text[position:start], expr]
+            position = end + 1
+        parts.append(text[position:])
+        return cls(scalar, tuple(part for part in parts if part != ""))
+
+    def mentions(self, *names: str) -> bool:
+        """Whether one of the names stands in the braces."""
+        return any(
+            name in names for part in self.parts if isinstance(part, Expr) for name, _ in part.names
+        )
+
+    def fill(self, env: Env) -> str:
+        """Return the name.
+
+        Raises: ExpressionError: an expression has no value here.
+        """
+        return "".join(part if isinstance(part, str) else plain(part(env)) for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """What every step can say: where it stands, what it takes, what its output is called."""
+
+    loc: Loc
+    inputs: tuple[Scalar, ...] = ()
+    outputs: tuple[Scalar, ...] = ()
+    when: Bound | None = None
+    times: Bound | None = None
+    name: Template | None = None
+    width: Mapping[str, Expr] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Follower:
+    """An op that a step's key puts behind it: ``bn: true``, ``act: relu6``."""
+
+    op: type[Op]
+    setting: Bound
+    fields: Mapping[str, Bound]
+
+
+@dataclass(frozen=True, slots=True)
+class OpStep:
+    """A step that is an op, with the ops that follow it."""
+
+    wiring: Wiring
+    op: type[Op]
+    fields: Mapping[str, Bound]
+    after: tuple[Follower, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BlockStep:
+    """A step that calls a block with arguments."""
+
+    wiring: Wiring
+    block: str
+    arguments: Mapping[str, Bound]
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenStep:
+    """A step whose op or block is an argument: ``op: $unit``."""
+
+    wiring: Wiring
+    chosen: Bound
+    read: Callable[[str], OpStep | BlockStep]
+
+
+@dataclass(frozen=True, slots=True)
+class BranchStep:
+    """Parallel paths from one input, and the op that joins them."""
+
+    wiring: Wiring
+    branches: tuple[Table, ...]
+    join: type[Op]
+    after: tuple[Follower, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RepeatStep:
+    """Steps that are repeated; ``dense`` hands each round all that came before."""
+
+    wiring: Wiring
+    count: Bound
+    body: Table
+    dense: Bound | None
+
+
+@dataclass(frozen=True, slots=True)
+class SideStep:
+    """A path that leaves the main line and ends in an output of its own."""
+
+    wiring: Wiring
+    body: Table
+
+
+@dataclass(frozen=True, slots=True)
+class TableStep:
+    """A table among the steps of another one."""
+
+    wiring: Wiring
+    body: Table
+
+
+Step: TypeAlias = OpStep | BlockStep | ChosenStep | BranchStep | RepeatStep | SideStep | TableStep
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Steps in their order, and the template of their names."""
+
+    steps: tuple[Step, ...]
+    loc: Loc
+    names: Template | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """An argument of a block: its type, its default and its meaning."""
+
+    name: str
+    kind: Kind
+    default: Bound | None
+    doc: str
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A named piece of a network that takes arguments."""
+
+    name: str
+    doc: str
+    source: str
+    takes: Mapping[str, Argument]
+    inputs: tuple[str, ...]
+    body: Table
+    loc: Loc
+    shared: bool
+    """Whether it comes from the block library rather than from the spec itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """Knob values that go by a name of their own."""
+
+    name: str
+    doc: str
+    knobs: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Flavour:
+    """How one library implements the architecture: what it changes in the spec."""
+
+    name: str
+    doc: str
+    changes: Map | None
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A network as data, read from its text; `mbprof.load` wraps it as a Spec."""
+
+    name: str
+    doc: str
+    source: str
+    family: str
+    path: str
+    flavour: str | None
+    channels: Bound
+    padding: str
+    scope: str
+    endpoints: str
+    knobs: Mapping[str, Knob]
+    width: Mapping[str, Expr]
+    blocks: Mapping[str, Block]
+    body: Table
+    head: Table | None
+    flavours: Mapping[str, Flavour]
+    presets: Mapping[str, Preset]
+    published: tuple[Claim, ...]
+    loc: Loc

@@ -1,0 +1,103 @@
+"""One tree laid over another: how ``extend``, a variant and a flavour state only what differs.
+
+Mappings are merged key by key, lists and single values replaced; ``none`` takes away a key of the
+spec, a knob, a block, a flavour or a row. Rows are changed one by one with
+``rows: {NUMBER: {key: value}}``.
+"""
+
+from __future__ import annotations
+
+from mbprof.errors import SpecError, nearest
+from mbprof.source import Entry, Map, Node, Scalar, Seq
+from mbprof.spec.steps import as_mapping
+
+_DEEP = ("knobs", "defaults", "input", "flavours", "presets", "blocks")
+_TABLES = ("body", "head")
+
+
+def overlay(base: Map, changes: Map, skip: tuple[str, ...] = ()) -> Map:
+    """Return ``base`` with ``changes`` laid over it; keys in ``skip`` of the base are dropped.
+
+    Raises: SpecError: a change of a row that is not there.
+    """
+    entries = {key: entry for key, entry in base.entries.items() if key not in skip}
+    for key, entry in changes.entries.items():
+        old = entries.get(key)
+        if _removes(entry.value):
+            entries.pop(key, None)
+        elif old is None:
+            entries[key] = entry
+        elif key in _TABLES:
+            entries[key] = Entry(entry.key, _table(old.value, entry.value))
+        elif key in _DEEP:
+            depth = 2 if key in ("defaults", "knobs") else 1
+            entries[key] = Entry(entry.key, _merged(old.value, entry.value, depth))
+        else:
+            entries[key] = entry
+    return Map(entries, changes.loc)
+
+
+def _removes(node: Node) -> bool:
+    return isinstance(node, Scalar) and node.text == "none" and not node.quoted
+
+
+def _merged(old: Node, new: Node, depth: int, removes: bool = True) -> Node:
+    """Merge mappings down to a depth; at the top of them ``none`` takes an entry away."""
+    if depth == 0 or not isinstance(old, Map) or not isinstance(new, Map):
+        return new
+    entries = dict(old.entries)
+    for key, entry in new.entries.items():
+        if removes and _removes(entry.value) and key in entries:
+            del entries[key]
+        elif key in entries:
+            merged = _merged(entries[key].value, entry.value, depth - 1, removes=False)
+            entries[key] = Entry(entry.key, merged)
+        else:
+            entries[key] = entry
+    return Map(entries, new.loc)
+
+
+def _table(old: Node, new: Node) -> Node:
+    """Lay a table over a table; a list, or new rows in full, replace the old rows."""
+    if not isinstance(new, Map):
+        return new
+    base = (
+        old if isinstance(old, Map) else Map({"rows": Entry(Scalar("rows", old.loc), old)}, old.loc)
+    )
+    entries = dict(base.entries)
+    for key, entry in new.entries.items():
+        if key == "rows" and isinstance(entry.value, Map):
+            entries["rows"] = Entry(entry.key, _rows(base, entry.value))
+        else:
+            entries[key] = entry
+    if isinstance(new.get("rows"), Seq) and new.get("columns") is None:
+        entries.pop("columns", None)
+    return Map(entries, new.loc)
+
+
+def _rows(base: Map, changes: Map) -> Seq:
+    rows = base.get("rows")
+    if not isinstance(rows, Seq):
+        raise SpecError("there are no rows to change", changes.loc)
+    columns = base.get("columns")
+    names = (
+        tuple(c for c in columns.items if isinstance(c, Scalar)) if isinstance(columns, Seq) else ()
+    )
+    items: list[Node | None] = list(rows.items)
+    for key, entry in changes.entries.items():
+        if not key.isdigit() or int(key) >= len(items):
+            numbers = [str(i) for i in range(len(items))]
+            raise SpecError(
+                f"no row {key!r} to change; rows are numbered 0 to {len(items) - 1}",
+                entry.key.loc,
+                nearest(key, numbers, 4) if not key.isdigit() else None,
+            )
+        old, new = items[int(key)], entry.value
+        if _removes(new):
+            items[int(key)] = None
+        elif isinstance(new, Map) and old is not None:
+            # In a row none is a value, such as that of act.
+            items[int(key)] = _merged(as_mapping(old, names), new, 1, removes=False)
+        else:
+            items[int(key)] = new
+    return Seq(tuple(item for item in items if item is not None), rows.loc)

@@ -1,0 +1,351 @@
+"""Specs and blocks: from a located tree to a frozen Definition."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from mbprof.errors import SpecError, nearest
+from mbprof.expr import Value
+from mbprof.fields import ANY, ARGUMENT_KINDS, FLAG, NUMBER, PADDING, SIZE, WORD, Bound, Kind
+from mbprof.ops import OPS
+from mbprof.padding import FAMILIES
+from mbprof.source import Map, Node, Scalar, Seq
+from mbprof.spec.claims import SCOPES, claims
+from mbprof.spec.knobs import KINDS, Knob, builtin, checked, parse
+from mbprof.spec.model import (
+    COUNTERS,
+    Argument,
+    Block,
+    Definition,
+    Flavour,
+    Preset,
+    Table,
+)
+from mbprof.spec.nodes import (
+    identifier,
+    known_keys,
+    mapping,
+    one_of,
+    required,
+    text,
+    word,
+    words,
+)
+from mbprof.spec.steps import StepReader, row_names, width_rules
+
+SPEC_KEYS = {
+    "name": "the network's name, in lower case with underscores",
+    "doc": "what it is, in a sentence",
+    "source": "the paper or code that it comes from",
+    "family": "the family that it is listed with",
+    "extend": "a spec that this one changes: a name of the zoo, or a path",
+    "input": "channels and default resolution: {channels: 3, res: 224}",
+    "padding": "what same means: " + ", ".join(FAMILIES),
+    "scope": "what is counted unless the user says otherwise: all (the default) or body",
+    "endpoints": "what final_endpoint can name: all (the default) or layers",
+    "knobs": "what a user can turn, besides res, output_stride and final_endpoint",
+    "width": "how every c of body and head is scaled, such as  int(alpha * c)",
+    "defaults": "what an op or block has unless a row says otherwise",
+    "blocks": "pieces of the network that take arguments",
+    "body": "the rows of the network",
+    "head": "the rows behind the body, such as the classifier",
+    "flavour": "the flavour of the spec as it stands",
+    "flavours": "what other implementations do differently",
+    "presets": "sets of knob values that go by a name of their own",
+    "published": "numbers that others published, with their source",
+}
+"""The keys of a spec, with what each is."""
+
+BLOCK_KEYS = {
+    "name": "the block's name, in a file of its own",
+    "doc": "what the block is, in a sentence",
+    "source": "the paper or code that it comes from, and the figure",
+    "takes": "its arguments, with a default or a type",
+    "inputs": "the names of its inputs, x unless given",
+    "body": "its steps",
+}
+"""The keys of a block, with what each is."""
+
+KNOB_KEYS = ("default", "type", "doc", "above", "below", "min", "max", "one_of")
+ARGUMENT_KEYS = ("default", "type", "doc")
+ENDPOINTS = ("layers", "all")
+RESERVED = {"op", "in", "out", "when", "name", "row", "x", "_", *COUNTERS, "true", "false", "none"}
+RESERVED |= {"if", "else", "and", "or", "not"}
+
+
+class SpecReader:
+    """Reads one spec; ``library`` returns the tree of a shared block, or None."""
+
+    def __init__(
+        self, library: Callable[[str], Map | None], library_names: Callable[[], list[str]]
+    ) -> None:
+        self.library = library
+        self.library_names = library_names
+        self.blocks: dict[str, Block] = {}
+        self.local: dict[str, Node] = {}
+        self.reading: list[str] = []
+        self.knobs: dict[str, Knob] = {}
+        self.steps: StepReader
+
+    def spec(self, root: Map, path: str, flavour: str | None = None) -> Definition:
+        """Read a spec whose ``extend`` and flavour are already laid over it.
+
+        Raises: SpecError, ExpressionError: with the place and a hint.
+        """
+        known_keys(root, SPEC_KEYS, "a spec")
+        name = word(required(root, "name", "the spec"), "name")
+        channels, padding = self.input(root), self.padding(root)
+        names = row_names(self.knobs)
+        defaults = self.defaults(root)
+        self.local = self.local_blocks(root)
+        self.steps = StepReader(self.block, self.block_names, defaults, names)
+        self.check_defaults(defaults)
+        width = root.get("width")
+        head = root.get("head")
+        body = self.steps.table(required(root, "body", "the spec"), names, "body")
+        if not body.steps:
+            raise SpecError("the body has no rows", body.loc)
+        spec = Definition(
+            name=name.text,
+            doc=text(root, "doc"),
+            source=text(root, "source"),
+            family=text(root, "family", name.text),
+            path=path,
+            flavour=flavour or text(root, "flavour") or None,
+            channels=channels,
+            padding=padding,
+            scope=one_of(root, "scope", SCOPES, "all"),
+            endpoints=one_of(root, "endpoints", ENDPOINTS, "all"),
+            knobs=self.knobs,
+            width=width_rules(width, names) if width else {},
+            blocks=self.blocks,
+            body=body,
+            head=self.steps.table(head, names, "head") if head else None,
+            flavours=self.flavours(root),
+            presets=self.presets(root),
+            published=claims(root.get("published"), self.knobs, self.setting),
+            loc=name.loc,
+        )
+        for block in self.local:
+            self.block(block)
+        return spec
+
+    def input(self, root: Map) -> Bound:
+        node = mapping(required(root, "input", "the spec"), "input")
+        known_keys(node, ("channels", "res"), "input")
+        scalar = word(required(node, "res", "input"), "res")
+        knobs = builtin(None)
+        res = checked(knobs["res"], parse(scalar.text), scalar.loc)
+        knobs["res"] = replace(knobs["res"], default=res)
+        declared = root.get("knobs")
+        if declared is not None:
+            for key, entry in mapping(declared, "knobs").entries.items():
+                identifier(entry.key, "a knob", RESERVED)
+                if key == "res":
+                    raise SpecError(
+                        "res is a knob already", entry.key.loc, "its default stands in input: res"
+                    )
+                knobs[key] = self.knob(key, entry.value)
+        self.knobs = knobs
+        channels = node.get("channels") or Scalar("3", node.loc)
+        return SIZE.read(channels, knobs)
+
+    def knob(self, name: str, node: Node) -> Knob:
+        """Read ``name: default`` or ``name: {default: ..., above: ..., doc: ...}``."""
+        if isinstance(node, Scalar):
+            default = parse(node.text)
+            return Knob(name, default, _kind_of(default, node), "")
+        what = f"knob {name}"
+        full = mapping(node, what)
+        known_keys(full, KNOB_KEYS, what)
+        scalar = word(required(full, "default", what), "default")
+        default = parse(scalar.text)
+        one_of = full.get("one_of")
+        options = tuple(parse(each.text) for each in words(one_of, "one_of")) if one_of else ()
+        kind = text(full, "type") or _kind_of(options[0] if options else default, scalar)
+        if kind not in KINDS:
+            raise SpecError(
+                f"unknown type {kind!r}", required(full, "type", what).loc, nearest(kind, KINDS)
+            )
+        knob = Knob(
+            name,
+            default,
+            kind,
+            text(full, "doc"),
+            above=_bound(full, "above"),
+            below=_bound(full, "below"),
+            least=_bound(full, "min"),
+            most=_bound(full, "max"),
+            one_of=options,
+        )
+        return replace(knob, default=checked(knob, default, scalar.loc))
+
+    def padding(self, root: Map) -> str:
+        return one_of(root, "padding", FAMILIES, "tf-same")
+
+    def defaults(self, root: Map) -> Map:
+        node = root.get("defaults")
+        return mapping(node, "defaults") if node else Map({}, root.loc)
+
+    def check_defaults(self, defaults: Map) -> None:
+        for name, entry in defaults.entries.items():
+            fields = mapping(entry.value, f"defaults of {name}")
+            if name in OPS:
+                known_keys(fields, (*OPS[name].letters, *OPS[name].after), name)
+            elif (block := self.block(name)) is not None:
+                known_keys(fields, block.takes, f"block {name}")
+            else:
+                hint = nearest(name, [*OPS, *self.block_names()])
+                raise SpecError(f"unknown op or block {name!r}", entry.key.loc, hint)
+
+    def local_blocks(self, root: Map) -> dict[str, Node]:
+        node = root.get("blocks")
+        if node is None:
+            return {}
+        entries = mapping(node, "blocks").entries
+        for name, entry in entries.items():
+            identifier(entry.key, "a block", RESERVED)
+            if name in OPS:
+                raise SpecError(f"{name!r} is an op; a block needs another name", entry.key.loc)
+        return {name: entry.value for name, entry in entries.items()}
+
+    def block_names(self) -> list[str]:
+        return [*self.local, *self.library_names()]
+
+    def block(self, name: str) -> Block | None:
+        """Return a block of the spec or of the library, read once, or None.
+
+        Raises: SpecError: and whatever its steps raise, traced through the block.
+        """
+        if name in self.blocks:
+            return self.blocks[name]
+        node = self.local.get(name)
+        shared = node is None
+        if node is None:
+            node = self.library(name) if name not in OPS else None
+        if node is None:
+            return None
+        block = self.signature(name, mapping(node, f"block {name}"), shared)
+        # The signature goes in first, so that a block which calls itself is read once;
+        # that it never ends is found when it is expanded.
+        self.blocks[name] = block
+        names = {**row_names(self.knobs), **block.takes}
+        body = required(mapping(node, name), "body", f"block {name}")
+        self.blocks[name] = block = replace(block, body=self.steps.table(body, names, "body"))
+        return block
+
+    def signature(self, name: str, node: Map, shared: bool) -> Block:
+        what = f"block {name}"
+        known_keys(node, BLOCK_KEYS, what)
+        takes = node.get("takes")
+        arguments: dict[str, Argument] = {}
+        if takes is not None:
+            for key, entry in mapping(takes, "takes").entries.items():
+                identifier(entry.key, "an argument", RESERVED)
+                known = {**row_names(self.knobs), **arguments}
+                arguments[key] = self.argument(key, entry.value, known)
+        inputs = node.get("inputs")
+        names = tuple(each.text for each in words(inputs, "inputs")) if inputs else ("x",)
+        doc, source = text(node, "doc"), text(node, "source")
+        return Block(name, doc, source, arguments, names, Table((), node.loc), node.loc, shared)
+
+    def argument(self, name: str, node: Node, known: Mapping[str, object]) -> Argument:
+        """Read ``name: type``, ``name: default`` or ``name: {type: ..., default: ...}``."""
+        if isinstance(node, Scalar) and node.text in ARGUMENT_KINDS:
+            return Argument(name, ARGUMENT_KINDS[node.text], None, "")
+        if not isinstance(node, Map):
+            kind = _argument_kind(node)
+            return Argument(name, kind, kind.read(node, known), "")
+        what = f"argument {name}"
+        known_keys(node, ARGUMENT_KEYS, what)
+        default, declared = node.get("default"), node.get("type")
+        if declared is None and default is None:
+            raise SpecError(f"{what} needs a type or a default", node.loc)
+        if declared is None:
+            kind = _argument_kind(default) if default else ANY
+        else:
+            scalar = word(declared, "type")
+            if scalar.text not in ARGUMENT_KINDS:
+                raise SpecError(
+                    f"unknown type {scalar.text!r}",
+                    scalar.loc,
+                    nearest(scalar.text, ARGUMENT_KINDS),
+                )
+            kind = ARGUMENT_KINDS[scalar.text]
+        return Argument(
+            name, kind, kind.read(default, known) if default else None, text(node, "doc")
+        )
+
+    def flavours(self, root: Map) -> dict[str, Flavour]:
+        node, own = root.get("flavours"), text(root, "flavour")
+        flavours = {}
+        if own:
+            flavours[own] = Flavour(own, "the spec as it stands", None)
+        for name, entry in (mapping(node, "flavours").entries if node else {}).items():
+            changes = mapping(entry.value, f"flavour {name}")
+            allowed = [key for key in SPEC_KEYS if key not in ("name", "extend", "flavours")]
+            known_keys(changes, allowed, f"flavour {name}")
+            flavours[name] = Flavour(name, text(changes, "doc"), changes)
+        return flavours
+
+    def presets(self, root: Map) -> dict[str, Preset]:
+        node = root.get("presets")
+        presets = {}
+        for name, entry in (mapping(node, "presets").entries if node else {}).items():
+            values = mapping(entry.value, f"preset {name}")
+            known_keys(values, ("doc", *self.knobs), f"preset {name}")
+            knobs = {
+                key: self.setting(key, value.value)
+                for key, value in values.entries.items()
+                if key != "doc"
+            }
+            presets[name] = Preset(name, text(values, "doc"), knobs)
+        return presets
+
+    def setting(self, name: str, node: Node) -> Value:
+        scalar = word(node, name)
+        return checked(self.knobs[name], parse(scalar.text), scalar.loc)
+
+
+def _kind_of(value: Value, scalar: Scalar) -> str:
+    if isinstance(value, bool):
+        return "flag"
+    if isinstance(value, tuple):
+        return "size"
+    if value is None:
+        raise SpecError(
+            "a knob whose default is none needs a type or one_of",
+            scalar.loc,
+            "{default: none, type: int}",
+        )
+    return {int: "int", float: "number", str: "name"}[type(value)]
+
+
+def _bound(node: Map, key: str) -> float | None:
+    value = node.get(key)
+    if value is None:
+        return None
+    scalar = word(value, key)
+    number = parse(scalar.text)
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        raise SpecError(f"{key} must be a number, found {scalar.text!r}", scalar.loc)
+    return number
+
+
+def _argument_kind(default: Node) -> Kind:
+    """Infer an argument's type from its default: a word, a flag, a padding, or a number."""
+    if isinstance(default, Seq):
+        return ANY
+    if not isinstance(default, Scalar):
+        raise SpecError("a default is a single value or a list", default.loc)
+    value = parse(default.text)
+    if isinstance(value, bool):
+        return FLAG
+    if isinstance(value, int):
+        return ANY
+    if isinstance(value, float):
+        return NUMBER
+    if default.text in ("same", "valid", *FAMILIES):
+        return PADDING
+    return WORD if default.text.isidentifier() else ANY
