@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mbprof.errors import MbprofError
-    from mbprof.network import Network, Profile, Spec, load
+    from mbprof.network import Network, Profile, Spec, load, loads
     from mbprof.profile import Row
 
 __version__ = "0.1.0"
@@ -25,9 +25,10 @@ _HOMES = {
     "Row": "mbprof.profile",
     "Spec": "mbprof.network",
     "load": "mbprof.network",
+    "loads": "mbprof.network",
 }
 
-__all__ = ["MbprofError", "Network", "Profile", "Row", "Spec", "__version__", "load"]
+__all__ = ["MbprofError", "Network", "Profile", "Row", "Spec", "__version__", "load", "loads"]
 
 
 def __getattr__(name: str) -> Any:

@@ -156,7 +156,7 @@ def main() -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     try:
-        app()
+        app(prog_name="mbprof")
     except MbprofError as error:
         typer.echo(str(error), err=True)
         sys.exit(2)

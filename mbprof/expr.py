@@ -99,7 +99,7 @@ class _Name:
             return env[self.name]
         except KeyError:
             raise _Fail(
-                f"unknown name {self.name!r}", self.at, nearest(self.name, sorted(env))
+                f"unknown name {self.name!r}", self.at, nearest(self.name, env)
             ) from None
 
 
@@ -419,7 +419,7 @@ class Expr:
                 raise ExpressionError(
                     f"unknown name {name!r}",
                     self.scalar.place(at),
-                    nearest(name, sorted(known)),
+                    nearest(name, known),
                 )
 
     def __call__(self, env: Env) -> Value:

@@ -129,3 +129,15 @@ def load(spec: str | Path) -> Spec:
     1.0
     """
     return Spec(zoo.load(spec))
+
+
+def loads(text: str, name: str = "<text>") -> Spec:
+    """Return a spec from its text; errors call it by ``name``.
+
+    Raises: SourceError, SpecError, ExpressionError: the text is not a spec.
+
+    >>> spec = loads("{name: tiny, input: {res: 8}, body: [{op: conv, k: 3, c: 4}]}")
+    >>> spec.build().profile().total[:2]
+    (108, 6912)
+    """
+    return Spec(zoo.loads(text, name))

@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from mbprof.errors import Source, SourceError, SpecError, UsageError, nearest
-from mbprof.source import Map, parse, read, read_stdin
+from mbprof.source import Map, decode, parse, read, read_stdin
 from mbprof.spec.model import Definition
 from mbprof.spec.nodes import mapping, word
 from mbprof.spec.overlay import overlay
@@ -80,6 +80,16 @@ def load(spec: str | Path) -> Definition:
     if preset:
         read_spec = _preset(read_spec, preset)
     return _renamed(read_spec, f"{preset or read_spec.name}@{flavour}") if flavour else read_spec
+
+
+def loads(text: str, name: str) -> Definition:
+    """Return a spec from its text; errors call it by ``name``.
+
+    Raises: SourceError, SpecError, ExpressionError: the text is not a spec.
+    """
+    source = decode(name, text.encode("utf-8", errors="surrogatepass"))
+    root = _extended(_tree(source), source, ())
+    return SpecReader(block_tree, block_names).spec(root, name)
 
 
 def _renamed(spec: Definition, name: str) -> Definition:

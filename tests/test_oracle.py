@@ -54,9 +54,7 @@ def _window(layer: dict[str, Any]) -> tuple[object, ...]:
     return shape(layer["k"]), shape(layer["s"]), shape(layer["d"]), layer["g"]
 
 
-@pytest.mark.parametrize(
-    "oracle", [o for o in oracles() if o.path.parent.name == "slim"], ids=str
-)
+@pytest.mark.parametrize("oracle", [o for o in oracles() if o.path.parent.name == "slim"], ids=str)
 def test_slim_layers_bear_the_published_names(oracle: Oracle) -> None:
     profile = mbprof.load(oracle.spec).build(**oracle.knobs).profile(scope=oracle.scope)
     ours = [row.name for row in profile.rows if row.op in MULTIPLY]

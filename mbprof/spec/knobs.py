@@ -118,8 +118,8 @@ def checked(knob: Knob, value: Value, loc: Loc | None = None) -> Value:
 
 
 def _refusal(knob: Knob, value: Value, needed: str, loc: Loc | None) -> KnobError:
-    about = f", {knob.doc}" if knob.doc else ""
-    hint = f"the default of {knob.name}{about}, is {plain(knob.default)}"
+    about = f" ({knob.doc})" if knob.doc else ""
+    hint = f"the default of {knob.name}{about} is {plain(knob.default)}"
     return KnobError(f"{knob.name} is {plain(value)}; it must be {needed}", loc, hint)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from mbprof.errors import SpecError, nearest
+from mbprof.errors import KnobError, SpecError, nearest
 from mbprof.expr import Value
 from mbprof.fields import ANY, ARGUMENT_KINDS, FLAG, NUMBER, PADDING, SIZE, WORD, Bound, Kind
 from mbprof.ops import OPS
@@ -179,7 +179,10 @@ class SpecReader:
             most=_bound(full, "max"),
             one_of=options,
         )
-        return replace(knob, default=checked(knob, default, scalar.loc))
+        try:
+            return replace(knob, default=checked(knob, default, scalar.loc))
+        except KnobError as error:
+            raise KnobError(error.message, scalar.loc) from None
 
     def padding(self, root: Map) -> str:
         return one_of(root, "padding", FAMILIES, "tf-same")
@@ -205,7 +208,7 @@ class SpecReader:
             return {}
         entries = mapping(node, "blocks").entries
         for name, entry in entries.items():
-            identifier(entry.key, "a block", RESERVED)
+            identifier(entry.key, "a block")
             if name in OPS:
                 raise SpecError(f"{name!r} is an op; a block needs another name", entry.key.loc)
         return {name: entry.value for name, entry in entries.items()}
@@ -230,7 +233,7 @@ class SpecReader:
         # The signature goes in first, so that a block which calls itself is read once;
         # that it never ends is found when it is expanded.
         self.blocks[name] = block
-        names = {**row_names(self.knobs), **block.takes}
+        names = {**block.takes, **row_names(self.knobs)}
         body = required(mapping(node, name), "body", f"block {name}")
         self.blocks[name] = block = replace(block, body=self.steps.table(body, names, "body"))
         return block

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -130,8 +131,7 @@ class StepReader:
         raise SpecError(f"unknown op or block {name.text!r}", name.loc, hint)
 
     def op_step(self, op: type[Op], row: Map, known: Known) -> OpStep:
-        allowed = ("op", *op.letters, *op.after, *WIRING_KEYS)
-        known_keys(row, allowed, op.word)
+        _check_keys(op, row)
         wiring = self.wiring(row, known)
         fields = self.op_fields(op, row, known)
         for key, letter in op.letters.items():
@@ -256,6 +256,20 @@ class StepReader:
         return TableStep(self.wiring(wiring, known), self.table(body, known, "a table"))
 
 
+def _check_keys(op: type[Op], row: Map) -> None:
+    """Refuse keys that an op lacks; a word such as stride is answered with its letter."""
+    allowed = ("op", *op.letters, *op.after, *WIRING_KEYS)
+    for key, entry in row.entries.items():
+        if key in allowed:
+            continue
+        words = {letter.attribute: name for name, letter in op.letters.items()}
+        close = difflib.get_close_matches(key, words, n=1, cutoff=0.7)
+        meant = f"{close[0]} is written {words[close[0]]}" if close else None
+        raise SpecError(
+            f"{op.word} has no key {key!r}", entry.key.loc, meant or nearest(key, allowed, 20)
+        )
+
+
 _EMPTY = Map({}, Loc(None, 0, 0))  # type: ignore[arg-type]  # it holds nothing to point at
 
 _FORMS: dict[str, Callable[[StepReader, Map, Known], Step]] = {
@@ -309,4 +323,4 @@ def width_rules(node: Node, known: Known) -> dict[str, Expr]:
 
 def row_names(knobs: Known) -> dict[str, object]:
     """Return the names that a row of a spec's body can use."""
-    return {**knobs, **COUNTERS, **INPUT_NAMES}
+    return {**INPUT_NAMES, **knobs, **COUNTERS}
