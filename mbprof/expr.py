@@ -98,9 +98,7 @@ class _Name:
         try:
             return env[self.name]
         except KeyError:
-            raise _Fail(
-                f"unknown name {self.name!r}", self.at, nearest(self.name, env)
-            ) from None
+            raise _Fail(f"unknown name {self.name!r}", self.at, nearest(self.name, env)) from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mbprof import build as builder
 from mbprof import conventions, zoo
 from mbprof import profile as profiles
+from mbprof.build import build
 from mbprof.errors import KnobError, Loc, nearest
 from mbprof.expr import Value
 from mbprof.graph import Graph
@@ -74,7 +74,7 @@ class Spec:
                 value = parse(value)
             values[name] = checked(knob, value, places.get(name))
         try:
-            graph = builder.build(self.definition, values)
+            graph = build(self.definition, values)
         except KnobError as error:
             if "final_endpoint" in places:
                 error.at(places["final_endpoint"])

@@ -117,7 +117,7 @@ class Profile:
         """Return the profile as plain data, as ``mbprof table --format json`` prints it."""
         return {
             "spec": self.spec,
-            "knobs": dict(self.knobs),
+            "knobs": {name: _setting(value) for name, value in self.knobs.items()},
             "scope": self.scope,
             "convention": self.convention.name,
             "unit": self.convention.unit,
@@ -141,6 +141,12 @@ def stored(facts: Facts) -> dict[str, Any]:
         "params_all": facts.params,
         "params_trainable": facts.trainable,
     }
+
+
+def _setting(value: Value) -> Value:
+    """Return a knob's value for data; a square size is one number."""
+    square = isinstance(value, tuple) and len(set(value)) == 1
+    return value[0] if square and isinstance(value, tuple) else value
 
 
 def _plain(row: Row) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from mbprof import zoo
 from mbprof.fields import Kind
 from mbprof.ops import OPS, Op
 from mbprof.source import Map, Scalar
-from mbprof.spec.reader import BLOCK_KEYS, ENDPOINTS, KNOB_KEYS, SCOPES, SPEC_KEYS
+from mbprof.spec.claims import SCOPES
+from mbprof.spec.reader import BLOCK_KEYS, ENDPOINTS, KNOB_KEYS, SPEC_KEYS
 from mbprof.spec.steps import FOLLOWERS, WIRING_KEYS
 
 JSON = dict[str, Any]

@@ -21,7 +21,10 @@ FILES = sorted(CASES.glob("*.case"))
 
 BILLION_LAUGHS = "\n".join(
     ["a: &a [x, x, x, x, x, x, x, x, x]"]
-    + [f"{b}: &{b} [{', '.join('*' + a for _ in range(9))}]" for a, b in zip("abcdefgh", "bcdefghi")]
+    + [
+        f"{b}: &{b} [{', '.join('*' + a for _ in range(9))}]"
+        for a, b in zip("abcdefgh", "bcdefghi", strict=True)
+    ]
 )
 
 MAKERS: dict[str, Callable[[Path], object]] = {

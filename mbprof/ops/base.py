@@ -64,6 +64,10 @@ class Op(ABC):
     def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
         """Return what the op costs for one image, by kind."""
 
+    def at_rate(self, stride: tuple[int, int], rate: int) -> Op:
+        """Return the op with another stride, dilated further by ``rate``; windowed ops only."""
+        return self
+
     def geometry(self, inputs: Shapes) -> Geometry:
         """Return kernel, stride, dilation and groups, None where the op has none."""
         return Geometry()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from mbprof.errors import Loc, SpecError, nearest
+from mbprof.errors import Loc, SpecError, closest, nearest
 from mbprof.expr import Expr
 from mbprof.fields import COUNT, FLAG, WORD, Bound, Kind, argument
 from mbprof.ops import OPS, Op
@@ -263,11 +262,9 @@ def _check_keys(op: type[Op], row: Map) -> None:
         if key in allowed:
             continue
         words = {letter.attribute: name for name, letter in op.letters.items()}
-        close = difflib.get_close_matches(key, words, n=1, cutoff=0.7)
-        meant = f"{close[0]} is written {words[close[0]]}" if close else None
-        raise SpecError(
-            f"{op.word} has no key {key!r}", entry.key.loc, meant or nearest(key, allowed, 20)
-        )
+        meant = closest(key, words)
+        hint = f"{meant} is written {words[meant]}" if meant else nearest(key, allowed, 20)
+        raise SpecError(f"{op.word} has no key {key!r}", entry.key.loc, hint)
 
 
 _EMPTY = Map({}, Loc(None, 0, 0))  # type: ignore[arg-type]  # it holds nothing to point at

@@ -1,0 +1,104 @@
+"""Speed and memory, as ratios measured side by side in one run.
+
+Each pair of commands runs in turns, so that a busy machine slows both; the medians are compared.
+"""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import mbprof
+
+ROUNDS = 21
+BIN = Path(sys.executable).parent
+
+
+def seconds(command: list[str]) -> float:
+    start = time.perf_counter()
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+    return time.perf_counter() - start
+
+
+def side_by_side(ours: list[str], theirs: list[str]) -> tuple[float, float]:
+    """Return the median seconds of two commands that run in turns."""
+    pairs = [(seconds(ours), seconds(theirs)) for _ in range(ROUNDS)]
+    return statistics.median(a for a, _ in pairs), statistics.median(b for _, b in pairs)
+
+
+def python(code: str) -> list[str]:
+    return [sys.executable, "-c", code]
+
+
+def processes() -> list[tuple[str, float, float]]:
+    """Return what was run, its ratio to the reference, and the limit of the ratio."""
+    mbprof_ = str(BIN / "mbprof")
+    table = [mbprof_, "table", "mobilenet_v1", "--format", "csv"]
+    cases = [
+        ("table --format csv", table, python("import typer, yaml, networkx"), 1.3),
+        ("--help", [mbprof_, "--help"], python("import typer"), 1.5),
+    ]
+    rows = []
+    for name, ours, theirs, limit in cases:
+        mine, other = side_by_side(ours, theirs)
+        shown = f"{name} ({mine * 1e3:.0f} ms, reference {other * 1e3:.0f} ms)"
+        rows.append((shown, mine / other, limit))
+    return rows
+
+
+def layers_200() -> str:
+    rows = "\n".join(f"    - [conv, 3, {1 + (i % 50 == 0)}, {32 + i}]" for i in range(200))
+    return (
+        "name: deep\ninput: {res: 224}\ndefaults: {conv: {bn: true, act: relu6}}\n"
+        f"body:\n  columns: [op, k, s, c]\n  rows:\n{rows}\n"
+    )
+
+
+def best(work: Callable[[], object]) -> float:
+    def once() -> float:
+        start = time.perf_counter()
+        work()
+        return time.perf_counter() - start
+
+    return statistics.median(once() for _ in range(ROUNDS))
+
+
+def peak_memory() -> int:
+    """Return the peak resident bytes of the whole process of a table."""
+    code = (
+        "import resource, sys\nfrom mbprof import cli\nimport contextlib\n"
+        "sys.argv = ['mbprof', 'table', 'mobilenet_v1']\n"
+        "with contextlib.suppress(SystemExit): cli.main()\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    out = subprocess.run(python(code), capture_output=True, text=True, check=True).stdout
+    return int(out.splitlines()[-1]) * 1024
+
+
+def main() -> int:
+    failed = False
+
+    def line(name: str, value: str, limit: str, holds: bool) -> None:
+        nonlocal failed
+        failed |= not holds
+        print(f"{'ok ' if holds else 'NOT'}  {name:<62} {value:>9}  limit {limit}")
+
+    for name, ratio, limit in processes():
+        line(name, f"{ratio:.2f} x", f"{limit} x", ratio <= limit)
+    text = layers_200()
+    spec = mbprof.loads(text)
+    built = best(lambda: spec.build().profile())
+    read = best(lambda: mbprof.loads(text))
+    line("200 layers (600 ops) compiled and costed", f"{built * 1e3:.1f} ms", "20 ms", built < 0.02)
+    line("the same with its text read", f"{(built + read) * 1e3:.1f} ms", "none", True)
+    memory = peak_memory()
+    line("peak memory of table", f"{memory / 2**20:.0f} MB", "80 MB", memory < 80 * 2**20)
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,294 @@
+"""The spec language: what each construct means, shown on small networks."""
+
+from typing import Any
+
+import pytest
+
+import mbprof
+from mbprof import MbprofError
+
+HEAD = "name: net\ninput: {channels: 8, res: 16}\npadding: torch\n"
+
+
+def build(text: str, **knobs: Any) -> mbprof.Network:
+    return mbprof.loads(HEAD + text).build(**knobs)
+
+
+def rows(text: str, **knobs: Any) -> list[tuple[Any, ...]]:
+    profile = build(text, **knobs).profile()
+    return [(row.op, row.name, row.out_shape) for row in profile.rows]
+
+
+def test_rows_under_columns_equal_rows_as_mappings() -> None:
+    table = """
+body:
+  columns: [op, k, s, c]
+  rows:
+    - [conv, 3, 2, 16]
+    - [dwconv, 3, 1, -]
+"""
+    mappings = "body: [{op: conv, k: 3, s: 2, c: 16}, {op: dwconv, k: 3, s: 1}]\n"
+    assert rows(table) == rows(mappings)
+
+
+def test_repeats_stride_on_the_first_only_and_equal_rows_written_out() -> None:
+    short = "body: [{op: conv, k: 3, s: 2, c: 16, n: 3}]\n"
+    long = """
+body:
+  - {op: conv, k: 3, s: 2, c: 16}
+  - {op: conv, k: 3, c: 16}
+  - {op: conv, k: 3, c: 16}
+"""
+    assert rows(short) == rows(long)
+    assert [row[2] for row in rows(short)] == [(16, 8, 8)] * 3
+
+
+def test_no_repeats_leave_the_row_out() -> None:
+    assert [row[0] for row in rows("body: [{op: conv, k: 3, c: 4, n: 0}, {op: gap}]\n")] == ["gap"]
+
+
+def test_the_width_rule_scales_rows_but_not_what_blocks_are_handed() -> None:
+    text = """
+knobs: {alpha: 1.0}
+width: int(alpha * c)
+blocks:
+  pair:
+    takes: {c: int}
+    body: [{op: conv, k: 1, c: c}, {op: conv, k: 1, c: 2 * in.c}]
+body:
+  - {op: pair, c: 32}
+  - {op: conv, k: 1, c: 10, width: c}
+"""
+    assert [row[2][0] for row in rows(text, alpha=0.5)] == [16, 16, 10]
+
+
+def test_a_width_rule_for_several_letters() -> None:
+    text = """
+knobs: {alpha: 1.0}
+width: {c: int(alpha * c), e: div8(alpha * e)}
+blocks:
+  wide:
+    takes: {c: int, e: int}
+    body: [{op: conv, k: 1, c: e}, {op: conv, k: 1, c: c}]
+body: [{op: wide, e: 72, c: 10}]
+"""
+    assert [row[2][0] for row in rows(text, alpha=0.5)] == [40, 5]
+
+
+def test_branches_are_joined_and_an_empty_one_is_the_input() -> None:
+    text = """
+body:
+  - branches:
+      - [{op: conv, k: 1, c: 4}]
+      - [{op: conv, k: 1, c: 6}, {op: conv, k: 3, c: 6}]
+      - []
+    join: concat
+"""
+    assert rows(text)[-1] == ("concat", "concat_1/concat", (18, 16, 16))
+
+
+def test_a_named_branch_step_gives_its_name_to_what_is_in_it() -> None:
+    text = """
+body:
+  - name: Mixed_5b
+    join: add
+    act: relu
+    branches:
+      - [{op: conv, k: 1, c: 8, name: "Branch_{branch}/a"}]
+      - [{op: conv, k: 1, c: 8, name: "Branch_{branch}/a"}]
+"""
+    names = [row[1] for row in rows(text)]
+    assert names == ["Mixed_5b/Branch_0/a", "Mixed_5b/Branch_1/a", "Mixed_5b/add"]
+    assert build(text, final_endpoint="Mixed_5b").output_shape == (8, 16, 16)
+
+
+def test_dense_repeats_hand_on_everything_that_came_before() -> None:
+    text = "body: [{repeat: 3, dense: true, body: [{op: conv, k: 3, c: 5}]}]\n"
+    convs = [row for row in build(text).profile().rows if row.op == "conv"]
+    assert [row.in_shape[0] for row in convs] == [8, 13, 18]
+    assert build(text).output_shape == (23, 16, 16)
+
+
+def test_dense_repeats_equal_a_block_that_concatenates() -> None:
+    dense = "body: [{repeat: 3, dense: true, body: [{op: conv, k: 3, c: 5}]}]\n"
+    block = """
+blocks:
+  layer:
+    body: [{op: conv, k: 3, c: 5}, {op: concat, in: [x, _]}]
+body: [{op: layer, n: 3}]
+"""
+    assert build(dense).profile().total[:2] == build(block).profile().total[:2]
+
+
+def test_a_side_path_ends_in_an_output_of_its_own_outside_the_body() -> None:
+    text = """
+knobs: {aux: true}
+body:
+  - {op: conv, k: 3, c: 4}
+  - {side: [{op: gap}, {op: linear, c: 10}], when: aux}
+  - {op: conv, k: 3, c: 6}
+"""
+    profile = build(text).profile
+    assert [row.op for row in profile(scope="body").rows] == ["conv", "conv"]
+    assert [row.op for row in profile(scope="all").rows] == ["conv", "gap", "linear", "conv"]
+    assert len(build(text, aux=False).profile(scope="all").rows) == 2
+    assert build(text).output_shape == (6, 16, 16)
+
+
+def test_what_is_left_out_hands_on_its_input() -> None:
+    text = """
+blocks:
+  unit:
+    takes: {c: int, s: 1}
+    body:
+      - {op: conv, k: 3, c: c, s: s, out: main}
+      - {op: conv, k: 1, c: c, s: s, in: x, out: short, when: s != 1 or in.c != c}
+      - {op: add, in: [main, short]}
+body: [{op: unit, c: 8}, {op: unit, c: 16, s: 2}]
+"""
+    assert [row[0] for row in rows(text)] == ["conv", "add", "conv", "conv", "add"]
+
+
+def test_an_op_can_be_an_argument() -> None:
+    text = """
+blocks:
+  unit:
+    takes: {what: conv}
+    body: [{op: $what, k: 3, c: 8}]
+body: [{op: unit}, {op: unit, what: other}]
+"""
+    other = "  other:\n    takes: {k: int, c: int}\n    body: [{op: conv, k: k, c: 2 * c}]\n"
+    text = text.replace("blocks:\n", "blocks:\n" + other)
+    assert [row[2][0] for row in rows(text)] == [8, 16]
+
+
+def test_a_block_can_take_two_inputs_and_give_two_outputs() -> None:
+    text = """
+blocks:
+  cell:
+    inputs: [left, right]
+    body:
+      - {op: concat, in: [left, right]}
+      - {op: split, g: 2}
+body:
+  - {op: conv, k: 1, c: 4, out: a}
+  - {op: conv, k: 1, c: 4, out: b}
+  - {op: cell, in: [a, b], out: [c, d]}
+  - {op: add, in: [c, d]}
+"""
+    assert [row[0] for row in rows(text)] == ["conv", "conv", "concat", "split", "add"]
+
+
+def test_arguments_have_defaults_that_look_at_other_arguments() -> None:
+    text = """
+blocks:
+  unit:
+    takes: {c: int, t: {default: 4, doc: expansion}, e: {type: int, default: t * in.c}}
+    body: [{op: conv, k: 1, c: e}, {op: conv, k: 1, c: c}]
+body: [{op: unit, c: 4}, {op: unit, c: 4, t: 2}, {op: unit, c: 4, e: 7}]
+"""
+    assert [row[2][0] for row in rows(text)][::2] == [32, 8, 7]
+
+
+def test_names_can_count_rows_repeats_and_stages() -> None:
+    text = """
+body:
+  names: "s{stage}.{j}.{i}"
+  columns: [op, k, c, n]
+  rows: [[conv, 3, 4, 2], [conv, 3, 6, 1]]
+"""
+    assert [row[1] for row in rows(text)] == ["s0.0.0", "s0.1.1", "s1.0.2"]
+
+
+def test_tables_nest_and_have_their_own_columns() -> None:
+    text = """
+body:
+  - {op: conv, k: 3, c: 4, name: stem}
+  - names: "mid{i}"
+    columns: [op, k, c]
+    rows: [[conv, 1, 6], [conv, 1, 8]]
+  - {op: gap, name: pool}
+"""
+    assert [row[1] for row in rows(text)] == ["stem", "mid0", "mid1", "pool"]
+
+
+def test_defaults_hold_for_an_op_and_its_family() -> None:
+    text = """
+defaults: {conv: {bn: true, act: relu6}, dwconv: {act: none}, bn: {scale: false}}
+body: [{op: conv, k: 1, c: 4}, {op: dwconv, k: 3}]
+"""
+    nodes = build(text).layers.nodes
+    assert [node.op.word for node in nodes] == ["conv", "bn", "act", "dwconv", "bn"]
+    assert nodes[1].facts.norm_scale == 0
+    assert nodes[1].facts.norm_shift == 4
+
+
+def test_output_stride_turns_later_strides_into_dilation() -> None:
+    text = """
+body:
+  columns: [op, k, s, c]
+  rows: [[conv, 3, 2, 8], [conv, 3, 2, 8], [conv, 3, 2, 8], [conv, 3, 1, 8]]
+"""
+    profile = build(text, output_stride=2).profile()
+    assert [row.out_shape[1] for row in profile.rows] == [8, 8, 8, 8]
+    assert [row.dilation for row in profile.rows] == [(1, 1), (1, 1), (2, 2), (4, 4)]
+    assert profile.total.params == build(text).profile().total.params
+
+
+def test_an_output_stride_between_two_strides_cannot_be_reached() -> None:
+    with pytest.raises(MbprofError, match="output_stride 3 cannot be reached"):
+        build(
+            "body: [{op: conv, k: 3, s: 2, c: 8}, {op: conv, k: 3, s: 2, c: 8}]\n", output_stride=3
+        )
+
+
+def test_final_endpoint_keeps_only_what_it_depends_on() -> None:
+    text = """
+body:
+  - branches:
+      - [{op: conv, k: 1, c: 4, name: left}]
+      - [{op: conv, k: 1, c: 4, name: right}]
+    join: concat
+    name: both
+"""
+    network = build(text, final_endpoint="both/right")
+    assert [row.name for row in network.profile().rows] == ["both/right"]
+    assert network.output_shape == (4, 16, 16)
+
+
+PRESETS = """
+knobs: {c: 8, deep: false}
+body: [{op: conv, k: 3, c: c}, {op: conv, k: 3, c: c, when: deep}]
+presets:
+  net_large: {c: 16, deep: true, doc: the large one}
+"""
+
+
+def test_a_preset_is_a_set_of_knob_values() -> None:
+    presets = mbprof.loads(HEAD + PRESETS).definition.presets
+    assert dict(presets["net_large"].knobs) == {"c": 16, "deep": True}
+
+
+def test_variants_state_only_what_differs() -> None:
+    base = mbprof.load("mobilenet_v1").definition
+    cifar = mbprof.load("mobilenet_v1_cifar").definition
+    assert len(cifar.body.steps) == len(base.body.steps)
+    assert "min_depth" in base.knobs
+    assert "min_depth" not in cifar.knobs
+    assert cifar.published == ()
+    assert cifar.flavours == {}
+
+
+def test_a_spec_can_extend_a_file_beside_it(tmp_path: Any) -> None:
+    (tmp_path / "base.yaml").write_text(HEAD + "body: [{op: conv, k: 3, c: 4}, {op: gap}]\n")
+    (tmp_path / "wide.yaml").write_text(
+        "name: wide\nextend: base.yaml\nbody: {rows: {0: {c: 9}, 1: none}}\n"
+    )
+    assert mbprof.load(tmp_path / "wide.yaml").build().output_shape == (9, 16, 16)
+
+
+def test_numbers_with_a_point_are_doubles_as_in_the_reference_code() -> None:
+    for alpha in (0.07, 0.29, 0.35, 0.57, 0.58, 1.1, 1.15):
+        for c in (24, 96, 100, 160, 320):
+            text = f"knobs: {{a: 1.0}}\nbody: [{{op: conv, k: 1, c: int(a * {c}) + 1}}]\n"
+            assert build(text, a=alpha).output_shape[0] == int(c * alpha) + 1

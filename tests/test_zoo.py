@@ -1,0 +1,135 @@
+"""The specs that come with mbprof."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+import mbprof
+from mbprof import zoo
+from mbprof.conventions import load as convention
+from mbprof.ops import OPS
+from mbprof.schema import schema, schema_text
+from mbprof.spec.claims import Claim
+
+ROOT = Path(__file__).parent.parent
+
+
+def claims() -> list[tuple[str, Claim]]:
+    return [
+        (name, claim) for name in zoo.names() for claim in mbprof.load(name).definition.published
+    ]
+
+
+@pytest.mark.parametrize(("name", "claim"), claims(), ids=lambda value: str(value)[:40])
+def test_published_claims_hold_and_errata_do_not(name: str, claim: Claim) -> None:
+    spec = mbprof.load(f"{name}@{claim.flavour}" if claim.flavour else name)
+    profile = spec.build(**claim.at).profile(claim.convention, claim.scope)
+    held = [
+        quantity.holds(count)
+        for quantity, count in (
+            (claim.params, profile.total.params),
+            (claim.macs, profile.total.macs),
+        )
+        if quantity is not None
+    ]
+    assert all(held) if claim.erratum is None else not all(held)
+
+
+def test_there_are_claims_with_and_without_errata() -> None:
+    errata = [claim.erratum is not None for _, claim in claims()]
+    assert any(errata)
+    assert not all(errata)
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_every_spec_says_what_it_is_and_where_it_is_from(name: str) -> None:
+    definition = mbprof.load(name).definition
+    assert definition.doc
+    assert definition.source
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_every_flavour_builds(name: str) -> None:
+    for flavour in mbprof.load(name).definition.flavours:
+        spec = mbprof.load(f"{name}@{flavour}")
+        assert spec.name == f"{name}@{flavour}"
+        assert spec.definition.flavour == flavour
+        assert spec.build().profile().total.macs > 0
+
+
+def test_the_flavour_that_is_the_default_is_the_spec_as_it_stands() -> None:
+    plain, named = mbprof.load("mobilenet_v1").build(), mbprof.load("mobilenet_v1@slim").build()
+    assert plain.profile().rows == named.profile().rows
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "specs").rglob("*.yaml")), ids=lambda p: p.stem)
+def test_specs_fit_their_schema(path: Path) -> None:
+    loaded = yaml.safe_load(path.read_text())
+    if path.parent.name == "blocks":
+        loaded = {"name": "x", "input": {}, "body": [], "blocks": {path.stem: loaded}}
+    loaded = json.loads(json.dumps(loaded))
+    jsonschema.Draft7Validator(schema()).validate(loaded)
+
+
+@pytest.mark.parametrize(
+    "row",
+    ["{op: conv, k: 3, c: 16, strid: 2}", "{op: gap, k: 3}", "{op: act, f: relu, bn: true}"],
+)
+def test_the_schema_refuses_unknown_keys(row: str) -> None:
+    spec = yaml.safe_load(f"{{name: net, input: {{res: 8}}, body: [{row}]}}")
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.Draft7Validator(schema()).validate(spec)
+
+
+def test_the_committed_schema_is_the_generated_one() -> None:
+    assert (ROOT / "specs" / "spec.schema.json").read_text() == schema_text()
+
+
+def test_no_architecture_is_named_in_python() -> None:
+    families = re.compile(
+        r"(?<![a-z])(mobilenet|inception|resnet|xception|densenet|shufflenet|squeezenet|efficientnet|vgg|"
+        r"alexnet|senet|googlenet|mnasnet)",
+        re.IGNORECASE,
+    )
+    for path in sorted((ROOT / "mbprof").rglob("*.py")):
+        code = re.sub(r'""".*?"""', "", path.read_text(), flags=re.DOTALL)
+        for line in code.splitlines():
+            named = families.search(line)
+            # Examples in help texts and sources in brackets or strings of paths are no code.
+            if named and not re.search(r"Example: |research/|keras/src|\bsource\b|#", line):
+                raise AssertionError(f"{path.name}: {line.strip()}")
+
+
+@pytest.mark.parametrize("word", sorted(OPS))
+def test_every_op_has_formula_source_and_example(word: str) -> None:
+    doc = OPS[word].__doc__ or ""
+    for part in ("Shape: ", "Source: ", ">>> "):
+        assert part in doc, f"{word} lacks {part}"
+    assert "Params: " in doc or "Cost: " in doc
+
+
+def test_the_default_convention_is_data() -> None:
+    kernels = convention("kernels")
+    assert dict(kernels.params_weights) == {"kernels": 1}
+    assert dict(kernels.macs_weights) == {"mac": 1}
+
+
+def test_a_wheel_carries_the_zoo(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir"]
+    done = subprocess.run([*command, str(tmp_path), str(ROOT)], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    (wheel,) = tmp_path.glob("*.whl")
+    code = (
+        f"import sys; sys.path.insert(0, {str(wheel)!r}); import zipfile; "
+        f"print(*sorted(zipfile.ZipFile({str(wheel)!r}).namelist()))"
+    )
+    names = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
+    assert b"mbprof/specs/mobilenet_v1.yaml" in names
+    assert b"mbprof/conventions/kernels.yaml" in names
+    assert b"mbprof/py.typed" in names
