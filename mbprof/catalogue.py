@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from mbprof import fmt, zoo
 from mbprof.network import load
 from mbprof.reports import Column, Report
+from mbprof.spec.knobs import builtin
+
+COMMON = tuple(builtin(None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ def _entry(name: str) -> Entry:
         definition.doc,
         definition.source,
         tuple(definition.flavours),
-        tuple(definition.knobs),
+        tuple(name for name in definition.knobs if name not in COMMON),
         profile.scope,
         profile.total.params,
         profile.total.macs,
@@ -54,12 +57,12 @@ def catalogue_report() -> Report:
     """Lay out the catalogue."""
     columns = (
         Column("name", "name", "the name to type"),
-        Column("flavours", "flavours", "implementations, NAME@FLAVOUR", ", ".join, yields=3),
-        Column("knobs", "knobs", "what can be set", ", ".join, yields=4),
-        Column("scope", "scope", "what is counted", yields=2),
+        Column("flavours", "flavours", "implementations, NAME@FLAVOUR", ", ".join, yields=4),
+        Column("knobs", "knobs", "what can be set", ", ".join, yields=2, wraps=True),
+        Column("scope", "scope", "what is counted", yields=3),
         Column("params", "params", "kernels of convolution and linear layers", fmt.integer, True),
         Column("macs", "MACs", "multiply-accumulates of the same layers", fmt.integer, True),
-        Column("source", "source", "the paper or code", yields=1),
+        Column("source", "source", "the paper or code", yields=1, wraps=True),
     )
     rows = tuple(
         {name: getattr(entry, name) for name in Entry.__dataclass_fields__} for entry in catalogue()
@@ -69,5 +72,8 @@ def catalogue_report() -> Report:
         columns=columns,
         rows=rows,
         data=[dict(row) for row in rows],
-        notes=("mbprof show NAME explains one; mbprof table NAME costs it layer by layer.",),
+        notes=(
+            f"Every network also has the knobs {', '.join(COMMON)}.",
+            "mbprof show NAME explains one; mbprof table NAME costs it layer by layer.",
+        ),
     )

@@ -113,7 +113,10 @@ class Network:
         """
         definition = self.definition
         scope = scope or definition.scope
-        return Profile.of(self.layers, definition.name, self.knobs, scope, convention)
+        changed = tuple(
+            name for name, value in self.knobs.items() if value != definition.knobs[name].default
+        )
+        return Profile.of(self.layers, definition.name, self.knobs, scope, convention, changed)
 
     def _repr_html_(self) -> str:
         return self.profile()._repr_html_()

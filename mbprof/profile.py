@@ -53,7 +53,8 @@ class Total(NamedTuple):
 class Profile:
     """The cost of a network, layer by layer; rows add up to the total, in integers.
 
-    ``totals`` holds the totals of every scope, so that a report of one can name the others.
+    ``changed`` names the knobs that do not have their default value, ``totals`` holds the totals
+    of every scope, so that a report of one can name the others.
     """
 
     spec: str
@@ -62,6 +63,7 @@ class Profile:
     convention: Convention
     rows: tuple[Row, ...]
     totals: Mapping[str, Total]
+    changed: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -71,6 +73,7 @@ class Profile:
         knobs: Mapping[str, Value],
         scope: str,
         convention: str = conventions.DEFAULT,
+        changed: tuple[str, ...] = (),
     ) -> Self:
         """Cost a graph under a convention, within a scope.
 
@@ -83,7 +86,8 @@ class Profile:
         body = tuple(row for part, row in grouped if part == "body")
         everything = tuple(row for _, row in grouped)
         totals = {"body": _total(body), "all": _total(everything)}
-        return cls(spec, knobs, scope, chosen, body if scope == "body" else everything, totals)
+        rows = body if scope == "body" else everything
+        return cls(spec, knobs, scope, chosen, rows, totals, changed)
 
     @property
     def total(self) -> Total:

@@ -20,6 +20,8 @@ class Column:
     numeric: bool = False
     yields: int = 0
     """Where a terminal is narrow, columns that yield more are left out first; 0 never."""
+    wraps: bool = False
+    """Whether long text goes on in another line instead of taking the width that it needs."""
     shrinks: bool = False
     """Whether a narrow terminal shortens the text before it leaves out columns that matter."""
 

@@ -172,9 +172,10 @@ def _total(profile: Profile) -> dict[str, Any]:
 
 
 def _title(profile: Profile) -> str:
-    shown = ("alpha", "res")
-    knobs = [name for name in shown if name in profile.knobs]
-    values = ", ".join(f"{name} {plain(profile.knobs[name])}" for name in knobs)
+    """Name the network, its width and resolution, and every knob that was turned."""
+    shown = dict.fromkeys(name for name in ("alpha", "res") if name in profile.knobs)
+    shown |= dict.fromkeys(profile.changed)
+    values = ", ".join(f"{name} {plain(profile.knobs[name])}" for name in shown)
     return f"{profile.spec}, {values}"
 
 

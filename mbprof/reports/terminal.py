@@ -10,6 +10,7 @@ from mbprof.reports.model import Column, Report
 
 _GAP = 2
 _NARROWEST_NAME = 12
+_NARROWEST_WRAP = 16
 
 
 def draw(report: Report, width: int) -> str:
@@ -45,7 +46,8 @@ def draw(report: Report, width: int) -> str:
             column.heading,
             footer=Text(total[i], style="bold") if total else "",
             justify="right" if column.numeric else "left",
-            no_wrap=True,
+            no_wrap=not column.wraps,
+            overflow="fold" if column.wraps else "ellipsis",
             max_width=first if i == 0 else None,
             style="dim" if column.yields > 2 else "",
         )
@@ -64,11 +66,11 @@ def _fitting(
     report: Report, cells: list[list[str]], total: list[str] | None, width: int
 ) -> tuple[list[int], int]:
     """Return the columns that fit, and the width that is left for the first one."""
-    widths = [
-        max(len(text) for text in [column.heading, *(row[i] for row in cells),
-                                   *([total[i]] if total else [])])
-        for i, column in enumerate(report.columns)
-    ]  # fmt: skip
+    widths = []
+    for i, column in enumerate(report.columns):
+        texts = [column.heading, *(row[i] for row in cells), *([total[i]] if total else [])]
+        widest = max(len(text) for text in texts)
+        widths.append(min(widest, _NARROWEST_WRAP) if column.wraps else widest)
     kept = list(range(len(widths)))
     name, shrinks = widths[0], report.columns[0].shrinks
 

@@ -1,0 +1,154 @@
+"""Every command and output in the docs is what mbprof really says.
+
+Run with OVERWRITE=1 to write down what it says now, and read the difference.
+"""
+
+import doctest
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import mbprof
+from mbprof import cli
+from mbprof.expr import FUNCTIONS
+from mbprof.fields import ARGUMENT_KINDS
+from mbprof.ops import OPS
+from mbprof.ops.act import FUNCTIONS as ACTIVATIONS
+from mbprof.padding import RULES
+from mbprof.spec.model import COUNTERS, INPUT_NAMES
+from mbprof.spec.reader import SPEC_KEYS
+from mbprof.spec.steps import WIRING_KEYS
+from tests.docs import blocks, commands
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
+
+
+def said(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> str:
+    """Run a command as typed and return what a terminal of 80 columns would show."""
+    assert arguments[0] == "mbprof"
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(sys, "argv", arguments)
+    with pytest.raises(SystemExit):
+        cli.main()
+    out, err = capsys.readouterr()
+    return out + err
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_say_what_the_page_shows(
+    page: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text, shift = page.read_text(), 0
+    for block in blocks(page):
+        if block.file:
+            (tmp_path / block.file).write_text(block.body)
+        if block.kind != "console":
+            continue
+        real = "".join(
+            f"$ {line}\n{said(shlex.split(line), monkeypatch, capsys)}"
+            for line in commands(block.body)
+        )
+        if os.environ.get("OVERWRITE"):
+            text = text[: block.start + shift] + real + text[block.end + shift :]
+            shift += len(real) - len(block.body)
+        else:
+            assert block.body == real
+    if os.environ.get("OVERWRITE"):
+        page.write_text(text)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_python_in_the_docs_runs(page: Path) -> None:
+    for block in blocks(page):
+        if block.kind == "pycon":
+            test = doctest.DocTestParser().get_doctest(block.body, {}, page.name, str(page), 0)
+            assert doctest.DocTestRunner(verbose=False).run(test).failed == 0
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_make_targets_of_the_docs_exist(page: Path) -> None:
+    for block in blocks(page):
+        for line in block.body.splitlines() if block.kind == "sh" else ():
+            if line.startswith("make "):
+                done = subprocess.run(
+                    ["make", "-n", *line.split()[1:]], cwd=ROOT, capture_output=True, check=False
+                )
+                assert done.returncode == 0, line
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_inside_the_project_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+        assert (page.parent / target).exists(), target
+
+
+def table(heads: list[str], rows: list[list[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "".join(
+        "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |\n" for row in lines
+    )
+
+
+def generated() -> dict[str, str]:
+    """Return the parts of the reference that are generated from the code."""
+    ops = []
+    for op in OPS.values():
+        keys = ", ".join(
+            f"`{key}`" if letter.required else f"`{key}`?" for key, letter in op.letters.items()
+        )
+        after = "".join(f", `{key}`?" for key in op.after)
+        ops.append(
+            [f"`{op.word}`", (op.__doc__ or "").splitlines()[0], (keys + after).lstrip(", ")]
+        )
+    letters: dict[tuple[str, str, str], list[str]] = {}
+    for op in OPS.values():
+        for key, letter in op.letters.items():
+            letters.setdefault((key, letter.kind.word, letter.doc), []).append(op.word)
+    return {
+        "spec-keys": table(["key", "what"], [[f"`{k}`", v] for k, v in SPEC_KEYS.items()]),
+        "step-keys": table(["key", "what"], [[f"`{k}`", v] for k, v in WIRING_KEYS.items()]),
+        "ops": table(["op", "what it does", "keys"], ops),
+        "letters": table(
+            ["key", "type", "what", "of"],
+            [[f"`{k}`", kind, doc, ", ".join(of)] for (k, kind, doc), of in letters.items()],
+        ),
+        "types": table(["type", "what"], [[f"`{k}`", v.doc] for k, v in ARGUMENT_KINDS.items()]),
+        "activations": table(
+            ["activation", "formula"], [[f"`{k}`", v.formula] for k, v in ACTIVATIONS.items()]
+        ),
+        "padding": table(
+            ["rule", "what", "source"], [[f"`{k}`", v.doc, v.source] for k, v in RULES.items()]
+        ),
+        "functions": table(["function", "what"], [[f"`{k}`", v.doc] for k, v in FUNCTIONS.items()]),
+        "names": table(
+            ["name", "what"], [[f"`{k}`", v] for k, v in {**INPUT_NAMES, **COUNTERS}.items()]
+        ),
+    }
+
+
+def test_the_reference_is_generated_from_the_code() -> None:
+    page = ROOT / "docs" / "spec-language.md"
+    text = page.read_text()
+    for name, part in generated().items():
+        pattern = re.compile(rf"(<!-- generated: {name} -->\n).*?(<!-- end -->)", re.S)
+        assert pattern.search(text), name
+        text = pattern.sub(lambda m, part=part: m[1] + part + m[2], text)  # type: ignore[misc]
+    if os.environ.get("OVERWRITE"):
+        page.write_text(text)
+    assert page.read_text() == text
+
+
+def test_the_changelog_has_the_version() -> None:
+    assert f"## {mbprof.__version__}" in (ROOT / "CHANGELOG.md").read_text()
