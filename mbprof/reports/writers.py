@@ -99,7 +99,12 @@ def _escape_md(text: str) -> str:
 
 @writer("csv", layout="data")
 def comma_separated(report: Report, width: int) -> str:
-    """Write raw values as CSV, one row a layer; the total is not a row."""
+    """Write raw values as CSV, one row a layer; the total is not a row.
+
+    Raises: UsageError: the report is prose.
+    """
+    if report.text is not None:
+        raise UsageError("this is no table; choose the format rich, md, json or html")
     out = io.StringIO()
     table = csv.writer(out, lineterminator="\n")
     table.writerow(column.name for column in report.columns)

@@ -1,0 +1,202 @@
+"""Shapes and facts of the ops, against values worked out by hand."""
+
+import pytest
+
+import mbprof
+from mbprof import MbprofError
+from mbprof.facts import Facts
+from mbprof.graph import Node
+from mbprof.ops import OPS, Shape
+
+
+def node(image: str, step: str, padding: str = "torch") -> Node:
+    channels, _, res = image.partition("x")
+    head = f"{{name: net, padding: {padding}, input: {{channels: {channels}, res: {res}}}"
+    return mbprof.loads(f"{head}, body: [{step}]}}").build().layers.nodes[-1]
+
+
+# 2 maps of 4x4 are 32 elements.
+ONE_INPUT: dict[str, tuple[str, Shape, Facts]] = {
+    "conv with bias": (
+        "{op: conv, k: [1, 3], c: 4, bias: true}",
+        (4, 4, 4),
+        Facts(kernels=24, biases=4, mac=384, add=64, read=60, write=64),
+    ),
+    "bn": (
+        "{op: bn}",
+        (2, 4, 4),
+        Facts(
+            norm_scale=2,
+            norm_shift=2,
+            norm_mean=2,
+            norm_variance=2,
+            mul=32,
+            add=32,
+            read=40,
+            write=32,
+        ),
+    ),
+    "bn without scale": (
+        "{op: bn, scale: false}",
+        (2, 4, 4),
+        Facts(norm_shift=2, norm_mean=2, norm_variance=2, mul=32, add=32, read=38, write=32),
+    ),
+    "ln": (
+        "{op: ln}",
+        (2, 4, 4),
+        Facts(norm_scale=2, norm_shift=2, add=128, mul=96, divide=48, read=36, write=32),
+    ),
+    "relu": ("{op: act, f: relu}", (2, 4, 4), Facts(compare=32, read=32, write=32)),
+    "relu6": ("{op: act, f: relu6}", (2, 4, 4), Facts(compare=64, read=32, write=32)),
+    "prelu": (
+        "{op: act, f: prelu}",
+        (2, 4, 4),
+        Facts(other=2, compare=64, add=32, mul=32, read=34, write=32),
+    ),
+    "sigmoid": (
+        "{op: act, f: sigmoid}",
+        (2, 4, 4),
+        Facts(add=32, divide=32, exp=32, read=32, write=32),
+    ),
+    "no activation": ("{op: act, f: none}", (2, 4, 4), Facts()),
+    "softmax over channels": (
+        "{op: softmax}",
+        (2, 4, 4),
+        Facts(compare=16, add=48, divide=32, exp=32, read=32, write=32),
+    ),
+    "maxpool": ("{op: maxpool, k: 2}", (2, 2, 2), Facts(compare=24, read=32, write=8)),
+    "maxpool with padding": (
+        "{op: maxpool, k: 3, s: 2, p: 1}",
+        (2, 2, 2),
+        Facts(compare=64, read=32, write=8),
+    ),
+    "avgpool": ("{op: avgpool, k: 2}", (2, 2, 2), Facts(add=24, divide=8, read=32, write=8)),
+    "gap": ("{op: gap}", (2, 1, 1), Facts(add=30, divide=2, read=32, write=2)),
+    "gmp": ("{op: gmp}", (2, 1, 1), Facts(compare=30, read=32, write=2)),
+    "shuffle": ("{op: shuffle, g: 2}", (2, 4, 4), Facts(read=32, write=32)),
+    "pad": ("{op: pad, p: [0, 1, 2, 3]}", (2, 5, 9), Facts(read=32, write=90)),
+    "pad evenly": ("{op: pad, p: [1, 2]}", (2, 6, 8), Facts(read=32, write=96)),
+    "resize nearest": ("{op: resize, by: 2}", (2, 8, 8), Facts(read=32, write=128)),
+    "resize bilinear": (
+        "{op: resize, size: [2, 6], mode: bilinear}",
+        (2, 2, 6),
+        Facts(mul=96, add=72, read=32, write=24),
+    ),
+    "resize down": ("{op: resize, by: 0.4}", (2, 1, 1), Facts(read=32, write=2)),
+    "flatten": ("{op: flatten}", (32,), Facts()),
+    "reshape": ("{op: reshape, to: [4, 8]}", (4, 8), Facts()),
+    "dropout": ("{op: dropout, rate: 0.2}", (2, 4, 4), Facts()),
+    "identity": ("{op: identity}", (2, 4, 4), Facts()),
+}
+
+
+@pytest.mark.parametrize("name", ONE_INPUT)
+def test_one_input(name: str) -> None:
+    step, shape, facts = ONE_INPUT[name]
+    found = node("2x4", step)
+    assert (found.out_shapes, found.facts) == ((shape,), facts)
+
+
+SEVERAL: dict[str, tuple[str, Shape, Facts]] = {
+    "add": ("{op: add, in: [x, _, x]}", (2, 4, 4), Facts(add=64, read=96, write=32)),
+    "mul": ("{op: mul, in: [x, _]}", (2, 4, 4), Facts(mul=32, read=64, write=32)),
+    "concat": ("{op: concat, in: [x, _]}", (4, 4, 4), Facts(read=64, write=64)),
+    "concat of rows": ("{op: concat, in: [x, _], axis: 1}", (2, 8, 4), Facts(read=64, write=64)),
+    "matmul": ("{op: matmul, in: [x, _]}", (2, 4, 4), Facts(mac=128, read=64, write=32)),
+    "matmul transposed": (
+        "{op: matmul, in: [x, _], t: true}",
+        (2, 4, 4),
+        Facts(mac=128, read=64, write=32),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_several_inputs(name: str) -> None:
+    step, shape, facts = SEVERAL[name]
+    found = node("2x4", f"{{op: act, f: relu}}, {step}")
+    assert (found.out_shapes, found.facts) == ((shape,), facts)
+
+
+def test_broadcast_product_is_the_gate_of_squeeze_and_excitation() -> None:
+    found = node("2x4", "{op: gap}, {op: mul, in: [x, _]}")
+    assert (found.out_shapes, found.facts.mul, found.facts.read) == (((2, 4, 4),), 32, 34)
+
+
+def test_split_into_given_sizes() -> None:
+    steps = "{op: split, sizes: [2, 1], out: [a, b]}, {op: concat, in: [b, a]}"
+    assert node("3x4", steps).in_shapes == ((1, 4, 4), (2, 4, 4))
+
+
+def test_linear_works_on_vectors_and_on_tokens() -> None:
+    vector = node("2x4", "{op: flatten}, {op: linear, c: 5, bias: false}")
+    assert (vector.out_shapes, vector.facts.kernels, vector.facts.mac) == (((5,),), 160, 160)
+    tokens = node("2x4", "{op: reshape, to: [8, 4]}, {op: linear, c: 5}")
+    assert tokens.out_shapes == ((8, 5),)
+    assert (tokens.facts.kernels, tokens.facts.biases, tokens.facts.mac) == (20, 5, 160)
+
+
+def test_matmul_of_tokens() -> None:
+    steps = "{op: reshape, to: [8, 4], out: q}, {op: matmul, in: [q, q], t: true}"
+    found = node("2x4", steps)
+    assert (found.out_shapes, found.facts.mac) == (((8, 8),), 256)
+
+
+REFUSED = {
+    "{op: reshape, to: [8, 4], out: q}, {op: matmul, in: [q, q]}": "4 columns meet 8 rows",
+    "{op: flatten, out: q}, {op: matmul, in: [q, q]}": "cannot multiply 32 by 32",
+    "{op: concat, in: [x, x], axis: 3}": "has no axis 3",
+    "{op: split, sizes: [1, 2], out: [a, b]}, {op: add, in: [a, b]}": "make 3 channels, not 2",
+    "{op: pad, p: same}": "pad needs numbers",
+    "{op: resize}": "either size or by",
+    "{op: resize, by: 0.1}": "is empty",
+    "{op: dropout, rate: 1.5}": "is not a rate",
+    "{op: gap}, {op: gap, in: [x, _]}": "takes 1 input, not 2",
+    "{op: act, f: relu}, {op: matmul, in: [x, _, x]}": "takes 2 inputs, not 3",
+    "{op: conv, k: 3, c: 4, g: 4}": "2 input channels do not divide into 4 groups",
+    "{op: avgpool, k: 5}": "a window of 5 is larger than the input's height of 4",
+}
+
+
+@pytest.mark.parametrize("steps", REFUSED)
+def test_what_does_not_fit_is_refused(steps: str) -> None:
+    with pytest.raises(MbprofError) as refused:
+        node("2x4", steps)
+    assert REFUSED[steps] in refused.value.message
+    assert refused.value.loc is not None
+
+
+def test_output_stride_dilates_max_pooling_and_refuses_to_dilate_means() -> None:
+    body = "{{op: conv, k: 3, s: 2, c: 2}}, {{op: conv, k: 3, s: 2, c: 2}}, {{op: {}, k: 3, s: 2, p: 2}}"
+    head = "{name: net, padding: torch, input: {channels: 2, res: 32}, body: ["
+    pooled = mbprof.loads(f"{head}{body.format('maxpool')}]}}").build(output_stride=2)
+    assert pooled.profile().rows[-1].dilation == (2, 2)
+    with pytest.raises(MbprofError, match="avgpool cannot be dilated"):
+        mbprof.loads(f"{head}{body.format('avgpool')}]}}").build(output_stride=2)
+
+
+def test_every_op_stands_in_one_of_these_tests() -> None:
+    text = " ".join([step for step, _, _ in (*ONE_INPUT.values(), *SEVERAL.values())])
+    elsewhere = {"dwconv", "linear", "split"}
+    assert {word for word in OPS if f"op: {word}," not in text and f"op: {word}}}" not in text} == (
+        elsewhere
+    )
+
+
+PADDED = {  # of a convolution 3x3 at stride 2 on 7, 8 and 9 rows; keras-v1 floors, the rest ceil
+    "tf-same": (4, 4, 5),
+    "torch": (4, 4, 5),
+    "fixed": (4, 4, 5),
+    "keras": (4, 4, 5),
+    "keras-v1": (3, 4, 4),
+    "valid": (3, 3, 4),
+}
+
+
+@pytest.mark.parametrize("rule", PADDED)
+def test_padding_rules_at_odd_and_even_sizes(rule: str) -> None:
+    found = tuple(
+        node(f"2x{n}", f"{{op: conv, k: 3, s: 2, c: 1, p: {rule}}}").out_shapes[0][1]
+        for n in (7, 8, 9)
+    )
+    assert found == PADDED[rule]
