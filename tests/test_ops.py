@@ -167,7 +167,8 @@ def test_what_does_not_fit_is_refused(steps: str) -> None:
 
 
 def test_output_stride_dilates_max_pooling_and_refuses_to_dilate_means() -> None:
-    body = "{{op: conv, k: 3, s: 2, c: 2}}, {{op: conv, k: 3, s: 2, c: 2}}, {{op: {}, k: 3, s: 2, p: 2}}"
+    stem = "{{op: conv, k: 3, s: 2, c: 2}}"
+    body = f"{stem}, {stem}, {{{{op: {{}}, k: 3, s: 2, p: 2}}}}"
     head = "{name: net, padding: torch, input: {channels: 2, res: 32}, body: ["
     pooled = mbprof.loads(f"{head}{body.format('maxpool')}]}}").build(output_stride=2)
     assert pooled.profile().rows[-1].dilation == (2, 2)

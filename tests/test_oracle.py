@@ -1,71 +1,78 @@
 """Every layer of the measured networks: output shape, params, MACs, exactly."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 import mbprof
-from tests.oracle import Oracle, oracles
+from mbprof.profile import Row
+from tests.oracle import Oracle, oracles, selected, settings
 
 MULTIPLY = ("conv", "dwconv", "linear", "matmul")
 
 
-def shape(sizes: Sequence[int]) -> tuple[int, ...]:
-    return tuple(sizes)
+def profile(oracle: Oracle) -> mbprof.Profile:
+    assert oracle.spec, f"no name in data/oracle/names stands for {oracle.measured['model']}"
+    spec = mbprof.load(oracle.spec)
+    return spec.build(**settings(oracle, spec)).profile(scope=oracle.scope)
 
 
-@pytest.mark.parametrize("oracle", list(oracles()), ids=str)
+def multiplying(rows: tuple[Row, ...]) -> list[Row]:
+    return [row for row in rows if row.op in MULTIPLY]
+
+
+@pytest.mark.parametrize("oracle", oracles(), ids=str)
 def test_measured_network(oracle: Oracle) -> None:
-    profile = mbprof.load(oracle.spec).build(**oracle.knobs).profile(scope=oracle.scope)
-    measured = oracle.measured
-    rows = [row for row in profile.rows if row.op in MULTIPLY]
+    found, measured = profile(oracle), oracle.measured
+    rows = multiplying(found.rows)
     ours = [
         (row.out_shape, row.facts.kernels, row.facts.kernels + row.facts.biases, row.macs)
         for row in rows
     ]
     theirs = [
-        (shape(layer["out"]), layer["kernel_params"], layer["params"], layer["macs"])
+        (tuple(layer["out"]), layer["kernel_params"], layer["params"], layer["macs"])
         for layer in measured["layers"]
     ]
     assert ours == theirs
     windows = [
-        (row.kernel, row.stride, row.dilation, row.groups) for row in rows if row.op != "linear"
+        (row.kernel, row.stride, row.dilation, row.groups)
+        for row in rows
+        if row.op in ("conv", "dwconv")
     ]
     assert windows == [_window(layer) for layer in measured["layers"] if layer["kind"] == "conv"]
-    facts, params = profile.total.facts, measured["params"]
-    assert profile.total.macs == measured["macs"]
+    assert found.total.macs == measured["macs"]
+    _check_params(found, measured["params"])
+
+
+def _check_params(found: mbprof.Profile, params: dict[str, Any]) -> None:
+    facts = found.total.facts
     assert facts.kernels == params["kernels"]
     assert facts.norm_statistics == params["norm_statistics"]
     if "by_kind" in params:
         kinds = params["by_kind"]
-        assert facts.norm_trainable == kinds["norm_weight"] + kinds["norm_bias"]
+        norm = sum(kinds.get(f"norm_{part}", 0) for part in ("weight", "bias"))
+        assert facts.norm_trainable == norm
         assert facts.biases == sum(kinds.get(f"{kind}_bias", 0) for kind in ("conv", "linear"))
         # PyTorch keeps running statistics apart from parameters.
         assert facts.trainable == params["trainable"] == params["total"]
     else:
         assert facts.biases == params["bias"]
         assert facts.norm_trainable == params["norm_trainable"]
+        # What is in no layer, such as the constants of an input normalisation, is "other".
         assert facts.trainable == params["trainable"]
-        assert facts.params == params["total"]
+        assert facts.params + params["other"] == params["total"]
 
 
 def _window(layer: dict[str, Any]) -> tuple[object, ...]:
-    return shape(layer["k"]), shape(layer["s"]), shape(layer["d"]), layer["g"]
+    return tuple(layer["k"]), tuple(layer["s"]), tuple(layer["d"]), layer["g"]
 
 
-@pytest.mark.parametrize("oracle", [o for o in oracles() if o.path.parent.name == "slim"], ids=str)
-def test_slim_layers_bear_the_published_names(oracle: Oracle) -> None:
-    profile = mbprof.load(oracle.spec).build(**oracle.knobs).profile(scope=oracle.scope)
-    ours = [row.name for row in profile.rows if row.op in MULTIPLY]
-    theirs = [layer["name"].rpartition("/")[2] for layer in oracle.measured["layers"]]
-    assert ours == theirs
+@pytest.mark.parametrize("oracle", list(selected("slim/mobilenet_v1_")), ids=str)
+def test_layers_of_the_first_network_bear_the_published_names(oracle: Oracle) -> None:
+    ours = [row.name for row in multiplying(profile(oracle).rows)]
+    assert ours == [layer["name"].rpartition("/")[2] for layer in oracle.measured["layers"]]
 
 
 def test_there_are_oracles_of_every_library() -> None:
     found = [oracle.path.parent.name for oracle in oracles()]
-    assert {name: found.count(name) > 0 for name in ("slim", "keras", "torch")} == {
-        "slim": True,
-        "keras": True,
-        "torch": True,
-    }
+    assert all(found.count(name) > 10 for name in ("slim", "keras", "torch"))
