@@ -22,6 +22,11 @@ def folder() -> Path:
     return packed if packed.is_dir() else _PACKAGE.parent / "specs"
 
 
+def spec_names() -> list[str]:
+    """Return the names of the zoo's files, without presets, in alphabetical order."""
+    return sorted(path.stem for path in folder().glob("*.yaml"))
+
+
 def names() -> list[str]:
     """Return the names of the zoo's specs, presets included, in alphabetical order."""
     found = []
