@@ -28,12 +28,13 @@ class Entry:
 
 
 def catalogue() -> tuple[Entry, ...]:
-    """Return every spec and preset of the zoo, in alphabetical order.
+    """Return every spec and preset of the zoo, by family and name.
 
     >>> [entry.macs for entry in catalogue() if entry.name == "mobilenet_v1"]
     [567716352]
     """
-    return tuple(_entry(name) for name in zoo.names())
+    entries = [_entry(name) for name in zoo.names()]
+    return tuple(sorted(entries, key=lambda entry: (entry.family.lower(), entry.name)))
 
 
 def _entry(name: str) -> Entry:
@@ -56,6 +57,7 @@ def _entry(name: str) -> Entry:
 def catalogue_report() -> Report:
     """Lay out the catalogue."""
     columns = (
+        Column("family", "family", "the family", once=True),
         Column("name", "name", "the name to type"),
         Column("flavours", "flavours", "implementations, NAME@FLAVOUR", ", ".join, yields=4),
         Column("knobs", "knobs", "what can be set", ", ".join, yields=2, wraps=True),

@@ -107,6 +107,26 @@ def show(spec: SpecArgument, format: FormatOption = "rich", output: OutputOption
     _print(spec_report(load(spec)), format, output)
 
 
+@app.command(epilog="Example: mbprof verify mobilenet_v1")
+def verify(
+    specs: Annotated[
+        list[str] | None, typer.Argument(metavar="[SPEC]...", help="specs; the whole zoo if none")
+    ] = None,
+    format: FormatOption = "rich",
+    output: OutputOption = None,
+) -> None:
+    """Recompute what others published; the exit status is 1 if a claim fails."""
+    from mbprof.reports import layout
+    from mbprof.verify import verdict_report
+    from mbprof.verify import verify as recompute
+
+    layout(format)
+    verdicts = recompute(specs or ())
+    _print(verdict_report(verdicts), format, output)
+    if not all(verdict.passed for verdict in verdicts):
+        raise typer.Exit(1)
+
+
 @app.command(epilog="Example: mbprof schema -o spec.schema.json")
 def schema(output: OutputOption = None) -> None:
     """Print the JSON Schema of specs, with which an editor completes and checks them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from mbprof import fmt
@@ -27,6 +27,7 @@ from mbprof.spec.model import (
     TableStep,
     Wiring,
 )
+from mbprof.wiring import branches, draw, wires
 
 
 def spec_report(spec: Spec) -> Report:
@@ -92,48 +93,50 @@ def _block(block: Block) -> list[str]:
         takes.append(f"{argument.name}{default}")
     lines = [f"  {block.name}({', '.join(takes)})"]
     lines += [f"      {each}" for each in (block.doc, block.source) if each]
-    for argument in block.takes.values():
-        if argument.doc:
-            lines.append(f"      {argument.name}: {argument.doc}")
-    return lines + [f"    {line}" for line in _columns(_table(block.body))]
+    meanings = [(each.name, each.doc) for each in block.takes.values() if each.doc]
+    lines += [f"    {line}" for line in _columns(meanings)]
+    lines += [f"    {line}" for line in _columns(_drawn(block.body, block.inputs))]
+    return lines
 
 
-def _table(table: Table) -> Iterable[tuple[str, ...]]:
+def _drawn(table: Table, inputs: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """Yield the steps of a table, each behind a drawing of where its input comes from."""
+    found = wires(table, inputs)
+    for lanes, wire in zip(draw(found), found, strict=True):
+        yield lanes, *(_cells(wire.step) if wire.step is not None else (wire.label, "", ""))
+
+
+def _table(table: Table) -> Iterator[tuple[str, ...]]:
+    """Yield the steps of a table, drawn if they are more than one behind the other."""
+    if branches(table):
+        yield from _drawn(table, ("x",))
+        return
     for step in table.steps:
-        yield from step_lines(step)
+        if isinstance(step, TableStep):
+            yield from _table(step.body)
+            continue
+        yield _cells(step)
+        if isinstance(step, RepeatStep):
+            yield from ((f"  {first}", *rest) for first, *rest in _table(step.body))
 
 
-def step_lines(step: Step) -> Iterable[tuple[str, ...]]:
-    """Yield a step as lines of cells: the op or block, its fields, its wiring."""
-    wiring = _wiring(step.wiring)
+def _cells(step: Step) -> tuple[str, str, str]:
+    """Return a step as cells: the op or block, its fields, what else it says."""
+    said = _wiring(step.wiring)
     if isinstance(step, OpStep):
         keys = {letter.attribute: key for key, letter in step.op.letters.items()}
         fields = _fields({keys[name]: bound for name, bound in step.fields.items()})
-        yield step.op.word, fields + _after(step.after), wiring
-    elif isinstance(step, BlockStep):
-        yield step.block, _fields(step.arguments), wiring
-    elif isinstance(step, ChosenStep):
-        yield written(step.chosen.node), "", wiring
-    elif isinstance(step, BranchStep):
-        yield step.join.word, f"of {len(step.branches)} branches{_after(step.after)}", wiring
-        for number, branch in enumerate(step.branches):
-            yield from _nested(branch, f"{number + 1} ")
-            if not branch.steps:
-                yield f"  {number + 1} as it is", "", ""
-    elif isinstance(step, RepeatStep):
-        dense = " dense" if step.dense else ""
-        yield "repeat", f"{written(step.count.node)}{dense}", wiring
-        yield from _nested(step.body, "")
-    elif isinstance(step, SideStep):
-        yield "side path", "", wiring
-        yield from _nested(step.body, "")
-    elif isinstance(step, TableStep):
-        yield from _table(step.body)
-
-
-def _nested(table: Table, mark: str) -> Iterable[tuple[str, ...]]:
-    for first, *rest in _table(table):
-        yield f"  {mark}{first}", *rest
+        return step.op.word, fields + _after(step.after), said
+    if isinstance(step, BlockStep):
+        return step.block, _fields(step.arguments), said
+    if isinstance(step, ChosenStep):
+        return written(step.chosen.node), "", said
+    if isinstance(step, BranchStep):
+        return step.join.word, f"of {len(step.branches)} branches{_after(step.after)}", said
+    if isinstance(step, RepeatStep):
+        dense = ", dense" if step.dense else ""
+        return "repeat", f"{written(step.count.node)} times{dense}", said
+    return "side path" if isinstance(step, SideStep) else "table", "", said
 
 
 def _fields(fields: Mapping[str, Bound]) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from mbprof.errors import Source, SourceError, SpecError, UsageError, nearest
-from mbprof.source import Map, decode, parse, read, read_stdin
+from mbprof.source import Map, Scalar, decode, parse, read, read_stdin
 from mbprof.spec.model import Definition
 from mbprof.spec.nodes import mapping, word
 from mbprof.spec.overlay import overlay
@@ -27,11 +29,12 @@ def spec_names() -> list[str]:
     return sorted(path.stem for path in folder().glob("*.yaml"))
 
 
+@lru_cache(maxsize=1)
 def names() -> list[str]:
     """Return the names of the zoo's specs, presets included, in alphabetical order."""
     found = []
-    for path in sorted(folder().glob("*.yaml")):
-        found += [path.stem, *_presets(path)]
+    for name in spec_names():
+        found += [name, *_presets(_file(name))]
     return sorted(found)
 
 
@@ -40,28 +43,34 @@ def block_names() -> list[str]:
     return sorted(path.stem for path in (folder() / "blocks").glob("*.yaml"))
 
 
-def _presets(path: Path) -> list[str]:
-    root = _tree(read(path))
-    presets = root.get("presets")
-    return list(presets.entries) if isinstance(presets, Map) else []
-
-
 @lru_cache(maxsize=256)
 def block_tree(name: str) -> Map | None:
     """Return the tree of a block of the library, or None."""
-    if not name.isidentifier():
+    if not name.isidentifier() or not (folder() / "blocks" / f"{name}.yaml").is_file():
         return None
-    path = folder() / "blocks" / f"{name}.yaml"
-    return _tree(_packed(path)) if path.is_file() else None
+    return _file(f"blocks/{name}").root
 
 
-def _packed(path: Path) -> Source:
-    """Read a file of the zoo; it is known by its path inside the project."""
-    return Source(f"specs/{path.relative_to(folder()).as_posix()}", read(path).text)
+class _Text(NamedTuple):
+    """A text and its tree."""
+
+    source: Source
+    root: Map
 
 
-def _tree(source: Source) -> Map:
-    return mapping(parse(source), "a spec")
+@lru_cache(maxsize=256)
+def _file(name: str) -> _Text:
+    """Read a file of the zoo once; it is known by its path inside the project."""
+    return _parsed(Source(f"specs/{name}.yaml", read(folder() / f"{name}.yaml").text))
+
+
+def _parsed(source: Source) -> _Text:
+    return _Text(source, mapping(parse(source), "a spec"))
+
+
+def _presets(text: _Text) -> list[str]:
+    presets = text.root.get("presets")
+    return list(presets.entries) if isinstance(presets, Map) else []
 
 
 def load(spec: str | Path) -> Definition:
@@ -70,21 +79,18 @@ def load(spec: str | Path) -> Definition:
     Raises: UsageError: no such name or flavour. SourceError, SpecError, ExpressionError: the text
     is not a spec.
 
-    >>> load("mobilenet_v1").name
-    'mobilenet_v1'
+    >>> load("mobilenet_v1@keras").name
+    'mobilenet_v1@keras'
     """
-    text = str(spec)
-    name, _, flavour = text.partition("@")
-    if not flavour and "@" in text:
-        raise UsageError(f"{text!r} names no flavour after the @")
-    source, preset = _find(name)
-    root = _extended(_tree(source), source, ())
-    if flavour:
-        root = _flavoured(root, flavour, text)
-    read_spec = SpecReader(block_tree, block_names).spec(root, source.name, flavour or None)
-    if preset:
-        read_spec = _preset(read_spec, preset)
-    return _renamed(read_spec, f"{preset or read_spec.name}@{flavour}") if flavour else read_spec
+    asked = str(spec)
+    name, flavour = asked, ""
+    if "@" in asked and not Path(asked).is_file():
+        name, _, flavour = asked.rpartition("@")
+        if not flavour:
+            raise UsageError(f"{asked!r} names no flavour after the @")
+    if "/" not in name and (packed := _packed(name)) is not None:
+        return _zoo(*packed, flavour)
+    return _definition(_unpacked(name), None, flavour)
 
 
 def loads(text: str, name: str) -> Definition:
@@ -92,42 +98,56 @@ def loads(text: str, name: str) -> Definition:
 
     Raises: SourceError, SpecError, ExpressionError: the text is not a spec.
     """
-    source = decode(name, text.encode("utf-8", errors="surrogatepass"))
-    root = _extended(_tree(source), source, ())
-    return SpecReader(block_tree, block_names).spec(root, name)
+    data = text.encode("utf-8", errors="surrogatepass")
+    return _definition(_parsed(decode(name, data)), None, "")
 
 
-def _renamed(spec: Definition, name: str) -> Definition:
-    from dataclasses import replace
+@lru_cache(maxsize=512)
+def _zoo(name: str, preset: str | None, flavour: str) -> Definition:
+    return _definition(_file(name), preset, flavour)
 
-    return replace(spec, name=name)
+
+def _definition(text: _Text, preset: str | None, flavour: str) -> Definition:
+    root = _extended(text.root, text.source, ())
+    if flavour:
+        root = _flavoured(root, flavour)
+    reader = SpecReader(block_tree, block_names)
+    found = reader.spec(root, text.source.name, flavour or None)
+    if preset is not None:
+        found = _preset(found, preset)
+    return replace(found, name=f"{found.name}@{flavour}") if flavour else found
 
 
 def _preset(spec: Definition, name: str) -> Definition:
-    from dataclasses import replace
-
     knobs = dict(spec.knobs)
     for knob, value in spec.presets[name].knobs.items():
         knobs[knob] = replace(knobs[knob], default=value)
     return replace(spec, name=name, doc=spec.presets[name].doc or spec.doc, knobs=knobs)
 
 
-def _find(name: str) -> tuple[Source, str | None]:
-    """Return the source of a name or path, and the preset that the name stands for."""
+def _packed(name: str) -> tuple[str, str | None] | None:
+    """Return the file of the zoo that a name stands for, and the preset; None if there is none."""
+    if not name.isidentifier():
+        return None
+    if (folder() / f"{name}.yaml").is_file():
+        return name, None
+    for stem in spec_names():
+        # Most files are ruled out by a look at their text, before they are parsed.
+        if f"{name}:" in (folder() / f"{stem}.yaml").read_text(encoding="utf-8") and (
+            name in _presets(_file(stem))
+        ):
+            return stem, name
+    return None
+
+
+def _unpacked(name: str) -> _Text:
+    """Read a spec that is no name of the zoo: standard input or a file."""
     if name == "-":
-        return read_stdin(), None
-    looks_like_path = "/" in name or "\\" in name or name.endswith((".yaml", ".yml"))
-    if not looks_like_path and name.isidentifier():
-        path = folder() / f"{name}.yaml"
-        if path.is_file():
-            return _packed(path), None
-        for path in sorted(folder().glob("*.yaml")):
-            if f"{name}:" in (source := _packed(path)).text and name in _presets(path):
-                return source, name
-    if looks_like_path or Path(name).exists():
-        if looks_like_path and not Path(name).exists():
-            raise SourceError(f"there is no file {name}", hint=_file_hint(name))
-        return read(Path(name)), None
+        return _parsed(read_stdin())
+    if Path(name).exists():
+        return _parsed(read(Path(name)))
+    if "/" in name or "\\" in name or name.endswith((".yaml", ".yml")):
+        raise SourceError(f"there is no file {name}", hint=_file_hint(name))
     raise UsageError(f"unknown spec {name!r}", hint=nearest(name, names()))
 
 
@@ -148,36 +168,32 @@ def _extended(root: Map, source: Source, seen: tuple[str, ...]) -> Map:
     if scalar.text in seen or len(seen) >= _MAX_EXTENDS:
         chain = " -> ".join((*seen, scalar.text))
         raise SpecError(f"extend goes round in a circle: {chain}", scalar.loc)
-    base_source = _base(scalar.text, source, scalar)
-    base = _extended(_tree(base_source), base_source, (*seen, scalar.text))
-    merged = overlay(base, root, skip=("published", "presets", "extend"))
+    base = _base(scalar, source)
+    below = _extended(base.root, base.source, (*seen, scalar.text))
+    merged = overlay(below, root, skip=("published", "presets", "extend"))
     return Map({key: each for key, each in merged.entries.items() if key != "extend"}, root.loc)
 
 
-def _base(text: str, source: Source, scalar: object) -> Source:
-    from mbprof.source import Scalar
-
-    loc = scalar.loc if isinstance(scalar, Scalar) else None
-    if text.isidentifier() and (folder() / f"{text}.yaml").is_file():
-        return _packed(folder() / f"{text}.yaml")
-    path = Path(source.name).parent / text
+def _base(scalar: Scalar, source: Source) -> _Text:
+    """Read the spec that another one extends: a name of the zoo, or a path from where it stands."""
+    if scalar.text.isidentifier() and (folder() / f"{scalar.text}.yaml").is_file():
+        return _file(scalar.text)
+    path = Path(source.name).parent / scalar.text
     if path.is_file():
-        return read(path)
-    hint = nearest(text, names())
-    raise SpecError(f"cannot extend {text!r}: there is no such spec", loc, hint)
+        return _parsed(read(path))
+    hint = nearest(scalar.text, names())
+    raise SpecError(f"cannot extend {scalar.text!r}: there is no such spec", scalar.loc, hint)
 
 
-def _flavoured(root: Map, flavour: str, asked: str) -> Map:
-    own = root.get("flavour")
+def _flavoured(root: Map, flavour: str) -> Map:
+    """Lay a flavour over its spec; the spec's own flavour changes nothing."""
+    own, node = root.get("flavour"), root.get("flavours")
     if own is not None and word(own, "flavour").text == flavour:
         return root
-    node = root.get("flavours")
     flavours = mapping(node, "flavours").entries if node else {}
     if flavour not in flavours:
         known = [*([word(own, "flavour").text] if own else []), *flavours]
-        raise UsageError(
-            f"{asked} is unknown: no flavour {flavour!r}", hint=nearest(flavour, known)
-        )
-    changes = mapping(flavours[flavour].value, f"flavour {flavour}")
-    merged = overlay(root, changes)
+        name = word(root.entries["name"].value, "name").text if "name" in root.entries else "it"
+        raise UsageError(f"{name} has no flavour {flavour!r}", hint=nearest(flavour, known))
+    merged = overlay(root, mapping(flavours[flavour].value, f"flavour {flavour}"))
     return Map({key: each for key, each in merged.entries.items() if key != "flavour"}, root.loc)

@@ -156,7 +156,7 @@ def test_show_explains_knobs_blocks_rows_and_claims() -> None:
     assert "wrong at its source" in text
 
 
-@pytest.mark.parametrize("command", ["table", "list", "show", "schema"])
+@pytest.mark.parametrize("command", ["table", "list", "show", "verify", "schema"])
 def test_help_of_every_command_ends_with_an_example(command: str) -> None:
     assert run(command, "--help").rstrip().splitlines()[-1].strip().startswith("Example: mbprof ")
 
@@ -165,7 +165,7 @@ def test_every_command_is_tested_for_help() -> None:
     names = {
         each.name or each.callback.__name__ for each in cli.app.registered_commands if each.callback
     }
-    assert names == {"table", "list", "show", "schema"}
+    assert names == {"table", "list", "show", "verify", "schema"}
 
 
 def test_version() -> None:

@@ -20,10 +20,17 @@ class Column:
     numeric: bool = False
     yields: int = 0
     """Where a terminal is narrow, columns that yield more are left out first; 0 never."""
+    once: bool = False
+    """Whether a value that repeats the row above is left blank where people read."""
     wraps: bool = False
     """Whether long text goes on in another line instead of taking the width that it needs."""
     shrinks: bool = False
     """Whether a narrow terminal shortens the text before it leaves out columns that matter."""
+
+    def written(self, row: Mapping[str, Cell]) -> str:
+        """Return a row's value as people read it, empty where it has none."""
+        value = row.get(self.name)
+        return "" if value is None else self.text(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +45,25 @@ class Report:
     notes: tuple[str, ...] = ()
     text: str | None = None
     """Prose that stands instead of the table in a terminal and in Markdown."""
+
+    def cells(self) -> list[list[str]]:
+        """Return the rows as people read them."""
+        written = []
+        before: Mapping[str, Cell] = {}
+        for row in self.rows:
+            written.append(
+                [
+                    ""
+                    if column.once and before.get(column.name) == row[column.name]
+                    else column.written(row)
+                    for column in self.columns
+                ]
+            )
+            before = row
+        return written
+
+    def total_cells(self) -> list[str] | None:
+        """Return the total as people read it, if there is one."""
+        if self.total is None:
+            return None
+        return [column.written(self.total) for column in self.columns]

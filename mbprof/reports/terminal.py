@@ -6,7 +6,7 @@ import io
 import os
 import sys
 
-from mbprof.reports.model import Column, Report
+from mbprof.reports.model import Report
 
 _GAP = 2
 _NARROWEST_NAME = 12
@@ -30,8 +30,7 @@ def draw(report: Report, width: int) -> str:
     if report.text is not None:
         console.print(Text(report.text), soft_wrap=True)
         return out.getvalue()
-    cells = [[_text(column, row) for column in report.columns] for row in report.rows]
-    total = [_text(column, report.total) for column in report.columns] if report.total else None
+    cells, total = report.cells(), report.total_cells()
     kept, first = _fitting(report, cells, total, width)
     table = Table(
         box=box.SIMPLE,
@@ -91,8 +90,3 @@ def _shortened(text: str, width: int) -> str:
         return text
     half = (width - 1) // 2
     return text[: width - 1 - half] + "…" + text[len(text) - half :]
-
-
-def _text(column: Column, row: object) -> str:
-    value = row.get(column.name) if hasattr(row, "get") else None
-    return "" if value is None else column.text(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from html import escape
 from typing import Any, NamedTuple, TypeAlias
 
@@ -72,12 +72,10 @@ def markdown(report: Report, width: int) -> str:
     lines = [f"**{_escape_md(report.title)}**", ""]
     lines.append(_md_row(_escape_md(column.heading) for column in columns))
     lines.append(_md_row("---:" if column.numeric else "---" for column in columns))
-    lines.extend(
-        _md_row(_escape_md(_text(column, row)) for column in columns) for row in report.rows
-    )
-    if report.total is not None:
-        total = report.total
-        lines.append(_md_row(_bold(_escape_md(_text(column, total))) for column in columns))
+    lines += [_md_row(_escape_md(cell) for cell in row) for row in report.cells()]
+    total = report.total_cells()
+    if total is not None:
+        lines.append(_md_row(_bold(_escape_md(cell)) for cell in total))
     for note in report.notes:
         lines += ["", _escape_md(note)]
     return "\n".join(lines) + "\n"
@@ -114,8 +112,11 @@ def comma_separated(report: Report, width: int) -> str:
 
 
 def _raw(value: Cell) -> Cell:
+    if isinstance(value, Mapping):
+        return " ".join(f"{name}={_raw(each)}" for name, each in value.items())
     if isinstance(value, tuple | list):
-        return "x".join(str(each) for each in value)
+        between = " " if any(isinstance(each, str) for each in value) else "x"
+        return between.join(str(each) for each in value)
     if isinstance(value, bool):
         return str(value).lower()
     return "" if value is None else value
@@ -142,12 +143,11 @@ def html(report: Report, width: int) -> str:
         return "\n".join([*lines, f"<pre>{escape(report.text)}</pre>", "</div>", ""])
     lines += ["<table>", "<thead>", _html_row("th", columns, (c.heading for c in columns))]
     lines += ["</thead>", "<tbody>"]
-    for row in report.rows:
-        lines.append(_html_row("td", columns, (_text(column, row) for column in columns)))
+    lines += [_html_row("td", columns, row) for row in report.cells()]
     lines.append("</tbody>")
-    if report.total is not None:
-        cells = (_text(column, report.total) for column in columns)
-        lines += ["<tfoot>", _html_row("th", columns, cells), "</tfoot>"]
+    total = report.total_cells()
+    if total is not None:
+        lines += ["<tfoot>", _html_row("th", columns, total), "</tfoot>"]
     lines.append("</table>")
     lines += [f"<p>{escape(note)}</p>" for note in report.notes]
     return "\n".join([*lines, "</div>", ""])
@@ -159,8 +159,3 @@ def _html_row(tag: str, columns: Iterable[Column], cells: Iterable[str]) -> str:
         side = "right" if column.numeric else "left"
         parts.append(f'<{tag} style="text-align: {side}">{escape(cell)}</{tag}>')
     return f"<tr>{''.join(parts)}</tr>"
-
-
-def _text(column: Column, row: Any) -> str:
-    value = row.get(column.name)
-    return "" if value is None else column.text(value)
