@@ -112,11 +112,11 @@ def _table(table: Table) -> Iterator[tuple[str, ...]]:
         yield from _drawn(table, ("x",))
         return
     for step in table.steps:
-        if isinstance(step, TableStep):
+        if isinstance(step, TableStep) and not _wiring(step.wiring):
             yield from _table(step.body)
             continue
         yield _cells(step)
-        if isinstance(step, RepeatStep):
+        if isinstance(step, RepeatStep | TableStep):
             yield from ((f"  {first}", *rest) for first, *rest in _table(step.body))
 
 
