@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mbprof import fmt, zoo
+from mbprof.errors import UsageError, nearest
 from mbprof.network import load
 from mbprof.reports import Column, Report
 from mbprof.spec.knobs import builtin
@@ -27,13 +28,23 @@ class Entry:
     macs: int
 
 
-def catalogue() -> tuple[Entry, ...]:
-    """Return every spec and preset of the zoo, by family and name.
+def catalogue(text: str = "") -> tuple[Entry, ...]:
+    """Return the specs and presets whose name or family holds a text, by family and name.
 
-    >>> [entry.macs for entry in catalogue() if entry.name == "mobilenet_v1"]
-    [567716352]
+    Raises: UsageError: there are none.
+
+    >>> [entry.macs for entry in catalogue("V1_cifar")]
+    [46354432]
     """
-    entries = [_entry(name) for name in zoo.names()]
+    wanted = text.lower()
+    names = [
+        name
+        for name in zoo.names()
+        if wanted in name or wanted in load(name).definition.family.lower()
+    ]
+    if not names:
+        raise UsageError(f"no name or family holds {text!r}", hint=nearest(text, zoo.names()))
+    entries = [_entry(name) for name in names]
     return tuple(sorted(entries, key=lambda entry: (entry.family.lower(), entry.name)))
 
 
@@ -54,8 +65,8 @@ def _entry(name: str) -> Entry:
     )
 
 
-def catalogue_report() -> Report:
-    """Lay out the catalogue."""
+def catalogue_report(text: str = "") -> Report:
+    """Lay out the catalogue, see `catalogue`."""
     columns = (
         Column("family", "family", "the family", once=True),
         Column("name", "name", "the name to type"),
@@ -67,7 +78,8 @@ def catalogue_report() -> Report:
         Column("source", "source", "the paper or code", yields=1, wraps=True),
     )
     rows = tuple(
-        {name: getattr(entry, name) for name in Entry.__dataclass_fields__} for entry in catalogue()
+        {name: getattr(entry, name) for name in Entry.__dataclass_fields__}
+        for entry in catalogue(text)
     )
     return Report(
         title=f"{len(rows)} networks",

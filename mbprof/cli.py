@@ -90,12 +90,20 @@ def table(
     _print(profile_report(profile, by, sort, top, names, chosen), format, output)
 
 
-@app.command(name="list", epilog="Example: mbprof list --format csv")
-def list_specs(format: FormatOption = "rich", output: OutputOption = None) -> None:
-    """List the networks of the zoo with their knobs and costs."""
+@app.command(name="list", epilog="Example: mbprof list mobilenet")
+def list_specs(
+    text: Annotated[
+        str, typer.Argument(metavar="[TEXT]", help="only names and families that hold it")
+    ] = "",
+    format: FormatOption = "rich",
+    output: OutputOption = None,
+) -> None:
+    """List the networks of the zoo by family, with their knobs and costs."""
     from mbprof.catalogue import catalogue_report
+    from mbprof.reports import layout
 
-    _print(catalogue_report(), format, output)
+    layout(format)
+    _print(catalogue_report(text), format, output)
 
 
 @app.command(epilog="Example: mbprof show mobilenet_v1@keras")

@@ -6,6 +6,7 @@ A quantity is a Python int, exact at any size. Formulas use only these helpers a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 
@@ -16,6 +17,15 @@ def ceil_div(a: int, b: int) -> int:
     (4, -3)
     """
     return -(-a // b)
+
+
+def gcd(a: int, b: int) -> int:
+    """Return the greatest common divisor.
+
+    >>> gcd(14, 4)
+    2
+    """
+    return math.gcd(a, b)
 
 
 def product(values: Iterable[int]) -> int:

@@ -201,6 +201,16 @@ def _merged(name: str, rows: Sequence[Row], by: str) -> Row:
     )
 
 
+def totals(graph: Graph, convention: str, scope: str) -> tuple[int, int]:
+    """Return params and cost of a graph without its rows.
+
+    Raises: UsageError: no such convention.
+    """
+    chosen = conventions.load(convention)
+    facts = total(node.facts for node in graph.nodes if scope == "all" or node.scope == scope)
+    return chosen.params(facts), chosen.macs(facts)
+
+
 def _total(rows: Iterable[Row]) -> Total:
     listed = list(rows)
     return Total(

@@ -10,6 +10,7 @@ from mbprof import fmt, zoo
 from mbprof.errors import MbprofError
 from mbprof.expr import Value
 from mbprof.network import Network, Spec, load
+from mbprof.profile import totals
 from mbprof.reports import Column, Report
 from mbprof.spec.claims import Claim
 from mbprof.spec.knobs import plain
@@ -67,8 +68,8 @@ def _spec(name: str) -> Iterator[Verdict]:
 
 
 def _claim(asked: str, claim: Claim, network: Network) -> Iterator[Verdict]:
-    total = network.profile(claim.convention, claim.scope).total
-    numbers = {"params": (claim.params, total.params), "macs": (claim.macs, total.macs)}
+    params, macs = totals(network.layers, claim.convention, claim.scope)
+    numbers = {"params": (claim.params, params), "macs": (claim.macs, macs)}
     given = {name: pair for name, pair in numbers.items() if pair[0] is not None}
     right = {name: bool(pair[0] and pair[0].holds(pair[1])) for name, pair in given.items()}
     for name, (quantity, computed) in given.items():

@@ -94,6 +94,26 @@ def test_links_inside_the_project_lead_somewhere(page: Path) -> None:
         assert (page.parent / target).exists(), target
 
 
+def rows_of(spec: Path) -> str:
+    """Return the body of a spec as it stands in its file."""
+    lines = spec.read_text().splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith("body:"))
+    rest = enumerate(lines[start + 1 :], start + 1)
+    end = next(i for i, line in rest if not line.startswith(" "))
+    return "\n".join(lines[start:end]) + "\n"
+
+
+def test_rows_in_the_docs_are_those_of_the_specs() -> None:
+    page = ROOT / "docs" / "zoo.md"
+    text = page.read_text()
+    pattern = re.compile(r"(<!-- rows: (\S+) -->\n```yaml\n)(.*?)(```)", re.S)
+    assert len(pattern.findall(text)) == 4
+    shown = pattern.sub(lambda m: m[1] + rows_of(ROOT / m[2]) + m[4], text)
+    if os.environ.get("OVERWRITE"):
+        page.write_text(shown)
+    assert page.read_text() == shown
+
+
 def table(heads: list[str], rows: list[list[str]]) -> str:
     lines = [heads, ["---"] * len(heads), *rows]
     return "".join(

@@ -82,7 +82,8 @@ def test_the_graph_is_the_network(name: str) -> None:
 def test_final_endpoints_grow_towards_the_whole_body(name: str) -> None:
     spec = mbprof.load(name)
     body = spec.build().profile(scope="body")
-    for row in body.rows[:: max(1, len(body.rows) // 5)]:
+    rows = [row for row in body.rows if row.op != "split"]  # its two outputs are no endpoint
+    for row in rows[:: max(1, len(rows) // 5)]:
         part = spec.build(final_endpoint=row.name).profile(scope="body")
         assert part.total.macs <= body.total.macs
         assert part.rows[-1] == row

@@ -80,6 +80,15 @@ def test_pooling_slides_as_a_window_does(
     assert only_row((2, n, n), step, "torch").out_shape == (2, expected, expected)
 
 
+@given(st.integers(1, 40), st.integers(1, 40))
+def test_adaptive_pooling_covers_what_its_windows_hold(n: int, m: int) -> None:
+    windows = [range(i * n // m, -((-(i + 1) * n) // m)) for i in range(m)]
+    row = only_row((1, n, 1), f"{{op: adaptiveavgpool, size: [{m}, 1]}}", "torch")
+    assert row.out_shape == (1, m, 1)
+    assert row.facts.add == sum(len(window) - 1 for window in windows)
+    assert row.facts.divide == m
+
+
 @given(st.integers(1, 6), st.integers(1, 6), st.booleans())
 def test_linear_touches_every_pair_of_features(c_in: int, c_out: int, bias: bool) -> None:
     touched = {(i, o) for i in range(c_in) for o in range(c_out)}

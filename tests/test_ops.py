@@ -71,6 +71,11 @@ ONE_INPUT: dict[str, tuple[str, Shape, Facts]] = {
         Facts(compare=64, read=32, write=8),
     ),
     "avgpool": ("{op: avgpool, k: 2}", (2, 2, 2), Facts(add=24, divide=8, read=32, write=8)),
+    "adaptiveavgpool": (
+        "{op: adaptiveavgpool, size: [2, 3]}",
+        (2, 2, 3),
+        Facts(add=36, divide=12, read=32, write=12),
+    ),
     "gap": ("{op: gap}", (2, 1, 1), Facts(add=30, divide=2, read=32, write=2)),
     "gmp": ("{op: gmp}", (2, 1, 1), Facts(compare=30, read=32, write=2)),
     "shuffle": ("{op: shuffle, g: 2}", (2, 4, 4), Facts(read=32, write=32)),

@@ -293,9 +293,10 @@ class _Builder:
         """Book the name of a finished layer or block; stop if it is the final endpoint."""
         if layer:
             self.names.book(name, given)
-        if self.nodes.scope == "body" and (layer or self.spec.endpoints == "all"):
+        counts = layer or self.spec.endpoints == "all"
+        if counts and self.nodes.scope == "body" and len(outputs) == 1:
             self.endpoints.append(name)
-            if name == self.stop_at and len(outputs) == 1:
+            if name == self.stop_at:
                 raise _Stop(outputs[0])
 
     def width_rules(self, wiring: Wiring, frame: Frame) -> dict[str, Callable[[Any], int]]:

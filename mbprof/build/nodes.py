@@ -73,9 +73,9 @@ class Nodes:
         """Add a node, infer its shapes and state its facts."""
         _check_count(op, taken, step)
         self.spend(len(taken), step.wiring)
-        shapes = tuple(each.shape for each in taken)
+        edges, shapes, strides, rates = zip(*taken, strict=True)
         try:
-            stride, rate = max(each.stride for each in taken), max(each.rate for each in taken)
+            stride, rate = max(strides), max(rates)
             if op.windowed:
                 op, stride, rate = self.atrous(op, stride, rate, shapes[0])
             outputs = op.shapes(shapes)
@@ -83,10 +83,11 @@ class Nodes:
         except MbprofError as error:
             raise _placed(error, step) from None
         number = len(self.nodes)
-        edges = tuple(each.edge for each in taken)
         place = (frame.block, frame.unit, self.scope)
         self.nodes.append(Node(name, op, edges, shapes, outputs, layer, *place, facts))
         self.locs.append(step.wiring.loc)
+        if len(outputs) == 1:
+            return (Tensor(Edge(number, 0), outputs[0], stride, rate),)
         return tuple(
             Tensor(Edge(number, port), shape, stride, rate) for port, shape in enumerate(outputs)
         )

@@ -8,7 +8,7 @@ from typing import ClassVar
 from mbprof.errors import ShapeError
 from mbprof.facts import Facts
 from mbprof.fields import FLAG, PADDING, PAIR
-from mbprof.lanes import product
+from mbprof.lanes import gcd, product
 from mbprof.ops.base import Geometry, Op, Shapes, letter, maps, op
 from mbprof.ops.window import Padding, Pair, dilated, slide
 
@@ -107,6 +107,42 @@ class AvgPool(Op):
                 hint="stop before it with final_endpoint, or choose a larger output_stride",
             )
         return replace(self, stride=stride)
+
+
+@op("adaptiveavgpool")
+class AdaptiveAvgPool(Op):
+    """Take the means of a grid of windows that covers each map, whatever its size.
+
+    Shape: (C, H, W) -> (C, H_out, W_out); window i of an axis runs from ⌊i·n/m⌋ to ⌈(i + 1)·n/m⌉.
+    Params: none.
+    Cost: for each window its elements less one in additions, and one division.
+    Source: torch.nn.AdaptiveAvgPool2d.
+
+    >>> AdaptiveAvgPool(size=(7, 7)).facts(((512, 14, 14),), ((512, 7, 7),)).add
+    75264
+    """
+
+    size: Pair = letter("size", PAIR, "the number of windows of each axis")
+
+    def shapes(self, inputs: Shapes) -> Shapes:
+        """(C, H, W) -> (C, H_out, W_out)."""
+        c, _, _ = maps(inputs[0], "adaptiveavgpool")
+        return ((c, *self.size),)
+
+    def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
+        """Additions and divisions."""
+        c, h, w = inputs[0]
+        size = product(outputs[0])
+        covered = c * _covered(h, self.size[0]) * _covered(w, self.size[1])
+        return Facts(add=covered - size, divide=size, read=product(inputs[0]), write=size)
+
+
+def _covered(n: int, m: int) -> int:
+    """Return how many elements the m windows of an axis of n hold together.
+
+    The rounded-down ends add up to n more than the starts; all ends but gcd(n, m) are rounded up.
+    """
+    return n + m - gcd(n, m)
 
 
 @op("gap")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from mbprof.errors import Loc, SpecError, nearest
+from mbprof.errors import Loc, SpecError
 from mbprof.expr import Value
 from mbprof.source import Entry, Map, Node, Scalar
+from mbprof.spec.knobs import parse
 from mbprof.spec.nodes import known_keys, mapping, one_of, required, sequence, text, word, words
 
 SCOPES = ("body", "all")
@@ -80,22 +81,19 @@ def quantity(scalar: Scalar, rounding: str) -> Quantity:
     return Quantity(scalar.text, count - step // 2, count + step // 2)
 
 
-def claims(
-    node: Node | None, knobs: Mapping[str, object], setting: Callable[[str, Node], Value]
-) -> tuple[Claim, ...]:
+def claims(node: Node | None) -> tuple[Claim, ...]:
     """Read ``published:``; an item with ``columns`` and ``rows`` stands for a claim each row.
 
-    Raises: SpecError: an unknown key or knob, a number that is none.
+    Whether the knobs exist is seen when a claim is recomputed, since a flavour has its own.
+    Raises: SpecError: an unknown key, a number that is none.
     """
     items = sequence(node, "published").items if node else ()
     return tuple(
-        _claim(entries, knobs, setting)
-        for item in items
-        for entries in _expanded(mapping(item, "a claim"), knobs)
+        _claim(entries) for item in items for entries in _expanded(mapping(item, "a claim"))
     )
 
 
-def _expanded(item: Map, knobs: Mapping[str, object]) -> Iterator[Map]:
+def _expanded(item: Map) -> Iterator[Map]:
     columns, rows = item.get("columns"), item.get("rows")
     if columns is None and rows is None:
         yield item
@@ -106,7 +104,7 @@ def _expanded(item: Map, knobs: Mapping[str, object]) -> Iterator[Map]:
         cells = sequence(row, "a row").items
         if len(cells) != len(names):
             raise SpecError(f"the row has {len(cells)} cells for {len(names)} columns", row.loc)
-        yield _row(common, names, cells, row, knobs)
+        yield _row(common, names, cells, row)
 
 
 def _row(
@@ -114,7 +112,6 @@ def _row(
     names: tuple[Scalar, ...],
     cells: tuple[Node, ...],
     row: Node,
-    knobs: Mapping[str, object],
 ) -> Map:
     entries, at = dict(common), {}
     for name, cell in zip(names, cells, strict=True):
@@ -122,11 +119,8 @@ def _row(
             continue
         if name.text in KEYS:
             entries[name.text] = Entry(name, cell)
-        elif name.text in knobs:
-            at[name.text] = Entry(name, cell)
         else:
-            hint = nearest(name.text, [*KEYS, *knobs], 20)
-            raise SpecError(f"no knob or key {name.text!r}", name.loc, hint)
+            at[name.text] = Entry(name, cell)
     shared = common["at"].value if "at" in common else None
     if isinstance(shared, Map):
         at = {**shared.entries, **at}
@@ -134,13 +128,10 @@ def _row(
     return Map(entries, row.loc)
 
 
-def _claim(node: Map, knobs: Mapping[str, object], setting: Callable[[str, Node], Value]) -> Claim:
+def _claim(node: Map) -> Claim:
     known_keys(node, KEYS, "a claim")
     at = node.get("at")
     settings = mapping(at, "at").entries if at else {}
-    for key, entry in settings.items():
-        if key not in knobs:
-            raise SpecError(f"no knob {key!r}", entry.key.loc, nearest(key, knobs))
     rounding = one_of(node, "rounding", ROUNDINGS, "nearest")
     counts = {
         key: quantity(word(value, key), rounding)
@@ -152,7 +143,7 @@ def _claim(node: Map, knobs: Mapping[str, object], setting: Callable[[str, Node]
     return Claim(
         loc=node.loc,
         source=word(required(node, "source", "a claim"), "source").text,
-        at={key: setting(key, entry.value) for key, entry in settings.items()},
+        at={key: parse(word(entry.value, key).text) for key, entry in settings.items()},
         flavour=text(node, "flavour") or None,
         preset=text(node, "preset") or None,
         scope=one_of(node, "scope", SCOPES, "all"),

@@ -124,7 +124,7 @@ class SpecReader:
             head=self.steps.table(head, names, "head") if head else None,
             flavours=self.flavours(root),
             presets=self.presets(root),
-            published=claims(root.get("published"), self.knobs, self.setting),
+            published=claims(root.get("published")),
             loc=name.loc,
         )
         for block in self.local:
