@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import mbprof
+from mbprof.verify import verify
 
 ROUNDS = 21
 BIN = Path(sys.executable).parent
@@ -95,6 +96,10 @@ def main() -> int:
     read = best(lambda: mbprof.loads(text))
     line("200 layers (600 ops) compiled and costed", f"{built * 1e3:.1f} ms", "20 ms", built < 0.02)
     line("the same with its text read", f"{(built + read) * 1e3:.1f} ms", "none", True)
+    start = time.perf_counter()
+    claims = verify()
+    took = time.perf_counter() - start
+    line(f"{len(claims)} claims of the zoo verified", f"{took:.1f} s", "5 s", took < 5)
     memory = peak_memory()
     line("peak memory of table", f"{memory / 2**20:.0f} MB", "80 MB", memory < 80 * 2**20)
     return int(failed)

@@ -59,6 +59,15 @@ def divisible(v: float, divisor: int = 8, floor: int | None = None) -> int:
     return rounded + divisor if rounded < 0.9 * v else rounded
 
 
+def power(x: float, y: float) -> float:
+    """Raise x to the power of y, as a double: the language has no integers of many digits.
+
+    >>> power(1.2, 0), power(2, 10)
+    (1.0, 1024.0)
+    """
+    return math.pow(x, y)
+
+
 class Function(NamedTuple):
     """A function of the language: its Python meaning, its arity and what it does."""
 
@@ -75,6 +84,7 @@ FUNCTIONS: dict[str, Function] = {
     "ceil": Function(math.ceil, 1, 1, "rounded up"),
     "floor": Function(math.floor, 1, 1, "rounded down"),
     "round": Function(round, 1, 1, "rounded to nearest, halves to even, as Python's round()"),
+    "pow": Function(power, 2, 2, "pow(x, y): x to the power of y, as a decimal"),
     "div8": Function(divisible, 1, 1, "rounded to a multiple of 8, never below 90 %"),
     "divisible": Function(divisible, 1, 3, "divisible(v, divisor, floor): div8 in general"),
 }
@@ -239,7 +249,7 @@ def _tokens(text: str) -> Iterator[_Token]:
                 hint = "equality is written =="
             raise _Fail(f"unexpected {token.text!r}", token.at, hint)
         if kind == "sign" and token.text == "*" and text[match.end() : match.end() + 1] == "*":
-            raise _Fail("there is no power operator", token.at, "multiply instead: k * k")
+            raise _Fail("there is no power operator", token.at, "write k * k, or pow(k, 2)")
         yield token
         position = match.end()
     yield _Token("end", "", len(text.rstrip()))

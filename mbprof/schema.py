@@ -13,7 +13,7 @@ from mbprof.fields import Kind
 from mbprof.ops import OPS, Op
 from mbprof.source import Map, Scalar
 from mbprof.spec.claims import SCOPES
-from mbprof.spec.reader import BLOCK_KEYS, ENDPOINTS, KNOB_KEYS, SPEC_KEYS
+from mbprof.spec.reader import BLOCK_KEYS, ENDPOINTS, INPUT_KEYS, KNOB_KEYS, SPEC_KEYS
 from mbprof.spec.steps import FOLLOWERS, WIRING_KEYS
 
 JSON = dict[str, Any]
@@ -51,7 +51,7 @@ def _spec_properties() -> JSON:
     kinds: dict[str, JSON] = {
         "input": {
             "type": "object",
-            "properties": {"channels": _VALUE, "res": _VALUE},
+            "properties": dict.fromkeys(INPUT_KEYS, _VALUE),
             "additionalProperties": False,
         },
         "scope": {"enum": list(SCOPES)},

@@ -75,6 +75,21 @@ body: [{op: wide, e: 72, c: 10}]
     assert [row[2][0] for row in rows(text, alpha=0.5)] == [40, 5]
 
 
+def test_compound_scaling_of_width_depth_and_resolution() -> None:
+    text = """
+name: net
+input: {channels: 3, res: 32, scale: "pow(gamma, phi)"}
+knobs: {phi: 0.0, gamma: 1.5}
+width: {c: int((1 + phi) * c), n: ceil((1 + phi) * n)}
+body: [{op: conv, k: 1, c: 4, n: 2}, {op: conv, k: 1, c: 6, n: 1, width: c}]
+"""
+    spec = mbprof.loads(text)
+    shapes = [row.out_shape for row in spec.build(phi=1).profile().rows]
+    assert shapes == [(8, 48, 48)] * 4 + [(6, 48, 48)]
+    assert spec.build().profile().rows[0].out_shape == (4, 32, 32)
+    assert spec.build(res=(30, 31), phi=1).profile().rows[0].out_shape == (8, 45, 46)
+
+
 def test_branches_are_joined_and_an_empty_one_is_the_input() -> None:
     text = """
 body:

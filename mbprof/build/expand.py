@@ -62,9 +62,7 @@ class _Builder:
 
     def graph(self) -> Graph:
         spec, nodes = self.spec, self.nodes
-        channels = spec.channels.evaluate(self.knobs)
-        res: Any = self.knobs["res"]
-        image = Tensor(Edge(IMAGE), (channels, res[0], res[1]))
+        image = Tensor(Edge(IMAGE), (spec.channels.evaluate(self.knobs), *self.resolution()))
         env = {**self.knobs, **dict.fromkeys(COUNTERS, 0), "row": ""}
         frame = Frame(env, (image,), {"x": image}, {})
         try:
@@ -88,6 +86,15 @@ class _Builder:
                 "take it with in:, or leave the step out with when:",
             )
         return graph
+
+    def resolution(self) -> tuple[int, int]:
+        """Return the size of the image: the knob, times the spec's scale if it has one."""
+        res: Any = self.knobs["res"]
+        if self.spec.scale is None:
+            return res[0], res[1]
+        factor, loc = self.spec.scale.evaluate(self.knobs), self.spec.scale.loc
+        high, wide = (whole(round(size * factor), 1, loc) for size in res)
+        return high, wide
 
     def no_endpoint(self) -> KnobError:
         name = str(self.stop_at)
@@ -122,6 +129,8 @@ class _Builder:
             self.step(step, frame, table, 0)
             return 1
         times: int = wiring.times.evaluate(frame.env)
+        if times and (rule := self.width_rules(wiring, frame).get("n")) is not None:
+            times = rule(times)
         first = frame.env["i"]
         for j in range(times):
             frame.env.update(i=first + j, j=j)

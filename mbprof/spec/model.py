@@ -221,6 +221,8 @@ class Definition:
     path: str
     flavour: str | None
     channels: Bound
+    scale: Bound | None
+    """A factor of the resolution, such as that of compound scaling."""
     padding: str
     scope: str
     endpoints: str

@@ -40,7 +40,7 @@ SPEC_KEYS = {
     "source": "the paper or code that it comes from",
     "family": "the family that it is listed with",
     "extend": "a spec that this one changes: a name of the zoo, or a path",
-    "input": "channels and default resolution: {channels: 3, res: 224}",
+    "input": "channels, default resolution, its scale if any: {channels: 3, res: 224}",
     "padding": "what same means: " + ", ".join(FAMILIES),
     "scope": "what is counted unless the user says otherwise: all (the default) or body",
     "endpoints": "what final_endpoint can name: all (the default) or layers",
@@ -67,6 +67,7 @@ BLOCK_KEYS = {
 }
 """The keys of a block, with what each is."""
 
+INPUT_KEYS = ("channels", "res", "scale")
 KNOB_KEYS = ("default", "type", "doc", "above", "below", "min", "max", "one_of")
 ARGUMENT_KEYS = ("default", "type", "doc")
 ENDPOINTS = ("layers", "all")
@@ -95,7 +96,8 @@ class SpecReader:
         """
         known_keys(root, SPEC_KEYS, "a spec")
         name = word(required(root, "name", "the spec"), "name")
-        channels, padding = self.input(root), self.padding(root)
+        channels, scale = self.input(root)
+        padding = self.padding(root)
         names = row_names(self.knobs)
         defaults = self.defaults(root)
         self.local = self.local_blocks(root)
@@ -114,6 +116,7 @@ class SpecReader:
             path=path,
             flavour=flavour or text(root, "flavour") or None,
             channels=channels,
+            scale=scale,
             padding=padding,
             scope=one_of(root, "scope", SCOPES, "all"),
             endpoints=one_of(root, "endpoints", ENDPOINTS, "all"),
@@ -131,9 +134,9 @@ class SpecReader:
             self.block(block)
         return spec
 
-    def input(self, root: Map) -> Bound:
+    def input(self, root: Map) -> tuple[Bound, Bound | None]:
         node = mapping(required(root, "input", "the spec"), "input")
-        known_keys(node, ("channels", "res"), "input")
+        known_keys(node, INPUT_KEYS, "input")
         scalar = word(required(node, "res", "input"), "res")
         knobs = builtin(None)
         res = checked(knobs["res"], parse(scalar.text), scalar.loc)
@@ -149,7 +152,8 @@ class SpecReader:
                 knobs[key] = self.knob(key, entry.value)
         self.knobs = knobs
         channels = node.get("channels") or Scalar("3", node.loc)
-        return SIZE.read(channels, knobs)
+        scale = node.get("scale")
+        return SIZE.read(channels, knobs), NUMBER.read(scale, knobs) if scale else None
 
     def knob(self, name: str, node: Node) -> Knob:
         """Read ``name: default`` or ``name: {default: ..., above: ..., doc: ...}``."""
