@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test check bench schema clean
+.PHONY: run test bench schema reports clean
 
 run: $(READY)  ## set up and print the first table
 	@$(BIN)/mbprof table mobilenet_v1
@@ -19,6 +19,9 @@ bench: $(READY)  ## speed and memory, as ratios within one run
 
 schema: $(READY)  ## regenerate the JSON Schema for editors
 	$(BIN)/mbprof schema -o specs/spec.schema.json
+
+reports: $(READY)  ## regenerate the committed reports
+	$(BIN)/mbprof report --all reports
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mbprof.errors import MbprofError
     from mbprof.network import Network, Profile, Spec, load, loads
     from mbprof.profile import Row
+    from mbprof.sweeping import sweep
 
 __version__ = "0.1.0"
 
@@ -26,9 +27,20 @@ _HOMES = {
     "Spec": "mbprof.network",
     "load": "mbprof.network",
     "loads": "mbprof.network",
+    "sweep": "mbprof.sweeping",
 }
 
-__all__ = ["MbprofError", "Network", "Profile", "Row", "Spec", "__version__", "load", "loads"]
+__all__ = [
+    "MbprofError",
+    "Network",
+    "Profile",
+    "Row",
+    "Spec",
+    "__version__",
+    "load",
+    "loads",
+    "sweep",
+]
 
 
 def __getattr__(name: str) -> Any:

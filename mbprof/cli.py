@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from mbprof.network import Network
+    from mbprof.axes import Plan
+    from mbprof.errors import Loc
+    from mbprof.network import Network, Spec
     from mbprof.reports import Report
 
 app = typer.Typer(
@@ -90,6 +92,145 @@ def table(
     _print(profile_report(profile, by, sort, top, names, chosen), format, output)
 
 
+@app.command(epilog="Example: mbprof sweep mobilenet_v2 --alpha 0.35:1.4:0.35 --res 96,128,224")
+def sweep(
+    spec: SpecArgument,
+    alpha: Annotated[
+        str | None, typer.Option("--alpha", metavar="VALUES", help="0.5,1.0 or START:STOP:STEP")
+    ] = None,
+    res: Annotated[
+        str | None, typer.Option("--res", metavar="VALUES", help="the same of resolutions")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUES", help="the same of any knob; repeatable"),
+    ] = None,
+    random: Annotated[
+        int | None,
+        typer.Option("--random", metavar="N", help="draw N; a range is START:STOP then, too"),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", metavar="S", help="of --random")] = 0,
+    configs: Annotated[
+        str | None, typer.Option("--from", metavar="FILE", help="configurations from a CSV file")
+    ] = None,
+    where: Annotated[
+        str | None,
+        typer.Option("--where", metavar="CONDITION", help="such as 'macs <= 300e6 and alpha < 1'"),
+    ] = None,
+    pareto: Annotated[
+        str | None,
+        typer.Option("--pareto", metavar="A,B", help="keep what nothing beats in these columns"),
+    ] = None,
+    scope: Annotated[
+        str | None, typer.Option("--scope", metavar="SCOPE", help="body or all")
+    ] = None,
+    convention: Annotated[
+        str, typer.Option("--convention", metavar="NAME", help="what counts")
+    ] = "kernels",
+    jobs: Annotated[int, typer.Option("--jobs", metavar="N", help="processes")] = 1,
+    format: Annotated[
+        str, typer.Option("--format", metavar="FORMAT", help="rich, md, html, csv, json or parquet")
+    ] = "rich",
+    output: OutputOption = None,
+) -> None:
+    """Cost many configurations: a grid, random ones, or those of a file."""
+    import shutil
+
+    from mbprof.network import load
+    from mbprof.streams import write
+    from mbprof.sweeping import plan_sweep
+
+    loaded = load(spec)
+    given = _given(alpha, res, settings)
+    plan = _plan(loaded, given, random, seed, configs)
+    job = plan_sweep(loaded, plan, convention, scope, where)
+    try:
+        write(job, format, output, pareto, jobs, shutil.get_terminal_size((80, 24)).columns)
+    except KeyboardInterrupt:
+        typer.echo("interrupted; no file was written", err=True)
+        raise
+
+
+@app.command(epilog="Example: mbprof accuracy mobilenet_v1 --series slim")
+def accuracy(
+    spec: SpecArgument,
+    series: Annotated[
+        str | None, typer.Option("--series", metavar="NAME", help="one source and recipe only")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", metavar="N", help="show the first N rows")
+    ] = None,
+    format: FormatOption = "rich",
+    output: OutputOption = None,
+) -> None:
+    """Print what accuracies others published of a network, beside what it costs."""
+    from mbprof.accuracy import accuracy_report
+    from mbprof.network import load
+    from mbprof.reports import layout
+
+    layout(format)
+    _print(accuracy_report(load(spec), series, limit), format, output)
+
+
+@app.command(epilog="Example: mbprof plot mobilenet_v1 mobilenet_v2 -o accuracy.svg")
+def plot(
+    specs: Annotated[
+        list[str], typer.Argument(metavar="SPEC...", help="names of mbprof list, or files")
+    ],
+    output: Annotated[
+        str, typer.Option("-o", "--output", metavar="FILE", help="write to FILE.svg, .png or .pdf")
+    ],
+    kind: Annotated[
+        str, typer.Option("--kind", metavar="KIND", help="accuracy, cost, grid or layers")
+    ] = "accuracy",
+    alpha: Annotated[
+        str | None, typer.Option("--alpha", metavar="A,B", help="width multipliers to show")
+    ] = None,
+    res: Annotated[
+        str | None, typer.Option("--res", metavar="R,S", help="resolutions to show")
+    ] = None,
+    scope: Annotated[str, typer.Option("--scope", metavar="SCOPE", help="body or all")] = "all",
+) -> None:
+    """Draw published accuracy or computed cost as a chart for a paper."""
+    from mbprof.network import load
+    from mbprof.plot import numbers, write
+
+    write(
+        output,
+        [load(spec) for spec in specs],
+        kind,
+        alphas=numbers("--alpha", alpha, float),
+        sides=numbers("--res", res, int),
+        scope=scope,
+    )
+
+
+@app.command(epilog="Example: mbprof report mobilenet_v1 -o mobilenet_v1.md")
+def report(
+    specs: Annotated[
+        list[str] | None, typer.Argument(metavar="[SPEC]...", help="one to explain, or several")
+    ] = None,
+    title: Annotated[str, typer.Option("--title", metavar="TEXT", help="heading of the page")] = "",
+    folder: Annotated[
+        str | None,
+        typer.Option("--all", metavar="FOLDER", help="write what FOLDER/reports.yaml lists"),
+    ] = None,
+    output: Annotated[
+        str | None, typer.Option("-o", "--output", metavar="FILE", help="write to FILE.md")
+    ] = None,
+) -> None:
+    """Write all that is known of a network, or how several compare, as Markdown with charts."""
+    from mbprof.dossier import regenerate, write
+    from mbprof.errors import UsageError
+
+    if folder is not None and not specs and output is None:
+        regenerate(folder)
+    elif folder is None and specs and output is not None:
+        write(specs, output, title)
+    else:
+        raise UsageError("give specs and -o FILE.md, or --all FOLDER alone")
+
+
 @app.command(name="list", epilog="Example: mbprof list mobilenet")
 def list_specs(
     text: Annotated[
@@ -144,11 +285,11 @@ def schema(output: OutputOption = None) -> None:
     emit(schema_text(), output)
 
 
-def _network(spec: str, alpha: str | None, res: str | None, settings: list[str] | None) -> Network:
-    """Build the network that the command line describes; errors point into it."""
+def _given(
+    alpha: str | None, res: str | None, settings: list[str] | None
+) -> dict[str, tuple[str, Loc]]:
+    """Return what was typed for each knob, and where."""
     from mbprof.errors import Loc, Source, UsageError
-    from mbprof.network import load
-    from mbprof.spec.knobs import parse
 
     typed = {"alpha": alpha, "res": res}
     given = {name: (f"--{name} ", value) for name, value in typed.items() if value is not None}
@@ -159,12 +300,51 @@ def _network(spec: str, alpha: str | None, res: str | None, settings: list[str] 
         if name in given:
             raise UsageError(f"{name} is set twice")
         given[name] = (f"--set {name}=", value)
-    places = {
-        name: Loc(Source("command line", option + value), 1, len(option) + 1)
+    return {
+        name: (value, Loc(Source("command line", option + value), 1, len(option) + 1))
         for name, (option, value) in given.items()
     }
-    knobs = {name: parse(value) for name, (_, value) in given.items()}
-    return load(spec).build_at(knobs, places)
+
+
+def _network(spec: str, alpha: str | None, res: str | None, settings: list[str] | None) -> Network:
+    """Build the network that the command line describes; errors point into it."""
+    from mbprof.network import load
+    from mbprof.spec.knobs import parse
+
+    given = _given(alpha, res, settings)
+    knobs = {name: parse(value) for name, (value, _) in given.items()}
+    return load(spec).build_at(knobs, {name: loc for name, (_, loc) in given.items()})
+
+
+def _plan(
+    spec: Spec,
+    given: dict[str, tuple[str, Loc]],
+    random: int | None,
+    seed: int,
+    configs: str | None,
+) -> Plan:
+    """Return which configurations the command line asks for."""
+    from pathlib import Path
+
+    from mbprof.axes import Grid, Random, knob_of, listed, read_axis, read_configs
+    from mbprof.errors import UsageError
+
+    knobs = spec.definition.knobs
+    if configs is not None:
+        if given or random is not None:
+            raise UsageError("--from says all there is to cost; leave the axes and --random out")
+        return listed(knobs, read_configs(Path(configs)), spec.name)
+    if not given:
+        raise UsageError("there is nothing to sweep", hint="give an axis, such as --alpha 0.5,1.0")
+    axes = tuple(
+        read_axis(knob_of(knobs, name, loc, spec.name), text, loc, random is not None)
+        for name, (text, loc) in given.items()
+    )
+    if random is None:
+        return Grid(axes)
+    if random < 1 or seed < 0:
+        raise UsageError("--random must be at least 1 and --seed at least 0")
+    return Random(axes, random, seed)
 
 
 def _print(report: Report, format: str, output: str | None) -> None:

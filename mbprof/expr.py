@@ -14,14 +14,15 @@ doubles and their truncation is reproduced bit for bit: ``int(0.29 * 100)`` is 2
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from mbprof.errors import ExpressionError, nearest
+from mbprof.functions import FUNCTIONS
+from mbprof.lanes import is_flag, is_number, is_whole
 from mbprof.source import Scalar
 
 Value: TypeAlias = "int | float | bool | str | tuple[Value, ...] | None"
@@ -31,7 +32,7 @@ MAX_LENGTH = 400
 MAX_DEPTH = 40
 MAX_DIGITS = 18
 _TOKEN = re.compile(
-    r"\s*(?:(?P<number>\d+\.\d*|\.\d+|\d+)|(?P<name>[A-Za-z_]\w*(?:\.[a-z]+)?)"
+    r"\s*(?:(?P<number>(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d{1,3})?)|(?P<name>[A-Za-z_]\w*(?:\.[a-z]+)?)"
     r"|(?P<text>'[^']*')|(?P<sign><=|>=|==|!=|//|[-+*/%<>(),])|(?P<other>\S))"
 )
 _WORDS = {"if", "else", "and", "or", "not"}
@@ -44,50 +45,6 @@ class _Fail(Exception):
     def __init__(self, message: str, at: int, hint: str | None = None) -> None:
         super().__init__(message)
         self.message, self.at, self.hint = message, at, hint
-
-
-def divisible(v: float, divisor: int = 8, floor: int | None = None) -> int:
-    """Round v to the nearest multiple of a divisor, never below 90 % of v.
-
-    max(floor, ⌊v + divisor/2⌋ // divisor * divisor), plus divisor where that is < 0.9·v.
-    Source: `_make_divisible` of arXiv:1801.04381's reference implementation.
-
-    >>> divisible(24 * 0.35), divisible(72 / 4), divisible(33.6)
-    (8, 24, 32)
-    """
-    rounded = max(divisor if floor is None else floor, int(v + divisor / 2) // divisor * divisor)
-    return rounded + divisor if rounded < 0.9 * v else rounded
-
-
-def power(x: float, y: float) -> float:
-    """Raise x to the power of y, as a double: the language has no integers of many digits.
-
-    >>> power(1.2, 0), power(2, 10)
-    (1.0, 1024.0)
-    """
-    return math.pow(x, y)
-
-
-class Function(NamedTuple):
-    """A function of the language: its Python meaning, its arity and what it does."""
-
-    call: Callable[..., Value]
-    least: int
-    most: int
-    doc: str
-
-
-FUNCTIONS: dict[str, Function] = {
-    "min": Function(min, 2, 9, "the smallest of its arguments"),
-    "max": Function(max, 2, 9, "the largest of its arguments"),
-    "int": Function(int, 1, 1, "a number without its decimals, as Python's int()"),
-    "ceil": Function(math.ceil, 1, 1, "rounded up"),
-    "floor": Function(math.floor, 1, 1, "rounded down"),
-    "round": Function(round, 1, 1, "rounded to nearest, halves to even, as Python's round()"),
-    "pow": Function(power, 2, 2, "pow(x, y): x to the power of y, as a decimal"),
-    "div8": Function(divisible, 1, 1, "rounded to a multiple of 8, never below 90 %"),
-    "divisible": Function(divisible, 1, 3, "divisible(v, divisor, floor): div8 in general"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +134,8 @@ class _Call:
     def eval(self, env: Env) -> Value:
         values = [_number(each.eval(env), each.at) for each in self.arguments]
         try:
-            return FUNCTIONS[self.name].call(*values)
+            found: Value = FUNCTIONS[self.name].call(*values)
+            return found
         except ZeroDivisionError:
             raise _Fail(f"{self.name}() divides by zero", self.at) from None
         except (OverflowError, ValueError):
@@ -192,7 +150,7 @@ class _Inexact(ArithmeticError):
 
 
 def _divide(x: float, y: float) -> float:
-    if isinstance(x, int) and isinstance(y, int):
+    if is_whole(x) and is_whole(y):
         quotient, rest = divmod(x, y)
         if rest:
             raise _Inexact
@@ -215,15 +173,15 @@ _ARITHMETIC: dict[str, Callable[[float, float], Value]] = {
 
 
 def _number(value: Value, at: int) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if not is_number(value):
         raise _Fail(f"{_show(value)} is not a number", at)
     return value
 
 
 def _truth(value: Value, at: int) -> bool:
-    if not isinstance(value, bool):
+    if not is_flag(value):
         raise _Fail(f"{_show(value)} is neither true nor false", at, "compare it, as in  r > 0")
-    return value
+    return bool(value)
 
 
 def _show(value: Value) -> str:
@@ -347,7 +305,7 @@ class _Parser:
         if token.kind == "number":
             if len(token.text) > MAX_DIGITS:
                 raise _Fail(f"a number of more than {MAX_DIGITS} digits", token.at)
-            number = float(token.text) if "." in token.text else int(token.text)
+            number = int(token.text) if token.text.isdigit() else float(token.text)
             return _Literal(number, token.at)
         if token.kind == "text":
             return _Literal(token.text[1:-1], token.at)
@@ -440,7 +398,33 @@ class Expr:
         except _Fail as fail:
             raise ExpressionError(fail.message, self.scalar.place(fail.at), fail.hint) from None
 
+    def over(self, columns: Mapping[str, Any], operations: Mapping[str, Any]) -> Any:
+        """Evaluate on whole columns, with what each operator and function is on them.
+
+        Raises: ExpressionError: a function that columns lack.
+        """
+        return _over(self, self.node, columns, operations)
+
     @property
     def constant(self) -> bool:
         """Whether the expression mentions no names."""
         return not self.names
+
+
+def _over(expr: Expr, node: _Node, columns: Mapping[str, Any], ops: Mapping[str, Any]) -> Any:
+    def on(each: _Node) -> Any:
+        return _over(expr, each, columns, ops)
+
+    if isinstance(node, _Literal):
+        return node.value
+    if isinstance(node, _Name):
+        return columns[node.name]
+    if isinstance(node, _Unary):
+        return ops["not" if node.sign == "not" else "negative"](on(node.operand))
+    if isinstance(node, _Binary):
+        return ops[node.sign](on(node.left), on(node.right))
+    if isinstance(node, _Choice):
+        return ops["if"](on(node.condition), on(node.yes), on(node.no))
+    if node.name not in ops:
+        raise ExpressionError(f"{node.name}() has no meaning here", expr.scalar.place(node.at))
+    return ops[node.name](*map(on, node.arguments))

@@ -7,6 +7,7 @@ into one scale and one shift.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -38,7 +39,7 @@ class Facts(NamedTuple):
         """Return the sum, kind by kind."""
         if not isinstance(more, Facts):
             return NotImplemented
-        return Facts(*map(int.__add__, self, more))
+        return Facts(*map(operator.add, self, more))
 
     @property
     def params(self) -> int:

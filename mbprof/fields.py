@@ -12,6 +12,7 @@ from typing import Any
 
 from mbprof.errors import LimitError, Loc, SpecError, nearest
 from mbprof.expr import Env, Expr
+from mbprof.lanes import is_flag, is_integral, is_number, is_real, is_whole, truncated
 from mbprof.padding import RULES
 from mbprof.source import KIND_OF, Node, Scalar, Seq
 
@@ -66,13 +67,12 @@ def whole(value: object, least: int, loc: Loc) -> int:
 
     Raises: SpecError: not a whole number, or too small. LimitError: too large.
     """
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, float):
-        raise SpecError(
-            f"{value:g} is not a whole number", loc, "round it with int(), round() or div8()"
-        )
-    if isinstance(value, bool) or not isinstance(value, int):
+    if is_real(value):
+        if not is_integral(value):
+            hint = "round it with int(), round() or div8()"
+            raise SpecError(f"{value:g} is not a whole number", loc, hint)
+        value = truncated(value)
+    if not is_whole(value):
         raise SpecError(f"expected a whole number, found {_say(value)}", loc)
     if value < least:
         raise SpecError(f"{value} is too small; the least is {least}", loc)
@@ -178,9 +178,9 @@ def _flag_reader(node: Node, known: Known) -> Callable[[Env], bool]:
 
     def evaluate(env: Env) -> bool:
         value = expr(env)
-        if not isinstance(value, bool):
+        if not is_flag(value):
             raise SpecError(f"expected true or false, found {_say(value)}", node.loc)
-        return value
+        return bool(value)
 
     return evaluate
 
@@ -190,7 +190,7 @@ def _number_reader(node: Node, known: Known) -> Callable[[Env], float]:
 
     def evaluate(env: Env) -> float:
         value = expr(env)
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if not is_number(value):
             raise SpecError(f"expected a number, found {_say(value)}", node.loc)
         return value
 

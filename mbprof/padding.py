@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from mbprof.lanes import ceil_div
+from mbprof.lanes import ceil_div, maximum
 
 
 class Rule(NamedTuple):
@@ -18,6 +18,8 @@ class Rule(NamedTuple):
     amounts: Callable[[int, int, int, int], tuple[int, int]]
     doc: str
     source: str
+    size: Callable[[int, int], int] | None = None
+    """The output size from n and s, where it does not depend on the kernel."""
 
 
 def effective(k: int, d: int) -> int:
@@ -30,7 +32,7 @@ def effective(k: int, d: int) -> int:
 
 
 def _tf_same(n: int, k: int, s: int, d: int) -> tuple[int, int]:
-    total = max((ceil_div(n, s) - 1) * s + effective(k, d) - n, 0)
+    total = maximum((ceil_div(n, s) - 1) * s + effective(k, d) - n, 0)
     return total // 2, total - total // 2
 
 
@@ -61,6 +63,7 @@ RULES: dict[str, Rule] = {
         _tf_same,
         "output ⌈n/s⌉; an odd amount of padding goes one more after than before",
         "tensorflow/python/ops/nn_ops.py, padding SAME",
+        size=ceil_div,
     ),
     "valid": Rule(_valid, "no padding", "tensorflow/python/ops/nn_ops.py, padding VALID"),
     "torch": Rule(

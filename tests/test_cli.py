@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -129,7 +128,7 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.M
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(os, "fdopen", full)
+    monkeypatch.setattr(Path, "write_text", full)
     with pytest.raises(mbprof.MbprofError, match="No space left on device"):
         cli_emit("text", str(tmp_path / "table.csv"))
     assert list(tmp_path.iterdir()) == []
@@ -156,7 +155,9 @@ def test_show_explains_knobs_blocks_rows_and_claims() -> None:
     assert "wrong at its source" in text
 
 
-@pytest.mark.parametrize("command", ["table", "list", "show", "verify", "schema"])
+@pytest.mark.parametrize(
+    "command", ["table", "sweep", "accuracy", "plot", "report", "list", "show", "verify", "schema"]
+)
 def test_help_of_every_command_ends_with_an_example(command: str) -> None:
     assert run(command, "--help").rstrip().splitlines()[-1].strip().startswith("Example: mbprof ")
 
@@ -165,7 +166,9 @@ def test_every_command_is_tested_for_help() -> None:
     names = {
         each.name or each.callback.__name__ for each in cli.app.registered_commands if each.callback
     }
-    assert names == {"table", "list", "show", "verify", "schema"}
+    assert names == {
+        "table", "sweep", "accuracy", "plot", "report", "list", "show", "verify", "schema"
+    }  # fmt: skip
 
 
 def test_version() -> None:

@@ -15,8 +15,8 @@ import pytest
 
 import mbprof
 from mbprof import cli
-from mbprof.expr import FUNCTIONS
 from mbprof.fields import ARGUMENT_KINDS
+from mbprof.functions import FUNCTIONS
 from mbprof.ops import OPS
 from mbprof.ops.act import FUNCTIONS as ACTIVATIONS
 from mbprof.padding import RULES

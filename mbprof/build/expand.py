@@ -13,6 +13,7 @@ from mbprof.errors import KnobError, MbprofError, SpecError, WiringError, neares
 from mbprof.expr import Value
 from mbprof.fields import whole
 from mbprof.graph import IMAGE, Edge, Graph
+from mbprof.lanes import rounded
 from mbprof.ops import OPS
 from mbprof.source import Scalar
 from mbprof.spec.model import (
@@ -93,7 +94,7 @@ class _Builder:
         if self.spec.scale is None:
             return res[0], res[1]
         factor, loc = self.spec.scale.evaluate(self.knobs), self.spec.scale.loc
-        high, wide = (whole(round(size * factor), 1, loc) for size in res)
+        high, wide = (whole(rounded(size * factor), 1, loc) for size in res)
         return high, wide
 
     def no_endpoint(self) -> KnobError:
@@ -132,7 +133,7 @@ class _Builder:
         if times and (rule := self.width_rules(wiring, frame).get("n")) is not None:
             times = rule(times)
         first = frame.env["i"]
-        for j in range(times):
+        for j in range(int(times)):
             frame.env.update(i=first + j, j=j)
             if j and not frame.inside:
                 frame.look_at(frame.previous[0])
@@ -240,7 +241,7 @@ class _Builder:
         dense = step.dense is not None and step.dense.evaluate(frame.env)
         before = list(taken)
         frame.previous = taken
-        for number in range(step.count.evaluate(frame.env)):
+        for number in range(int(step.count.evaluate(frame.env))):
             self.nodes.spend(1, step.wiring)
             frame.env["j"] = number
             if dense and len(before) > 1:

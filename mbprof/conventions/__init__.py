@@ -38,7 +38,7 @@ class Convention:
 
 
 def _weighted(weights: Mapping[str, int], facts: Facts) -> int:
-    return sum(weight * int(getattr(facts, kind)) for kind, weight in weights.items())
+    return sum(weight * getattr(facts, kind) for kind, weight in weights.items())
 
 
 def names() -> list[str]:

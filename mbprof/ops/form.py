@@ -7,7 +7,7 @@ from typing import ClassVar
 from mbprof.errors import ShapeError
 from mbprof.facts import Facts
 from mbprof.fields import NUMBER, PADDING, PAIR, SIZES, choice
-from mbprof.lanes import product
+from mbprof.lanes import product, truncated
 from mbprof.ops.base import Op, Shapes, letter, maps, op, show
 from mbprof.ops.window import Padding, Pair
 
@@ -69,7 +69,7 @@ class Resize(Op):
         if self.size is not None:
             return ((c, *self.size),)
         factor = self.by or 0
-        high, wide = int(h * factor), int(w * factor)
+        high, wide = truncated(h * factor), truncated(w * factor)
         if high < 1 or wide < 1:
             raise ShapeError(f"resize: {show(inputs[0])} times {factor:g} is empty", letter="by")
         return ((c, high, wide),)

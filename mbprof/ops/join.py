@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import ClassVar
 
 from mbprof.errors import ShapeError
 from mbprof.facts import Facts
 from mbprof.fields import COUNT, SIZE, SIZES
-from mbprof.lanes import product
+from mbprof.lanes import maximum, product
 from mbprof.ops.base import Op, Shapes, elements, letter, maps, op, show
 
 
@@ -81,7 +82,7 @@ class Mul(Op):
                     f"mul: {show(first)} and {show(other)} cannot be broadcast",
                     hint="two sizes are equal, or one of them is 1",
                 )
-        return (tuple(max(sizes) for sizes in zip(*inputs, strict=True)),)
+        return (tuple(reduce(maximum, sizes) for sizes in zip(*inputs, strict=True)),)
 
     def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
         """Multiplications only."""

@@ -142,7 +142,8 @@ def _covered(n: int, m: int) -> int:
 
     The rounded-down ends add up to n more than the starts; all ends but gcd(n, m) are rounded up.
     """
-    return n + m - gcd(n, m)
+    covered: int = n + m - gcd(n, m)
+    return covered
 
 
 @op("gap")

@@ -34,10 +34,6 @@ def slide(
     (56, 56)
     """
     high = _axis(word, "height", size, kernel, stride, padding, dilation, ceil, 0)
-    if size[0] == size[1] and kernel[0] == kernel[1] and stride[0] == stride[1]:
-        square = isinstance(padding, str) or padding[:2] == padding[2:]
-        if square and dilation[0] == dilation[1]:
-            return high, high
     return high, _axis(word, "width", size, kernel, stride, padding, dilation, ceil, 1)
 
 
@@ -64,6 +60,8 @@ def _axis(
 ) -> int:
     n, k, s, d = size[i], kernel[i], stride[i], dilation[i]
     if isinstance(padding, str):
+        if (size_of := RULES[padding].size) is not None and not ceil:
+            return size_of(n, s)
         before, after = RULES[padding].amounts(n, k, s, d)
     else:
         before, after = padding[2 * i], padding[2 * i + 1]

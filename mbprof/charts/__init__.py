@@ -1,0 +1,1 @@
+"""Charts: the points that they show, how they look, and one function for each kind."""

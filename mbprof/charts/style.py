@@ -1,0 +1,190 @@
+"""How charts look, and how a figure becomes the same bytes every time."""
+
+from __future__ import annotations
+
+import io
+import textwrap
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from matplotlib import colormaps, style
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
+from matplotlib.text import Annotation, Text
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.transforms import Bbox
+
+WIDTH = 7.2
+"""Inches of a figure over both columns of a paper."""
+
+RULES: dict[str, Any] = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so it is the same everywhere
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "legend.frameon": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "grid.linewidth": 0.4,
+    "grid.color": "0.88",
+    "lines.linewidth": 1.0,
+    "lines.markersize": 5,
+    "hatch.linewidth": 0.5,
+    "svg.hashsalt": "mbprof",
+    "svg.fonttype": "path",
+    "pdf.fonttype": 42,
+}
+MARKERS = "osD^vPX<>ph*"
+LINES: tuple[Literal["-", "--", ":", "-."], ...] = ("-", "--", ":", "-.")
+_METADATA: dict[str, dict[str, Any]] = {
+    "svg": {"Date": None, "Creator": "mbprof"},
+    "png": {"Software": None},
+    "pdf": {"CreationDate": None, "Creator": "mbprof", "Producer": None},
+}
+FORMATS = tuple(_METADATA)
+"""The formats of files, by their ending."""
+
+_WIDE = 500
+_UNITS = ((10**9, "G"), (10**6, "M"), (10**3, "k"), (1, ""))
+
+
+def look() -> Any:
+    """Return the context in which figures are drawn and saved; a user's own settings stay out."""
+    return style.context(["default", RULES])
+
+
+def figure(height: float, caption: str) -> Figure:
+    """Return an empty figure with a caption under it; its layout makes room for both."""
+    # The margin takes up what ticks change after the layout.
+    made = Figure(figsize=(WIDTH, height), layout=ConstrainedLayoutEngine(w_pad=0.07))
+    FigureCanvasAgg(made)
+    text = textwrap.fill(caption, 135, break_long_words=False)
+    made.supxlabel(text, x=0.01, ha="left", fontsize=7, color="0.35", linespacing=1.25)
+    return made
+
+
+def saved(drawn: Figure, format: str) -> bytes:
+    """Return a figure as the bytes of a file, without its date."""
+    drawn.canvas.draw()  # ticks can change when the layout does; the second time it settles
+    out = io.BytesIO()
+    drawn.savefig(out, format=format, dpi=200, metadata=_METADATA[format])
+    return out.getvalue()
+
+
+def shades(count: int) -> list[Any]:
+    """Return colours from dark to light, told apart in grey and by the colour-blind."""
+    scale = colormaps["viridis"]
+    return [scale(0.86 * i / max(1, count - 1)) for i in range(count)]
+
+
+def unit(largest: int) -> tuple[int, str]:
+    """Return the power and the letter that a largest number is best written with.
+
+    >>> unit(569_000_000)
+    (1000000, 'M')
+    """
+    return next((power, letter) for power, letter in _UNITS if largest >= power or power == 1)
+
+
+def titled(quantity: str, letter: str) -> str:
+    """Return the label of an axis: the quantity and its unit."""
+    return f"{quantity} ({letter})" if letter else quantity
+
+
+def log_axis(axes: Axes, which: str, span: float = 1.0) -> None:
+    """Give an axis a logarithmic scale with plain numbers at 1, 2 and 5; at 1 and 3 if wide."""
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    (axes.set_xscale if which == "x" else axes.set_yscale)("log")
+    axis.set_major_locator(LogLocator(subs=(1, 3) if span > _WIDE else (1, 2, 5)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
+    axis.set_minor_locator(LogLocator(subs=()))
+
+
+def legend(drawn: Figure, rows: Sequence[Sequence[Artist]]) -> None:
+    """Put a legend above the panels, one line for each row of handles."""
+    shown = [row for row in rows if row]
+    columns = max((len(row) for row in shown), default=0)
+    if not columns:
+        return
+    blank = Line2D([], [], linestyle="none", label=" ")
+    padded = [[*row, *[blank] * (columns - len(row))] for row in shown]
+    # matplotlib fills a legend column by column.
+    handles = [row[column] for column in range(columns) for row in padded]
+    drawn.legend(
+        handles=handles,
+        loc="outside upper left",
+        ncols=columns,
+        handletextpad=0.4,
+        columnspacing=1.2,
+    )
+
+
+_AROUND = [
+    (dx * reach, dy * reach)
+    for reach in (5, 9, 14, 20, 27, 35, 45, 60, 80)
+    for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1))
+]
+_NEAR = 5
+
+
+def label_points(
+    drawn: Figure, axes: Axes, places: Sequence[tuple[float, float]], names: Sequence[str]
+) -> None:
+    """Write names beside points so that no two overlap; a thin line leads to those far off.
+
+    Points in a crowd choose first, since those at the edge have more room.
+    """
+    drawn.canvas.draw()  # what is free is known when the layout is
+    pixels = [axes.transData.transform(place) for place in places]
+    taken = [Bbox.from_bounds(x - 5, y - 5, 10, 10) for x, y in pixels]
+    inside = axes.get_window_extent()
+
+    def crowd(i: int) -> tuple[float, str]:
+        (x, y), name = pixels[i], names[i]
+        return sum(max(abs(x - a) / 3, abs(y - b)) < 25 for a, b in pixels) * -1.0, name
+
+    for i in sorted(range(len(names)), key=crowd):
+        for dx, dy in _AROUND:
+            note = _note(axes, names[i], places[i], dx, dy)
+            text = _extent(note).padded(1)
+            free = not any(text.overlaps(other) for other in taken)
+            if free and inside.contains(text.x0, text.y0) and inside.contains(text.x1, text.y1):
+                break
+            note.remove()
+        else:
+            # There is no free place left; a name that overlaps says more than none.
+            text = _extent(_note(axes, names[i], places[i], _NEAR, 0))
+        taken.append(text)
+
+
+def _extent(note: Annotation) -> Bbox:
+    """Return the box of the text alone, in pixels."""
+    note.get_window_extent()  # settles where the text stands; it counts the line, too
+    return Bbox(Text.get_window_extent(note))
+
+
+def _note(axes: Axes, name: str, place: tuple[float, float], dx: int, dy: int) -> Annotation:
+    far = max(abs(dx), abs(dy)) > _NEAR
+    line = {"arrowstyle": "-", "linewidth": 0.4, "color": "0.5", "shrinkA": 0, "shrinkB": 2}
+    note = axes.annotate(
+        name,
+        place,
+        (dx, dy),
+        textcoords="offset points",
+        ha={-1: "right", 0: "center", 1: "left"}[(dx > 0) - (dx < 0)],
+        va={-1: "top", 0: "center", 1: "bottom"}[(dy > 0) - (dy < 0)],
+        fontsize=7,
+        arrowprops=line if far else None,
+    )
+    note.set_in_layout(False)
+    return note

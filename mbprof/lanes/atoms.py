@@ -1,0 +1,30 @@
+"""What a symbol is made of: operations, sums of their products, and conditions."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, TypeAlias
+
+Monomial: TypeAlias = tuple[int, ...]
+Terms: TypeAlias = tuple[tuple[Monomial, int], ...]
+MAX_TERMS = 64
+
+
+class Atom(NamedTuple):
+    """An operation with its operands, the representative's value and the range of all."""
+
+    op: str
+    args: tuple[Any, ...]
+    value: Any
+    low: Any
+    high: Any
+    whole: bool
+    multiple: int
+    """A number that divides every value of a whole atom."""
+
+
+class Guard(NamedTuple):
+    """A condition and the answer that the representative gives."""
+
+    op: str
+    args: tuple[Any, ...]
+    answer: bool

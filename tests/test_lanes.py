@@ -1,0 +1,184 @@
+"""Lanes equal single runs, to the unit, for every spec and wherever the lanes part."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import mbprof
+from mbprof import lanes, zoo
+from mbprof.engine import Engine
+from mbprof.lanes.program import Program
+from mbprof.lanes.symbols import Trace
+from mbprof.spec.knobs import Knob
+
+wholes = st.integers(-40, 40)
+
+
+def both(
+    work: Callable[[Any, Any], Any], x: list[Any], y: list[Any]
+) -> tuple[list[Any], list[Any]]:
+    """Return a computation on each pair by itself, and on all at once."""
+    alone = [work(a, b) for a, b in zip(x, y, strict=True)]
+    columns = {"x": np.array(x), "y": np.array(y)}
+    together: list[Any] = [None] * len(x)
+    pending = list(range(len(x)))
+    while pending:
+        trace = Trace()
+        first = pending[0]
+        a, b = (
+            trace.input(name, column[first].item(), column.min().item(), column.max().item())
+            for name, column in columns.items()
+        )
+        program = Program(trace, [work(a, b)])
+        assert program.fits
+        assert program.safe
+        matching = program.matches(columns)
+        taken = [i for i in pending if matching is None or matching[i]]
+        assert first in taken
+        part = {name: column[taken] for name, column in columns.items()}
+        for i, value in zip(taken, program.evaluate(part, len(taken))[0], strict=True):
+            together[i] = value.item()
+        pending = [i for i in pending if i not in taken]
+    return alone, together
+
+
+WORK: dict[str, Callable[[Any, Any], Any]] = {
+    "polynomials": lambda x, y: (x + 2 * y - 3) * (x - y) + x * x * y,
+    "floor division": lambda x, y: (6 * x + 4 * y + 3) // 2 + x // 5 - (3 * y + 1) // 3,
+    "division by a product": lambda x, y: (x * y * 6) // (x * 2) if x != 0 else y,
+    "division by a number": lambda x, y: x // y if y != 0 else 7,
+    "remainders": lambda x, y: x % 3 + (8 * y) % 4 + (x * 3 + y) % 7,
+    "ceil_div": lambda x, y: lanes.ceil_div(x, 4) - lanes.ceil_div(y + x, 3),
+    "extremes": lambda x, y: lanes.maximum(x, y) - lanes.minimum(x, 3) * lanes.maximum(2, y - 50),
+    "choices": lambda x, y: x * 2 if x > y else (y if y != 4 else x - y),
+    "conditions": lambda x, y: 1 if (x <= y and x != -y) or y >= 30 else 0,
+    "gcd": lambda x, y: lanes.gcd(x, y) + lanes.gcd(x, 12),
+    "divisible": lambda x, y: lanes.divisible(lanes.maximum(x, 1) * 3, 8) + lanes.divisible(
+        8 * lanes.maximum(y, 1), 8
+    ),
+    "fixed values": lambda x, y: sum(range(int(lanes.maximum(x % 4, 0)))) + y,
+    "reals": lambda x, y: lanes.truncated(x * 0.37)
+    + lanes.ceiled(y / 3.0)
+    + lanes.rounded(x / 2.0),
+    "powers": lambda x, y: lanes.floored(lanes.power(1.1, x % 5) * y),
+    "comparisons of reals": lambda x, y: x if x * 0.3 < y * 0.7 else y,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WORK)
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.tuples(wholes, wholes), min_size=1, max_size=30))
+def test_whole_numbers_side_by_side(name: str, pairs: list[tuple[int, int]]) -> None:
+    x, y = ([pair[i] for pair in pairs] for i in (0, 1))
+    alone, together = both(WORK[name], x, y)
+    assert together == alone
+
+
+REALS: dict[str, Callable[[Any, Any], Any]] = {
+    "truncated widths": lambda x, y: lanes.truncated(x * 96) + lanes.truncated(24 * y),
+    "rounded widths": lambda x, y: lanes.divisible(x * 24, 8) + lanes.divisible(y * 320, 8, 16),
+    "half to even": lambda x, y: lanes.rounded(x * 10) - lanes.floored(y) + lanes.ceiled(x - y),
+    "ranges": lambda x, y: (
+        lanes.truncated(lanes.maximum(x, y) * 10) + lanes.truncated(lanes.minimum(x, 0.5) * 10)
+    ),
+    "conditions": lambda x, y: 1 if x < 1 else (2 if y >= x else 3),
+    "divisions": lambda x, y: lanes.floored(x // 0.3 + x % 0.7 + y / 1.3 - (1.5 - x) / (y + 1.0)),
+    "powers": lambda x, y: lanes.truncated(lanes.power(x, y) * 100),
+}
+
+
+@pytest.mark.parametrize("name", REALS)
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.tuples(st.floats(0.01, 4), st.floats(0.01, 4)), min_size=1, max_size=30))
+def test_decimal_numbers_side_by_side(name: str, pairs: list[tuple[float, float]]) -> None:
+    x, y = ([pair[i] for pair in pairs] for i in (0, 1))
+    alone, together = both(REALS[name], x, y)
+    assert together == alone
+
+
+def values(knob: Knob) -> st.SearchStrategy[Any] | None:
+    """Return values that a network can well take, None for knobs that are left alone."""
+    if knob.one_of:
+        return st.sampled_from(knob.one_of)
+    if knob.kind == "flag":
+        return st.booleans()
+    if knob.name in ("alpha", "width", "depth"):
+        return st.integers(4, 40).map(lambda twentieths: twentieths / 20)
+    if knob.name == "classes":
+        return st.integers(1, 3000)
+    if knob.name == "min_depth":
+        return st.integers(1, 32)
+    return None
+
+
+@pytest.mark.parametrize("name", zoo.spec_names())
+@settings(deadline=None, max_examples=4)
+@given(data=st.data())
+def test_lanes_equal_single_runs_for_random_knobs(name: str, data: st.DataObject) -> None:
+    spec = mbprof.load(name)
+    drawn = {
+        knob.name: strategy
+        for knob in spec.definition.knobs.values()
+        if (strategy := values(knob)) is not None and knob.name != "output_stride"
+    }
+    default: Any = spec.knobs["res"]
+    size = st.integers(max(64, default[0] - 40), default[0] + 60)
+    oblong = data.draw(st.booleans())
+    rows = data.draw(
+        st.lists(
+            st.fixed_dictionaries({**drawn, "res": st.tuples(size, size) if oblong else size}),
+            min_size=1,
+            max_size=8,
+        )
+    )
+    expected = []
+    kept = []
+    for row in rows:
+        try:
+            total = spec.build(**row).profile(scope="all").total
+        except mbprof.MbprofError:
+            continue  # such as a reference implementation that needs square maps
+        kept.append(row)
+        expected.append((total.params, total.macs))
+    if kept:
+        configs = {knob: [row[knob] for row in kept] for knob in kept[0]}
+        frame = mbprof.sweep(spec, configs=configs, scope="all")
+        assert list(zip(frame["params"], frame["macs"], strict=True)) == expected
+
+
+def test_lanes_part_where_a_shortcut_exists_for_some_widths_only() -> None:
+    spec = mbprof.load("mobilenet_v2")
+    alphas = [i / 100 for i in range(5, 200)]
+    frame = mbprof.sweep(spec, alpha=alphas, scope="all")
+    singles = [spec.build(alpha=alpha).profile(scope="all").total[:2] for alpha in alphas]
+    assert list(zip(frame["params"], frame["macs"], strict=True)) == singles
+    engine = Engine(spec.definition, {**spec.knobs}, {"alpha": (0.05, 2.0)}, "kernels", "all")
+    engine.run({"alpha": np.array(alphas)}, len(alphas))
+    assert len(engine.programs) > 1
+
+
+@pytest.mark.parametrize("alpha", [1e6, 1e5, 3.0])
+def test_costs_beyond_64_bits_are_exact(alpha: float) -> None:
+    spec = mbprof.load("mobilenet_v1")
+    frame = mbprof.sweep(spec, alpha=[1.0, alpha], res=[224, 65_535])
+    singles = [
+        spec.build(alpha=a, res=r).profile().total.macs for a in (1.0, alpha) for r in (224, 65_535)
+    ]
+    assert frame["macs"].tolist() == singles
+    assert max(singles) > 2**63 or alpha == 3.0
+
+
+def test_an_impossible_configuration_is_named() -> None:
+    with pytest.raises(mbprof.MbprofError) as error:
+        mbprof.sweep("alexnet", res=[224, 8, 300])
+    assert "at res 8" in str(error.value)
+
+
+def test_integers_of_python_are_never_lost() -> None:
+    assert math.gcd(12, 18) == lanes.gcd(12, 18)
+    assert lanes.divisible(10**20, 8) == 10**20

@@ -1,0 +1,322 @@
+"""Charts show what was published and computed, are legible, and come out the same every time."""
+
+import csv
+import itertools
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib.artist import Artist
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+from matplotlib.text import Annotation, Text
+from matplotlib.transforms import Bbox
+
+from mbprof import MbprofError, load, plot
+from mbprof.charts import costs, fronts, style
+from mbprof.charts.kinds import KINDS, Options
+from mbprof.charts.points import Point, best, front, points, settings, sweep
+
+DATA = Path(plot.__file__).parent / "data" / "accuracy.csv"
+MANY = [
+    "alexnet", "vgg16", "inception_v3", "inception_v4", "inception_resnet_v2", "xception",
+    "resnet50", "resnet50_v2", "se_resnet50", "senet154", "densenet121", "mobilenet_v1",
+    "mobilenet_v2", "mobilenet_v3_large", "efficientnet_b0", "efficientnet_lite0",
+]  # fmt: skip
+CHARTS = [
+    ("accuracy", ["mobilenet_v1"]),
+    ("accuracy", ["mobilenet_v1", "mobilenet_v2", "mobilenet_v3_large"]),
+    ("accuracy", MANY),
+    ("cost", ["mobilenet_v2"]),
+    ("cost", ["resnet50"]),
+    ("cost", ["mobilenet_v1", "mobilenet_v2", "resnet50"]),
+    ("grid", ["mobilenet_v2"]),
+    ("grid", ["mobilenet_v1", "mobilenet_v2", "mobilenet_v3_large"]),
+    ("layers", ["mobilenet_v1"]),
+    ("layers", ["densenet201"]),
+]
+
+
+def drawn(kind: str, names: Sequence[str]) -> Figure:
+    with style.look():
+        made = KINDS[kind].draw([load(name) for name in names], Options())
+        for _ in range(2):  # as when it is saved
+            made.canvas.draw()
+    return made
+
+
+def published(family: str, series: str) -> list[dict[str, str]]:
+    with DATA.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return [row for row in rows if (row["family"], row["series"]) == (family, series)]
+
+
+def heights_of(line: Line2D) -> list[float]:
+    return [float(height) for height in np.asarray(line.get_ydata())]
+
+
+def texts(made: Figure) -> Iterator[Text]:
+    for text in made.findobj(Text):
+        assert isinstance(text, Text)
+        if text.get_visible() and text.get_text().strip():
+            yield text
+
+
+@pytest.mark.parametrize(("kind", "names"), CHARTS)
+def test_text_is_large_enough_and_inside_the_figure(kind: str, names: list[str]) -> None:
+    made = drawn(kind, names)
+    page = made.bbox.padded(1)
+    assert made.get_size_inches()[0] == 7.2
+    for text in texts(made):
+        assert float(text.get_fontsize()) >= 7
+    for part in (*made.axes, *made.legends, made._supxlabel):  # type: ignore[attr-defined]
+        box = part.get_tightbbox() if part in made.axes else part.get_window_extent()
+        if part.get_visible():
+            assert page.contains(box.x0, box.y0)
+            assert page.contains(box.x1, box.y1)
+
+
+@pytest.mark.parametrize(("kind", "names"), CHARTS)
+def test_names_on_axes_do_not_overlap(kind: str, names: list[str]) -> None:
+    for panel in filter(Artist.get_visible, drawn(kind, names).axes):
+        for axis in (panel.xaxis, panel.yaxis):
+            low, high = sorted(axis.get_view_interval())
+            ticks = [
+                tick.label1.get_window_extent()
+                for tick in axis.get_major_ticks()
+                if low <= tick.get_loc() <= high and tick.label1.get_visible()
+            ]
+            assert not any(a.overlaps(b) for a, b in itertools.combinations(ticks, 2))
+
+
+def test_every_point_of_many_networks_has_its_name_and_none_overlap() -> None:
+    for panel in drawn("accuracy", MANY).axes:
+        notes = [each for each in panel.texts if isinstance(each, Annotation)]
+        assert sorted(each.get_text() for each in notes) == sorted(MANY)
+        boxes = []
+        for note in notes:
+            note.get_window_extent()
+            boxes.append(Bbox(Text.get_window_extent(note)))
+        assert not any(a.overlaps(b) for a, b in itertools.combinations(boxes, 2))
+        inside = panel.get_window_extent()
+        assert all(inside.contains(box.x0, box.y0) for box in boxes)
+        assert all(inside.contains(box.x1, box.y1) for box in boxes)
+
+
+def test_accuracy_shows_every_published_cell_once_at_its_height() -> None:
+    rows = published("MobileNetV1", "slim")
+    assert len(rows) == 16
+    for panel in drawn("accuracy", ["mobilenet_v1"]).axes:
+        dots = [line for line in panel.lines if len(heights_of(line)) == 1]
+        heights = sorted(heights_of(line)[0] for line in dots)
+        assert heights == sorted(float(row["top1"]) for row in rows)
+    looks = {(line.get_marker(), line.get_color()) for line in dots}
+    assert len(looks) == 16
+
+
+def test_grid_holds_what_the_source_prints_cut_to_millions() -> None:
+    (panel, _) = drawn("grid", ["mobilenet_v2"]).axes
+    shown = {text.get_position(): float(text.get_text()) for text in panel.texts}
+    sides = [label.get_text() for label in panel.get_xticklabels()]
+    alphas = [float(label.get_text()) for label in panel.get_yticklabels()]
+    rows = published("MobileNetV2", "slim")
+    assert len(rows) == 22
+    for row in rows:
+        place = (sides.index(row["resolution"]), alphas.index(float(row["alpha"])))
+        # Three digits stand in a cell, and the source cuts its millions off.
+        assert float(row["macs_millions"]) <= shown[place] + 0.5 < float(row["macs_millions"]) + 2
+
+
+def test_layers_add_up_to_the_published_total() -> None:
+    above, below = drawn("layers", ["mobilenet_v1"]).axes
+    bars = [
+        sum(bar.get_height() for bar in panel.patches if isinstance(bar, Rectangle))
+        for panel in (above, below)
+    ]
+    # 3,185,088 and 567,716,352 of the body's published table, and 1024 x 1000 of the classifier.
+    assert bars == pytest.approx([3.185088 + 1.024, 567.716352 + 1.024])
+
+
+def test_long_names_of_layers_are_thinned_out() -> None:
+    _, below = drawn("layers", ["densenet201"]).axes
+    labels = [label.get_text() for label in below.get_xticklabels()]
+    assert len(labels) <= 48
+    assert max(map(len, labels)) <= 26
+    assert "one name in 5" in below.get_xlabel()
+
+
+def test_params_do_not_depend_on_the_resolution_and_show_as_one_line() -> None:
+    _, _, over_alpha, over_res = drawn("cost", ["mobilenet_v2"]).axes
+    assert len(over_alpha.lines) == 1
+    assert all(len(set(heights_of(line))) == 1 for line in over_res.lines)
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_the_same_chart_is_the_same_bytes(kind: str) -> None:
+    specs = [load("mobilenet_v1")]
+    for ending in style.FORMATS:
+        first, second = (plot.draw(specs, kind, ending) for _ in range(2))
+        assert first == second
+        # A date in any usual spelling.
+        assert not re.search(rb"20\d\d-\d\d-\d\d|D:20\d\d|tIME", first)
+
+
+def test_the_ending_of_the_file_chooses_the_format(tmp_path: Path) -> None:
+    for name, magic in (("a.svg", b"<?xml"), ("a.png", b"\x89PNG"), ("a.PDF", b"%PDF")):
+        plot.write(tmp_path / name, [load("mobilenet_v1")], "grid")
+        assert (tmp_path / name).read_bytes().startswith(magic)
+
+
+def test_asked_for_widths_and_resolutions_are_drawn() -> None:
+    with style.look():
+        made = KINDS["grid"].draw([load("mobilenet_v1")], Options((0.75, 1.0), (128, 224)))
+    numbers = [text.get_text() for text in made.axes[0].texts]
+    assert len(numbers) == 4
+    # 106,002,432 of the published table and 768 x 1000 of the classifier.
+    assert numbers[-1] == "107"
+
+
+top1s = st.floats(1, 99)
+some = st.lists(
+    st.builds(
+        Point, st.just("x"), st.none(), st.just((8, 8)), st.integers(1, 9), st.integers(1, 9), top1s
+    ),
+    max_size=12,
+)
+
+
+@given(some)
+def test_the_front_is_what_nothing_beats(found: list[Point]) -> None:
+    kept = front(found)
+
+    def beaten(one: Point) -> bool:
+        return any(
+            (other.macs <= one.macs and (other.top1 or 0) > (one.top1 or 0))
+            or (other.macs < one.macs and (other.top1 or 0) >= (one.top1 or 0))
+            for other in found
+        )
+
+    assert {(each.macs, each.top1) for each in kept} == {
+        (each.macs, each.top1) for each in found if not beaten(each)
+    }
+    assert [each.macs for each in kept] == sorted({each.macs for each in kept})
+
+
+def test_a_series_is_of_one_source() -> None:
+    for name in (
+        "mobilenet_v1",
+        "mobilenet_v2",
+        "mobilenet_v3_large",
+        "resnet50",
+        "mobilenet_v1@keras",
+    ):
+        assert len({each.source for each in points(load(name))}) == 1
+    assert len(points(load("mobilenet_v2"))) == 22
+
+
+def test_best_is_of_the_same_network_at_the_same_size() -> None:
+    half = best(load("mobilenet_v4_conv_small_050"))
+    assert (half.alpha, half.res, half.top1) == (0.5, (224, 224), 64.778)
+    assert best(load("mobilenet_v1_cifar")).top1 is None
+
+
+def test_a_width_is_counted_as_it_was_published_at_every_resolution() -> None:
+    # The released narrow networks keep the width of their last layer (finegrain).
+    found = {(each.alpha, each.res[0]): each for each in sweep(load("mobilenet_v2"))}
+    assert {found[0.5, side].params for side in (224, 192, 160, 128, 96)} == {
+        found[0.5, 224].params
+    }
+    assert settings([found[0.5, 224]]) == (
+        "With finegrain true, as published: mobilenet_v2 α\N{NO-BREAK SPACE}0.5."
+    )
+
+
+ERRORS = [
+    (
+        (["mobilenet_v1"], "pie", "svg"),
+        "error[usage]: unknown kind of chart 'pie'\n  hint: known are accuracy, cost, grid, layers",
+    ),
+    (
+        (["mobilenet_v1"], "grid", "gif"),
+        "error[usage]: unknown format of charts 'gif'\n  hint: known are svg, png, pdf",
+    ),
+    (([], "grid", "svg"), "error[usage]: a chart needs at least one spec"),
+    (
+        (["resnet50"], "grid", "svg"),
+        "error[usage]: resnet50 has no width multiplier\n  hint: --kind cost needs no second axis",
+    ),
+    (
+        (["mobilenet_v1", "mobilenet_v2"], "layers", "svg"),
+        "error[usage]: --kind layers draws one network, 2 are given",
+    ),
+    (
+        (MANY[:5], "cost", "svg"),
+        "error[usage]: --kind cost draws at most 4 networks, 5 are given",
+    ),
+    (
+        (["mobilenet_v1_cifar"], "accuracy", "svg"),
+        "error[usage]: no accuracy is published for mobilenet_v1_cifar at these settings\n"
+        "  hint: --kind cost draws what it costs",
+    ),
+]
+
+
+@pytest.mark.parametrize(("asked", "message"), ERRORS)
+def test_what_cannot_be_drawn_is_said(asked: tuple[list[str], str, str], message: str) -> None:
+    names, kind, ending = asked
+    with pytest.raises(MbprofError) as caught:
+        plot.draw([load(name) for name in names], kind, ending)
+    assert str(caught.value) == message
+
+
+def test_widths_of_a_network_without_any_are_refused() -> None:
+    for kind in ("cost", "layers"):
+        with pytest.raises(MbprofError) as caught:
+            plot.draw([load("resnet50")], kind, alphas=(0.5,))
+    expected = "error[usage]: resnet50 has no width multiplier\n  hint: leave out --alpha"
+    assert str(caught.value) == expected
+
+
+@pytest.mark.parametrize("text", ["1,,2", "a", "0", "-1", "nan", "inf", "1.5"])
+def test_numbers_with_commas_are_checked(text: str) -> None:
+    with pytest.raises(MbprofError) as caught:
+        plot.numbers("--res", text, int)
+    assert str(caught.value) == (
+        f"error[usage]: --res {text}: expected positive whole numbers with commas between them"
+    )
+    assert plot.numbers("--res", "224,96", int) == (224, 96)
+    assert plot.numbers("--res", None, int) == ()
+
+
+def test_files_that_cannot_be_written_are_said(tmp_path: Path) -> None:
+    specs = [load("mobilenet_v1")]
+    with pytest.raises(MbprofError, match="there is no folder"):
+        plot.write(tmp_path / "none" / "a.svg", specs, "grid")
+    with pytest.raises(
+        MbprofError, match=r"has no ending\n  hint: end it in \.svg, \.png or \.pdf"
+    ):
+        plot.write(tmp_path / "a", specs, "grid")
+    (tmp_path / "a.svg").mkdir()
+    with pytest.raises(MbprofError, match="it is a directory"):
+        plot.write(tmp_path / "a.svg", specs, "grid")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.svg"]
+
+
+def test_matplotlib_is_loaded_only_to_draw() -> None:
+    script = "import sys, mbprof.plot, mbprof.dossier; print('matplotlib' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "False\n"
+
+
+def test_every_kind_says_what_it_shows() -> None:
+    assert plot.kinds() == {name: kind.doc for name, kind in KINDS.items()}
+    assert {kind.draw.__module__ for kind in KINDS.values()} == {costs.__name__, fronts.__name__}

@@ -1,0 +1,235 @@
+"""Sweeps: what is asked for is what is costed, filtered, reduced and written."""
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+import mbprof
+from mbprof import cli
+from mbprof.axes import CHUNK, read_axis
+from mbprof.filters import Front
+from mbprof.spec.knobs import Knob
+from mbprof.streams import SINKS
+
+V1_CELLS = [(a, r) for a in (1.0, 0.75, 0.5, 0.25) for r in (224, 192, 160, 128)]
+V2_CELLS = [(a, r) for a in (1.0, 0.75, 0.5, 0.35) for r in (224, 192, 160, 128, 96)]
+V2_CELLS += [(1.3, 224), (1.4, 224)]
+
+
+def run(*arguments: str, status: int = 0) -> str:
+    result = CliRunner().invoke(cli.app, ["sweep", *arguments], env={"COLUMNS": "100"})
+    assert result.exit_code == status, result.output
+    return result.stdout
+
+
+def rows(*arguments: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(run(*arguments, "--format", "csv"))))
+
+
+@pytest.mark.parametrize(
+    ("name", "cells"), [("mobilenet_v1", V1_CELLS), ("mobilenet_v2", V2_CELLS)]
+)
+def test_each_published_cell_equals_a_single_run(name: str, cells: list[tuple[float, int]]) -> None:
+    assert len(cells) in (16, 22)
+    configs = {"alpha": [cell[0] for cell in cells], "res": [cell[1] for cell in cells]}
+    frame = mbprof.sweep(name, configs=configs)
+    for (alpha, res), params, macs in zip(cells, frame["params"], frame["macs"], strict=True):
+        total = mbprof.load(name).build(alpha=alpha, res=res).profile().total
+        assert (params, macs) == (total.params, total.macs)
+
+
+def test_a_grid_on_the_command_line() -> None:
+    found = rows("mobilenet_v1", "--alpha", "0.5:1.0:0.25", "--res", "128,224")
+    assert [(row["alpha"], row["res"]) for row in found] == [
+        (alpha, res) for alpha in ("0.5", "0.75", "1.0") for res in ("128", "224")
+    ]
+    assert found[2] == {"alpha": "0.75", "res": "128", "params": "1800144", "macs": "106002432"}
+
+
+def test_ranges_do_not_drift() -> None:
+    knob = Knob("alpha", 1.0, "number", "", above=0)
+    assert read_axis(knob, "0.1:1.0:0.1", None).values == (
+        0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0,
+    )  # fmt: skip
+
+
+def test_words_flags_and_numbers_can_be_swept_together() -> None:
+    found = rows(
+        "mobilenet_v2", "--alpha", "0.5", "--set", "finegrain=true,false", "--res", "96,160x224"
+    )
+    assert [(row["res"], row["finegrain"]) for row in found] == [
+        ("96", "true"),
+        ("96", "false"),
+        ("160x224", "true"),
+        ("160x224", "false"),
+    ]
+    for row in found:
+        network = mbprof.load("mobilenet_v2").build(
+            alpha=0.5, finegrain=row["finegrain"] == "true", res=row["res"]
+        )
+        assert int(row["macs"]) == network.profile().total.macs
+
+
+def test_random_configurations_depend_on_the_seed_alone() -> None:
+    ask = ("mobilenet_v2", "--alpha", "0.35:1.4", "--res", "96:224", "--random", "50")
+    one, again, other = (rows(*ask, "--seed", seed) for seed in ("1", "1", "2"))
+    assert one == again
+    assert one != other
+    assert all(0.35 <= float(row["alpha"]) <= 1.4 and 96 <= int(row["res"]) <= 224 for row in one)
+
+
+def test_configurations_from_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "configs.csv"
+    path.write_text("alpha,res\n0.75,128\n1,224\n")
+    found = rows("mobilenet_v1", "--from", str(path))
+    assert [row["macs"] for row in found] == ["106002432", "567716352"]
+
+
+def test_where_keeps_what_the_condition_holds_for() -> None:
+    condition = "macs <= 300e6 and (params < 2e6 or alpha == 1.0) and not res == 128"
+    found = rows(
+        "mobilenet_v1", "--alpha", "0.25:1.0:0.25", "--res", "128:224:32", "--where", condition
+    )
+    kept = [
+        row
+        for row in rows("mobilenet_v1", "--alpha", "0.25:1.0:0.25", "--res", "128:224:32")
+        if int(row["macs"]) <= 300e6
+        and (int(row["params"]) < 2e6 or row["alpha"] == "1.0")
+        and row["res"] != "128"
+    ]
+    assert found == kept
+    assert 0 < len(found) < 16
+
+
+costs = st.lists(st.tuples(*[st.integers(0, 9)] * 3), min_size=1, max_size=40)
+
+
+@given(
+    costs, st.sampled_from(["a,b", "a,b:max", "a:max,b:max", "a,b,c", "a:max,b,c:max"]), st.data()
+)
+def test_the_front_is_what_no_other_row_beats(
+    table: list[tuple[int, ...]], goals: str, data: st.DataObject
+) -> None:
+    front = Front.parse(goals, ["a", "b", "c"])
+    cut = data.draw(st.integers(0, len(table)))
+    for part in (table[:cut], table[cut:]):
+        if part:
+            front.add({name: np.array([row[i] for row in part]) for i, name in enumerate("abc")})
+    signs = {name: -1 if most else 1 for name, most in front.goals}
+
+    def cost(row: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(sign * row["abc".index(name)] for name, sign in signs.items())
+
+    def beaten(row: tuple[int, ...]) -> bool:
+        mine = cost(row)
+        return any(
+            all(x <= y for x, y in zip(cost(other), mine, strict=True)) and cost(other) != mine
+            for other in table
+        )
+
+    expected = sorted(row for row in table if not beaten(row))
+    found = zip(*(front.columns[name].tolist() for name in "abc"), strict=True)
+    assert sorted(found) == expected
+
+
+def test_formats_hold_the_same_numbers(tmp_path: Path) -> None:
+    import pandas
+
+    ask = ("mobilenet_v1", "--alpha", "0.5,1.0", "--res", "128,224")
+    expected = [(int(row["params"]), int(row["macs"])) for row in rows(*ask)]
+    objects = json.loads(run(*ask, "--format", "json"))
+    assert [(row["params"], row["macs"]) for row in objects] == expected
+    path = tmp_path / "sweep.parquet"
+    run(*ask, "--format", "parquet", "-o", str(path))
+    frame = pandas.read_parquet(path)
+    assert list(zip(frame["params"], frame["macs"], strict=True)) == expected
+    for name in ("rich", "md", "html"):
+        assert "567,716,352" in run(*ask, "--format", name)
+    assert set(SINKS) == {"csv", "json", "parquet"}
+
+
+def test_several_processes_give_the_same_rows(tmp_path: Path) -> None:
+    ask = ["mobilenet_v2", "--alpha", "0.35:1.4", "--res", "96:224", "--random", str(3 * CHUNK)]
+    paths = [tmp_path / f"{jobs}.csv" for jobs in (1, 2)]
+    for jobs, path in zip((1, 2), paths, strict=True):
+        run(*ask, "--format", "csv", "--jobs", str(jobs), "-o", str(path))
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
+def test_an_interrupted_run_leaves_no_file(tmp_path: Path) -> None:
+    path = tmp_path / "sweep.csv"
+    command = [
+        sys.executable, "-m", "mbprof", "sweep", "mobilenet_v2", "--alpha", "0.35:1.4",
+        "--random", "50000000", "--format", "csv", "-o", str(path),
+    ]  # fmt: skip
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err == "interrupted; no file was written\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "sweep.csv"
+    path.write_text("old")
+    before = SINKS["csv"].write  # type: ignore[attr-defined]
+
+    def full(self: Any, chunk: Any) -> None:
+        before(self, chunk)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(SINKS["csv"], "write", full)
+    result = CliRunner().invoke(
+        cli.app, ["sweep", "mobilenet_v1", "--alpha", "0.5", "--format", "csv", "-o", str(path)]
+    )
+    assert isinstance(result.exception, mbprof.MbprofError)
+    assert "No space left on device" in str(result.exception)
+    assert [each.name for each in tmp_path.iterdir()] == ["sweep.csv"]
+    assert path.read_text() == "old"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a file system")
+def test_a_small_file_system_that_fills_up(tmp_path: Path) -> None:
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(tmp_path)], check=False,
+        capture_output=True,
+    )  # fmt: skip
+    if mounted.returncode != 0:
+        pytest.skip("mounting is not allowed here")
+    try:
+        command = [
+            sys.executable, "-m", "mbprof", "sweep", "mobilenet_v1", "--alpha", "0.1:1.0",
+            "--random", "100000", "--format", "csv", "-o", str(tmp_path / "sweep.csv"),
+        ]  # fmt: skip
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 2
+        assert "No space left on device" in done.stderr
+        assert list(tmp_path.iterdir()) == []
+    finally:
+        subprocess.run(["umount", str(tmp_path)], check=True)
+
+
+def test_an_empty_result_still_has_its_header() -> None:
+    text = run("mobilenet_v1", "--alpha", "0.5", "--where", "macs < 0", "--format", "csv")
+    assert text == "alpha,params,macs\n"
+    assert (
+        json.loads(run("mobilenet_v1", "--alpha", "0.5", "--where", "macs < 0", "--format", "json"))
+        == []
+    )
