@@ -127,6 +127,10 @@ def sweep(
     convention: Annotated[
         str, typer.Option("--convention", metavar="NAME", help="what counts")
     ] = "kernels",
+    accuracy: Annotated[
+        str | None,
+        typer.Option("--accuracy", metavar="SERIES", help="published top-1; default, or a series"),
+    ] = None,
     jobs: Annotated[int, typer.Option("--jobs", metavar="N", help="processes")] = 1,
     format: Annotated[
         str, typer.Option("--format", metavar="FORMAT", help="rich, md, html, csv, json or parquet")
@@ -143,7 +147,7 @@ def sweep(
     loaded = load(spec)
     given = _given(alpha, res, settings)
     plan = _plan(loaded, given, random, seed, configs)
-    job = plan_sweep(loaded, plan, convention, scope, where)
+    job = plan_sweep(loaded, plan, convention, scope, where, accuracy)
     try:
         write(job, format, output, pareto, jobs, shutil.get_terminal_size((80, 24)).columns)
     except KeyboardInterrupt:

@@ -146,6 +146,12 @@ class Front:
         """Return the numbers of the rows on the front, in their order."""
         import numpy as np
 
+        columns = {name: columns[name] for name, _ in self.goals}
+        known = np.logical_and.reduce([column == column for column in columns.values()])
+        if not known.all():
+            # What is not known, such as an accuracy, is on no front.
+            numbers = np.flatnonzero(known)
+            return numbers[self.best({name: c[known] for name, c in columns.items()})]
         costs = [-columns[name] if most else columns[name] for name, most in self.goals]
         order = np.lexsort(costs[::-1])
         ordered = [cost[order] for cost in costs]

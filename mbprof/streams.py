@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -52,7 +53,7 @@ class JsonSink:
 
     def write(self, chunk: Chunk) -> None:
         """Write the rows of a chunk."""
-        columns = [chunk[name].tolist() for name in self.names]
+        columns = [[_plain(value) for value in chunk[name].tolist()] for name in self.names]
         for row in zip(*columns, strict=True):
             values = dict(zip(self.names, row, strict=True))
             self.file.write(("\n" if self.first else ",\n") + json.dumps(values))
@@ -121,9 +122,16 @@ def _close(file: IO[str]) -> None:
         file.close()
 
 
+def _plain(value: Any) -> Any:
+    """Return a value for data; what is not known is None."""
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
 def _texts(values: Column) -> list[str]:
     if values.dtype == object:
         return [plain(value) for value in values]
+    if values.dtype.kind == "f":
+        return ["" if math.isnan(value) else repr(value) for value in values.tolist()]
     return [repr(value) for value in values.tolist()]
 
 
@@ -172,6 +180,15 @@ def _into(job: Sweep, format: str, path: Path | None, chunks: Iterator[Chunk], w
     _close(file)
 
 
+_TEXTS: dict[str, Callable[[Any], str]] = {
+    "params": fmt.integer,
+    "macs": fmt.integer,
+    "top1": "{:.1f}".format,
+    "top1_estimate": "{:.1f}".format,
+    "top1_error": "±{:.1f}".format,
+}
+
+
 def table(job: Sweep, chunks: Iterator[Chunk]) -> Report:
     """Lay out a sweep as a table.
 
@@ -179,21 +196,21 @@ def table(job: Sweep, chunks: Iterator[Chunk]) -> Report:
     """
     rows: list[dict[str, Any]] = []
     for chunk in chunks:
-        columns = [chunk[name].tolist() for name in job.names]
+        columns = [[_plain(value) for value in chunk[name].tolist()] for name in job.names]
         rows += [dict(zip(job.names, row, strict=True)) for row in zip(*columns, strict=True)]
         if len(rows) > MAX_SHOWN:
             raise UsageError(
                 f"more than {MAX_SHOWN:,} rows are too many for a table",
                 hint="choose --format csv, json or parquet, or keep fewer with --where or --pareto",
             )
-    counts = {"params": "params", "macs": "MACs"}
+    headings = {"macs": "MACs", "top1": "top-1", "top1_estimate": "estimate", "top1_error": "error"}
     shown = tuple(
         ReportColumn(
             name,
-            counts.get(name, name),
+            headings.get(name, name),
             "",
-            fmt.integer if name in counts else plain,
-            numeric=True,
+            _TEXTS.get(name, plain),
+            numeric=name != "series",
         )
         for name in job.names
     )

@@ -10,6 +10,8 @@ from mbprof.axes import CHUNK, Axis, Column, Grid, Plan, axis, knob_of, listed
 from mbprof.engine import OUTPUTS, Engine
 from mbprof.errors import UsageError, nearest
 from mbprof.filters import Front, Where
+from mbprof.joined import NAMES as ACCURACY
+from mbprof.joined import Accuracies
 from mbprof.network import Spec, load
 from mbprof.profile import SCOPES
 from mbprof.spec.knobs import plain
@@ -27,12 +29,14 @@ class Sweep:
     convention: str = "kernels"
     scope: str = "all"
     where: Where | None = None
+    accuracies: Accuracies | None = None
     engines: dict[tuple[str, ...], Engine] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The columns: the knobs that vary, then params and MACs."""
-        return (*(each.knob.name for each in self.plan.axes), *OUTPUTS)
+        """The columns: the knobs that vary, params and MACs, accuracies if they are asked for."""
+        more = ACCURACY if self.accuracies is not None else ()
+        return (*(each.knob.name for each in self.plan.axes), *OUTPUTS, *more)
 
     def spans(self) -> Iterator[tuple[int, int]]:
         """Yield the first and last row of each chunk."""
@@ -58,6 +62,8 @@ class Sweep:
                     found[name] = found[name].astype(object)
                 found[name][chosen] = result
         columns = {**rows, **found}
+        if self.accuracies is not None:
+            columns.update(self.accuracies.columns(rows, count))
         if self.where is None:
             return columns
         kept = self.where.holds(columns, count)
@@ -131,19 +137,26 @@ def plan_sweep(
     convention: str = "kernels",
     scope: str | None = None,
     where: str | None = None,
+    accuracy: str | None = None,
 ) -> Sweep:
-    """Check and assemble a sweep.
+    """Check and assemble a sweep; ``accuracy`` is a series, or ``default``.
 
-    Raises: UsageError: no such scope. ExpressionError: a filter that is wrong or mentions an
-    unknown column.
+    Raises: UsageError: no such scope or series. ExpressionError: a filter that is wrong or
+    mentions an unknown column.
     """
     chosen = scope or spec.definition.scope
     if chosen not in SCOPES:
         raise UsageError(f"unknown scope {chosen!r}", hint=nearest(chosen, SCOPES))
     names = [each.knob.name for each in plan.axes]
     fixed = {name: value for name, value in spec.knobs.items() if name not in names}
-    filtered = Where.parse(where, [*names, *OUTPUTS], fixed) if where is not None else None
-    return Sweep(spec, plan, convention, chosen, filtered)
+    joined = None
+    if accuracy is not None:
+        series = None if accuracy == "default" else accuracy
+        joined = Accuracies.of(spec.definition, fixed, series)
+    job = Sweep(spec, plan, convention, chosen, accuracies=joined)
+    if where is not None:
+        job.where = Where.parse(where, job.names, fixed)
+    return job
 
 
 def sweep(
@@ -154,11 +167,13 @@ def sweep(
     scope: str | None = None,
     where: str | None = None,
     pareto: str | None = None,
+    accuracy: str | None = None,
     **axes: Any,
 ) -> pandas.DataFrame:
     """Cost a grid of knob values, or listed configurations, as a pandas DataFrame.
 
-    An axis is a list of values or a single one; ``configs`` has a column for each knob.
+    An axis is a list of values or a single one; ``configs`` has a column for each knob. With
+    ``accuracy``, a series of published accuracies or ``default``, their columns stand beside.
     Raises: KnobError, UsageError, ExpressionError: an axis, option or filter is wrong.
 
     >>> frame = sweep("mobilenet_v1", alpha=[0.5, 1.0], res=[128, 224])
@@ -178,17 +193,16 @@ def sweep(
         if not axes:
             raise UsageError("there is nothing to sweep", hint="give an axis, such as alpha=[0.5]")
         plan = Grid(tuple(_axis(loaded, name, values) for name, values in axes.items()))
-    job = plan_sweep(loaded, plan, convention, scope, where)
+    job = plan_sweep(loaded, plan, convention, scope, where, accuracy)
     columns = collect(job, Front.parse(pareto, job.names) if pareto else None)
     return pandas.DataFrame(columns)
 
 
 def _axis(spec: Spec, name: str, values: Any) -> Axis:
     several = hasattr(values, "__iter__") and not isinstance(values, str | tuple)
-    listed_values = [
-        v.item() if hasattr(v, "item") else v for v in (values if several else [values])
-    ]
-    return axis(knob_of(spec.definition.knobs, name, None, spec.name), listed_values)
+    items = values if several else [values]
+    plain_values = [value.item() if hasattr(value, "item") else value for value in items]
+    return axis(knob_of(spec.definition.knobs, name, None, spec.name), plain_values)
 
 
 def collect(job: Sweep, front: Front | None = None) -> dict[str, Column]:
