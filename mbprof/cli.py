@@ -35,6 +35,8 @@ SetOption = Annotated[
 FormatOption = Annotated[
     str, typer.Option("--format", metavar="FORMAT", help="rich, md, csv, json or html")
 ]
+ScopeOption = Annotated[str | None, typer.Option("--scope", metavar="SCOPE", help="body or all")]
+ConventionOption = Annotated[str, typer.Option("--convention", metavar="NAME", help="what counts")]
 OutputOption = Annotated[
     str | None, typer.Option("-o", "--output", metavar="FILE", help="write to a file")
 ]
@@ -61,12 +63,8 @@ def table(
     alpha: AlphaOption = None,
     res: ResOption = None,
     settings: SetOption = None,
-    scope: Annotated[
-        str | None, typer.Option("--scope", metavar="SCOPE", help="body or all")
-    ] = None,
-    convention: Annotated[
-        str, typer.Option("--convention", metavar="NAME", help="what counts")
-    ] = "kernels",
+    scope: ScopeOption = None,
+    convention: ConventionOption = "kernels",
     by: Annotated[
         str, typer.Option("--by", metavar="WHAT", help="sum up by layer, block or op")
     ] = "layer",
@@ -121,12 +119,8 @@ def sweep(
         str | None,
         typer.Option("--pareto", metavar="A,B", help="keep what nothing beats in these columns"),
     ] = None,
-    scope: Annotated[
-        str | None, typer.Option("--scope", metavar="SCOPE", help="body or all")
-    ] = None,
-    convention: Annotated[
-        str, typer.Option("--convention", metavar="NAME", help="what counts")
-    ] = "kernels",
+    scope: ScopeOption = None,
+    convention: ConventionOption = "kernels",
     accuracy: Annotated[
         str | None,
         typer.Option("--accuracy", metavar="SERIES", help="published top-1; default, or a series"),

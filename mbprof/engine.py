@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -57,30 +57,22 @@ class Engine:
                 self.programs.append(self.trace(columns, int(pending[0])))
             program = self.programs[tried]
             tried += 1
-            everything = len(pending) == count
-            part = columns if everything else {n: c[pending] for n, c in columns.items()}
-            matching = program.matches(part)
+            matching = program.matches(_taken(columns, pending, count))
             if matching is None:
-                chosen, rest = pending, pending[:0]
+                chosen, pending = pending, pending[:0]
             else:
-                chosen, rest = pending[matching], pending[~matching]
+                chosen, pending = pending[matching], pending[~matching]
             if len(chosen):
-                results = self.fill(program, columns, chosen, results, everything and not len(rest))
-            pending = rest
+                results = self.fill(program, columns, chosen, results)
         return results
 
     def fill(
-        self,
-        program: Program,
-        columns: Mapping[str, Any],
-        chosen: Any,
-        results: list[Any],
-        everything: bool,
+        self, program: Program, columns: Mapping[str, Any], chosen: Any, results: list[Any]
     ) -> list[Any]:
-        """Evaluate a program where it holds."""
+        """Evaluate a program for the configurations that it holds for."""
         import numpy as np
 
-        part = columns if everything else {n: c[chosen] for n, c in columns.items()}
+        part = _taken(columns, chosen, len(results[0]))
         if not program.safe:
             return self.exactly(program, columns, chosen, chosen, results)
         if not program.fits:
@@ -111,7 +103,7 @@ class Engine:
         results = [result.astype(object) for result in results]
         small = np.setdiff1d(chosen, large)
         if len(small):
-            part = {n: c[small] for n, c in columns.items()}
+            part = _taken(columns, small, len(results[0]))
             for result, column in zip(results, program.evaluate(part, len(small)), strict=True):
                 result[small] = column
         for lane in large:
@@ -156,7 +148,8 @@ class Engine:
         return Program(trace, [chosen.params(facts), chosen.macs(facts)])
 
 
-def run(engine: Engine, columns: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
-    """Return the columns with those of the outputs behind them."""
-    count = len(columns[names[0]])
-    return {**columns, **dict(zip(OUTPUTS, engine.run(columns, count), strict=True))}
+def _taken(columns: Mapping[str, Any], rows: Any, count: int) -> Mapping[str, Any]:
+    """Return some rows of the columns; all of them as they are."""
+    if len(rows) == count:
+        return columns
+    return {name: column[rows] for name, column in columns.items()}

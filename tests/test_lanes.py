@@ -82,6 +82,10 @@ def test_whole_numbers_side_by_side(name: str, pairs: list[tuple[int, int]]) -> 
 REALS: dict[str, Callable[[Any, Any], Any]] = {
     "truncated widths": lambda x, y: lanes.truncated(x * 96) + lanes.truncated(24 * y),
     "rounded widths": lambda x, y: lanes.divisible(x * 24, 8) + lanes.divisible(y * 320, 8, 16),
+    "floors": lambda x, y: (
+        lanes.divisible(x * 24, 8, lanes.truncated(y * 30))
+        + lanes.divisible(96, 32, lanes.truncated(x * 40))
+    ),
     "half to even": lambda x, y: lanes.rounded(x * 10) - lanes.floored(y) + lanes.ceiled(x - y),
     "ranges": lambda x, y: (
         lanes.truncated(lanes.maximum(x, y) * 10) + lanes.truncated(lanes.minimum(x, 0.5) * 10)

@@ -143,18 +143,24 @@ def divisible(v: Any, divisor: Any = 8, floor: Any = None) -> Any:
     (8, 24, 32)
     """
     floor = divisor if floor is None else floor
-    if not isinstance(v, Whole | Real):
-        divisor, floor = int(divisor), int(floor)
-        rounded = max(floor, int(v + divisor / 2) // divisor * divisor)
-        return rounded + divisor if rounded < 0.9 * v else rounded
-    divisor, floor = int(divisor), int(floor)
-    if isinstance(v, Whole) and v.multiple % divisor == 0 and v.low >= floor:
+    divisor = int(divisor)
+    if not isinstance(v, Whole | Real) and not isinstance(floor, Whole):
+        return _divisible(v, divisor, int(floor))
+    low, high = bounds(v)
+    least, most = bounds(floor)
+    if isinstance(v, Whole) and v.multiple % divisor == 0 and low >= most:
         return v
-    ends = [divisible(end, divisor, floor) for end in (v.low, v.high)]
-    value = divisible(v.value, divisor, floor)
-    multiple = math.gcd(divisor, floor)
-    args = (key(v), divisor, floor)
-    return v.trace.atom("divisible", args, value, ends[0], ends[1], multiple)
+    symbol = v if isinstance(v, Whole | Real) else floor
+    value = _divisible(v.value if symbol is v else v, divisor, int_value(floor))
+    slack = divisor if least != most else 0  # a larger floor can spare the step past 90 %
+    ends = _divisible(low, divisor, least) - slack, _divisible(high, divisor, most) + slack
+    multiple = math.gcd(divisor, floor.multiple if isinstance(floor, Whole) else int(floor))
+    return symbol.trace.atom("divisible", (key(v), divisor, key(floor)), value, *ends, multiple)
+
+
+def _divisible(v: float, divisor: int, floor: int) -> int:
+    rounded = max(floor, int(v + divisor / 2) // divisor * divisor)
+    return rounded + divisor if rounded < 0.9 * v else rounded
 
 
 def power(x: Any, y: Any) -> Any:

@@ -23,13 +23,13 @@ def _floor_divide(x: Column, y: Column) -> Column:
     return np.floor_divide(x, y)
 
 
-def _divisible(v: Column, divisor: int, floor: int) -> Column:
+def _divisible(v: Column, divisor: int, floor: Column) -> Column:
     near = np.asarray(v + divisor / 2).astype(np.int64)
     if divisor & (divisor - 1) == 0:
         near &= -divisor
     else:
         near = near // divisor * divisor
-    near = np.maximum(near, floor, out=near)
+    near = np.maximum(near, floor)
     near += divisor * (near < 0.9 * v)
     return near
 
