@@ -226,17 +226,32 @@ def listed(knobs: Mapping[str, Knob], columns: Mapping[str, Any], spec: str) -> 
     for name, values in columns.items():
         knob = knob_of(knobs, name, None, spec)
         array = values if isinstance(values, np.ndarray) else column(list(values))
-        distinct = np.unique(array).tolist() if array.dtype != object else set(array.tolist())
-        one = axis(knob, distinct)
-        kept = dict(zip(distinct, one.values, strict=True))
-        if knob.kind == "number" and array.dtype != object:
-            found[name] = array.astype(np.float64)
-        elif array.dtype != object and all(not isinstance(v, float) for v in distinct):
-            found[name] = array.astype(np.int64)
+        if array.dtype.kind in "iuf" and not knob.one_of:
+            one, found[name] = _numeric(knob, array)
         else:
+            distinct = list(dict.fromkeys(array.tolist()))
+            one = axis(knob, distinct)
+            kept = dict(zip(distinct, one.values, strict=True))
             found[name] = column([kept[value] for value in array.tolist()])
         axes.append(one)
     return Listed(tuple(axes), found, next(iter(lengths.values())))
+
+
+def _numeric(knob: Knob, array: Column) -> tuple[Axis, Column]:
+    """Check a column of numbers by its extremes, which bound all the others.
+
+    Raises: KnobError: a value that is not finite, not whole where it has to be, or out of range.
+    """
+    import numpy as np
+
+    odd = np.flatnonzero(~np.isfinite(array))
+    if not len(odd) and knob.kind != "number":
+        odd = np.flatnonzero(array != np.trunc(array))
+    suspects = array[odd[:1]] if len(odd) else np.array([array.min(), array.max()])
+    whole = not len(odd) and knob.kind != "number"
+    ends = axis(knob, (suspects.astype(np.int64) if whole else suspects).tolist())
+    typed = np.float64 if knob.kind == "number" else np.int64
+    return Axis(knob, ends.values), array.astype(typed)
 
 
 def read_configs(path: Path) -> dict[str, list[Value]]:

@@ -98,6 +98,31 @@ def test_configurations_from_a_file(tmp_path: Path) -> None:
     assert [row["macs"] for row in found] == ["106002432", "567716352"]
 
 
+def test_configurations_as_arrays() -> None:
+    frame = mbprof.sweep(
+        "mobilenet_v1", configs={"alpha": np.array([1, 0.75]), "res": np.array([224.0, 128.0])}
+    )
+    assert frame["macs"].tolist() == [567_716_352, 106_002_432]
+    assert frame["res"].tolist() == [224, 128]
+
+
+@pytest.mark.parametrize(
+    ("configs", "message"),
+    [
+        ({"alpha": np.array([1, np.nan])}, "alpha is nan; it must be finite"),
+        ({"alpha": np.array([1, -1.0])}, "alpha is -1.0; it must be above 0"),
+        ({"res": np.array([1.5, 224])}, "res is 1.5; it must be a whole number, or HxW"),
+        ({"classes": np.array([0, 5])}, "classes is 0; it must be at least 1"),
+        ({"alpha": ["a"]}, "alpha is a; it must be a number"),
+        ({"alpha": [1.0], "res": [1, 2]}, "different lengths: alpha has 1, res has 2"),
+    ],
+)
+def test_arrays_are_checked_as_values_are(configs: dict[str, Any], message: str) -> None:
+    with pytest.raises(mbprof.MbprofError) as error:
+        mbprof.sweep("mobilenet_v1", configs=configs)
+    assert message in error.value.message
+
+
 def test_where_keeps_what_the_condition_holds_for() -> None:
     condition = "macs <= 300e6 and (params < 2e6 or alpha == 1.0) and not res == 128"
     found = rows(
