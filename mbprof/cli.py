@@ -131,7 +131,7 @@ def sweep(
     ] = "rich",
     output: OutputOption = None,
 ) -> None:
-    """Cost many configurations: a grid, random ones, or those of a file."""
+    """Cost many configurations: a grid, random or listed ones."""
     import shutil
 
     from mbprof.network import load
@@ -161,7 +161,7 @@ def accuracy(
     format: FormatOption = "rich",
     output: OutputOption = None,
 ) -> None:
-    """Print what accuracies others published of a network, beside what it costs."""
+    """Print published accuracies beside computed costs."""
     from mbprof.accuracy import accuracy_report
     from mbprof.network import load
     from mbprof.reports import layout
@@ -189,7 +189,7 @@ def plot(
     ] = None,
     scope: Annotated[str, typer.Option("--scope", metavar="SCOPE", help="body or all")] = "all",
 ) -> None:
-    """Draw published accuracy or computed cost as a chart for a paper."""
+    """Draw published accuracy or computed cost for print."""
     from mbprof.network import load
     from mbprof.plot import numbers, write
 
@@ -217,7 +217,7 @@ def report(
         str | None, typer.Option("-o", "--output", metavar="FILE", help="write to FILE.md")
     ] = None,
 ) -> None:
-    """Write all that is known of a network, or how several compare, as Markdown with charts."""
+    """Write Markdown with charts of one network or of several."""
     from mbprof.dossier import regenerate, write
     from mbprof.errors import UsageError
 
@@ -237,7 +237,7 @@ def list_specs(
     format: FormatOption = "rich",
     output: OutputOption = None,
 ) -> None:
-    """List the networks of the zoo by family, with their knobs and costs."""
+    """List the networks of the zoo by family."""
     from mbprof.catalogue import catalogue_report
     from mbprof.reports import layout
 
@@ -247,7 +247,7 @@ def list_specs(
 
 @app.command(epilog="Example: mbprof show mobilenet_v1@keras")
 def show(spec: SpecArgument, format: FormatOption = "rich", output: OutputOption = None) -> None:
-    """Explain a network: its source, knobs, blocks, rows and what others claim of it."""
+    """Explain a network: source, knobs, blocks, rows, claims."""
     from mbprof.describe import spec_report
     from mbprof.network import load
 
@@ -262,7 +262,7 @@ def verify(
     format: FormatOption = "rich",
     output: OutputOption = None,
 ) -> None:
-    """Recompute what others published; the exit status is 1 if a claim fails."""
+    """Recompute what others published; status 1 if a claim fails."""
     from mbprof.reports import layout
     from mbprof.verify import verdict_report
     from mbprof.verify import verify as recompute
@@ -276,7 +276,7 @@ def verify(
 
 @app.command(epilog="Example: mbprof schema -o spec.schema.json")
 def schema(output: OutputOption = None) -> None:
-    """Print the JSON Schema of specs, with which an editor completes and checks them."""
+    """Print the JSON Schema of specs, for editors."""
     from mbprof.output import emit
     from mbprof.schema import schema_text
 
