@@ -11,6 +11,7 @@ from mbprof.axes import Column
 from mbprof.errors import ExpressionError, Loc, Source, UsageError, nearest
 from mbprof.expr import Expr, Value
 from mbprof.source import Scalar
+from mbprof.spec.knobs import plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Where:
         """
         expr = Expr.parse(Scalar(text, Loc(Source("--where", text), 1, 1)))
         expr.check({**dict.fromkeys(names), **fixed})
-        return cls(expr, fixed)
+        return cls(expr, {name: _single(value) for name, value in fixed.items()})
 
     def holds(self, columns: Mapping[str, Column], count: int) -> Column:
         """Return for which rows the condition holds.
@@ -50,6 +51,13 @@ class Where:
                 "this is no condition", self.expr.scalar.loc, "compare it, as in  macs <= 300e6"
             )
         return np.broadcast_to(np.asarray(found, dtype=bool), (count,))
+
+
+def _single(value: Value) -> Value:
+    """Return a size as one value: its side where it is square, else as it is typed."""
+    if not isinstance(value, tuple):
+        return value
+    return value[0] if len(set(value)) == 1 else plain(value)
 
 
 def _is_condition(found: Any) -> bool:

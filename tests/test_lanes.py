@@ -177,6 +177,27 @@ def test_costs_beyond_64_bits_are_exact(alpha: float) -> None:
     assert max(singles) > 2**63 or alpha == 3.0
 
 
+@pytest.mark.parametrize(
+    "name", ["mobilenet_v3_small@torchvision", "mobilenet_v3_large@keras", "mobilenet_v2@keras"]
+)
+@settings(deadline=None, max_examples=10)
+@given(
+    st.lists(
+        st.tuples(st.floats(-1, 6).map(lambda x: 10**x), st.integers(64, 65_535)),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_extreme_configurations_are_exact_side_by_side(
+    name: str, cells: list[tuple[float, int]]
+) -> None:
+    spec = mbprof.load(name)
+    configs = {"alpha": [alpha for alpha, _ in cells], "res": [res for _, res in cells]}
+    frame = mbprof.sweep(spec, configs=configs, scope="all")
+    singles = [spec.build(alpha=a, res=r).profile(scope="all").total[:2] for a, r in cells]
+    assert list(zip(frame["params"], frame["macs"], strict=True)) == singles
+
+
 def test_an_impossible_configuration_is_named() -> None:
     with pytest.raises(mbprof.MbprofError) as error:
         mbprof.sweep("alexnet", res=[224, 8, 300])

@@ -139,6 +139,17 @@ def test_where_keeps_what_the_condition_holds_for() -> None:
     assert 0 < len(found) < 16
 
 
+def test_where_sees_the_knobs_that_do_not_vary() -> None:
+    ask = ("mobilenet_v1", "--alpha", "0.5,1.0", "--where")
+    assert len(rows(*ask, "res == 224 and classes == 1000")) == 2
+    assert rows(*ask, "res != 224") == []
+
+
+def test_whole_numbers_have_an_end() -> None:
+    with pytest.raises(mbprof.MbprofError, match="it must be at most 1,000,000"):
+        mbprof.sweep("mobilenet_v1", classes=[10**20])
+
+
 costs = st.lists(st.tuples(*[st.integers(0, 9)] * 3), min_size=1, max_size=40)
 
 

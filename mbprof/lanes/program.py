@@ -40,6 +40,7 @@ def _power(x: Column, y: Column) -> Column:
 
 
 OPERATIONS: dict[str, Callable[..., Column]] = {
+    "sum": lambda x: x,
     "//": _floor_divide,
     "max": np.maximum,
     "min": np.minimum,
@@ -154,8 +155,6 @@ class _Run:
             atom = self.atoms[number]
             if atom.op == "input":
                 value = self.columns[atom.args[0]]
-            elif atom.op == "sum":
-                value = self.sum(atom.args[0])
             else:
                 value = OPERATIONS[atom.op](*map(self.operand, atom.args))
             self.found[number] = value

@@ -61,10 +61,7 @@ class Trace:
             least, most = self.range(monomial)
             low += factor * (least if factor > 0 else most)
             high += factor * (most if factor > 0 else least)
-        ordered = tuple(sorted(kept.items()))
-        if len(ordered) > MAX_TERMS:
-            return self.atom("sum", (ordered,), value, low, high)
-        return Whole(self, ordered, value, low, high)
+        return Whole(self, tuple(sorted(kept.items())), value, low, high)
 
     def range(self, monomial: Monomial) -> tuple[int, int]:
         low = high = 1
@@ -155,6 +152,8 @@ class Whole:
     def __mul__(self, other: Any) -> Any:
         if not isinstance(other, Whole | int):
             return self.real() * other
+        if isinstance(other, Whole) and len(self.terms) * len(other.terms) > MAX_TERMS:
+            return self.as_atom() * other.as_atom()
         terms: dict[Monomial, int] = {}
         for one, p in self.terms:
             for two, q in _terms(other):
@@ -191,6 +190,12 @@ class Whole:
 
     def __rtruediv__(self, other: Any) -> Any:
         return other / self.real()
+
+    def as_atom(self) -> Whole:
+        """Return the number as one atom, so that products of long sums stay short."""
+        if len(self.terms) == 1:
+            return self
+        return self.trace.atom("sum", (key(self),), self.value, self.low, self.high, self.multiple)
 
     def real(self) -> Real:
         """Return the number as a double."""

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from mbprof.errors import KnobError, Loc
 from mbprof.expr import Value
 
+LARGEST = 10**18
+"""The largest whole number that a knob takes."""
 LARGEST_RES = 65_535
 """The largest height or width of an image, as of the JPEG format."""
 
@@ -114,6 +116,8 @@ def checked(knob: Knob, value: Value, loc: Loc | None = None) -> Value:
     for number in numbers:
         if isinstance(number, int | float) and not knob.inside(number):
             raise _refusal(knob, typed, knob.range, loc)
+        if isinstance(number, int) and abs(number) > LARGEST:
+            raise _refusal(knob, typed, f"at most {LARGEST:,}", loc)
     return value
 
 
