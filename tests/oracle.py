@@ -35,7 +35,7 @@ OPTIONS: dict[str, str | None] = {
 class Name:
     """What a library calls a model, and what it is called here."""
 
-    library: str
+    origin: str
     model: str
     spec: str
     knobs: dict[str, Any]
@@ -77,7 +77,7 @@ def _oracle(path: Path, known: list[Name]) -> Oracle:
     measured = json.loads(path.read_text())
     library = path.name.partition(".")[0] if path.parent.name == "torch" else path.parent.name
     name = next(
-        (n for n in known if n.library == library and re.fullmatch(n.model, measured["model"])),
+        (n for n in known if n.origin == library and re.fullmatch(n.model, measured["model"])),
         Name(library, measured["model"], "", {}),
     )
     channels, *res = measured["input"]

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable
 from typing import Any, TypeGuard
 
-from mbprof.lanes.symbols import Condition, Real, Whole, bounds, key
+from mbprof.lanes.symbols import Condition, Real, Whole, bounds, key, whole_value
 
 
 def is_whole(x: object) -> TypeGuard[int]:
@@ -83,18 +83,13 @@ def _extreme(op: str, a: Any, b: Any, plain: Any) -> Any:
         return b if op == "max" else a
     symbol = a if isinstance(a, Whole | Real) else b
     if is_whole(a) and is_whole(b):
-        value = plain(int_value(a), int_value(b))
+        value = plain(whole_value(a), whole_value(b))
         args = tuple(sorted((key(a), key(b)), key=str))
         return symbol.trace.atom(op, args, value, plain(p, r), plain(q, s))
     a, b = (each.real() if isinstance(each, Whole) else each for each in (a, b))
     value = plain(*(each.value if isinstance(each, Real) else float(each) for each in (a, b)))
     args = tuple(key(each) if isinstance(each, Real) else float(each) for each in (a, b))
     return symbol.trace.real(op, args, value, float(plain(p, r)), float(plain(q, s)))
-
-
-def int_value(x: Any) -> int:
-    """Return a whole number's value, for a symbol the representative's."""
-    return x.value if isinstance(x, Whole) else x
 
 
 def gcd(a: Any, b: Any) -> Any:
@@ -107,7 +102,7 @@ def gcd(a: Any, b: Any) -> Any:
         return math.gcd(a, b)
     symbol = a if isinstance(a, Whole) else b
     most = max(*map(abs, bounds(a)), *map(abs, bounds(b)))
-    value = math.gcd(int_value(a), int_value(b))
+    value = math.gcd(whole_value(a), whole_value(b))
     return symbol.trace.atom("gcd", (key(a), key(b)), value, 0, most)
 
 
@@ -151,7 +146,7 @@ def divisible(v: Any, divisor: Any = 8, floor: Any = None) -> Any:
     if isinstance(v, Whole) and v.multiple % divisor == 0 and low >= most:
         return v
     symbol = v if isinstance(v, Whole | Real) else floor
-    value = _divisible(v.value if symbol is v else v, divisor, int_value(floor))
+    value = _divisible(v.value if symbol is v else v, divisor, whole_value(floor))
     slack = divisor if least != most else 0  # a larger floor can spare the step past 90 %
     ends = _divisible(low, divisor, least) - slack, _divisible(high, divisor, most) + slack
     multiple = math.gcd(divisor, floor.multiple if isinstance(floor, Whole) else int(floor))
