@@ -80,6 +80,10 @@ ORDER = [
     "charts.fronts",
     "plot",
     "dossier",
+    "cli.app",
+    "cli.options",
+    "cli.costs",
+    "cli.zoo",
     "cli",
     "__main__",
 ]

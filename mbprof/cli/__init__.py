@@ -1,0 +1,30 @@
+"""The command line: each command is one call of the library and one renderer."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from mbprof.cli import costs, zoo
+from mbprof.cli.app import app
+
+__all__ = ["app", "costs", "main", "zoo"]
+
+
+def main() -> None:
+    """Run the command line; bad input is one message on stderr and exit status 2."""
+    from mbprof.errors import MbprofError
+
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    try:
+        app(prog_name="mbprof")
+    except MbprofError as error:
+        typer.echo(str(error), err=True)
+        sys.exit(2)
+    except BrokenPipeError:
+        # The reader, such as head, has seen enough; that is no error of ours.
+        sys.stderr.close()
+        sys.exit(0)

@@ -1,0 +1,32 @@
+"""The command line's root: what `mbprof` itself says."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="mbprof",
+    help="What a convolutional network costs, layer by layer, without building or running it.",
+    epilog="Example: mbprof table mobilenet_v1 --alpha 0.75 --res 128",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    no_args_is_help=True,
+)
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="print the version")] = False,
+) -> None:
+    """Print the version if asked to."""
+    if version:
+        from mbprof import __version__
+
+        typer.echo(f"mbprof {__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())

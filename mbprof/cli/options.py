@@ -1,0 +1,73 @@
+"""What commands share: options, the network that they describe, where a report goes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from mbprof.errors import Loc
+    from mbprof.network import Network
+    from mbprof.reports import Report
+
+SpecArgument = Annotated[
+    str, typer.Argument(metavar="SPEC", help="a name of mbprof list, NAME@FLAVOUR, a file, or -")
+]
+AlphaOption = Annotated[str | None, typer.Option("--alpha", metavar="X", help="width multiplier")]
+ResOption = Annotated[str | None, typer.Option("--res", metavar="N|HxW", help="input resolution")]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="set any knob of the spec; repeatable"),
+]
+FormatOption = Annotated[
+    str, typer.Option("--format", metavar="FORMAT", help="rich, md, csv, json or html")
+]
+ScopeOption = Annotated[str | None, typer.Option("--scope", metavar="SCOPE", help="body or all")]
+ConventionOption = Annotated[str, typer.Option("--convention", metavar="NAME", help="what counts")]
+OutputOption = Annotated[
+    str | None, typer.Option("-o", "--output", metavar="FILE", help="write to a file")
+]
+
+
+def given_knobs(
+    alpha: str | None, res: str | None, settings: list[str] | None
+) -> dict[str, tuple[str, Loc]]:
+    """Return what was typed for each knob, and where."""
+    from mbprof.errors import Loc, Source, UsageError
+
+    typed = {"alpha": alpha, "res": res}
+    given = {name: (f"--{name} ", value) for name, value in typed.items() if value is not None}
+    for setting in settings or ():
+        name, equals, value = setting.partition("=")
+        if not equals:
+            raise UsageError(f"--set {setting}: expected NAME=VALUE")
+        if name in given:
+            raise UsageError(f"{name} is set twice")
+        given[name] = (f"--set {name}=", value)
+    return {
+        name: (value, Loc(Source("command line", option + value), 1, len(option) + 1))
+        for name, (option, value) in given.items()
+    }
+
+
+def network_of(
+    spec: str, alpha: str | None, res: str | None, settings: list[str] | None
+) -> Network:
+    """Build the network that the command line describes; errors point into it."""
+    from mbprof.network import load
+    from mbprof.spec.knobs import parse
+
+    given = given_knobs(alpha, res, settings)
+    knobs = {name: parse(value) for name, (value, _) in given.items()}
+    return load(spec).build_at(knobs, {name: loc for name, (_, loc) in given.items()})
+
+
+def print_report(report: Report, format: str, output: str | None) -> None:
+    """Write a report in a format, to a file or fitted to the terminal."""
+    import shutil
+
+    from mbprof.output import emit
+    from mbprof.reports import render
+
+    emit(render(report, format, shutil.get_terminal_size((80, 24)).columns), output)
