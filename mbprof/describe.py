@@ -99,6 +99,11 @@ def _block(block: Block) -> list[str]:
     return lines
 
 
+def block_text(block: Block) -> str:
+    """Return a block explained: arguments, meaning, and its steps with their wiring drawn."""
+    return "\n".join(line.rstrip() for line in _block(block)) + "\n"
+
+
 def _drawn(table: Table, inputs: Sequence[str]) -> Iterator[tuple[str, ...]]:
     """Yield the steps of a table, each behind a drawing of where its input comes from."""
     found = wires(table, inputs)

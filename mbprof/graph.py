@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from mbprof.errors import Loc
 from mbprof.facts import Facts
 from mbprof.ops import Op, Shape, Shapes
 
@@ -28,7 +29,8 @@ class Node(NamedTuple):
 
     ``layer`` is the row of a report that it belongs to: a convolution's batch norm and activation
     share the convolution's layer. ``block`` is the row of the body or head that it came from and
-    ``unit`` the block or op that the row calls.
+    ``unit`` the block or op that the row calls. ``trail`` are the places in the spec that led to
+    it, from the row through the blocks to the step itself.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Node(NamedTuple):
     unit: str
     scope: str
     facts: Facts
+    trail: tuple[Loc, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

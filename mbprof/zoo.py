@@ -58,6 +58,15 @@ class _Text(NamedTuple):
     root: Map
 
 
+class Opened(NamedTuple):
+    """A spec's tree, with what it extends and its flavour laid over one another."""
+
+    root: Map
+    path: str
+    flavour: str
+    preset: str | None
+
+
 @lru_cache(maxsize=256)
 def _file(name: str) -> _Text:
     """Read a file of the zoo once; it is known by its path inside the project."""
@@ -82,15 +91,37 @@ def load(spec: str | Path) -> Definition:
     >>> load("mobilenet_v1@keras").name
     'mobilenet_v1@keras'
     """
-    asked = str(spec)
+    text, preset, flavour = _found(str(spec))
+    return (
+        _zoo(text, preset, flavour) if isinstance(text, str) else _definition(text, None, flavour)
+    )
+
+
+def tree(spec: str) -> Opened:
+    """Return the tree of a spec, which `load` reads a spec from.
+
+    Raises: UsageError: no such name or flavour. SourceError, SpecError: the text is not a spec.
+    """
+    text, preset, flavour = _found(spec)
+    return _opened(_file(text) if isinstance(text, str) else text, preset, flavour)
+
+
+def exists(spec: str) -> bool:
+    """Return whether there is a spec or file of that name, flavours aside."""
+    name = spec.rpartition("@")[0] or spec
+    return name == "-" or any(Path(each).exists() or _packed(each) for each in (spec, name))
+
+
+def _found(asked: str) -> tuple[str | _Text, str | None, str]:
+    """Return the file of the zoo, or another text, that a spec is in; its preset and flavour."""
     name, flavour = asked, ""
     if "@" in asked and not Path(asked).is_file():
         name, _, flavour = asked.rpartition("@")
         if not flavour:
             raise UsageError(f"{asked!r} names no flavour after the @")
     if "/" not in name and (packed := _packed(name)) is not None:
-        return _zoo(*packed, flavour)
-    return _definition(_unpacked(name), None, flavour)
+        return (*packed, flavour)
+    return _unpacked(name), None, flavour
 
 
 def loads(text: str, name: str) -> Definition:
@@ -107,15 +138,26 @@ def _zoo(name: str, preset: str | None, flavour: str) -> Definition:
     return _definition(_file(name), preset, flavour)
 
 
-def _definition(text: _Text, preset: str | None, flavour: str) -> Definition:
+def _opened(text: _Text, preset: str | None, flavour: str) -> Opened:
     root = _extended(text.root, text.source, ())
     if flavour:
         root = _flavoured(root, flavour)
-    reader = SpecReader(block_tree, block_names)
-    found = reader.spec(root, text.source.name, flavour or None)
-    if preset is not None:
-        found = _preset(found, preset)
-    return replace(found, name=f"{found.name}@{flavour}") if flavour else found
+    return Opened(root, text.source.name, flavour, preset)
+
+
+def _definition(text: _Text, preset: str | None, flavour: str) -> Definition:
+    return define(_opened(text, preset, flavour))
+
+
+def define(spec: Opened) -> Definition:
+    """Read a spec's tree.
+
+    Raises: SpecError, ExpressionError: it is no spec.
+    """
+    found = SpecReader(block_tree, block_names).spec(spec.root, spec.path, spec.flavour or None)
+    if spec.preset is not None:
+        found = _preset(found, spec.preset)
+    return replace(found, name=f"{found.name}@{spec.flavour}") if spec.flavour else found
 
 
 def _preset(spec: Definition, name: str) -> Definition:

@@ -69,6 +69,8 @@ ORDER = [
     "catalogue",
     "wiring",
     "describe",
+    "alone",
+    "alternatives",
     "schema",
     "output",
     "streams",
@@ -84,6 +86,7 @@ ORDER = [
     "cli.options",
     "cli.costs",
     "cli.zoo",
+    "cli.blocks",
     "cli",
     "__main__",
 ]

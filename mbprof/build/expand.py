@@ -83,7 +83,7 @@ class _Builder:
         for edge in graph.unused():
             raise WiringError(
                 f"the output of {graph.name_of(edge)} is never used",
-                nodes.locs[edge.node],
+                graph.nodes[edge.node].trail[-1],
                 "take it with in:, or leave the step out with when:",
             )
         return graph
@@ -203,6 +203,7 @@ class _Builder:
             frame.unit,
             (*frame.inside, step.block),
             f"step {{}} of block {step.block}",
+            (*frame.trail, step.wiring.loc),
         )
         inner.look_at(taken[0])
         for key, argument in block.takes.items():

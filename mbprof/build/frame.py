@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from mbprof.errors import WiringError, nearest
+from mbprof.errors import Loc, WiringError, nearest
 from mbprof.graph import Edge
 from mbprof.ops import Shape
 from mbprof.source import Scalar
@@ -29,7 +29,8 @@ class Tensor(NamedTuple):
 class Frame:
     """One level of the expansion: the body or head, a block, or a path beside others.
 
-    ``place`` names a step of the level in errors, ``inside`` are the blocks that led here.
+    ``place`` names a step of the level in errors, ``inside`` are the blocks that led here and
+    ``trail`` the places of the steps that called them.
     """
 
     env: dict[str, Any]
@@ -41,6 +42,7 @@ class Frame:
     unit: str = ""
     inside: tuple[str, ...] = ()
     place: str = "row {} of the body"
+    trail: tuple[Loc, ...] = ()
 
     def path_from(self, taken: Tensor, place: str, path: str, branch: int = 0) -> Frame:
         """Return a frame for a path that starts from ``taken`` and sees the same names."""
@@ -54,6 +56,7 @@ class Frame:
             self.unit,
             self.inside,
             place,
+            self.trail,
         )
 
     def look_at(self, tensor: Tensor) -> None:

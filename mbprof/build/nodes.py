@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mbprof.build.frame import Frame, Tensor
-from mbprof.errors import KnobError, LimitError, Loc, MbprofError, ShapeError, WiringError
+from mbprof.errors import KnobError, LimitError, MbprofError, ShapeError, WiringError
 from mbprof.graph import Edge, Node
 from mbprof.ops import Op, Shape
 from mbprof.spec.model import Follower, OpStep, Step, Wiring
@@ -14,11 +14,10 @@ MAX_STEPS = 100_000
 
 
 class Nodes:
-    """The nodes of a network so far, and where in the spec each comes from."""
+    """The nodes of a network so far."""
 
     def __init__(self, output_stride: Any) -> None:
         self.nodes: list[Node] = []
-        self.locs: list[Loc] = []
         self.scope = "body"
         self.output_stride = output_stride
         self.budget = MAX_STEPS
@@ -84,8 +83,8 @@ class Nodes:
             raise _placed(error, step) from None
         number = len(self.nodes)
         place = (frame.block, frame.unit, self.scope)
-        self.nodes.append(Node(name, op, edges, shapes, outputs, layer, *place, facts))
-        self.locs.append(step.wiring.loc)
+        trail = (*frame.trail, step.wiring.loc)
+        self.nodes.append(Node(name, op, edges, shapes, outputs, layer, *place, facts, trail))
         if len(outputs) == 1:
             return (Tensor(Edge(number, 0), outputs[0], stride, rate),)
         return tuple(

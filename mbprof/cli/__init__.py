@@ -6,10 +6,10 @@ import sys
 
 import typer
 
-from mbprof.cli import costs, zoo
+from mbprof.cli import blocks, costs, zoo
 from mbprof.cli.app import app
 
-__all__ = ["app", "costs", "main", "zoo"]
+__all__ = ["app", "blocks", "costs", "main", "zoo"]
 
 
 def main() -> None:

@@ -45,6 +45,8 @@ class Report:
     notes: tuple[str, ...] = ()
     text: str | None = None
     """Prose that stands instead of the table in a terminal and in Markdown."""
+    more: tuple[Report, ...] = ()
+    """What follows where people read; data is in ``data`` already."""
 
     def cells(self) -> list[list[str]]:
         """Return the rows as people read them."""

@@ -51,8 +51,10 @@ def render(report: Report, format: str, width: int = 80) -> str:
 
     Raises: UsageError: no such format.
     """
-    layout(format)
-    return REPORTS[format].write(report, width)
+    if layout(format) == "data":
+        return REPORTS[format].write(report, width)
+    parts = (report, *report.more)
+    return "\n".join(REPORTS[format].write(part, width) for part in parts)
 
 
 @writer("rich", layout="terminal")

@@ -63,6 +63,7 @@ BLOCK_KEYS = {
     "source": "the paper or code that it comes from, and the figure",
     "takes": "its arguments, with a default or a type",
     "inputs": "the names of its inputs, x unless given",
+    "example": "an input and arguments that show it: {in: 56x56x24, c: 24}",
     "body": "its steps",
 }
 """The keys of a block, with what each is."""
