@@ -6,7 +6,8 @@
     ├── ExpressionError  an expression that does not parse or cannot be evaluated
     ├── KnobError        a knob that a spec lacks, or a value outside the knob's range
     ├── ShapeError       tensors that do not fit an op or each other
-    ├── WiringError      a reference to nothing, an output that nobody takes, a recursive block
+    ├── WiringError      a reference to nothing, a recursive block
+    │   └── UnusedError  an output that nobody takes
     ├── LimitError       more layers or larger numbers than mbprof is willing to expand
     └── UsageError       a name, format or option that the command line or API does not know
 
@@ -60,6 +61,8 @@ class MbprofError(Exception):
         self.loc = loc
         self.hint = hint
         self.trace: list[str] = []
+        self.trail: list[Loc] = []
+        """Where the steps of the trace stand."""
 
     def at(self, loc: Loc) -> MbprofError:
         """Give the error a place if it has none yet."""
@@ -67,9 +70,11 @@ class MbprofError(Exception):
             self.loc = loc
         return self
 
-    def through(self, step: str) -> MbprofError:
-        """Add one step, innermost first, of the way that led to the error."""
+    def through(self, step: str, loc: Loc | None = None) -> MbprofError:
+        """Add one step, innermost first, of the way that led to the error, and where it stands."""
         self.trace.append(step)
+        if loc is not None:
+            self.trail.append(loc)
         return self
 
     def __str__(self) -> str:
@@ -125,9 +130,13 @@ class ShapeError(MbprofError):
 
 
 class WiringError(MbprofError):
-    """A reference to an unknown output, an unused output, or a recursive block."""
+    """A reference to an unknown output, or a recursive block."""
 
     kind = "wiring"
+
+
+class UnusedError(WiringError):
+    """A dead branch: an output that nothing takes."""
 
 
 class LimitError(MbprofError):

@@ -12,6 +12,7 @@ from mbprof import zoo
 from mbprof.fields import Kind
 from mbprof.ops import OPS, Op
 from mbprof.source import Map, Scalar
+from mbprof.spec.budget import KEYS as BUDGET_KEYS
 from mbprof.spec.claims import SCOPES
 from mbprof.spec.reader import BLOCK_KEYS, ENDPOINTS, INPUT_KEYS, KNOB_KEYS, SPEC_KEYS
 from mbprof.spec.steps import FOLLOWERS, WIRING_KEYS
@@ -65,6 +66,12 @@ def _spec_properties() -> JSON:
         "flavours": {"type": ["object", "string"]},
         "presets": {"type": ["object", "string"]},
         "published": {"type": ["array", "string"]},
+        "budget": {
+            "type": "object",
+            "properties": {key: {**_VALUE, "description": doc} for key, doc in BUDGET_KEYS.items()},
+            "additionalProperties": False,
+        },
+        "accept": {"type": "object", "additionalProperties": text},
     }
     return {key: {**kinds.get(key, text), "description": doc} for key, doc in SPEC_KEYS.items()}
 

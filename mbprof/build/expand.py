@@ -9,7 +9,7 @@ from typing import Any
 from mbprof.build.frame import Frame, Tensor
 from mbprof.build.names import Names
 from mbprof.build.nodes import Nodes
-from mbprof.errors import KnobError, MbprofError, SpecError, WiringError, nearest
+from mbprof.errors import KnobError, MbprofError, SpecError, UnusedError, WiringError, nearest
 from mbprof.expr import Value
 from mbprof.fields import whole
 from mbprof.graph import IMAGE, Edge, Graph
@@ -81,7 +81,7 @@ class _Builder:
             raise SpecError("the network has no layers with these knobs", spec.body.loc)
         graph = Graph(tuple(nodes.nodes), image.shape, (last.edge, *self.sides))
         for edge in graph.unused():
-            raise WiringError(
+            raise UnusedError(
                 f"the output of {graph.name_of(edge)} is never used",
                 graph.nodes[edge.node].trail[-1],
                 "take it with in:, or leave the step out with when:",
@@ -116,7 +116,8 @@ class _Builder:
             except MbprofError as error:
                 loc = step.wiring.loc
                 place = frame.place.format(stage + 1)
-                raise error.at(loc).through(f"in {place} ({loc.source.name}:{loc.line})") from None
+                step_in = f"in {place} ({loc.source.name}:{loc.line})"
+                raise error.at(loc).through(step_in, loc) from None
 
     def row(self, step: Step, frame: Frame, table: Table) -> int:
         """Run one row as often as it is repeated, and return how often that was."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from mbprof.errors import Loc, WiringError, nearest
+from mbprof.errors import Loc, UnusedError, WiringError, nearest
 from mbprof.graph import Edge
 from mbprof.ops import Shape
 from mbprof.source import Scalar
@@ -130,10 +130,10 @@ class Frame:
     def close(self) -> None:
         """Refuse names that were given to outputs and never taken.
 
-        Raises: WiringError: there is one.
+        Raises: UnusedError: there is one.
         """
         for name, scalar in self.declared.items():
-            raise WiringError(
+            raise UnusedError(
                 f"the output {name!r} is never used",
                 scalar.loc,
                 f"take it with  in: {name}  or drop the name",

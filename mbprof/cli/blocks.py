@@ -1,4 +1,4 @@
-"""Commands about designs: block."""
+"""Commands about designs: block, check."""
 
 from __future__ import annotations
 
@@ -8,10 +8,17 @@ import typer
 
 from mbprof.cli.app import app
 from mbprof.cli.options import (
+    AlphaOption,
     ConventionOption,
     FormatOption,
+    MaxMacsOption,
+    MaxParamsOption,
     OutputOption,
+    ResOption,
+    ScopeOption,
+    SetOption,
     given_knobs,
+    limits_of,
     print_report,
 )
 
@@ -41,3 +48,58 @@ def block(
     chosen = layout(format)
     found = alone(block, image, given_knobs(None, None, settings))
     print_report(block_report(found, convention, chosen), format, output)
+
+
+@app.command(epilog="Example: mbprof check mobilenet_v2 --alpha 0.35 --max-macs 60M")
+def check(
+    specs: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="SPEC|BLOCK...", help="names, files, or SPEC:BLOCK"),
+    ] = None,
+    image: Annotated[
+        str | None, typer.Option("--in", metavar="HxWxC", help="the input of a block")
+    ] = None,
+    alpha: AlphaOption = None,
+    res: ResOption = None,
+    settings: SetOption = None,
+    scope: ScopeOption = None,
+    convention: ConventionOption = "kernels",
+    max_macs: MaxMacsOption = None,
+    max_params: MaxParamsOption = None,
+    ignore: Annotated[
+        str | None, typer.Option("--ignore", metavar="A,B", help="codes, or how they begin")
+    ] = None,
+    fail_on: Annotated[
+        str,
+        typer.Option("--fail-on", metavar="WHAT", help="error, warning, advice or never"),
+    ] = "error",
+    explain: Annotated[
+        str | None,
+        typer.Option("--explain", metavar="CODE", help="explain a rule; all lists them"),
+    ] = None,
+    format: Annotated[
+        str, typer.Option("--format", metavar="FORMAT", help="rich, md, json, sarif, csv or html")
+    ] = "rich",
+    output: OutputOption = None,
+) -> None:
+    """Say what is wrong or suspicious in a design; status 1 if it fails."""
+    from mbprof.check import check as look
+    from mbprof.check.report import findings_report, rule_report, rules_report
+    from mbprof.errors import UsageError
+    from mbprof.reports import layout
+
+    layout(format)
+    if explain is not None:
+        listed = explain == "all"
+        print_report(rules_report() if listed else rule_report(explain.upper()), format, output)
+        return
+    if not specs:
+        raise UsageError("there is nothing to check", hint="give a spec, a block, or --explain all")
+    given = given_knobs(alpha, res, settings)
+    limits = limits_of(max_macs, max_params)
+    codes = [code.strip().upper() for code in ignore.split(",")] if ignore else []
+    found = [look(spec, image, given, limits, codes, convention, scope) for spec in specs]
+    failed = [each.fails(fail_on) for each in found]
+    print_report(findings_report(found), format, output)
+    if any(failed):
+        raise typer.Exit(1)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from mbprof.errors import Loc
     from mbprof.network import Network
     from mbprof.reports import Report
+    from mbprof.spec.budget import Budget
 
 SpecArgument = Annotated[
     str, typer.Argument(metavar="SPEC", help="a name of mbprof list, NAME@FLAVOUR, a file, or -")
@@ -25,6 +26,12 @@ FormatOption = Annotated[
 ]
 ScopeOption = Annotated[str | None, typer.Option("--scope", metavar="SCOPE", help="body or all")]
 ConventionOption = Annotated[str, typer.Option("--convention", metavar="NAME", help="what counts")]
+MaxMacsOption = Annotated[
+    str | None, typer.Option("--max-macs", metavar="N", help="a budget, such as 300M")
+]
+MaxParamsOption = Annotated[
+    str | None, typer.Option("--max-params", metavar="N", help="a budget, such as 4M")
+]
 OutputOption = Annotated[
     str | None, typer.Option("-o", "--output", metavar="FILE", help="write to a file")
 ]
@@ -49,6 +56,23 @@ def given_knobs(
         name: (value, Loc(Source("command line", option + value), 1, len(option) + 1))
         for name, (option, value) in given.items()
     }
+
+
+def limits_of(max_macs: str | None, max_params: str | None) -> Budget:
+    """Return the budget that the command line gives."""
+    from mbprof.errors import Loc, Source
+    from mbprof.source import Scalar
+    from mbprof.spec.budget import Budget, limit
+
+    found = {}
+    for name, option, text in (
+        ("macs", "--max-macs ", max_macs),
+        ("params", "--max-params ", max_params),
+    ):
+        if text is not None:
+            place = Loc(Source("command line", option + text), 1, len(option) + 1)
+            found[name] = limit(Scalar(text, place))
+    return Budget(**found)
 
 
 def network_of(

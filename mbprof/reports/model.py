@@ -45,6 +45,8 @@ class Report:
     notes: tuple[str, ...] = ()
     text: str | None = None
     """Prose that stands instead of the table in a terminal and in Markdown."""
+    sarif: Any = None
+    """The findings as a SARIF log, of a report that has findings."""
     more: tuple[Report, ...] = ()
     """What follows where people read; data is in ``data`` already."""
 

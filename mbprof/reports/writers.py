@@ -130,6 +130,17 @@ def plain_data(report: Report, width: int) -> str:
     return json.dumps(report.data, indent=1, ensure_ascii=False, default=_jsonable) + "\n"
 
 
+@writer("sarif", layout="data")
+def static_analysis(report: Report, width: int) -> str:
+    """Write findings as a SARIF log.
+
+    Raises: UsageError: the report has no findings.
+    """
+    if report.sarif is None:
+        raise UsageError("there are no findings; sarif is a format of mbprof check")
+    return json.dumps(report.sarif, indent=1, ensure_ascii=False, default=_jsonable) + "\n"
+
+
 def _jsonable(value: Any) -> Any:
     if hasattr(value, "items"):
         return dict(value)

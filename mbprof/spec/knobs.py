@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mbprof.errors import KnobError, Loc
 from mbprof.expr import Value
@@ -28,6 +28,8 @@ class Knob:
     least: float | None = None
     most: float | None = None
     one_of: tuple[Value, ...] = ()
+    loc: Loc | None = field(default=None, compare=False)
+    """Where a spec declares it."""
 
     @property
     def range(self) -> str:
@@ -63,6 +65,19 @@ def plain(value: object) -> str:
     if isinstance(value, tuple):
         return plain(value[0]) if len(set(value)) == 1 else "x".join(plain(each) for each in value)
     return repr(value) if isinstance(value, float) else str(value)
+
+
+def size(value: Value) -> tuple[int, int]:
+    """Return height and width of the value of a knob that is a size.
+
+    >>> size((160, 224))
+    (160, 224)
+    """
+    match value:
+        case (int(high), int(wide)):
+            return high, wide
+        case _:
+            raise TypeError(f"{plain(value)} is no size")
 
 
 KINDS = {

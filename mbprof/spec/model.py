@@ -11,6 +11,7 @@ from mbprof.expr import Env, Expr, Value
 from mbprof.fields import Bound, Kind
 from mbprof.ops import Op
 from mbprof.source import Map, Scalar
+from mbprof.spec.budget import Budget
 from mbprof.spec.claims import Claim
 from mbprof.spec.knobs import Knob, plain
 
@@ -117,6 +118,7 @@ class ChosenStep:
     wiring: Wiring
     chosen: Bound
     read: Callable[[str], OpStep | BlockStep]
+    row: Map
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +177,7 @@ class Argument:
     kind: Kind
     default: Bound | None
     doc: str
+    loc: Loc
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,4 +237,7 @@ class Definition:
     flavours: Mapping[str, Flavour]
     presets: Mapping[str, Preset]
     published: tuple[Claim, ...]
+    budget: Budget
+    accept: Mapping[str, Scalar]
+    """Findings that are meant to be, by code, with their reasons."""
     loc: Loc

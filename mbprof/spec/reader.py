@@ -11,6 +11,7 @@ from mbprof.fields import ANY, ARGUMENT_KINDS, FLAG, NUMBER, PADDING, SIZE, WORD
 from mbprof.ops import OPS
 from mbprof.padding import FAMILIES
 from mbprof.source import Map, Node, Scalar, Seq
+from mbprof.spec.budget import budget
 from mbprof.spec.claims import SCOPES, claims
 from mbprof.spec.knobs import KINDS, Knob, builtin, checked, parse
 from mbprof.spec.model import (
@@ -54,6 +55,8 @@ SPEC_KEYS = {
     "flavours": "what other implementations do differently",
     "presets": "sets of knob values that go by a name of their own",
     "published": "numbers that others published, with their source",
+    "budget": "what it may cost at most: {macs: 300M, params: 4M}",
+    "accept": "findings of mbprof check that are meant to be, by code, each with its reason",
 }
 """The keys of a spec, with what each is."""
 
@@ -129,6 +132,8 @@ class SpecReader:
             flavours=self.flavours(root),
             presets=self.presets(root),
             published=claims(root.get("published")),
+            budget=budget(root.get("budget")),
+            accept=self.accepted(root),
             loc=name.loc,
         )
         for block in self.local:
@@ -160,7 +165,7 @@ class SpecReader:
         """Read ``name: default`` or ``name: {default: ..., above: ..., doc: ...}``."""
         if isinstance(node, Scalar):
             default = parse(node.text)
-            return Knob(name, default, _kind_of(default, node), "")
+            return Knob(name, default, _kind_of(default, node), "", loc=node.loc)
         what = f"knob {name}"
         full = mapping(node, what)
         known_keys(full, KNOB_KEYS, what)
@@ -183,6 +188,7 @@ class SpecReader:
             least=_bound(full, "min"),
             most=_bound(full, "max"),
             one_of=options,
+            loc=node.loc,
         )
         try:
             return replace(knob, default=checked(knob, default, scalar.loc))
@@ -261,10 +267,10 @@ class SpecReader:
     def argument(self, name: str, node: Node, known: Mapping[str, object]) -> Argument:
         """Read ``name: type``, ``name: default`` or ``name: {type: ..., default: ...}``."""
         if isinstance(node, Scalar) and node.text in ARGUMENT_KINDS:
-            return Argument(name, ARGUMENT_KINDS[node.text], None, "")
+            return Argument(name, ARGUMENT_KINDS[node.text], None, "", node.loc)
         if not isinstance(node, Map):
             kind = _argument_kind(node)
-            return Argument(name, kind, kind.read(node, known), "")
+            return Argument(name, kind, kind.read(node, known), "", node.loc)
         what = f"argument {name}"
         known_keys(node, ARGUMENT_KEYS, what)
         default, declared = node.get("default"), node.get("type")
@@ -281,9 +287,13 @@ class SpecReader:
                     nearest(scalar.text, ARGUMENT_KINDS),
                 )
             kind = ARGUMENT_KINDS[scalar.text]
-        return Argument(
-            name, kind, kind.read(default, known) if default else None, text(node, "doc")
-        )
+        bound = kind.read(default, known) if default else None
+        return Argument(name, kind, bound, text(node, "doc"), node.loc)
+
+    def accepted(self, root: Map) -> dict[str, Scalar]:
+        node = root.get("accept")
+        entries = mapping(node, "accept").entries if node else {}
+        return {code: word(entry.value, f"the reason of {code}") for code, entry in entries.items()}
 
     def flavours(self, root: Map) -> dict[str, Flavour]:
         node, own = root.get("flavours"), text(root, "flavour")

@@ -115,6 +115,7 @@ class StepReader:
             wiring,
             WORD.read(name, known),
             lambda text: self.call(Scalar(text, name.loc), row, known),
+            row,
         )
 
     def call(self, name: Scalar, row: Map, known: Known) -> OpStep | BlockStep:

@@ -1,0 +1,30 @@
+"""Checks of a design: rules with stable codes, each in one function that says why and whence."""
+
+from mbprof.check import (
+    balance,
+    broken,
+    budget,
+    functions,
+    guidelines,
+    resolution,
+    shortcuts,
+    widths,
+)
+from mbprof.check.model import RULES, Finding, Rule
+from mbprof.check.run import Checked, check
+
+__all__ = [
+    "RULES",
+    "Checked",
+    "Finding",
+    "Rule",
+    "balance",
+    "broken",
+    "budget",
+    "check",
+    "functions",
+    "guidelines",
+    "resolution",
+    "shortcuts",
+    "widths",
+]

@@ -1,0 +1,233 @@
+"""What a check is made of: rules, what they look at, and what they find."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, NamedTuple, TypeAlias
+
+from mbprof.errors import Loc, MbprofError
+from mbprof.expr import Value
+from mbprof.graph import Graph, Node
+from mbprof.network import Network, Spec
+from mbprof.spec.budget import Budget
+from mbprof.spec.knobs import plain
+
+ERROR, WARNING, ADVICE = "error", "warning", "advice"
+UNDECIDED, ACCEPTED = "undecided", "accepted"
+SEVERITIES = (ERROR, UNDECIDED, WARNING, ADVICE, ACCEPTED)
+"""From the gravest to the lightest; ``undecided`` is a rule that could not be answered."""
+
+ALPHAS = (0.25, 0.35, 0.5, 0.75, 1.0, 1.3, 1.4)
+"""The usual grid of width multipliers: those of the released MobileNets V1 and V2."""
+
+STRIDES = ("s", "stride", "strides")
+"""What a knob or an argument that sets a block's stride is called."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a rule found: where, how grave, and the numbers that say so.
+
+    ``layers`` are all layers that it is about, ``layer`` the one at ``loc``; ``reason`` says why a
+    spec accepts it.
+    """
+
+    code: str
+    severity: str
+    message: str
+    loc: Loc | None = None
+    layers: tuple[str, ...] = ()
+    numbers: Mapping[str, Any] = field(default_factory=dict)
+    hint: str | None = None
+    reason: str | None = None
+
+    @property
+    def layer(self) -> str | None:
+        """The layer at the place of the finding."""
+        return self.layers[0] if self.layers else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the finding as plain data."""
+        return {
+            "code": self.code,
+            "severity": self.severity,
+            "message": self.message,
+            "file": self.loc.source.name if self.loc else None,
+            "line": self.loc.line if self.loc else None,
+            "column": self.loc.column if self.loc else None,
+            "layer": self.layer,
+            "layers": list(self.layers),
+            "numbers": dict(self.numbers),
+            "hint": self.hint,
+            "reason": self.reason,
+        }
+
+
+class Undecided(Exception):
+    """A rule cannot be answered for this network; the text says why."""
+
+
+class Found(NamedTuple):
+    """A finding before it has a code and a place; the gravest of its nodes comes first."""
+
+    message: str
+    nodes: Sequence[Node] = ()
+    numbers: Mapping[str, Any] = {}
+    hint: str | None = None
+    loc: Loc | None = None
+
+
+class Variant(NamedTuple):
+    """The network with one knob turned, or why there is none."""
+
+    knob: str
+    value: Value
+    graph: Graph | None
+    error: MbprofError | None
+
+    @property
+    def label(self) -> str:
+        """The knob and its value."""
+        return f"{self.knob} {plain(self.value)}"
+
+
+@dataclass
+class Subject:
+    """What rules look at: a network, the same at other settings, and the spec behind it."""
+
+    spec: Spec
+    network: Network
+    alone: bool = False
+    """Whether it is a block by itself rather than a whole network."""
+    budget: Budget = field(default_factory=Budget)
+    scope: str = "all"
+
+    @property
+    def graph(self) -> Graph:
+        """The network's graph."""
+        return self.network.layers
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """The nodes in execution order."""
+        return self.graph.nodes
+
+    @cached_property
+    def consumers(self) -> list[list[int]]:
+        """For each node the numbers of the nodes that take from it."""
+        found: list[list[int]] = [[] for _ in self.nodes]
+        for number, node in enumerate(self.nodes):
+            for edge in node.inputs:
+                if edge.node >= 0:
+                    found[edge.node].append(number)
+        return found
+
+    @cached_property
+    def alphas(self) -> list[Variant]:
+        """The network at the other widths of the usual grid, if it has a width multiplier."""
+        if "alpha" not in self.network.knobs:
+            return []
+        own = self.network.knobs["alpha"]
+        return [self.at("alpha", alpha) for alpha in ALPHAS if alpha != own]
+
+    @cached_property
+    def strided(self) -> list[Variant]:
+        """The network with a stride of 2, where a knob of a block or spec sets its stride."""
+        return [self.at(n, 2) for n in STRIDES if self.network.knobs.get(n) == 1]
+
+    @property
+    def variants(self) -> list[Variant]:
+        """All settings that are looked at besides the network's own."""
+        return [*self.alphas, *self.strided]
+
+    def at(self, knob: str, value: Value) -> Variant:
+        """Build the network with one knob turned."""
+        try:
+            network = self.spec.build_at({**self.network.knobs, knob: value}, {})
+        except MbprofError as error:
+            return Variant(knob, value, None, error)
+        return Variant(knob, value, network.layers, None)
+
+    def place(self, trail: Sequence[Loc]) -> Loc | None:
+        """Return the innermost place of a trail in the file that is checked."""
+        own = self.spec.definition.loc.source.name
+        inside = [loc for loc in trail if loc.source.name == own]
+        return inside[-1] if inside else trail[0] if trail else None
+
+
+Check: TypeAlias = Callable[[Subject], Iterator[Found]]
+
+
+class Rule(NamedTuple):
+    """A rule: its stable code, how grave what it finds is, what it says of itself."""
+
+    code: str
+    severity: str
+    check: Check | None
+    text: str
+
+    @property
+    def title(self) -> str:
+        """What it finds, in one sentence."""
+        return self.text.partition("\n")[0]
+
+    def apply(self, subject: Subject) -> Iterator[Finding]:
+        """Yield what the rule finds; one finding that says so if it cannot be answered."""
+        if self.check is None:
+            return
+        try:
+            for found in self.check(subject):
+                trail = found.nodes[0].trail if found.nodes else ()
+                yield Finding(
+                    self.code,
+                    self.severity,
+                    found.message,
+                    found.loc or subject.place(trail) or subject.spec.definition.loc,
+                    tuple(dict.fromkeys(node.layer for node in found.nodes)),
+                    found.numbers,
+                    found.hint,
+                )
+        except Undecided as why:
+            message = f"cannot be decided: {self.title[0].lower()}{self.title[1:-1]}: {why}"
+            yield Finding(self.code, UNDECIDED, message, subject.spec.definition.loc)
+
+
+RULES: dict[str, Rule] = {}
+"""Every rule by its code; a code keeps its meaning for good."""
+
+
+def rule(code: str, severity: str) -> Callable[[Check], Check]:
+    """Register a rule; its docstring is what ``mbprof check --explain CODE`` says.
+
+    Raises: ValueError: the code is taken, or the docstring lacks a part.
+    """
+
+    def register(check: Check) -> Check:
+        declare(code, severity, inspect.getdoc(check) or "", check)
+        return check
+
+    return register
+
+
+def declare(code: str, severity: str, text: str, check: Check | None = None) -> None:
+    """Register a rule by its text; one without a function stands for what the compiler finds.
+
+    Raises: ValueError: the code is taken, or the text lacks a part.
+    """
+    text = inspect.cleandoc(text)
+    missing = [part for part in ("Why: ", "Remedy: ", "Source: ") if f"\n{part}" not in text]
+    if code in RULES or missing:
+        raise ValueError(f"rule {code} is registered twice or lacks {missing}")
+    RULES[code] = Rule(code, severity, check, text)
+
+
+def accepted(findings: Iterable[Finding], reasons: Mapping[str, str]) -> Iterator[Finding]:
+    """Mark the findings that a spec accepts with a reason."""
+    for finding in findings:
+        if finding.code in reasons and finding.severity != UNDECIDED:
+            yield replace(finding, severity=ACCEPTED, reason=reasons[finding.code])
+        else:
+            yield finding

@@ -1,0 +1,110 @@
+"""Findings as a report, and a rule explained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mbprof.check.model import RULES, SEVERITIES, Finding, Rule
+from mbprof.check.run import Checked
+from mbprof.check.sarif import sarif
+from mbprof.errors import Loc, UsageError, nearest
+from mbprof.reports import Column, Report
+
+_SHOWN = 4
+
+
+def _place(loc: Loc | None) -> str:
+    return f"{loc.source.name}:{loc.line}" if loc else ""
+
+
+def _layers(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
+
+
+COLUMNS = (
+    Column("code", "code", "the rule, see mbprof check --explain CODE"),
+    Column("severity", "severity", "error, undecided, warning, advice or accepted"),
+    Column("place", "place", "file and line", yields=1, wraps=True),
+    Column("message", "finding", "what is there, with its numbers", wraps=True),
+    Column("layers", "layers", "the layers that it is about", _layers, yields=2, wraps=True),
+)
+
+
+def findings_report(checked: Sequence[Checked]) -> Report:
+    """Lay out what checks found; data is a list of findings."""
+    findings = [finding for each in checked for finding in each.findings]
+    notes = [_hint(finding) for finding in findings if finding.hint or finding.reason]
+    if findings:
+        notes.append("mbprof check --explain CODE says why a finding matters, and its source.")
+    names = ", ".join(each.name for each in checked)
+    return Report(
+        title=f"{names}: {_counts(findings)}",
+        columns=COLUMNS,
+        rows=tuple(_row(finding) for finding in findings),
+        data=[finding.to_dict() for finding in findings],
+        notes=tuple(dict.fromkeys(notes)),
+        sarif=sarif(findings),
+    )
+
+
+def _hint(finding: Finding) -> str:
+    if finding.reason is not None:
+        return f"{finding.code} is accepted: {finding.reason}"
+    return f"{finding.code}: {finding.hint}"
+
+
+def _row(finding: Finding) -> Mapping[str, Any]:
+    return {**finding.to_dict(), "place": _place(finding.loc)}
+
+
+def _counts(findings: Sequence[Finding]) -> str:
+    """Count findings by severity in words."""
+    said = []
+    for severity in SEVERITIES:
+        number = sum(finding.severity == severity for finding in findings)
+        if number:
+            plural = "s" if number > 1 and severity in ("error", "warning") else ""
+            said.append(f"{number} {severity}{plural}")
+    return ", ".join(said) or "nothing found"
+
+
+def rules_report() -> Report:
+    """List the rules."""
+    columns = (
+        Column("code", "code", "the code"),
+        Column("severity", "severity", "how grave it is"),
+        Column("title", "finds", "what it finds", wraps=True),
+    )
+    rows = tuple(
+        {"code": rule.code, "severity": rule.severity, "title": rule.title}
+        for rule in sorted(RULES.values(), key=lambda rule: rule.code)
+    )
+    return Report(f"{len(rows)} rules", columns, rows, [dict(row) for row in rows])
+
+
+def rule_report(code: str) -> Report:
+    """Explain a rule: what it finds, how that is computed, why it matters, what helps, its source.
+
+    Raises: UsageError: no such code.
+    """
+    if code not in RULES:
+        raise UsageError(f"unknown code {code!r}", hint=nearest(code, sorted(RULES), 50))
+    rule = RULES[code]
+    data = {"code": rule.code, "severity": rule.severity, "title": rule.title, **_parts(rule)}
+    return Report(f"{rule.code}, {rule.severity}", (), (), data, text=rule.text + "\n")
+
+
+def _parts(rule: Rule) -> dict[str, str]:
+    """Return what a rule says of itself by part."""
+    found = {}
+    for line in rule.text.split("\n"):
+        name, colon, rest = line.partition(": ")
+        if colon and name in ("Why", "Remedy", "Source"):
+            part = name.lower()
+            found[part] = rest
+        elif found:
+            part = list(found)[-1]
+            found[part] += f" {line.strip()}"
+    return found
