@@ -190,7 +190,15 @@ def _example(found: _Found) -> dict[str, Scalar]:
     if node is None:
         return {}
     entries = mapping(node, f"the example of block {found.name}").entries
-    return {name: word(entry.value, name) for name, entry in entries.items()}
+    return {name: word(each.value, name) for name, each in entries.items() if name != "defaults"}
+
+
+def _defaults(found: _Found, place: Loc) -> Node:
+    """Return what the block's ops have where it leaves that open: the example's, or the usual."""
+    example = found.node.get("example")
+    own = example.get("defaults") if isinstance(example, Map) else None
+    usual = as_map({key: Scalar(value, place) for key, value in DEFAULTS.items()}, place)
+    return own or as_map({"conv": usual}, place)
 
 
 def _image(scalar: Scalar) -> Shape:
@@ -249,9 +257,7 @@ def _root(
     c, h, w = image
     entries: dict[str, Node] = {
         "padding": Scalar("tf-same", place),
-        "defaults": as_map(
-            {"conv": as_map({k: Scalar(v, place) for k, v in DEFAULTS.items()}, place)}, place
-        ),
+        "defaults": _defaults(found, place),
     }
     around = found.around.root.entries if found.around else {}
     entries |= {key: entry.value for key, entry in around.items() if key in _KEPT}

@@ -26,6 +26,15 @@ def short(value: int) -> str:
     return str(value)
 
 
+def several(count: int, noun: str) -> str:
+    """Write how many there are of something.
+
+    >>> several(1, "layer"), several(3, "layer")
+    ('1 layer', '3 layers')
+    """
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
 def percent(part: int, whole: int) -> str:
     """Write a share in percent, with one decimal; a dash where there is nothing to share.
 

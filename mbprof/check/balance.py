@@ -35,7 +35,7 @@ def one_layer(subject: Subject) -> Iterator[Found]:
     pooling.
     """
     layers = _layers(subject)
-    if len(layers) < FEW or subject.alone:
+    if len(layers) < FEW or not subject.is_network:
         return
     kinds: dict[str, Callable[[Facts], int]] = {
         "weights": lambda facts: facts.kernels,
@@ -67,7 +67,7 @@ def large_classifier(subject: Subject) -> Iterator[Found]:
     Source: arXiv:1704.04861, table 2: 24.33 % of MobileNet's parameters.
     """
     layers = _layers(subject)
-    if len(layers) < FEW or subject.alone:
+    if len(layers) < FEW or not subject.is_network:
         return
     last, whole = layers[-1], sum(node.facts.kernels for node in layers)
     part = last.facts.kernels
@@ -96,7 +96,7 @@ def expansion_in_memory(subject: Subject) -> Iterator[Found]:
     """
     layers = _layers(subject)
     maps = [node for node in layers if area(node.out_shapes[0]) > 1]
-    if len(maps) < FEW or subject.alone:
+    if len(maps) < FEW or not subject.is_network:
         return
     peak = max(maps, key=held)
     inside = [node for node in maps if node.block == peak.block]
@@ -139,9 +139,9 @@ def idle_depthwise(subject: Subject) -> Iterator[Found]:
         moved = fmt.percent(sum(map(traffic, idle)), sum(map(traffic, layers)))
         least = worst.facts.mac / traffic(worst)
         yield Found(
-            f"{len(idle)} of {len(depthwise)} depthwise layers multiply fewer than {INTENSITY} "
-            f"times an element moved, {worst.layer} {least:.2f} times; they are {macs} % of the "
-            f"MACs and {moved} % of the memory access of all layers",
+            f"{len(idle)} of {fmt.several(len(depthwise), 'depthwise layer')} with fewer than "
+            f"{INTENSITY} MACs for each element moved, {worst.layer} has {least:.2f}; {macs} % of "
+            f"the MACs and {moved} % of the memory access of all layers",
             nodes=idle,
             numbers={"layers": len(idle), "least": round(least, 4)},
         )

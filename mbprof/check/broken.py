@@ -49,8 +49,9 @@ def finding(error: MbprofError, own: str) -> Finding:
 def no_network(subject: Subject) -> Iterator[Found]:
     """At a usual width or stride there is no network.
 
-    Looked at are the alphas 0.25, 0.35, 0.5, 0.75, 1, 1.3 and 1.4 where the spec has that knob,
-    and a stride of 2 where a knob of a block sets its stride.
+    Looked at are the alphas 0.25, 0.35, 0.5, 0.75, 1, 1.3 and 1.4 where the spec has that knob, a
+    stride of 2 where a knob of a block sets its stride, and twice the channels: the argument c of
+    a block, or the knob of a spec that sets the channels of its input.
 
     Why: a width multiplier or a stride is there to be turned; one that breaks the design is
     found by the first colleague who turns it.

@@ -90,8 +90,8 @@ def _said(fits: dict[str, Value]) -> str:
 def _fits(subject: Subject, convention: str, kind: str, limit: int) -> dict[str, Value]:
     """Return the largest alpha, in hundredths, and the largest resolution that fit, each alone.
 
-    Resolutions are multiples of 32 where the network's own is one. Both are found by bisection, as
-    params and cost grow with either.
+    Resolutions are multiples of 32 where one fits. Both are found by bisection, as params and cost
+    grow with either.
     """
     found: dict[str, Value] = {}
     alpha = subject.network.knobs.get("alpha")
@@ -107,14 +107,14 @@ def _fits(subject: Subject, convention: str, kind: str, limit: int) -> dict[str,
         steps: list[Value] = [step / _PARTS for step in range(1, int(alpha * _PARTS) + 1)]
         found["alpha"] = _largest(steps, partial(fits, "alpha"))
     if kind == "macs" and not subject.alone:
-        found["res"] = _largest(_sizes(subject), partial(fits, "res"))
+        of_step = (_largest(_sizes(subject, step), partial(fits, "res")) for step in (_MULTIPLE, 1))
+        found["res"] = next((value for value in of_step if value is not None), None)
     return found
 
 
-def _sizes(subject: Subject) -> list[Value]:
-    """Return the sizes up to the network's own, of its aspect ratio."""
+def _sizes(subject: Subject, step: int) -> list[Value]:
+    """Return the sizes below the network's own, of its aspect ratio, in steps."""
     high, wide = size(subject.network.knobs["res"])
-    step = _MULTIPLE if high % _MULTIPLE == wide % _MULTIPLE == 0 else 1
     long = max(high, wide)
     return [
         (max(1, round(high * side / long)), max(1, round(wide * side / long)))

@@ -52,8 +52,8 @@ def nonlinear_bottleneck(subject: Subject) -> Iterator[Found]:
     if bad:
         c_in, c_out = channels(bad[0])
         yield Found(
-            f"{len(bad)} linear bottlenecks are followed by a non-linearity, {bad[0].layer} "
-            f"({c_in} -> {c_out} channels) first",
+            f"{fmt.several(len(bad), 'linear bottleneck')} with a non-linearity behind, "
+            f"{bad[0].layer} ({c_in} -> {c_out} channels) first",
             nodes=bad,
             numbers={"layers": len(bad)},
         )
@@ -100,14 +100,17 @@ def linear_twice(subject: Subject) -> Iterator[Found]:
         if node.op.word not in DENSE or node.op.geometry(node.in_shapes).groups not in (1, None):
             continue
         c_in, c_out = channels(node)
+        before = _main_path(subject, node)
+        projects = c_out < c_in or (before is not None and before.op.word == "dwconv")
         takers = [subject.nodes[each] for each in behind(subject, number)]
-        if c_out >= c_in and len(takers) == 1 and takers[0].op.word in DENSE:
+        if not projects and len(takers) == 1 and takers[0].op.word in DENSE:
             bad.append((node, takers[0]))
     if bad:
         first, second = bad[0]
         yield Found(
-            f"{len(bad)} pairs of layers have no non-linearity between them, {first.layer} "
-            f"({channels(first)[0]} -> {channels(first)[1]}) and {second.layer} first",
+            f"{fmt.several(len(bad), 'pair')} of layers with no non-linearity between, "
+            f"{first.layer} ({channels(first)[0]} -> {channels(first)[1]}) and {second.layer} "
+            "first",
             nodes=[first for first, _ in bad],
             numbers={"pairs": len(bad), "macs": sum(first.facts.mac for first, _ in bad)},
         )
@@ -131,8 +134,8 @@ def bias_before_norm(subject: Subject) -> Iterator[Found]:
     if bad:
         biases = sum(node.facts.biases for node in bad)
         yield Found(
-            f"{len(bad)} layers have a bias that a batch norm takes away, {fmt.integer(biases)} "
-            "params in all",
+            f"{fmt.several(len(bad), 'layer')} with a bias that a batch norm takes away, "
+            f"{fmt.integer(biases)} params in all",
             nodes=bad,
             numbers={"layers": len(bad), "biases": biases},
         )
@@ -160,7 +163,7 @@ def activation_before_norm(subject: Subject) -> Iterator[Found]:
     if bad:
         cost = sum(node.facts.mul + node.facts.add for _, node in bad)
         yield Found(
-            f"{len(bad)} batch norms stand behind an activation and cannot be folded: "
+            f"{fmt.several(len(bad), 'batch norm')} behind an activation, which cannot be folded: "
             f"{fmt.short(cost)} multiplications and additions",
             nodes=[before for before, _ in bad],
             numbers={"layers": len(bad), "operations": cost},
@@ -216,8 +219,8 @@ def unshifted_activation(subject: Subject) -> Iterator[Found]:
             bad.append(before)
     if bad:
         yield Found(
-            f"{len(bad)} layers go into an activation with neither bias nor batch norm, "
-            f"{bad[0].layer} first",
+            f"{fmt.several(len(bad), 'layer')} before an activation with neither bias nor batch "
+            f"norm, {bad[0].layer} first",
             nodes=bad,
             numbers={"layers": len(bad)},
         )
@@ -247,7 +250,7 @@ def norm_missing(subject: Subject) -> Iterator[Found]:
             bare.append(node)
     if bare and (normed >= 9 * len(bare) or (normed > 1 and len(bare) == 1)):
         yield Found(
-            f"{len(bare)} of {normed + len(bare)} convolutions have no batch norm, "
+            f"{len(bare)} of {fmt.several(normed + len(bare), 'convolution')} without batch norm, "
             f"{bare[0].layer} first",
             nodes=bare,
             numbers={"layers": len(bare), "normed": normed},

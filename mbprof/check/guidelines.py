@@ -49,7 +49,8 @@ def unequal_widths(subject: Subject) -> Iterator[Found]:
         worst = rows[0][2]
         c1, c2 = channels(worst)
         yield Found(
-            f"{len(rows)} 1x1 convolutions access {fmt.short(access)} elements, "
+            f"{fmt.several(len(rows), '1x1 convolution')} with a memory access of "
+            f"{fmt.short(access)} elements, "
             f"{access / bound:.2f} times the bound of {fmt.short(round(bound))} for equal widths; "
             f"most above it is {worst.layer}, {c1} -> {c2}",
             nodes=[row[2] for row in rows[:5]],
@@ -81,7 +82,8 @@ def costly_groups(subject: Subject) -> Iterator[Found]:
         _, _, g, worst = rows[0]
         c1, c2 = channels(worst)
         yield Found(
-            f"{len(rows)} grouped 1x1 convolutions access {fmt.short(access)} elements, "
+            f"{fmt.several(len(rows), 'grouped 1x1 convolution')} with a memory access of "
+            f"{fmt.short(access)} elements, "
             f"{access / dense:.2f} times what ungrouped ones of the same MACs would; the most "
             f"in {worst.layer}, {c1} -> {c2} in {g} groups",
             nodes=[row[3] for row in rows[:5]],
@@ -98,7 +100,7 @@ def fragmented(subject: Subject) -> Iterator[Found]:
     Why: many small operators keep a parallel device less busy than one large one, and cost a
     kernel launch and a synchronisation each; four paths ran at less than half of the speed of
     one.
-    Remedy: fewer, wider paths.
+    Remedy: fewer and wider paths; join 1x1 convolutions of one input into a single one.
     Source: arXiv:1807.11164, guideline G3 and table 3.
     """
     above = _ancestors(subject.graph)
@@ -114,7 +116,8 @@ def fragmented(subject: Subject) -> Iterator[Found]:
         most = max(count for count, _ in found)
         found.sort(key=lambda each: -each[0])
         yield Found(
-            f"{len(found)} joins have {FRAGMENTS} or more parallel paths, {most} at most",
+            f"{fmt.several(len(found), 'join')} of {FRAGMENTS} or more parallel paths, {most} at "
+            "most",
             nodes=[node for _, node in found],
             numbers={"joins": len(found), "most": most},
         )
@@ -152,12 +155,9 @@ def elementwise(subject: Subject) -> Iterator[Found]:
     if whole and part > SHARE * whole:
         light.sort(key=lambda node: -traffic(node))
         yield Found(
-            f"{len(light)} element-wise operations have {100 * part / whole:.0f} % of the memory "
-            f"access, {fmt.short(part)} of {fmt.short(whole)} elements",
-            nodes=_heaviest(light),
+            f"{fmt.several(len(light), 'element-wise operation')} with "
+            f"{fmt.percent(part, whole)} % of the memory access, {fmt.short(part)} of "
+            f"{fmt.short(whole)} elements",
+            nodes=light[:5],
             numbers={"access": part, "all": whole, "share": round(part / whole, 4)},
         )
-
-
-def _heaviest(nodes: list[Node]) -> list[Node]:
-    return nodes[:5]

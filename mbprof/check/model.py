@@ -12,6 +12,7 @@ from mbprof.errors import Loc, MbprofError
 from mbprof.expr import Value
 from mbprof.graph import Graph, Node
 from mbprof.network import Network, Spec
+from mbprof.source import Scalar
 from mbprof.spec.budget import Budget
 from mbprof.spec.knobs import plain
 
@@ -130,18 +131,50 @@ class Subject:
         """The network at the other widths of the usual grid, if it has a width multiplier."""
         if "alpha" not in self.network.knobs:
             return []
-        own = self.network.knobs["alpha"]
-        return [self.at("alpha", alpha) for alpha in ALPHAS if alpha != own]
+        own, knob = self.network.knobs["alpha"], self.spec.definition.knobs["alpha"]
+        grid = [alpha for alpha in ALPHAS if knob.inside(alpha)]
+        return [self.at("alpha", alpha) for alpha in knob.one_of or grid if alpha != own]
 
     @cached_property
     def strided(self) -> list[Variant]:
         """The network with a stride of 2, where a knob of a block or spec sets its stride."""
-        return [self.at(n, 2) for n in STRIDES if self.network.knobs.get(n) == 1]
+        knobs = self.spec.definition.knobs
+        own = [name for name in STRIDES if self.network.knobs.get(name) == 1]
+        return [self.at(n, 2) for n in own if 2 in (knobs[n].one_of or [2]) and knobs[n].inside(2)]
+
+    @cached_property
+    def widened(self) -> list[Variant]:
+        """A block with twice the output channels, or a spec with a knob of its input's channels."""
+        node = self.spec.definition.channels.node
+        name = "c" if self.alone else node.text if isinstance(node, Scalar) else ""
+        own = self.network.knobs.get(name)
+        if not isinstance(own, int) or isinstance(own, bool):
+            return []
+        return [self.at(name, 2 * own)]
 
     @property
     def variants(self) -> list[Variant]:
         """All settings that are looked at besides the network's own."""
-        return [*self.alphas, *self.strided]
+        return [*self.alphas, *self.strided, *self.widened]
+
+    @cached_property
+    def is_network(self) -> bool:
+        """Whether the maps end in a pooling of whole maps or a linear layer: a whole network."""
+        ends = ("gap", "gmp", "adaptiveavgpool", "linear", "flatten")
+        return not self.alone and any(
+            node.op.word in ends and not self.in_gate(number)
+            for number, node in enumerate(self.nodes)
+        )
+
+    def in_gate(self, number: int) -> bool:
+        """Whether a node's output ends in the product of a gate."""
+        while True:
+            takers = self.consumers[number]
+            if len(takers) != 1 or len(self.nodes[takers[0]].out_shapes[0]) == 0:
+                return False
+            number = takers[0]
+            if self.nodes[number].op.word == "mul":
+                return True
 
     def at(self, knob: str, value: Value) -> Variant:
         """Build the network with one knob turned."""

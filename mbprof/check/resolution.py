@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from mbprof import fmt
 from mbprof.check.model import ADVICE, WARNING, Found, Subject, rule
-from mbprof.check.paths import area, padded, receptive_fields, windows
+from mbprof.check.paths import Field, area, padded, receptive_fields, windows
 from mbprof.graph import Node
-from mbprof.padding import RULES, effective
+from mbprof.padding import effective
 
 _AXES = ("height", "width")
 
@@ -39,7 +39,8 @@ def uneven_size(subject: Subject) -> Iterator[Found]:
         res = subject.graph.image
         yield Found(
             f"{res[1]}x{res[2]} is not divisible by the total stride: {node.layer} strides "
-            f"{n} by {s}" + (f", and {len(odd) - 1} more layers do the like" if odd[1:] else ""),
+            f"{n} by {s}"
+            + (f", like {fmt.several(len(odd) - 1, 'more layer')}" if odd[1:] else ""),
             nodes=[node for _, _, node in odd],
             numbers={"size": n, "stride": s, "layers": len(odd)},
         )
@@ -67,11 +68,12 @@ def kernel_over_maps(subject: Subject) -> Iterator[Found]:
                 break
     if large:
         extent, axis, node = large[0]
+        size = node.in_shapes[0][1 + axis]
         yield Found(
-            f"{len(large)} layers have kernels larger than their maps; {node.layer} reaches over "
-            f"{extent}, the {_AXES[axis]} of its input is {node.in_shapes[0][1 + axis]}",
+            f"{fmt.several(len(large), 'layer')} with kernels larger than the maps; {node.layer} "
+            f"reaches over {extent}, the {_AXES[axis]} of its input is {size}",
             nodes=[node for _, _, node in large],
-            numbers={"kernel": extent, "size": node.in_shapes[0][1 + axis], "layers": len(large)},
+            numbers={"kernel": extent, "size": size, "layers": len(large)},
         )
 
 
@@ -79,7 +81,8 @@ def kernel_over_maps(subject: Subject) -> Iterator[Found]:
 def collapsed(subject: Subject) -> Iterator[Found]:
     """The maps shrink to one pixel before the head.
 
-    Looked at are windows of more than one tap, and global poolings, that get maps of 1x1.
+    Looked at are windows of more than one tap, and global poolings, that get maps of 1x1 though no
+    pooling of whole maps stands before.
 
     Why: from there on a 3x3 kernel multiplies one pixel and eight zeros, and the global pooling
     has nothing to pool.
@@ -87,18 +90,19 @@ def collapsed(subject: Subject) -> Iterator[Found]:
     Source: arXiv:1704.04861, section 3.3: the resolution multiplier is set by the input
     resolution.
     """
-    empty = []
-    for node in subject.nodes:
-        kernel = node.op.geometry(node.in_shapes).kernel
-        window = node.op.windowed and kernel is not None and kernel != (1, 1)
-        pools = window or node.op.word in ("gap", "gmp")
-        if pools and node.in_shapes[0][1:] == (1, 1):
+    empty, pooled = [], set[int]()
+    for number, node in enumerate(subject.nodes):
+        shape, kernel = node.in_shapes[0], node.op.geometry(node.in_shapes).kernel
+        whole = node.op.word in ("gap", "gmp", "adaptiveavgpool") or kernel == shape[1:]
+        if all(edge.node in pooled for edge in node.inputs) or (whole and area(shape) > 1):
+            pooled.add(number)
+        elif shape[1:] == (1, 1) and (whole or node.op.windowed) and kernel != (1, 1):
             empty.append(node)
     if empty:
         res = subject.graph.image
         yield Found(
             f"at {res[1]}x{res[2]} the maps are 1x1 where {empty[0].layer} ({empty[0].op.word}) "
-            f"gets them; {len(empty)} layers are left with one pixel",
+            f"gets them; {fmt.several(len(empty), 'layer')} left with one pixel",
             nodes=empty,
             numbers={"layers": len(empty)},
         )
@@ -118,15 +122,14 @@ def narrow_view(subject: Subject) -> Iterator[Found]:
     Remedy: more or larger kernels, dilation, or an earlier stride; or a lower resolution.
     Source: google-research/receptive_field, README.md; arXiv:1705.07049.
     """
-    if subject.alone:
+    if not subject.is_network:
         return
     fields = receptive_fields(subject.graph)
-    last = _last_maps(subject)
-    field = fields[last] if last is not None else None
-    if last is None or field is None:
+    last = _last_maps(subject, fields)
+    if last is None:
         return
-    node, image = subject.nodes[last], subject.graph.image
-    high, wide = field.size
+    node, image = subject.nodes[last[0]], subject.graph.image
+    high, wide = last[1].size
     if high < image[1] or wide < image[2]:
         yield Found(
             f"{node.layer} sees {high}x{wide} pixels of {image[1]}x{image[2]}",
@@ -135,16 +138,13 @@ def narrow_view(subject: Subject) -> Iterator[Found]:
         )
 
 
-def _last_maps(subject: Subject) -> int | None:
-    """Return the number of the last node with maps of more than one pixel on the main path."""
+def _last_maps(subject: Subject, fields: Sequence[Field | None]) -> tuple[int, Field] | None:
+    """Return the last node on the main path that does not see the whole image by its nature."""
     number = subject.graph.outputs[0].node
     while number >= 0:
-        node = subject.nodes[number]
-        slides = node.op.windowed and node.op.geometry(node.in_shapes).kernel != (1, 1)
-        if len(node.out_shapes[0]) == 3 and (area(node.out_shapes[0]) > 1 or slides):
-            return number
-        if not node.inputs:
-            return None
+        node, field = subject.nodes[number], fields[number]
+        if field is not None:
+            return number, field
         sizes = [area(shape) for shape in node.in_shapes]
         number = node.inputs[sizes.index(max(sizes))].node
     return None
@@ -173,11 +173,9 @@ def asymmetric_padding(subject: Subject) -> Iterator[Found]:
                 break
     if odd:
         before, after, node = odd[0]
-        kernel = node.op.geometry(node.in_shapes).kernel
-        side = RULES["torch"].amounts(node.in_shapes[0][1], (kernel or (3, 3))[0], 2, 1)[0]
         yield Found(
-            f"{len(odd)} layers pad one side more: {node.layer} pads ({before}, {after}), PyTorch "
-            f"mostly ({side}, {side})",
+            f"{fmt.several(len(odd), 'layer')} padded more on one side: {node.layer} by ({before}, "
+            f"{after}); PyTorch's padding is the same on both",
             nodes=[node for _, _, node in odd],
             numbers={"layers": len(odd), "before": before, "after": after},
         )
@@ -210,8 +208,8 @@ def skipped_pixels(subject: Subject) -> Iterator[Found]:
         read = [min(k, s) for k, s in zip(kernel, stride, strict=True)]
         part, whole = read[0] * read[1], stride[0] * stride[1]
         yield Found(
-            f"{len(bad)} layers skip pixels; {node.layer} ({fmt.pair(kernel)}, stride "
-            f"{fmt.pair(stride)}) reads {part} of {whole}",
+            f"{fmt.several(len(bad), 'layer')} skipping pixels; {node.layer} ({fmt.pair(kernel)}, "
+            f"stride {fmt.pair(stride)}) reads {part} of {whole}",
             nodes=[node for _, _, node in bad],
             numbers={"layers": len(bad), "read": part, "of": whole},
         )

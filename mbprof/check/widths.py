@@ -36,8 +36,8 @@ def odd_width(subject: Subject) -> Iterator[Found]:
         shown = ", ".join(f"{width}" for width in sorted(widths)[:8])
         more = ", ..." if len(widths) > 8 else ""
         yield Found(
-            f"{len(odd)} of {len(convs)} convolutions have widths that are no multiple of "
-            f"{MULTIPLE}: {shown}{more}",
+            f"{len(odd)} of {fmt.several(len(convs), 'convolution')} with a width that is no "
+            f"multiple of {MULTIPLE}: {shown}{more}",
             nodes=odd,
             numbers={"layers": len(odd), "widths": sorted(widths)},
         )
@@ -66,8 +66,8 @@ def thin_groups(subject: Subject) -> Iterator[Found]:
         least, groups, _ = min(thin, key=lambda each: each[0])
         thin.sort(key=lambda each: each[0])
         yield Found(
-            f"{len(thin)} grouped convolutions have fewer than {MULTIPLE} channels a group; the "
-            f"least is {least}, in {groups} groups",
+            f"{fmt.several(len(thin), 'grouped convolution')} with fewer than {MULTIPLE} channels "
+            f"a group; the least is {least}, in {groups} groups",
             nodes=[node for _, _, node in thin],
             numbers={"least": least, "groups": groups},
         )
@@ -97,8 +97,8 @@ def thin_gate(subject: Subject) -> Iterator[Found]:
     if few:
         least, maps, _ = few[0]
         yield Found(
-            f"{len(few)} of {len(thin)} gates squeeze to fewer than {MULTIPLE} channels; the least "
-            f"is {least}, for {maps} maps",
+            f"{len(few)} of {fmt.several(len(thin), 'gate')} squeezed to fewer than {MULTIPLE} "
+            f"channels; the least is {least}, for {maps} maps",
             nodes=[node for _, _, node in few],
             numbers={"least": least, "gates": len(few)},
         )

@@ -231,6 +231,7 @@ class Definition:
     endpoints: str
     knobs: Mapping[str, Knob]
     width: Mapping[str, Expr]
+    defaults: Map
     blocks: Mapping[str, Block]
     body: Table
     head: Table | None

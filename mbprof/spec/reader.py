@@ -66,7 +66,7 @@ BLOCK_KEYS = {
     "source": "the paper or code that it comes from, and the figure",
     "takes": "its arguments, with a default or a type",
     "inputs": "the names of its inputs, x unless given",
-    "example": "an input and arguments that show it: {in: 56x56x24, c: 24}",
+    "example": "an input, arguments and defaults that show it: {in: 56x56x24, c: 24}",
     "body": "its steps",
 }
 """The keys of a block, with what each is."""
@@ -126,6 +126,7 @@ class SpecReader:
             endpoints=one_of(root, "endpoints", ENDPOINTS, "all"),
             knobs=self.knobs,
             width=width_rules(width, names) if width else {},
+            defaults=defaults,
             blocks=self.blocks,
             body=body,
             head=self.steps.table(head, names, "head") if head else None,

@@ -31,6 +31,7 @@ def scalars(spec: Definition, block: str | None = None, calls: bool = False) -> 
         yield from _texts(spec.scale.node)
     for rule in spec.width.values():
         yield rule.scalar.text
+    yield from _texts(spec.defaults)
     for table in (spec.body, *([spec.head] if spec.head else [])):
         yield from _table(table, calls)
     for each in spec.blocks.values():

@@ -1,0 +1,290 @@
+"""Checks: every rule with a spec where it fires and one where it does not, over the zoo, as bad input.
+
+A case is a file named by the code: ``--- fires`` and ``--- silent`` hold specs, ``--- says`` all
+that the rule says of the first. Run with OVERWRITE=1 to write down what it says now.
+"""
+
+import csv
+import json
+import os
+import sys
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sarif import loader
+
+import mbprof
+from mbprof import cli, zoo
+from mbprof.check import RULES, Finding, check
+from mbprof.check.model import SEVERITIES, UNDECIDED
+from mbprof.check.paths import receptive_fields
+from mbprof.check.report import rule_report
+
+ROOT = Path(__file__).parent.parent
+CASES = sorted((Path(__file__).parent / "cases" / "checks").glob("*.case"))
+ZOO = Path(__file__).parent / "data" / "zoo_findings.csv"
+
+
+def sections(path: Path) -> dict[str, str]:
+    found = {}
+    for part in path.read_text().split("--- ")[1:]:
+        name, _, body = part.partition("\n")
+        found[name] = body
+    return found
+
+
+def said(finding: Finding) -> str:
+    place = f"{finding.loc.source.name}:{finding.loc.line}" if finding.loc else "-"
+    layers = ", ".join(finding.layers) or "-"
+    hint = f"\n  hint: {finding.hint}" if finding.hint else ""
+    return f"{place}: {finding.severity}[{finding.code}]: {finding.message}\n  {layers}{hint}\n"
+
+
+def of_code(text: str, code: str, path: Path) -> list[Finding]:
+    path.write_text(text)
+    return [finding for finding in check(path.name).findings if finding.code == code]
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_a_rule_fires_and_keeps_silent(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    case, spec = sections(path), Path("spec.yaml")
+    says = "".join(said(each) for each in of_code(case["fires"], path.stem, spec))
+    if os.environ.get("OVERWRITE"):
+        path.write_text(path.read_text().partition("--- says\n")[0] + f"--- says\n{says}")
+        case = sections(path)
+    assert says == case["says"] != ""
+    assert of_code(case["silent"], path.stem, spec) == []
+    compiles = not any(each.severity == "error" for each in check(spec.name).findings)
+    assert compiles or path.stem == "MB901"
+
+
+def test_every_rule_has_a_case() -> None:
+    assert {path.stem for path in CASES} == set(RULES)
+    assert len(RULES) >= 25
+
+
+@pytest.mark.parametrize("code", RULES)
+def test_every_rule_explains_itself(code: str) -> None:
+    data = rule_report(code).data
+    assert data["code"] == code
+    assert all(len(data[part]) > 20 for part in ("title", "why", "remedy", "source"))
+    assert data["title"].endswith(".")
+
+
+def over_the_zoo() -> list[tuple[str, str, str, str]]:
+    found = []
+    for name in [*zoo.names(), *zoo.block_names()]:
+        for each in check(name).findings:
+            found.append((name, each.code, each.severity, each.message))
+    return found
+
+
+def test_no_rule_cries_wolf_over_the_zoo() -> None:
+    """What rules find in the zoo was read one by one; a new finding is read before it is listed."""
+    found = over_the_zoo()
+    if os.environ.get("OVERWRITE"):
+        with ZOO.open("w", newline="") as file:
+            table = csv.writer(file, lineterminator="\n")
+            table.writerow(("name", "code", "severity", "message"))
+            table.writerows(found)
+    with ZOO.open(newline="") as file:
+        listed = [tuple(row.values()) for row in csv.DictReader(file)]
+    assert found == listed
+    assert {severity for _, _, severity, _ in found} == {"warning", "advice"}
+    reasons = ROOT / "docs" / "checks.md"
+    section = reasons.read_text().partition("## What they find in the zoo")[2]
+    assert {code for _, code, _, _ in found} == {c for c in RULES if f"| {c} |" in section}
+
+
+SEEDS: dict[str, tuple[str, str, int]] = {
+    "dense_stage": ("MB304", "advice", 17),
+    "inception": ("MB303", "warning", 17),
+    "inception_resent_a_block": ("MB303", "warning", 18),
+    "mbconv_block": ("MB305", "warning", 28),
+    "mobile_v3_bottleneck": ("MB305", "warning", 36),
+    "res_block": ("MB103", "warning", 39),
+    "resent_v2_block": ("MB104", "warning", 31),
+    "residual_block": ("MB010", "warning", 24),
+    "shufflenet_v2_block": ("MB005", "error", 28),
+}
+
+
+@pytest.mark.parametrize("name", SEEDS)
+def test_the_defects_of_the_article_are_caught_at_their_place(name: str) -> None:
+    path = ROOT / "specs" / "seeds" / f"{name}.yaml"
+    found = [(each.code, each.severity, each.loc) for each in check(str(path)).findings]
+    places = [(code, severity, loc.line) for code, severity, loc in found if loc is not None]
+    assert SEEDS[name] in places
+    assert len(places) == len(found)
+    assert {path.stem for path in path.parent.glob("*.yaml")} == set(SEEDS)
+
+
+# From google-research/receptive_field, RECEPTIVE_FIELD_TABLE.md.
+FIELDS = {
+    ("mobilenet_v1", "Conv2d_13_pointwise"): 315,
+    ("mobilenet_v1", "Conv2d_6_pointwise"): 59,
+    ("vgg16", "pool5"): 212,
+    ("inception_v3@slim", "Mixed_7c"): 1311,
+    ("inception_v4@slim", "Mixed_7d"): 2071,
+    ("resnet50@slim", "block4"): 483,
+    ("resnet101@slim", "block4"): 1027,
+}
+
+
+@pytest.mark.parametrize(("name", "layer"), FIELDS)
+def test_receptive_fields_are_the_published_ones(name: str, layer: str) -> None:
+    graph = mbprof.load(name).build().layers
+    pairs = zip(graph.nodes, receptive_fields(graph), strict=True)
+    fields = [field for node, field in pairs if layer in node.name and field is not None]
+    size = Fraction(FIELDS[name, layer])
+    assert max(field.size for field in fields) == (size, size)
+
+
+RESIZED = """\
+name: net
+input: {channels: 3, res: 64}
+body:
+  - {op: conv, k: 3, s: 2, c: 16}
+  - {op: resize, by: 2}
+  - {op: gap}
+"""
+
+
+def test_what_cannot_be_decided_does_not_pass(tmp_path: Path) -> None:
+    path = tmp_path / "spec.yaml"
+    path.write_text(RESIZED)
+    found = check(str(path))
+    undecided = [each for each in found.findings if each.severity == UNDECIDED]
+    assert [(each.code, each.message) for each in undecided] == [
+        (
+            "MB404",
+            "cannot be decided: the receptive field is smaller than the input where the maps end: "
+            "resize_1 resamples, or joins maps of different steps",
+        )
+    ]
+    assert found.fails()
+    assert not found.fails("never")
+
+
+ACCEPTED = """\
+name: net
+input: {channels: 3, res: 32}
+accept: {MB201: the width is that of the paper}
+body:
+  - {op: conv, k: 3, c: 12}
+"""
+
+
+def test_a_finding_is_accepted_with_a_reason(tmp_path: Path) -> None:
+    path = tmp_path / "spec.yaml"
+    path.write_text(ACCEPTED)
+    found = check(str(path))
+    assert [(each.code, each.severity, each.reason) for each in found.findings] == [
+        ("MB201", "accepted", "the width is that of the paper")
+    ]
+    assert not found.fails("advice")
+    assert check(str(path), ignore=["MB2"]).findings == ()
+
+
+def run(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> tuple[int, str, str]:
+    monkeypatch.setattr(sys, "argv", ["mbprof", *arguments])
+    code = 0
+    try:
+        cli.main()
+    except SystemExit as stopped:
+        code = int(stopped.code or 0)
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+KEYS = ["code", "severity", "message", "file", "line", "layer"]
+
+
+def test_json_has_the_contracted_form(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = run(["check", "mobilenet_v2", "--format", "json"], monkeypatch, capsys)
+    findings: list[dict[str, Any]] = json.loads(out)
+    assert (code, err) == (0, "")
+    assert all([key for key in each if key in KEYS] == KEYS for each in findings)
+    assert findings[0]["code"] == "MB101"
+    assert findings[0]["file"] == "specs/mobilenet_v2.yaml"
+    order = [SEVERITIES.index(each["severity"]) for each in findings]
+    assert order == sorted(order)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (["mobilenet_v1"], 0),
+        (["mobilenet_v1", "--fail-on", "advice"], 1),
+        (["mobilenet_v1", "--fail-on", "advice", "--ignore", "MB"], 0),
+        (["mobilenet_v2", "--fail-on", "warning"], 1),
+        (["mobilenet_v2", "--fail-on", "never", "--max-macs", "1"], 0),
+        (["mobilenet_v2", "--max-macs", "300_000_000"], 1),
+        (["mobilenet_v2", "--max-macs", "301M", "--max-params", "3.5e6"], 0),
+        (["mobilenet_v1", "mobilenet_v2", "--max-params", "3.4M"], 1),
+        (["mobilenet_v1", "--scope", "all", "--max-params", "3.4M"], 1),
+        ([str(ROOT / "specs/seeds/shufflenet_v2_block.yaml")], 1),
+        (["inv_res", "--in", "14x14x32", "--set", "c=32"], 0),
+    ],
+)
+def test_exit_status(
+    arguments: list[str],
+    status: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(["check", *arguments], monkeypatch, capsys)[0] == status
+
+
+def test_a_budget_names_what_weighs_most_and_what_fits() -> None:
+    from mbprof.cli.options import limits_of
+
+    found = check("mobilenet_v2", limits=limits_of("100M", "2M")).findings
+    over = {each.numbers["kind"]: each for each in found if each.code == "MB901"}
+    macs, params = over["macs"].numbers, over["params"].numbers
+    table = mbprof.load("mobilenet_v2").build().profile()
+    assert macs["over"] == table.total.macs - 100_000_000
+    heaviest = sorted(table.rows, key=lambda row: -row.macs)[:5]
+    assert [each["layer"] for each in macs["heaviest"]] == [row.name for row in heaviest]
+    for numbers, kind, limit in ((macs, "macs", 100_000_000), (params, "params", 2_000_000)):
+        at = mbprof.sweep("mobilenet_v2", alpha=[step / 100 for step in range(1, 101)])
+        fitting = at[at[kind] <= limit]["alpha"].max()
+        assert numbers["fits"]["alpha"] == fitting
+    sizes = mbprof.sweep("mobilenet_v2", res=list(range(32, 224, 32)))
+    assert macs["fits"]["res"][0] == sizes[sizes["macs"] <= 100_000_000]["res"].max()
+    assert "res" not in params["fits"]
+
+
+def test_sarif_is_valid_and_complete(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a net.yaml").write_text(ACCEPTED)
+    Path("resized.yaml").write_text(RESIZED)
+    arguments = ["a net.yaml", "resized.yaml", "mobilenet_v2", "--max-params", "1"]
+    code, out, _ = run(["check", *arguments, "--format", "sarif"], monkeypatch, capsys)
+    log = json.loads(out)
+    Path("log.sarif").write_text(out)
+    read = loader.load_sarif_file("log.sarif").get_records()
+    levels = [each["level"] for each in log["runs"][0]["results"]]
+    assert sorted(each["Severity"] for each in read) == sorted(levels)
+    assert {(each["Code"], each["Line"]) for each in read} >= {("MB201", 5), ("MB901", 2)}
+    results = log["runs"][0]["results"]
+    assert code == 1
+    assert {each["level"] for each in results} == {"error", "warning", "note", "none"}
+    rules = log["runs"][0]["tool"]["driver"]["rules"]
+    assert all(rules[each["ruleIndex"]]["id"] == each["ruleId"] for each in results)
+    suppressed = [each for each in results if "suppressions" in each]
+    assert suppressed[0]["suppressions"][0]["justification"] == "the width is that of the paper"
+    place = suppressed[0]["locations"][0]["physicalLocation"]
+    assert place["artifactLocation"]["uri"] == "a%20net.yaml"
+    assert place["region"] == {"startLine": 5, "startColumn": 5}
