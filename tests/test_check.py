@@ -1,4 +1,4 @@
-"""Checks: every rule with a spec where it fires and one where it does not, over the zoo, as bad input.
+"""Checks: every rule with a spec where it fires and one where it does not; all over the zoo.
 
 A case is a file named by the code: ``--- fires`` and ``--- silent`` hold specs, ``--- says`` all
 that the rule says of the first. Run with OVERWRITE=1 to write down what it says now.
@@ -77,11 +77,11 @@ def test_every_rule_explains_itself(code: str) -> None:
 
 
 def over_the_zoo() -> list[tuple[str, str, str, str]]:
-    found = []
-    for name in [*zoo.names(), *zoo.block_names()]:
-        for each in check(name).findings:
-            found.append((name, each.code, each.severity, each.message))
-    return found
+    return [
+        (name, each.code, each.severity, each.message)
+        for name in [*zoo.names(), *zoo.block_names()]
+        for each in check(name).findings
+    ]
 
 
 def test_no_rule_cries_wolf_over_the_zoo() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from mbprof import fmt
 from mbprof.check.model import ADVICE, Found, Subject, rule
 from mbprof.check.paths import area, channels, is_pointwise, traffic
-from mbprof.graph import Graph, Node
+from mbprof.graph import Graph
 
 EXCESS = 1.25
 """How far above its bound the memory access of a network's layers may be."""
