@@ -12,6 +12,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mbprof.comparing import Comparison, compare
+    from mbprof.differing import Difference, diff
     from mbprof.errors import MbprofError
     from mbprof.network import Network, Profile, Spec, load, loads
     from mbprof.profile import Row
@@ -20,23 +22,31 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Comparison": "mbprof.comparing",
+    "Difference": "mbprof.differing",
     "MbprofError": "mbprof.errors",
     "Network": "mbprof.network",
     "Profile": "mbprof.network",
     "Row": "mbprof.profile",
     "Spec": "mbprof.network",
+    "compare": "mbprof.comparing",
+    "diff": "mbprof.differing",
     "load": "mbprof.network",
     "loads": "mbprof.network",
     "sweep": "mbprof.sweeping",
 }
 
 __all__ = [
+    "Comparison",
+    "Difference",
     "MbprofError",
     "Network",
     "Profile",
     "Row",
     "Spec",
     "__version__",
+    "compare",
+    "diff",
     "load",
     "loads",
     "sweep",

@@ -48,6 +48,39 @@ def percent(part: int, whole: int) -> str:
     return f"{100 * part / whole:.1f}"
 
 
+def signed(value: int) -> str:
+    """Write a difference with its sign.
+
+    >>> signed(1200), signed(-1200), signed(0)
+    ('+1,200', '−1,200', '0')
+    """
+    return f"{'+' if value > 0 else '−' if value < 0 else ''}{abs(value):,}"
+
+
+def change(part: int, whole: int) -> str:
+    """Write a difference in percent of what was there before.
+
+    >>> change(-1, 8), change(1, 3), change(0, 3), change(1, 10**6), change(5, 0)
+    ('−12.5', '+33.3', '0.0', '+<0.1', '–')
+    """
+    said = percent(abs(part), whole)
+    return said if part == 0 or whole == 0 else f"{'+' if part > 0 else '−'}{said}"
+
+
+def ratio(part: int, whole: int) -> str:
+    """Write a ratio with two decimals, fewer where it is large; a dash where there is none.
+
+    >>> ratio(1, 3), ratio(25, 2), ratio(1, 999), ratio(0, 5), ratio(5, 0)
+    ('0.33', '12.5', '<0.01', '0.00', '–')
+    """
+    if whole == 0:
+        return "–"
+    if 0 < part * 200 < whole:
+        return "<0.01"
+    value = part / whole
+    return f"{value:,.{2 if value < 10 else 1 if value < 100 else 0}f}"
+
+
 def shape(value: Shape) -> str:
     """Write a shape, a dash where there is none.
 

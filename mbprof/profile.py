@@ -104,7 +104,7 @@ class Profile:
         groups: dict[str, list[Row]] = {}
         for row in self.rows:
             groups.setdefault(GROUPINGS[by](row), []).append(row)
-        return tuple(_merged(key, rows, by) for key, rows in groups.items())
+        return tuple(merged(key, rows, by) for key, rows in groups.items())
 
     def to_frame(self) -> pandas.DataFrame:
         """Return the rows as a pandas DataFrame, one column for each field of a row and kind."""
@@ -178,7 +178,8 @@ GROUPINGS: dict[str, Callable[[Row], str]] = {"layer": _layer, "block": _block, 
 """How rows can be summed up, each with the key that rows are put together by."""
 
 
-def _merged(name: str, rows: Sequence[Row], by: str) -> Row:
+def merged(name: str, rows: Sequence[Row], by: str) -> Row:
+    """Sum rows up under a name; a block has the shapes of its first input and last output."""
     if len(rows) == 1 and by == "layer":
         return rows[0]
     first, last = rows[0], rows[-1]

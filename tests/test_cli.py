@@ -156,8 +156,12 @@ def test_show_explains_knobs_blocks_rows_and_claims() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["table", "sweep", "accuracy", "plot", "report", "list", "show", "verify", "schema"]
-)
+    "command",
+    [
+        "table", "sweep", "accuracy", "plot", "report", "list", "show", "verify", "schema",
+        "compare", "diff",
+    ],
+)  # fmt: skip
 def test_help_of_every_command_ends_with_an_example(command: str) -> None:
     assert run(command, "--help").rstrip().splitlines()[-1].strip().startswith("Example: mbprof ")
 
@@ -167,7 +171,8 @@ def test_every_command_is_tested_for_help() -> None:
         each.name or each.callback.__name__ for each in cli.app.registered_commands if each.callback
     }
     assert names == {
-        "table", "sweep", "accuracy", "plot", "report", "list", "show", "verify", "schema"
+        "table", "sweep", "accuracy", "plot", "report", "list", "show", "verify", "schema",
+        "compare", "diff",
     }  # fmt: skip
 
 

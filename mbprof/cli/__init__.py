@@ -6,10 +6,10 @@ import sys
 
 import typer
 
-from mbprof.cli import blocks, costs, zoo
+from mbprof.cli import blocks, compare, costs, zoo
 from mbprof.cli.app import app
 
-__all__ = ["app", "blocks", "costs", "main", "zoo"]
+__all__ = ["app", "blocks", "compare", "costs", "main", "zoo"]
 
 
 def main() -> None:

@@ -26,11 +26,15 @@ class Column:
     """Whether long text goes on in another line instead of taking the width that it needs."""
     shrinks: bool = False
     """Whether a narrow terminal shortens the text before it leaves out columns that matter."""
+    group: str = ""
+    """Columns of one group are left out together."""
+    absent: str = ""
+    """What people read where a row has no value."""
 
     def written(self, row: Mapping[str, Cell]) -> str:
-        """Return a row's value as people read it, empty where it has none."""
+        """Return a row's value as people read it."""
         value = row.get(self.name)
-        return "" if value is None else self.text(value)
+        return self.absent if value is None else self.text(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +47,19 @@ class Report:
     data: Any
     total: Mapping[str, Cell] | None = None
     notes: tuple[str, ...] = ()
+    lead: tuple[str, ...] = ()
+    """Lines between the title and the table."""
     text: str | None = None
     """Prose that stands instead of the table in a terminal and in Markdown."""
     sarif: Any = None
     """The findings as a SARIF log, of a report that has findings."""
     more: tuple[Report, ...] = ()
     """What follows where people read; data is in ``data`` already."""
+
+    @property
+    def drawn(self) -> bool:
+        """Whether there is a table to draw; first lines can say all there is to say."""
+        return bool(self.rows) or not self.lead
 
     def cells(self) -> list[list[str]]:
         """Return the rows as people read them."""
@@ -70,4 +81,7 @@ class Report:
         """Return the total as people read it, if there is one."""
         if self.total is None:
             return None
-        return [column.written(self.total) for column in self.columns]
+        return [
+            column.written(self.total) if self.total.get(column.name) is not None else ""
+            for column in self.columns
+        ]

@@ -110,7 +110,7 @@ def profile_report(
     if by != "layer" or sort is not None or top is not None:
         data["layers"] = [_data(row) for row in rows]
     return Report(
-        title=_title(profile),
+        title=headline(profile),
         columns=chosen,
         rows=tuple(rows),
         data=data,
@@ -171,7 +171,7 @@ def _total(profile: Profile) -> dict[str, Any]:
     return values | total.facts._asdict()
 
 
-def _title(profile: Profile) -> str:
+def headline(profile: Profile) -> str:
     """Name the network, its width and resolution, and every knob that was turned."""
     shown = dict.fromkeys(name for name in ("alpha", "res") if name in profile.knobs)
     shown |= dict.fromkeys(profile.changed)

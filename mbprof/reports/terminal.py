@@ -27,6 +27,8 @@ def draw(report: Report, width: int) -> str:
         highlight=False, legacy_windows=False,
     )  # fmt: skip
     console.print(Text(report.title, style="bold"))
+    for line in report.lead:
+        console.print(Text(line))
     if report.text is not None:
         console.print(Text(report.text), soft_wrap=True)
         return out.getvalue()
@@ -47,13 +49,15 @@ def draw(report: Report, width: int) -> str:
             justify="right" if column.numeric else "left",
             no_wrap=not column.wraps,
             overflow="fold" if column.wraps else "ellipsis",
-            max_width=first if i == 0 else None,
+            max_width=first if i == 0 and not column.wraps else None,
             style="dim" if column.yields > 2 else "",
         )
+    whole = not report.columns[0].wraps
     for row in cells:
-        shown = [_shortened(row[i], first) if i == 0 else row[i] for i in kept]
+        shown = [_shortened(row[i], first) if i == 0 and whole else row[i] for i in kept]
         table.add_row(*(Text(cell) for cell in shown))
-    console.print(table)
+    if report.drawn:
+        console.print(table)
     if report.notes:
         console.print()
     for note in report.notes:
@@ -65,22 +69,23 @@ def _fitting(
     report: Report, cells: list[list[str]], total: list[str] | None, width: int
 ) -> tuple[list[int], int]:
     """Return the columns that fit, and the width that is left for the first one."""
-    widths = []
-    for i, column in enumerate(report.columns):
+    widths, columns = [], report.columns
+    for i, column in enumerate(columns):
         texts = [column.heading, *(row[i] for row in cells), *([total[i]] if total else [])]
         widest = max(len(text) for text in texts)
         widths.append(min(widest, _NARROWEST_WRAP) if column.wraps else widest)
     kept = list(range(len(widths)))
-    name, shrinks = widths[0], report.columns[0].shrinks
+    name, shrinks = widths[0], columns[0].shrinks
 
     def needed() -> int:
         return sum(widths[i] + _GAP for i in kept) - _GAP
 
-    for yields in range(max(column.yields for column in report.columns), 0, -1):
+    for yields in range(max(column.yields for column in columns), 0, -1):
         for i in reversed(range(len(widths))):
             spare = max(0, name - _NARROWEST_NAME) if yields <= 2 and shrinks else 0
-            if report.columns[i].yields == yields and needed() - spare > width:
-                kept.remove(i)
+            if i in kept and columns[i].yields == yields and needed() - spare > width:
+                group = columns[i].group
+                kept = [k for k in kept if k != i and not (group and columns[k].group == group)]
     over = max(0, needed() - width)
     return kept, max(_NARROWEST_NAME if name > _NARROWEST_NAME else name, name - over)
 

@@ -72,8 +72,12 @@ def markdown(report: Report, width: int) -> str:
         return f"# {report.title}\n\n```\n{report.text.rstrip()}\n```\n"
     columns = report.columns
     lines = [f"**{_escape_md(report.title)}**", ""]
-    lines.append(_md_row(_escape_md(column.heading) for column in columns))
-    lines.append(_md_row("---:" if column.numeric else "---" for column in columns))
+    if report.lead:
+        lines += [f"- {_escape_md(line)}" for line in report.lead]
+        lines += [""] if report.drawn else []
+    if report.drawn:
+        lines.append(_md_row(_escape_md(column.heading) for column in columns))
+        lines.append(_md_row("---:" if column.numeric else "---" for column in columns))
     lines += [_md_row(_escape_md(cell) for cell in row) for row in report.cells()]
     total = report.total_cells()
     if total is not None:
@@ -150,20 +154,26 @@ def _jsonable(value: Any) -> Any:
 @writer("html", layout="page")
 def html(report: Report, width: int) -> str:
     """Write an HTML fragment that a notebook or a page can show."""
-    columns = report.columns
     lines = ["<div>", f"<p><strong>{escape(report.title)}</strong></p>"]
     if report.text is not None:
         return "\n".join([*lines, f"<pre>{escape(report.text)}</pre>", "</div>", ""])
-    lines += ["<table>", "<thead>", _html_row("th", columns, (c.heading for c in columns))]
+    lines += [f"<p>{escape(line)}</p>" for line in report.lead]
+    if report.drawn:
+        lines += _html_table(report)
+    lines += [f"<p>{escape(note)}</p>" for note in report.notes]
+    return "\n".join([*lines, "</div>", ""])
+
+
+def _html_table(report: Report) -> list[str]:
+    columns = report.columns
+    lines = ["<table>", "<thead>", _html_row("th", columns, (c.heading for c in columns))]
     lines += ["</thead>", "<tbody>"]
     lines += [_html_row("td", columns, row) for row in report.cells()]
     lines.append("</tbody>")
     total = report.total_cells()
     if total is not None:
         lines += ["<tfoot>", _html_row("th", columns, total), "</tfoot>"]
-    lines.append("</table>")
-    lines += [f"<p>{escape(note)}</p>" for note in report.notes]
-    return "\n".join([*lines, "</div>", ""])
+    return [*lines, "</table>"]
 
 
 def _html_row(tag: str, columns: Iterable[Column], cells: Iterable[str]) -> str:

@@ -1,0 +1,263 @@
+"""Networks side by side, and what changed between two."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import mbprof
+from mbprof.changes import difference_report, folded
+from mbprof.comparing import comparison_report
+from mbprof.errors import UsageError
+from mbprof.reports import REPORTS, render
+from tests.test_cli import run
+from tests.test_structure import HEAVY
+
+PAIRS = [
+    ("mobilenet_v1", "mobilenet_v2"),
+    ("mobilenet_v1", "mobilenet_v1@keras"),
+    ("mobilenet_v3_small", "mobilenet_v3_small_minimalistic"),
+    ("resnet50", "resnet50_v2"),
+    ("shufflenet_v2", "squeezenet"),
+    ("inception_v3", "densenet121"),
+    ("efficientnet_b0", "efficientnet_b1"),
+]
+
+
+def built(name: str, **knobs: Any) -> mbprof.Network:
+    return mbprof.load(name).build(**knobs)
+
+
+@pytest.mark.parametrize(("one", "other"), PAIRS)
+@pytest.mark.parametrize("by", ["block", "stage", "layer", "op"])
+def test_the_rows_of_each_network_add_up(one: str, other: str, by: str) -> None:
+    found = mbprof.compare(built(one), built(other), by=by)
+    for number, profile in enumerate(found.profiles):
+        rows = [line.rows[number] for line in found.lines]
+        assert sum(row.macs for row in rows if row) == profile.total.macs
+        assert sum(row.params for row in rows if row) == profile.total.params
+
+
+@pytest.mark.parametrize(("one", "other"), PAIRS)
+def test_blocks_of_other_names_share_a_size(one: str, other: str) -> None:
+    first, second = built(one), built(other)
+    found = mbprof.compare(first, second)
+    for line in found.lines:
+        if None in line.rows or line.name:
+            continue
+        heights = [
+            round(network.layers.image[1] / row.out_shape[1], 0) if len(row.out_shape) == 3 else 0
+            for network, row in zip((first, second), line.rows, strict=True)
+            if row is not None
+        ]
+        if min(heights) > 0 and max(heights) < 100:
+            assert max(heights) / min(heights) < 1.5
+
+
+@pytest.mark.parametrize(("one", "other"), PAIRS)
+@pytest.mark.parametrize("by", ["layer", "block"])
+def test_changes_add_up_and_mirror(one: str, other: str, by: str) -> None:
+    there = mbprof.diff(built(one), built(other), by=by, convention="kernels")
+    back = mbprof.diff(built(other), built(one), by=by, convention="kernels")
+    assert sum(change.macs for change in there.changes) == there.macs
+    assert sum(change.params for change in there.changes) == there.params
+    pairs = {(c.old, c.new, c.params, c.macs) for c in there.changes}
+    assert pairs == {(c.new, c.old, -c.params, -c.macs) for c in back.changes}
+    assert there.unchanged == back.unchanged
+
+
+@pytest.mark.parametrize(("one", "other"), PAIRS)
+@pytest.mark.parametrize("top", [1, 3, 1000])
+def test_the_shown_rows_add_up_with_the_rest(one: str, other: str, top: int) -> None:
+    found = mbprof.diff(built(one), built(other))
+    for layout in ("page", "terminal", "data"):
+        report = difference_report(found, layout, top)
+        rest = report.data["rest"]
+        for quantity in ("params", "macs"):
+            expected = getattr(found, quantity)
+            assert sum(row[quantity] for row in report.rows) == expected
+            kept = sum(each["delta"][quantity] for each in report.data["changes"])
+            assert kept + rest[quantity] == expected
+
+
+WIDTHS = st.lists(st.sampled_from([8, 16, 24]), min_size=1, max_size=6)
+
+
+def net(widths: list[int], kernel: int = 3) -> str:
+    rows = "".join(f"  - {{op: dw_sep, k: {kernel}, c: {c}}}\n" for c in widths)
+    return f"name: net\ninput: {{res: 16}}\nbody:\n{rows}"
+
+
+@settings(max_examples=40, deadline=None)
+@given(WIDTHS, WIDTHS, st.sampled_from([3, 5]))
+def test_differences_of_random_networks(one: list[int], other: list[int], kernel: int) -> None:
+    old, new = mbprof.loads(net(one)).build(), mbprof.loads(net(other, kernel)).build()
+    there, back = mbprof.diff(old, new), mbprof.diff(new, old)
+    assert sum(c.macs for c in there.changes) == there.macs == -back.macs
+    assert sum(c.params for c in there.changes) == there.params == -back.params
+    assert len(there.changes) == len(back.changes)
+    assert sorted(c.macs for c in there.changes) == sorted(-c.macs for c in back.changes)
+    assert sum(len(fold.changes) for fold in folded(there.changes)) == len(there.changes)
+    same = mbprof.diff(old, mbprof.loads(net(one)).build())
+    assert same.changes == ()
+    assert same.unchanged == 2 * len(one)
+
+
+def changes(old: str, new: str, **options: Any) -> list[tuple[str, str, tuple[str, ...]]]:
+    found = mbprof.diff(mbprof.loads(old).build(), mbprof.loads(new).build(), **options)
+    return [(change.kind, change.name, change.what) for change in found.changes]
+
+
+def layer(text: str) -> str:
+    return f"name: net\ninput: {{channels: 8, res: 8}}\nbody: [{text}]\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "what"),
+    [
+        ("{op: conv, k: 3, c: 8}", "{op: conv, k: 5, c: 8}", ("kernel 3×3 → 5×5",)),
+        ("{op: conv, k: 3, c: 8}", "{op: conv, k: 3, c: 16}", ("output 8×8×8 → 16×8×8",)),
+        ("{op: conv, k: 1, c: 8}", "{op: conv, k: 1, c: 8, g: 2}", ("groups 1 → 2",)),
+        ("{op: conv, k: 3, c: 8}", "{op: conv, k: 3, c: 8, d: 2}", ("dilation 1×1 → 2×2",)),
+        (
+            "{op: conv, k: 3, c: 8}",
+            "{op: conv, k: 3, c: 8, s: 2}",
+            ("stride 1×1 → 2×2", "output 8×8×8 → 8×4×4"),
+        ),
+        ("{op: conv, k: 1, c: 8}", "{op: conv, k: 1, c: 8, bias: true}", ("biases 0 → 8",)),
+        ("{op: conv, k: 1, c: 8, act: relu}", "{op: conv, k: 1, c: 8}", ("then relu → nothing",)),
+        (
+            "{op: conv, k: 1, c: 8, bn: true, act: relu}",
+            "{op: conv, k: 1, c: 8, bn: true, act: hswish}",
+            ("then bn, relu → bn, hswish",),
+        ),
+        (
+            "{op: maxpool, k: 2, s: 2}",
+            "{op: avgpool, k: 2, s: 2}",
+            ("op maxpool → avgpool",),
+        ),
+    ],
+)
+def test_what_changed_is_said(old: str, new: str, what: tuple[str, ...]) -> None:
+    texts = [layer(text.replace("}", ", name: a}")) for text in (old, new)]
+    ((kind, name, said),) = changes(*texts)
+    assert (kind, name) == ("changed", "a")
+    assert said[: len(what)] == what
+
+
+def test_a_new_name_is_a_renaming() -> None:
+    old, new = layer("{op: conv, k: 1, c: 8, name: a}"), layer("{op: conv, k: 1, c: 8, name: b}")
+    assert changes(old, new) == [("renamed", "a → b", ())]
+
+
+def test_a_block_says_what_changed_inside() -> None:
+    assert changes(net([8, 8]), net([8, 8], 5), by="block")[0][2] == ("dwconv: kernel 3×3 → 5×5",)
+    found = mbprof.diff(built("resnet50"), built("se_resnet50"), by="block")
+    assert found.changes[0].what[0] == "layers 5 → 9"
+    assert "gap added" in found.changes[0].what
+
+
+def test_scopes_that_differ_become_all() -> None:
+    found = mbprof.compare(built("mobilenet_v1"), built("mobilenet_v2"))
+    assert [profile.scope for profile in found.profiles] == ["all", "all"]
+    found = mbprof.compare(built("mobilenet_v1"), built("mobilenet_v1@keras"))
+    assert [profile.scope for profile in found.profiles] == ["body", "body"]
+
+
+def test_ratios_are_to_the_first() -> None:
+    data = json.loads(
+        run("compare", "mobilenet_v1", "mobilenet_v1,alpha=0.5", "resnet50", "--format", "json")
+    )
+    assert [each["spec"] for each in data["networks"]] == [
+        "mobilenet_v1", "mobilenet_v1", "resnet50"
+    ]  # fmt: skip
+    assert [each["knobs"].get("alpha") for each in data["networks"]] == [1.0, 0.5, None]
+    totals = [each["total"]["macs"] for each in data["networks"]]
+    assert data["total"]["macs"] == [total / totals[0] for total in totals]
+    lone = next(row for row in data["rows"] if row["networks"][0] is None)
+    assert lone["ratios"]["macs"] == [None, None, None]
+
+
+def test_an_argument_goes_before_what_is_given_for_all() -> None:
+    data = json.loads(
+        run("compare", "mobilenet_v1", "mobilenet_v1,alpha=0.5,res=96", "--res", "128",
+            "--set", "alpha=0.75", "--format", "json")
+    )  # fmt: skip
+    assert [(n["knobs"]["alpha"], n["knobs"]["res"]) for n in data["networks"]] == [
+        (0.75, 128),
+        (0.5, 96),
+    ]
+
+
+def test_a_file_whose_name_has_a_comma(tmp_path: Path) -> None:
+    path = tmp_path / "a,c=1.yaml"
+    path.write_text(net([8]))
+    assert "No change in cost" in run("diff", str(path), str(path))
+    assert "res 8" in run("diff", str(path), f"{path},res=8")
+
+
+@pytest.mark.parametrize("format", sorted(REPORTS))
+def test_every_format_holds_the_totals_or_their_parts(format: str) -> None:
+    text = run("compare", "mobilenet_v1", "mobilenet_v2", "--format", format).replace(",", "")
+    assert "54992896" in text or "568740352" in text
+    text = run("diff", "mobilenet_v1", "mobilenet_v1,alpha=0.5", "--format", format)
+    assert "51380224" in text.replace(",", "") or "567716352" in text.replace(",", "")
+
+
+def test_csv_has_a_row_for_each_change() -> None:
+    text = run(
+        "diff", "mobilenet_v1", "mobilenet_v1,classes=10", "--scope", "all", "--format", "csv"
+    )
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert sum(int(row["params"]) for row in rows) == -1_013_760
+    assert rows[0]["what"] == "output 1000×1×1 → 10×1×1"
+
+
+@pytest.mark.parametrize("format", ["csv", "md", "json"])
+@pytest.mark.parametrize("command", ["compare", "diff"])
+def test_no_heavy_library_is_loaded(command: str, format: str) -> None:
+    script = (
+        "import sys, contextlib\nfrom mbprof import cli\n"
+        f"sys.argv = ['mbprof', {command!r}, 'resnet18', 'resnet34', '--format', {format!r}]\n"
+        "with contextlib.suppress(SystemExit): cli.main()\nprint()\nprint(*sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert set(done.stdout.splitlines()[-1].split()) & HEAVY == {"yaml"}
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_terminal_tables_fit(width: int) -> None:
+    for arguments in (
+        ("compare", "mobilenet_v1", "mobilenet_v2"),
+        ("compare", "mobilenet_v1", "mobilenet_v2", "resnet50"),
+        ("diff", "mobilenet_v2", "mobilenet_v2,alpha=0.5", "--format", "rich"),
+    ):
+        lines = run(*arguments, width=width).splitlines()
+        assert max(len(line) for line in lines) <= width
+
+
+def test_a_comparison_says_how_networks_were_called() -> None:
+    found = mbprof.compare(built("mobilenet_v1"), built("mobilenet_v1"))
+    text = render(comparison_report(found, asked=("main:a.yaml", "a.yaml")), "md")
+    assert "A: mobilenet\\_v1, alpha 1.0, res 224 (main:a.yaml)" in text
+
+
+def test_one_network_is_no_comparison() -> None:
+    with pytest.raises(UsageError, match="two networks"):
+        mbprof.compare(built("mobilenet_v1"))
+
+
+def test_knobs_whose_default_differs_are_named() -> None:
+    text = run("diff", "mobilenet_v3_small", "mobilenet_v3_small_minimalistic")
+    assert "The default of minimalistic was false and is true." in text
+    text = run("diff", "resnet50", "se_resnet50")
+    assert "The knob reduction is new; its default is 16." in text
