@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from mbprof import revisions
 from mbprof.errors import Source, SourceError, SpecError, UsageError, nearest
 from mbprof.source import Map, Scalar, decode, parse, read, read_stdin
 from mbprof.spec.model import Definition
@@ -83,7 +84,7 @@ def _presets(text: _Text) -> list[str]:
 
 
 def load(spec: str | Path) -> Definition:
-    """Return a spec: ``NAME`` or ``NAME@FLAVOUR`` of the zoo, a path, or ``-`` for standard input.
+    """Return a spec: ``NAME`` or ``NAME@FLAVOUR`` of the zoo, a path, ``REV:PATH``, or ``-``.
 
     Raises: UsageError: no such name or flavour. SourceError, SpecError, ExpressionError: the text
     is not a spec.
@@ -116,9 +117,12 @@ def _found(asked: str) -> tuple[str | _Text, str | None, str]:
     """Return the file of the zoo, or another text, that a spec is in; its preset and flavour."""
     name, flavour = asked, ""
     if "@" in asked and not Path(asked).is_file():
-        name, _, flavour = asked.rpartition("@")
-        if not flavour:
-            raise UsageError(f"{asked!r} names no flavour after the @")
+        before, _, after = asked.rpartition("@")
+        # What git writes as HEAD@{1}:PATH or @:PATH is no flavour.
+        if ":" not in after:
+            name, flavour = before, after
+            if not flavour:
+                raise UsageError(f"{asked!r} names no flavour after the @")
     if "/" not in name and (packed := _packed(name)) is not None:
         return (*packed, flavour)
     return _unpacked(name), None, flavour
@@ -183,11 +187,13 @@ def _packed(name: str) -> tuple[str, str | None] | None:
 
 
 def _unpacked(name: str) -> _Text:
-    """Read a spec that is no name of the zoo: standard input or a file."""
+    """Read a spec that is no name of the zoo: standard input, a file, or one at a revision."""
     if name == "-":
         return _parsed(read_stdin())
     if Path(name).exists():
         return _parsed(read(Path(name)))
+    if (asked := revisions.revision(name)) is not None:
+        return _parsed(revisions.read(asked))
     if "/" in name or "\\" in name or name.endswith((".yaml", ".yml")):
         raise SourceError(f"there is no file {name}", hint=_file_hint(name))
     raise UsageError(f"unknown spec {name!r}", hint=nearest(name, names()))
@@ -217,11 +223,20 @@ def _extended(root: Map, source: Source, seen: tuple[str, ...]) -> Map:
 
 
 def _base(scalar: Scalar, source: Source) -> _Text:
-    """Read the spec that another one extends: a name of the zoo, or a path from where it stands."""
+    """Read the spec that another one extends: a name of the zoo, or a path from where it stands.
+
+    Beside a file at a revision that is a file at the same revision.
+    """
     if scalar.text.isidentifier() and (folder() / f"{scalar.text}.yaml").is_file():
         return _file(scalar.text)
     path = Path(source.name).parent / scalar.text
-    if path.is_file():
+    if (beside := revisions.beside(source.name, scalar.text)) is not None:
+        try:
+            if revisions.exists(beside):
+                return _parsed(revisions.read(beside))
+        except SourceError as error:
+            raise error.at(scalar.loc) from None
+    elif path.is_file():
         return _parsed(read(path))
     hint = nearest(scalar.text, names())
     raise SpecError(f"cannot extend {scalar.text!r}: there is no such spec", scalar.loc, hint)

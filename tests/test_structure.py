@@ -44,6 +44,7 @@ ORDER = [
     "spec.steps",
     "spec.overlay",
     "spec.reader",
+    "revisions",
     "zoo",
     "graph",
     "build.frame",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mbprof.spec.budget import Budget
 
 SpecArgument = Annotated[
-    str, typer.Argument(metavar="SPEC", help="a name of mbprof list, NAME@FLAVOUR, a file, or -")
+    str, typer.Argument(metavar="SPEC", help="a name of mbprof list, a file, REV:PATH, or -")
 ]
 AlphaOption = Annotated[str | None, typer.Option("--alpha", metavar="X", help="width multiplier")]
 ResOption = Annotated[str | None, typer.Option("--res", metavar="N|HxW", help="input resolution")]
