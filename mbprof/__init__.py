@@ -12,6 +12,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mbprof.alone import block
+    from mbprof.checks.model import Finding
+    from mbprof.checks.run import Checked, check
     from mbprof.comparing import Comparison, compare
     from mbprof.differing import Difference, diff
     from mbprof.errors import MbprofError
@@ -22,13 +25,17 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Checked": "mbprof.checks.run",
     "Comparison": "mbprof.comparing",
     "Difference": "mbprof.differing",
+    "Finding": "mbprof.checks.model",
     "MbprofError": "mbprof.errors",
     "Network": "mbprof.network",
     "Profile": "mbprof.network",
     "Row": "mbprof.profile",
     "Spec": "mbprof.network",
+    "block": "mbprof.alone",
+    "check": "mbprof.checks.run",
     "compare": "mbprof.comparing",
     "diff": "mbprof.differing",
     "load": "mbprof.network",
@@ -37,14 +44,18 @@ _HOMES = {
 }
 
 __all__ = [
+    "Checked",
     "Comparison",
     "Difference",
+    "Finding",
     "MbprofError",
     "Network",
     "Profile",
     "Row",
     "Spec",
     "__version__",
+    "block",
+    "check",
     "compare",
     "diff",
     "load",

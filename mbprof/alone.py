@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mbprof import zoo
-from mbprof.errors import Loc, Source, SpecError, UsageError, nearest
+from mbprof.errors import KnobError, Loc, Source, SpecError, UsageError, nearest
 from mbprof.fields import ARGUMENT_KINDS
+from mbprof.expr import Value
 from mbprof.network import Network, Spec
 from mbprof.ops import Shape
 from mbprof.source import Entry, Map, Node, Scalar, Seq, parse, read
 from mbprof.spec.knobs import parse as parse_value
+from mbprof.spec.knobs import plain
 from mbprof.spec.model import Block
 from mbprof.spec.nodes import mapping, word
 from mbprof.spec.reader import SPEC_KEYS
@@ -109,7 +111,7 @@ def alone(
     outer = {name: settings.pop(name) for name in list(settings) if _is_knob(name, found, knobs)}
     arguments = {name: each for name, each in example.items() if name != "in"} | settings
     _complete(found, arguments)
-    root = _root(found, shape, arguments, outer)
+    root = _root(found, shape, _plain_defaults(found) | arguments, outer)
     definition = zoo.define(zoo.Opened(root, found.path, "", None))
     return Alone(
         found.name,
@@ -118,6 +120,20 @@ def alone(
         {name: each.text for name, each in arguments.items()},
         {name: each.text for name, each in outer.items()},
     )
+
+
+def block(name: str, image: str | None = None, **arguments: Value) -> Network:
+    """Compile a block of the library, of a file or of a spec (SPEC:BLOCK) alone.
+
+    ``image`` is its input, HEIGHTxWIDTHxCHANNELS; what is not given is taken from its example.
+    Raises: UsageError: no such block. MbprofError: it makes no network with these arguments.
+
+    >>> block("inv_res", "56x56x24", c=24, t=6).profile().total[:2]
+    (8208, 25740288)
+    """
+    typed = {key: plain(value) for key, value in arguments.items()}
+    given = {key: (text, at_command_line(f"{key}={text}")) for key, text in typed.items()}
+    return alone(name, image, given).build()
 
 
 def at_command_line(typed: str, option: str = "--set ") -> Loc:
@@ -224,8 +240,16 @@ def _is_knob(name: str, found: _Found, knobs: Mapping[str, Entry]) -> bool:
 
 
 def _complete(found: _Found, arguments: Mapping[str, Scalar]) -> None:
-    """Refuse a block whose arguments are not all there."""
+    """Refuse arguments that the block does not take, and a block whose arguments are not all there.
+
+    Raises: KnobError, UsageError.
+    """
     takes = found.node.get("takes")
+    known = list(takes.entries) if isinstance(takes, Map) else []
+    for name, scalar in arguments.items():
+        if name not in known:
+            message = f"block {found.name} has no argument {name!r}"
+            raise KnobError(message, scalar.loc, nearest(name, known, 12))
     missing = []
     for name, entry in (takes.entries if isinstance(takes, Map) else {}).items():
         node = entry.value
@@ -237,6 +261,17 @@ def _complete(found: _Found, arguments: Mapping[str, Scalar]) -> None:
             f"block {found.name} needs {' and '.join(missing)}",
             hint="give " + " ".join(f"--set {name}=..." for name in missing),
         )
+
+
+def _plain_defaults(found: _Found) -> dict[str, Scalar]:
+    """Return the arguments whose defaults are numbers: they can be turned like those given."""
+    takes = found.node.get("takes")
+    defaults = {}
+    for name, entry in (takes.entries if isinstance(takes, Map) else {}).items():
+        node = entry.value.get("default") if isinstance(entry.value, Map) else entry.value
+        if isinstance(node, Scalar) and not isinstance(parse_value(node.text), str | None):
+            defaults[name] = node
+    return defaults
 
 
 def _root(

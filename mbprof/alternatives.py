@@ -126,7 +126,7 @@ def block_report(
             {"name": each.name, "reason": each.reason} for each in found if each.macs is None
         ],
     }
-    wiring = Report(f"{block.name}, wiring", (), (), None, text=block_text(block.block))
+    wiring = Report(f"{block.name}, wiring", (), (), None, text=block_text(block.block).rstrip())
     beside = _beside(block, network, profile.total[:2], found)
     return replace(report, title=block.title, data=data, more=(wiring, beside))
 

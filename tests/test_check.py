@@ -17,10 +17,10 @@ from sarif import loader
 
 import mbprof
 from mbprof import cli, zoo
-from mbprof.check import RULES, Finding, check
-from mbprof.check.model import SEVERITIES, UNDECIDED
-from mbprof.check.paths import receptive_fields
-from mbprof.check.report import rule_report
+from mbprof.checks import RULES, Finding, check
+from mbprof.checks.model import SEVERITIES, UNDECIDED
+from mbprof.checks.paths import receptive_fields
+from mbprof.checks.report import rule_report
 
 ROOT = Path(__file__).parent.parent
 CASES = sorted((Path(__file__).parent / "cases" / "checks").glob("*.case"))

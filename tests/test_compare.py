@@ -203,7 +203,7 @@ def test_a_file_whose_name_has_a_comma(tmp_path: Path) -> None:
     assert "res 8" in run("diff", str(path), f"{path},res=8")
 
 
-@pytest.mark.parametrize("format", sorted(REPORTS))
+@pytest.mark.parametrize("format", sorted(set(REPORTS) - {"sarif"}))
 def test_every_format_holds_the_totals_or_their_parts(format: str) -> None:
     text = run("compare", "mobilenet_v1", "mobilenet_v2", "--format", format).replace(",", "")
     assert "54992896" in text or "568740352" in text

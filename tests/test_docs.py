@@ -15,6 +15,7 @@ import pytest
 
 import mbprof
 from mbprof import cli
+from mbprof.checks import RULES as CHECKS
 from mbprof.fields import ARGUMENT_KINDS
 from mbprof.functions import FUNCTIONS
 from mbprof.ops import OPS
@@ -168,6 +169,18 @@ def test_the_reference_is_generated_from_the_code() -> None:
     if os.environ.get("OVERWRITE"):
         page.write_text(text)
     assert page.read_text() == text
+
+
+def test_the_table_of_rules_is_generated_from_the_code() -> None:
+    page = ROOT / "docs" / "checks.md"
+    text = page.read_text()
+    rows = [[f"`{rule.code}`", rule.severity, rule.title] for rule in CHECKS.values()]
+    rules = table(["code", "severity", "finds"], sorted(rows))
+    pattern = re.compile(r"(<!-- generated: rules -->\n).*?(<!-- end -->)", re.S)
+    shown = pattern.sub(lambda m: m[1] + rules + m[2], text)
+    if os.environ.get("OVERWRITE"):
+        page.write_text(shown)
+    assert page.read_text() == shown
 
 
 def test_the_changelog_has_the_version() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -45,6 +46,24 @@ def test_a_mangled_spec_gives_a_network_or_an_error(edits: list[tuple[int, int, 
     for start, length, piece in edits:
         text = text[:start] + piece + text[start + length :]
     assert answer(lambda: mbprof.loads(text).build(res=64).profile())
+
+
+BLOCK = Path(mbprof.__file__).parent.parent / "specs" / "blocks" / "mbv3.yaml"
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(0, 10**4),
+    st.integers(0, 40),
+    st.text(alphabet="{}[]:,-0128 ckstin.\n", max_size=12),
+)
+def test_a_mangled_block_is_checked_or_refused(start: int, length: int, piece: str) -> None:
+    text = BLOCK.read_text()
+    at = start % len(text)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "mangled.yaml"
+        path.write_text(text[:at] + piece + text[at + length :])
+        assert answer(lambda: mbprof.check(str(path)))
 
 
 @settings(max_examples=500, deadline=None)

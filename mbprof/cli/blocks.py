@@ -1,4 +1,4 @@
-"""Commands about designs: block, check."""
+"""Commands about designs: block, check, watch."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from mbprof.cli.options import (
     ScopeOption,
     SetOption,
     given_knobs,
+    hold_to,
     limits_of,
     print_report,
 )
@@ -37,6 +38,8 @@ def block(
         typer.Option("--set", metavar="NAME=VALUE", help="set an argument; repeatable"),
     ] = None,
     convention: ConventionOption = "kernels",
+    max_macs: MaxMacsOption = None,
+    max_params: MaxParamsOption = None,
     format: FormatOption = "rich",
     output: OutputOption = None,
 ) -> None:
@@ -45,9 +48,10 @@ def block(
     from mbprof.alternatives import block_report
     from mbprof.reports import layout
 
-    chosen = layout(format)
+    chosen, limits = layout(format), limits_of(max_macs, max_params)
     found = alone(block, image, given_knobs(None, None, settings))
     print_report(block_report(found, convention, chosen), format, output)
+    hold_to(found.spec, found.build(), limits, convention, "all", alone=True)
 
 
 @app.command(epilog="Example: mbprof check mobilenet_v2 --alpha 0.35 --max-macs 60M")
@@ -83,8 +87,8 @@ def check(
     output: OutputOption = None,
 ) -> None:
     """Say what is wrong or suspicious in a design; status 1 if it fails."""
-    from mbprof.check import check as look
-    from mbprof.check.report import findings_report, rule_report, rules_report
+    from mbprof.checks import check as look
+    from mbprof.checks.report import findings_report, rule_report, rules_report
     from mbprof.errors import UsageError
     from mbprof.reports import layout
 
@@ -103,3 +107,30 @@ def check(
     print_report(findings_report(found), format, output)
     if any(failed):
         raise typer.Exit(1)
+
+
+@app.command(epilog="Example: mbprof watch my_net.yaml --max-macs 300M")
+def watch(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="a spec or block; see mbprof check")],
+    alpha: AlphaOption = None,
+    res: ResOption = None,
+    settings: SetOption = None,
+    scope: ScopeOption = None,
+    max_macs: MaxMacsOption = None,
+    max_params: MaxParamsOption = None,
+) -> None:
+    """Check a file now and whenever it is saved, until interrupted."""
+    from mbprof.checks import check as look
+    from mbprof.checks.report import findings_report
+    from mbprof.errors import MbprofError
+    from mbprof.watching import saves
+
+    given, limits = given_knobs(alpha, res, settings), limits_of(max_macs, max_params)
+    for _ in saves(file):
+        try:
+            found = look(file, None, given, limits, scope=scope)
+        except MbprofError as error:
+            # The next save may put it right.
+            typer.echo(str(error), err=True)
+        else:
+            print_report(findings_report([found]), "rich", None)

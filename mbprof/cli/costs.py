@@ -11,12 +11,16 @@ from mbprof.cli.options import (
     AlphaOption,
     ConventionOption,
     FormatOption,
+    MaxMacsOption,
+    MaxParamsOption,
     OutputOption,
     ResOption,
     ScopeOption,
     SetOption,
     SpecArgument,
     given_knobs,
+    hold_to,
+    limits_of,
     network_of,
     print_report,
 )
@@ -47,17 +51,22 @@ def table(
     columns: Annotated[
         str | None, typer.Option("--columns", metavar="A,B,C", help="which columns to show")
     ] = None,
+    max_macs: MaxMacsOption = None,
+    max_params: MaxParamsOption = None,
     format: FormatOption = "rich",
     output: OutputOption = None,
 ) -> None:
     """Print what each layer of a network costs, and the total."""
+    from mbprof.network import Spec
     from mbprof.reports import layout
     from mbprof.reports.tables import profile_report
 
-    chosen = layout(format)
-    profile = network_of(spec, alpha, res, settings).profile(convention=convention, scope=scope)
+    chosen, limits = layout(format), limits_of(max_macs, max_params)
+    network = network_of(spec, alpha, res, settings)
+    profile = network.profile(convention=convention, scope=scope)
     names = [name.strip() for name in columns.split(",")] if columns else None
     print_report(profile_report(profile, by, sort, top, names, chosen), format, output)
+    hold_to(Spec(network.definition), network, limits, convention, scope)
 
 
 @app.command(epilog="Example: mbprof sweep mobilenet_v2 --alpha 0.35:1.4:0.35 --res 96,128,224")

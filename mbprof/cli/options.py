@@ -8,7 +8,7 @@ import typer
 
 if TYPE_CHECKING:
     from mbprof.errors import Loc
-    from mbprof.network import Network
+    from mbprof.network import Network, Spec
     from mbprof.reports import Report
     from mbprof.spec.budget import Budget
 
@@ -73,6 +73,28 @@ def limits_of(max_macs: str | None, max_params: str | None) -> Budget:
             place = Loc(Source("command line", option + text), 1, len(option) + 1)
             found[name] = limit(Scalar(text, place))
     return Budget(**found)
+
+
+def hold_to(
+    spec: Spec,
+    network: Network,
+    limits: Budget,
+    convention: str,
+    scope: str | None,
+    alone: bool = False,
+) -> None:
+    """Say on stderr what exceeds a budget, and stop with status 1 if anything does."""
+    if limits.params is None and limits.macs is None:
+        return
+    from mbprof.checks.budget import exceeded
+    from mbprof.checks.model import Subject
+
+    counted = scope or spec.definition.scope
+    found = list(exceeded(Subject(spec, network, alone, scope=counted), limits, convention))
+    for finding in found:
+        typer.echo(f"{finding.code}: {finding.message}", err=True)
+    if found:
+        raise typer.Exit(1)
 
 
 def network_of(

@@ -58,8 +58,8 @@ class Report:
 
     @property
     def drawn(self) -> bool:
-        """Whether there is a table to draw; first lines can say all there is to say."""
-        return bool(self.rows) or not self.lead
+        """Whether there is a table to draw; the title and first lines can say all there is."""
+        return bool(self.rows)
 
     def cells(self) -> list[list[str]]:
         """Return the rows as people read them."""

@@ -1,6 +1,6 @@
 """Checks of a design: rules with stable codes, each in one function that says why and whence."""
 
-from mbprof.check import (
+from mbprof.checks import (
     balance,
     broken,
     budget,
@@ -10,8 +10,8 @@ from mbprof.check import (
     shortcuts,
     widths,
 )
-from mbprof.check.model import RULES, Finding, Rule
-from mbprof.check.run import Checked, check
+from mbprof.checks.model import RULES, Finding, Rule
+from mbprof.checks.run import Checked, check
 
 __all__ = [
     "RULES",

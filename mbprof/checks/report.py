@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mbprof.check.model import RULES, SEVERITIES, Finding, Rule
-from mbprof.check.run import Checked
-from mbprof.check.sarif import sarif
+from mbprof.checks.model import RULES, SEVERITIES, Finding, Rule
+from mbprof.checks.run import Checked
+from mbprof.checks.sarif import sarif
 from mbprof.errors import Loc, UsageError, nearest
 from mbprof.reports import Column, Report
 
@@ -93,7 +93,7 @@ def rule_report(code: str) -> Report:
         raise UsageError(f"unknown code {code!r}", hint=nearest(code, sorted(RULES), 50))
     rule = RULES[code]
     data = {"code": rule.code, "severity": rule.severity, "title": rule.title, **_parts(rule)}
-    return Report(f"{rule.code}, {rule.severity}", (), (), data, text=rule.text + "\n")
+    return Report(f"{rule.code}, {rule.severity}", (), (), data, text=rule.text)
 
 
 def _parts(rule: Rule) -> dict[str, str]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mbprof import fmt
-from mbprof.check.model import ADVICE, WARNING, Found, Subject, Variant, rule
-from mbprof.check.paths import KEEPING, before, channels
+from mbprof.checks.model import ADVICE, WARNING, Found, Subject, Variant, rule
+from mbprof.checks.paths import KEEPING, before, channels
 from mbprof.graph import Edge, Graph, Node
 from mbprof.ops import show
 

@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator
 
 from mbprof import fmt
-from mbprof.check.model import ADVICE, Found, Subject, rule
-from mbprof.check.paths import area, channels, is_pointwise, traffic
+from mbprof.checks.model import ADVICE, Found, Subject, rule
+from mbprof.checks.paths import area, channels, is_pointwise, traffic
 from mbprof.graph import Graph
 
 EXCESS = 1.25

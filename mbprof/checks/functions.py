@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mbprof import fmt
-from mbprof.check.model import ADVICE, WARNING, Found, Subject, rule
-from mbprof.check.paths import (
+from mbprof.checks.model import ADVICE, WARNING, Found, Subject, rule
+from mbprof.checks.paths import (
     DENSE,
     KEEPING,
     MULTIPLY,
     NON_NEGATIVE,
+    area,
     behind,
     channels,
     function,
@@ -64,7 +65,7 @@ def _is_projection(subject: Subject, node: Node) -> bool:
     depthwise = _main_path(subject, node)
     if depthwise is None or depthwise.op.word != "dwconv":
         return False
-    expansion = producer(subject.graph, depthwise.inputs[0], _AROUND)
+    expansion = _main_path(subject, depthwise)
     if expansion is None or not is_pointwise(expansion):
         return False
     narrow, wide = channels(expansion)
@@ -72,12 +73,12 @@ def _is_projection(subject: Subject, node: Node) -> bool:
 
 
 def _main_path(subject: Subject, node: Node) -> Node | None:
-    """Return the layer before a node, past activations and a gate."""
+    """Return the layer before a node, past activations, a gate and what joins parallel parts."""
     before = producer(subject.graph, node.inputs[0], _AROUND)
-    while before is not None and before.op.word == "mul":
-        shapes = zip(before.inputs, before.in_shapes, strict=True)
-        edge = next((edge for edge, shape in shapes if shape == before.out_shapes[0]), None)
-        before = producer(subject.graph, edge, _AROUND) if edge else None
+    while before is not None and before.op.word in ("mul", "concat", "split", "shuffle"):
+        sizes = [area(shape) for shape in before.in_shapes]
+        edge = before.inputs[sizes.index(max(sizes))]
+        before = producer(subject.graph, edge, _AROUND)
     return before
 
 

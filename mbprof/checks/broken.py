@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mbprof.check.model import ERROR, WARNING, Finding, Found, Subject, declare, rule
+from mbprof.checks.model import ERROR, WARNING, Finding, Found, Subject, declare, rule
 from mbprof.errors import Loc, MbprofError, UnusedError
 from mbprof.spec.knobs import builtin
 from mbprof.spec.model import Definition

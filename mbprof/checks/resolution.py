@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from mbprof import fmt
-from mbprof.check.model import ADVICE, WARNING, Found, Subject, rule
-from mbprof.check.paths import Field, area, padded, receptive_fields, windows
+from mbprof.checks.model import ADVICE, WARNING, Found, Subject, rule
+from mbprof.checks.paths import Field, area, padded, receptive_fields, windows
 from mbprof.graph import Node
 from mbprof.padding import effective
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 from fractions import Fraction
 from typing import NamedTuple
 
-from mbprof.check.model import Subject, Undecided
+from mbprof.checks.model import Subject, Undecided
 from mbprof.graph import IMAGE, Edge, Graph, Node
 from mbprof.lanes import product
 from mbprof.ops import Shape

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from mbprof import conventions
 from mbprof.alone import alone, is_block
-from mbprof.check.broken import finding
-from mbprof.check.budget import exceeded
-from mbprof.check.model import (
+from mbprof.checks.broken import finding
+from mbprof.checks.budget import exceeded
+from mbprof.checks.model import (
     ADVICE,
     ERROR,
     RULES,
@@ -81,7 +81,7 @@ def check(
     Raises: UsageError: no such spec, knob, convention, scope or code.
 
     >>> [finding.code for finding in check("dw_sep").findings]
-    ['MB602']
+    ['MB214']
     """
     for code in ignore:
         if not any(known.startswith(code) for known in RULES):

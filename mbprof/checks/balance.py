@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from mbprof import fmt
-from mbprof.check.model import ADVICE, Found, Subject, rule
-from mbprof.check.paths import MULTIPLY, area, channels, held, is_pointwise, traffic
+from mbprof.checks.model import ADVICE, Found, Subject, rule
+from mbprof.checks.paths import MULTIPLY, area, channels, held, is_pointwise, traffic
 from mbprof.facts import Facts
 from mbprof.graph import Node
 

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from mbprof import fmt
-from mbprof.check.model import ADVICE, WARNING, Found, Subject, rule
-from mbprof.check.paths import DENSE, MULTIPLY, area, channels
+from mbprof.checks.model import ADVICE, WARNING, Found, Subject, rule
+from mbprof.checks.paths import DENSE, MULTIPLY, area, channels
 from mbprof.graph import Graph, Node
 
 MULTIPLE = 8

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Any
 
-from mbprof.check.model import ACCEPTED, ADVICE, ERROR, RULES, UNDECIDED, WARNING, Finding, Rule
+from mbprof.checks.model import ACCEPTED, ADVICE, ERROR, RULES, UNDECIDED, WARNING, Finding, Rule
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _LEVELS = {ERROR: "error", WARNING: "warning", ADVICE: "note"}

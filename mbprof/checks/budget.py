@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from mbprof import conventions, fmt
-from mbprof.check.model import ERROR, Finding, Subject, declare
+from mbprof.checks.model import ERROR, Finding, Subject, declare
 from mbprof.expr import Value
 from mbprof.profile import Profile, totals
 from mbprof.spec.budget import Budget, Limit
@@ -52,6 +52,7 @@ def _finding(subject: Subject, profile: Profile, kind: str, limit: Limit) -> Fin
     total: int = getattr(profile.total, kind)
     name = {"params": "params", "macs": profile.convention.unit}[kind]
     rows = sorted(profile.rows, key=lambda row: -int(getattr(row, kind)))[:HEAVIEST]
+    rows = [row for row in rows if getattr(row, kind)]
     heavy = ", ".join(f"{row.name} {fmt.percent(getattr(row, kind), total)} %" for row in rows)
     over = total - limit.count
     fits = _fits(subject, profile.convention.name, kind, limit.count)

@@ -1,0 +1,121 @@
+"""Blocks alone: the arithmetic of the seeds, the library, what stands beside a block."""
+
+import json
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import mbprof
+from mbprof import zoo
+from mbprof.alone import alone, at_command_line, is_block
+from mbprof.alternatives import alternatives, block_report
+from tests.test_cli import run
+
+
+def report(name: str, image: str, **arguments: int) -> dict[str, object]:
+    given_ = {k: (str(v), at_command_line(f"{k}={v}")) for k, v in arguments.items()}
+    data: dict[str, object] = block_report(alone(name, image, given_)).data
+    return data
+
+
+def beside(name: str, image: str, **arguments: int) -> dict[str, tuple[int, int]]:
+    found = report(name, image, **arguments)["alternatives"]
+    assert isinstance(found, list)
+    return {each["name"]: (each["params"], each["macs"]) for each in found}
+
+
+def test_the_arithmetic_of_the_seeds_is_there() -> None:
+    params = beside("dw_sep", "7x7x16", c=32)
+    assert params["standard 3x3 convolution"][0] == 4608
+    assert params["depthwise separable"][0] == 656
+    macs = beside("dw_sep", "7x7x64", c=128)
+    assert macs["standard 3x3 convolution"][1] == 3_612_672
+    assert macs["depthwise separable"][1] == 429_632
+
+
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(3, 12), st.integers(1, 3))
+def test_separable_over_standard_is_one_over_n_and_one_over_k_squared(
+    c_in: int, c: int, side: int, s: int
+) -> None:
+    small = -(-side // s)
+    found = {each.name: each for each in alternatives((c_in, side, side), (c, small, small))}
+    standard, separable = found["standard 3x3 convolution"], found["depthwise separable"]
+    if standard.macs is None or separable.macs is None:
+        assert small == 1  # no one stride leads to a single pixel
+        return
+    assert Fraction(separable.macs, standard.macs) == Fraction(1, c) + Fraction(1, 9)
+    assert standard.macs == 9 * c_in * c * small * small
+
+
+@pytest.mark.parametrize("name", zoo.block_names())
+def test_every_block_of_the_library_stands_alone_by_its_example(name: str) -> None:
+    assert is_block(name)
+    block = alone(name)
+    data = block_report(block).data
+    layers, total = data["layers"], data["total"]
+    assert sum(layer["macs"] for layer in layers) == total["macs"] > 0
+    c, h, w = block.image
+    assert layers[0]["in_shape"] in ([c, h, w], [c // 2, h, w])
+    assert data["knobs"]["res"] in (h, [h, w])
+    names = {each["name"] for each in data["alternatives"] + data["impossible"]}
+    assert len(names) == 6
+
+
+def test_alternatives_equal_the_block_that_they_are() -> None:
+    same = {
+        "inverted residual": report("inv_res", "56x56x24", c=24),
+        "depthwise separable": report("dw_sep", "56x56x24", c=24),
+        "MBConv": report("mbconv", "56x56x24", c=24, t=6),
+        "bottleneck": report("res_bottleneck", "56x56x24", c=6),
+        "shuffle unit": report("shuffle_v2", "56x56x24", c=24),
+    }
+    for name, data in same.items():
+        total = data["total"]
+        assert isinstance(total, dict)
+        assert beside("inv_res", "56x56x24", c=24)[name] == (total["params"], total["macs"])
+
+
+def test_what_cannot_be_says_why() -> None:
+    data = report("res_basic", "56x56x30", c=30)
+    reasons = data["impossible"]
+    assert reasons == [
+        {"name": "bottleneck", "reason": "30 / 4 does not divide exactly"},
+    ]
+
+
+def test_a_block_of_a_spec_has_its_defaults_and_knobs() -> None:
+    block = mbprof.block("mobilenet_v2:inv_res", "56x56x24", c=24)
+    ops = [node.op.word for node in block.layers.nodes]
+    assert ops == ["conv", "bn", "act", "dwconv", "bn", "act", "conv", "bn", "add"]
+    assert {getattr(node.op, "function", "relu6") for node in block.layers.nodes} == {"relu6"}
+    assert "alpha" in block.knobs
+
+
+def test_a_file_is_a_block_or_a_spec_with_one(tmp_path: Path) -> None:
+    path = tmp_path / "my-block.yaml"
+    path.write_text("takes: {c: int}\nbody: [{op: conv, k: 3, c: c}]\n")
+    assert mbprof.block(str(path), "8x8x3", c=4).profile().total.params == 108
+    spec = tmp_path / "net.yaml"
+    spec.write_text(
+        "name: net\ninput: {res: 8}\nblocks:\n  one: {takes: {c: int}, body: "
+        "[{op: conv, k: 3, c: c}]}\nbody: [{op: one, c: 4}]\n"
+    )
+    for name in (str(spec), f"{spec}:one"):
+        assert mbprof.block(name, "8x8x3", c=4).profile().total.params == 108
+    assert is_block(str(path))
+    assert not is_block(str(spec))
+
+
+def test_the_command_prints_the_contracted_object() -> None:
+    text = run(
+        "block", "inv_res", "--in", "56x56x24", "--set", "c=24", "--set", "t=6", "--set", "s=1",
+        "--format", "json",
+    )  # fmt: skip
+    found = json.loads(text)
+    assert found["total"]["macs"] == 56 * 56 * (24 * 144 + 3 * 3 * 144 + 144 * 24)
+    assert {"name", "params", "macs"} <= set(found["alternatives"][0])
+    assert found["arguments"] == {"c": 24, "t": 6, "s": 1}
+    assert found["layers"][0]["name"] == "inv_res/expand"

@@ -1,0 +1,157 @@
+"""Code hosts and editors: the pre-commit hook, the GitHub Action, and watching a file."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+GOOD = "name: net\ninput: {res: 32}\nbody:\n  - {op: conv, k: 3, c: 8, bn: true, act: relu}\n"
+BAD = GOOD.replace("c: 8", "chans: 8")
+
+
+def git(folder: Path, *arguments: str) -> str:
+    who = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+    done = subprocess.run(
+        ["git", *who, *arguments], cwd=folder, capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    folder = tmp_path / "repository"
+    (folder / "specs").mkdir(parents=True)
+    git(folder, "init", "--quiet", "--initial-branch", "main")
+    (folder / "specs" / "net.yaml").write_text(GOOD)
+    git(folder, "add", ".")
+    git(folder, "commit", "--quiet", "--message", "first")
+    return folder
+
+
+def test_the_hook_runs_in_pre_commit(repository: Path, tmp_path: Path) -> None:
+    environment = {**os.environ, "PRE_COMMIT_HOME": str(tmp_path / "home")}
+    command = [sys.executable, "-m", "pre_commit", "try-repo", str(ROOT), "mbprof-check"]
+
+    def commit(text: str) -> subprocess.CompletedProcess[str]:
+        (repository / "specs" / "net.yaml").write_text(text)
+        git(repository, "add", ".")
+        return subprocess.run(
+            [*command, "--files", "specs/net.yaml"],
+            cwd=repository, env=environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    good, bad = commit(GOOD), commit(BAD)
+    assert good.returncode == 0, good.stdout + good.stderr
+    assert bad.returncode == 1
+    assert "MB002" in bad.stdout
+    assert "specs/net.yaml" in bad.stdout
+
+
+def steps() -> list[dict[str, str]]:
+    action = yaml.safe_load((ROOT / "action.yml").read_text())
+    found: list[dict[str, str]] = action["runs"]["steps"]
+    return found
+
+
+def test_the_action_names_its_inputs_and_scripts() -> None:
+    text = (ROOT / "action.yml").read_text()
+    action = yaml.safe_load(text)
+    for name in action["inputs"]:
+        assert f"inputs.{name}" in text
+    scripts = {path.name for path in (ROOT / "action").glob("*.sh")}
+    assert (
+        {name for name in scripts if f"action/{name}" in text} == scripts == {"check.sh", "diff.sh"}
+    )
+    for step in steps():
+        assert "${{" not in step.get("run", ""), "an input belongs in env:, not in a script"
+
+
+def act(
+    script: str, repository: Path, tools: Path, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    path = f"{tools}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.run(
+        ["bash", str(ROOT / "action" / script)], cwd=repository,
+        env={**os.environ, "PATH": path, **environment},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "status"), [(GOOD, "0"), (BAD, "1")])
+def test_the_action_checks(repository: Path, tmp_path: Path, text: str, status: str) -> None:
+    (repository / "specs" / "net.yaml").write_text(text)
+    out, sarif = tmp_path / "out", tmp_path / "mbprof.sarif"
+    done = act(
+        "check.sh", repository, tmp_path,
+        FILES="specs/*.yaml", FAIL_ON="error", SARIF=str(sarif), GITHUB_OUTPUT=str(out),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert out.read_text() == f"status={status}\n"
+    assert '"version": "2.1.0"' in sarif.read_text()
+    none = act("check.sh", repository, tmp_path, FILES="no/*.yaml", FAIL_ON="error", SARIF="x")
+    assert (none.returncode, none.stderr) == (2, "mbprof: no file matches 'no/*.yaml'\n")
+
+
+def test_the_action_posts_the_difference(repository: Path, tmp_path: Path) -> None:
+    tools, posted = tmp_path / "tools", tmp_path / "posted"
+    tools.mkdir()
+    gh = tools / "gh"
+    gh.write_text(f'#!/usr/bin/env bash\necho "$@" > "{posted}"\n')
+    gh.chmod(0o755)
+    comment = tmp_path / "comment.md"
+
+    def difference() -> str:
+        done = act(
+            "diff.sh", repository, tools,
+            FILES="specs/*.yaml", BASE="main", COMMENT=str(comment), PULL_REQUEST="7",
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return comment.read_text()
+
+    assert difference() == ""
+    assert not posted.exists()
+    (repository / "specs" / "net.yaml").write_text(GOOD.replace("c: 8", "c: 16"))
+    (repository / "specs" / "new.yaml").write_text(GOOD)
+    git(repository, "add", "--intent-to-add", ".")
+    text = difference()
+    assert "216 → 432 (+216, +100.0 %)" in text
+    assert "| **total** |" in text
+    arguments = f"pr comment 7 --edit-last --create-if-none --body-file {comment}"
+    assert posted.read_text().strip() == arguments
+
+
+def test_a_file_is_checked_again_when_it_is_saved(tmp_path: Path) -> None:
+    spec, log = tmp_path / "net.yaml", tmp_path / "log"
+    spec.write_text(GOOD)
+    with log.open("w") as out:
+        watching = subprocess.Popen(
+            [sys.executable, "-m", "mbprof", "watch", "net.yaml"],
+            cwd=tmp_path, stdout=out, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+
+    def wait_for(text: str) -> None:
+        until = time.monotonic() + 60
+        while text not in log.read_text():
+            assert watching.poll() is None, log.read_text()
+            assert time.monotonic() < until, f"no {text!r} in {log.read_text()!r}"
+            time.sleep(0.05)
+
+    try:
+        wait_for("net: 1 advice")
+        spec.write_text(BAD)
+        wait_for("MB002")
+        spec.unlink()
+        replaced = tmp_path / "net.new"
+        replaced.write_text(GOOD.replace("c: 8", "c: 12"))
+        replaced.rename(spec)
+        wait_for("MB201")
+    finally:
+        watching.send_signal(signal.SIGINT)
+        watching.wait(timeout=30)
+    assert "Traceback" not in log.read_text()
