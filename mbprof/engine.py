@@ -10,7 +10,6 @@ from mbprof import conventions
 from mbprof.build import build
 from mbprof.errors import LimitError, MbprofError
 from mbprof.expr import Value
-from mbprof.facts import total
 from mbprof.lanes.symbols import Trace
 from mbprof.profile import totals
 from mbprof.spec.knobs import plain
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
 MAX_PATHS = 4096
 MAX_EXACT = 20_000
-OUTPUTS = ("params", "macs")
 
 
 @dataclass(slots=True)
@@ -39,15 +37,20 @@ class Engine:
     scope: str
     programs: list[Program] = field(default_factory=list)
 
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The names of what is computed: params, and the measures of the convention."""
+        return outputs(self.convention)
+
     def run(self, columns: Mapping[str, Any], count: int) -> list[Any]:
-        """Return params and cost of each configuration, as int64 where they fit, else as ints.
+        """Return params and costs of each configuration, as int64 where they fit, else as ints.
 
         Raises: MbprofError: a configuration makes no network; the message names it. LimitError:
         too many costs of more than 2^62, or too many different networks.
         """
         import numpy as np
 
-        results = [np.empty(count, dtype=np.int64) for _ in OUTPUTS]
+        results = [np.empty(count, dtype=np.int64) for _ in self.outputs]
         pending = np.arange(count)
         tried = 0
         while len(pending):
@@ -109,9 +112,8 @@ class Engine:
         for lane in large:
             knobs = self.knobs({n: c[lane].item() for n, c in columns.items()})
             graph = build(self.definition, knobs)
-            for result, count in zip(
-                results, totals(graph, self.convention, self.scope), strict=True
-            ):
+            counted = totals(graph, self.convention, self.scope)
+            for result, count in zip(results, (counted.params, *counted.costs), strict=True):
                 result[lane] = count
         return results
 
@@ -141,11 +143,19 @@ class Engine:
         except MbprofError as error:
             at = ", ".join(f"{name} {plain(value)}" for name, value in values.items())
             raise error.through(f"at {at}") from None
-        chosen = conventions.load(self.convention)
-        facts = total(
-            node.facts for node in graph.nodes if self.scope == "all" or node.scope == self.scope
-        )
-        return Program(trace, [chosen.params(facts), chosen.macs(facts)])
+        counted = totals(graph, self.convention, self.scope)
+        return Program(trace, [counted.params, *counted.costs])
+
+
+def outputs(convention: str) -> tuple[str, ...]:
+    """Return the columns that a convention computes: params and its measures.
+
+    Raises: UsageError: no such convention.
+
+    >>> outputs("calflops")
+    ('params', 'flops', 'macs')
+    """
+    return ("params", *conventions.load(convention).measures)
 
 
 def _taken(columns: Mapping[str, Any], rows: Any, count: int) -> Mapping[str, Any]:

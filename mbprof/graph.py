@@ -29,8 +29,10 @@ class Node(NamedTuple):
 
     ``layer`` is the row of a report that it belongs to: a convolution's batch norm and activation
     share the convolution's layer. ``block`` is the row of the body or head that it came from and
-    ``unit`` the block or op that the row calls. ``trail`` are the places in the spec that led to
-    it, from the row through the blocks to the step itself.
+    ``unit`` the block or op that the row calls. ``call`` is the framework's class or function, and
+    ``side`` is set on a path that ends in an output of its own, such as an auxiliary classifier.
+    ``trail`` are the places in the spec that led to the node, from the row through the blocks to
+    the step itself.
     """
 
     name: str
@@ -43,6 +45,8 @@ class Node(NamedTuple):
     unit: str
     scope: str
     facts: Facts
+    call: str = ""
+    side: bool = False
     trail: tuple[Loc, ...] = ()
 
 

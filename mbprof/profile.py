@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
+import mbprof
 from mbprof import conventions
-from mbprof.conventions import Convention
+from mbprof.conventions import Convention, Count
 from mbprof.errors import UsageError, nearest
 from mbprof.expr import Value
 from mbprof.facts import STORED, Facts, total
+from mbprof.folding import fold
 from mbprof.graph import Graph, Node, layers
 from mbprof.ops import Shape
 
@@ -22,7 +24,11 @@ SCOPES = ("body", "all")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A layer, or a group of layers: what it is, its shapes (C, H, W) and what it costs."""
+    """A layer, or a group of layers: what it is, its shapes (C, H, W) and what it costs.
+
+    ``macs`` is the cost in the convention's unit, 0 if it counts none; ``costs`` has a number for
+    each of its measures, and ``folded`` are the stored values with batch norms folded.
+    """
 
     name: str
     block: str
@@ -38,15 +44,24 @@ class Row:
     params: int
     macs: int
     facts: Facts
+    costs: tuple[int, ...]
+    folded: int
 
 
 class Total(NamedTuple):
-    """The sum of all rows: params and cost of the convention, and all facts by kind."""
+    """The sum of all rows: params and costs of the convention, and all facts by kind.
+
+    ``macs`` is the cost in the convention's unit, 0 if it counts none; ``costs`` has a number for
+    each of its measures, and ``folded`` are all stored values with batch norms folded into the
+    layers before them.
+    """
 
     params: int
     macs: int
     layers: int
     facts: Facts
+    costs: tuple[int, ...]
+    folded: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +97,9 @@ class Profile:
         chosen = conventions.load(convention)
         if scope not in SCOPES:
             raise UsageError(f"unknown scope {scope!r}", hint=nearest(scope, SCOPES))
-        grouped = [(group[0].scope, _row(group, chosen)) for group in layers(graph.nodes)]
+        seen, folded = chosen.view(graph), fold(graph)
+        groups = zip(*map(layers, (graph.nodes, seen.nodes, folded.nodes)), strict=True)
+        grouped = [(group[0][0].scope, _row(*group, chosen)) for group in groups]
         body = tuple(row for part, row in grouped if part == "body")
         everything = tuple(row for _, row in grouped)
         totals = {"body": _total(body), "all": _total(everything)}
@@ -112,7 +129,12 @@ class Profile:
 
         return pandas.DataFrame.from_records(
             [
-                {**{name: getattr(row, name) for name in _FIELDS}, **row.facts._asdict()}
+                {
+                    **{name: getattr(row, name) for name in _FIELDS},
+                    **self.convention.named(row.costs),
+                    "params_folded": row.folded,
+                    **row.facts._asdict(),
+                }
                 for row in self.rows
             ]
         )
@@ -120,22 +142,36 @@ class Profile:
     def to_dict(self) -> dict[str, Any]:
         """Return the profile as plain data, as ``mbprof table --format json`` prints it."""
         return {
+            "version": mbprof.__version__,
             "spec": self.spec,
             "knobs": {name: _setting(value) for name, value in self.knobs.items()},
             "scope": self.scope,
             "convention": self.convention.name,
-            "unit": self.convention.unit,
-            "layers": [_plain(row) for row in self.rows],
+            "unit": self.convention.unit or None,
+            "layers": [self._plain(row) for row in self.rows],
             "total": {
                 "params": self.total.params,
-                "macs": self.total.macs,
+                **self.convention.named(self.total.costs),
+                "unit": self.convention.unit or None,
                 "layers": self.total.layers,
                 **stored(self.total.facts),
+                "params_folded": self.total.folded,
             },
         }
 
 
-_FIELDS = tuple(name for name in Row.__dataclass_fields__ if name not in ("facts", "layers"))
+    def _plain(self, row: Row) -> dict[str, Any]:
+        values: dict[str, Any] = {name: getattr(row, name) for name in _FIELDS}
+        for name, value in values.items():
+            if isinstance(value, tuple):
+                values[name] = list(value)
+        values.update(self.convention.named(row.costs))
+        values["params_by_kind"] = {kind: getattr(row.facts, kind) for kind in STORED}
+        return values
+
+
+_NUMBERS = ("facts", "layers", "macs", "costs", "folded")
+_FIELDS = tuple(name for name in Row.__dataclass_fields__ if name not in _NUMBERS)
 
 
 def stored(facts: Facts) -> dict[str, Any]:
@@ -151,15 +187,6 @@ def _setting(value: Value) -> Value:
     """Return a knob's value for data; a square size is one number."""
     square = isinstance(value, tuple) and len(set(value)) == 1
     return value[0] if square and isinstance(value, tuple) else value
-
-
-def _plain(row: Row) -> dict[str, Any]:
-    values: dict[str, Any] = {name: getattr(row, name) for name in _FIELDS}
-    for name, value in values.items():
-        if isinstance(value, tuple):
-            values[name] = list(value)
-    values["params_by_kind"] = {kind: getattr(row.facts, kind) for kind in STORED}
-    return values
 
 
 def _block(row: Row) -> str:
@@ -199,17 +226,27 @@ def merged(name: str, rows: Sequence[Row], by: str) -> Row:
         params=sum(row.params for row in rows),
         macs=sum(row.macs for row in rows),
         facts=facts,
+        costs=_sums(rows),
+        folded=sum(row.folded for row in rows),
     )
 
 
-def totals(graph: Graph, convention: str, scope: str) -> tuple[int, int]:
-    """Return params and cost of a graph without its rows.
+def _sums(rows: Sequence[Row]) -> tuple[int, ...]:
+    return tuple(map(sum, zip(*(row.costs for row in rows), strict=True)))
+
+
+def totals(graph: Graph, convention: str, scope: str) -> Count:
+    """Return params and costs of a graph without its rows.
 
     Raises: UsageError: no such convention.
+
+    >>> from mbprof.network import load
+    >>> totals(load("mobilenet_v2").build().layers, "fvcore", "all").cost
+    314193216
     """
     chosen = conventions.load(convention)
-    facts = total(node.facts for node in graph.nodes if scope == "all" or node.scope == scope)
-    return chosen.params(facts), chosen.macs(facts)
+    nodes = chosen.view(graph).nodes
+    return chosen.count([node for node in nodes if scope == "all" or node.scope == scope])
 
 
 def _total(rows: Iterable[Row]) -> Total:
@@ -219,12 +256,20 @@ def _total(rows: Iterable[Row]) -> Total:
         sum(row.macs for row in listed),
         len(listed),
         total(row.facts for row in listed),
+        _sums(listed),
+        sum(row.folded for row in listed),
     )
 
 
-def _row(group: tuple[Node, ...], convention: Convention) -> Row:
+def _row(
+    group: tuple[Node, ...],
+    seen: tuple[Node, ...],
+    folded: tuple[Node, ...],
+    convention: Convention,
+) -> Row:
     first, last = group[0], group[-1]
     facts = total(node.facts for node in group) if len(group) > 1 else first.facts
+    counted = convention.count(seen, facts if seen is group else None)
     window = first.op.geometry(first.in_shapes)
     return Row(
         name=first.layer,
@@ -238,7 +283,9 @@ def _row(group: tuple[Node, ...], convention: Convention) -> Row:
         dilation=window.dilation,
         groups=window.groups,
         layers=1,
-        params=convention.params(facts),
-        macs=convention.macs(facts),
+        params=counted.params,
+        macs=counted.cost,
         facts=facts,
+        costs=counted.costs,
+        folded=sum(node.facts.params for node in folded),
     )

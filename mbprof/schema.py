@@ -60,6 +60,7 @@ def _spec_properties() -> JSON:
         "knobs": {"type": "object", "additionalProperties": {"$ref": "#/definitions/knob"}},
         "width": {"type": ["string", "object"]},
         "defaults": {"type": "object", "additionalProperties": {"type": "object"}},
+        "calls": {"type": "object", "additionalProperties": {"type": ["string", "object"]}},
         "blocks": {"type": "object", "additionalProperties": {"$ref": "#/definitions/block"}},
         "body": table,
         "head": table,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mbprof.axes import CHUNK, Axis, Column, Grid, Plan, axis, knob_of, listed
-from mbprof.engine import OUTPUTS, Engine
+from mbprof.engine import Engine, outputs
 from mbprof.errors import UsageError, nearest
 from mbprof.filters import Front, Where
 from mbprof.joined import NAMES as ACCURACY
@@ -34,9 +34,14 @@ class Sweep:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The columns: the knobs that vary, params and MACs, accuracies if they are asked for."""
+        """The columns: the knobs that vary, params and costs, accuracies if they are asked for."""
         more = ACCURACY if self.accuracies is not None else ()
-        return (*(each.knob.name for each in self.plan.axes), *OUTPUTS, *more)
+        return (*(each.knob.name for each in self.plan.axes), *self.outputs, *more)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The columns that are computed: params, and MACs or FLOPs as the convention counts."""
+        return outputs(self.convention)
 
     def spans(self) -> Iterator[tuple[int, int]]:
         """Yield the first and last row of each chunk."""
@@ -52,12 +57,12 @@ class Sweep:
 
         rows = self.plan.rows(start, stop)
         count = stop - start
-        found = {name: np.empty(count, dtype=np.int64) for name in OUTPUTS}
+        found = {name: np.empty(count, dtype=np.int64) for name in self.outputs}
         for fixed, chosen in self.groups(rows, count):
             part = rows if len(chosen) == count else {n: c[chosen] for n, c in rows.items()}
             engine = self.engine(fixed)
             results = engine.run(self.lanes(part), len(chosen))
-            for name, result in zip(OUTPUTS, results, strict=True):
+            for name, result in zip(self.outputs, results, strict=True):
                 if result.dtype == object and found[name].dtype != object:
                     found[name] = found[name].astype(object)
                 found[name][chosen] = result

@@ -68,7 +68,7 @@ def _spec(name: str) -> Iterator[Verdict]:
 
 
 def _claim(asked: str, claim: Claim, network: Network) -> Iterator[Verdict]:
-    params, macs = totals(network.layers, claim.convention, claim.scope)
+    params, macs = _counted(network, claim)
     numbers = {"params": (claim.params, params), "macs": (claim.macs, macs)}
     given = {name: pair for name, pair in numbers.items() if pair[0] is not None}
     right = {name: bool(pair[0] and pair[0].holds(pair[1])) for name, pair in given.items()}
@@ -91,6 +91,11 @@ def _claim(asked: str, claim: Claim, network: Network) -> Iterator[Verdict]:
             claim.source,
             claim.erratum,
         )
+
+
+def _counted(network: Network, claim: Claim) -> tuple[int, int]:
+    counted = totals(network.layers, claim.convention, claim.scope)
+    return counted.params, counted.cost
 
 
 def _at(at: Mapping[str, Value]) -> str:

@@ -55,7 +55,7 @@ class _Builder:
     def __init__(self, spec: Definition, knobs: Mapping[str, Value]) -> None:
         self.spec = spec
         self.knobs = knobs
-        self.nodes = Nodes(knobs.get("output_stride"))
+        self.nodes = Nodes(knobs.get("output_stride"), spec.calls)
         self.names = Names()
         self.endpoints: list[str] = []
         self.sides: list[Edge] = []
@@ -267,9 +267,10 @@ class _Builder:
         """Run a path that ends in an output of its own; it belongs to the head's scope."""
         before = frame.previous
         inner = frame.path_from(taken[0], "step {} of the side path", frame.path)
-        scope, self.nodes.scope = self.nodes.scope, "head"
+        scope, side = self.nodes.scope, self.nodes.side
+        self.nodes.scope, self.nodes.side = "head", True
         self.table(step.body, inner)
-        self.nodes.scope = scope
+        self.nodes.scope, self.nodes.side = scope, side
         self.sides.append(inner.single(step.body).edge)
         inner.close()
         return before

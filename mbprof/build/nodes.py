@@ -8,6 +8,7 @@ from mbprof.build.frame import Frame, Tensor
 from mbprof.errors import KnobError, LimitError, MbprofError, ShapeError, WiringError
 from mbprof.graph import Edge, Node
 from mbprof.ops import Op, Shape
+from mbprof.spec.calls import Calls
 from mbprof.spec.model import Follower, OpStep, Step, Wiring
 
 MAX_STEPS = 100_000
@@ -16,9 +17,11 @@ MAX_STEPS = 100_000
 class Nodes:
     """The nodes of a network so far."""
 
-    def __init__(self, output_stride: Any) -> None:
+    def __init__(self, output_stride: Any, calls: Calls) -> None:
         self.nodes: list[Node] = []
+        self.calls = calls
         self.scope = "body"
+        self.side = False
         self.output_stride = output_stride
         self.budget = MAX_STEPS
 
@@ -79,12 +82,15 @@ class Nodes:
                 op, stride, rate = self.atrous(op, stride, rate, shapes[0])
             outputs = op.shapes(shapes)
             facts = op.facts(shapes, outputs)
+            call = self.calls.of(op, shapes, layer)
         except MbprofError as error:
             raise _placed(error, step) from None
         number = len(self.nodes)
         place = (frame.block, frame.unit, self.scope)
         trail = (*frame.trail, step.wiring.loc)
-        self.nodes.append(Node(name, op, edges, shapes, outputs, layer, *place, facts, trail))
+        self.nodes.append(
+            Node(name, op, edges, shapes, outputs, layer, *place, facts, call, self.side, trail)
+        )
         if len(outputs) == 1:
             return (Tensor(Edge(number, 0), outputs[0], stride, rate),)
         return tuple(

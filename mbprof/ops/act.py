@@ -13,6 +13,7 @@ from mbprof.ops.base import Op, Shapes, letter, op
 class Function(NamedTuple):
     """Arithmetic of an activation for one element, and trained values for one channel."""
 
+    call: str
     formula: str
     compare: int = 0
     add: int = 0
@@ -23,24 +24,24 @@ class Function(NamedTuple):
 
 
 FUNCTIONS: dict[str, Function] = {
-    "relu": Function("max(x, 0)", compare=1),
-    "relu6": Function("min(max(x, 0), 6)", compare=2),
-    "leaky_relu": Function("max(x, 0.01·x)", compare=1, mul=1),
-    "prelu": Function("max(x, 0) + a·min(x, 0), a trained for each channel", 2, 1, 1, slopes=1),
-    "elu": Function("x if x > 0 else exp(x) - 1", compare=1, add=1, exp=1),
-    "sigmoid": Function("1 / (1 + exp(-x))", add=1, divide=1, exp=1),
-    "hsigmoid": Function("min(max(x + 3, 0), 6) / 6", compare=2, add=1, mul=1),
-    "silu": Function("x / (1 + exp(-x)), also called swish", add=1, divide=1, exp=1),
-    "hswish": Function("x · min(max(x + 3, 0), 6) / 6", compare=2, add=1, mul=2),
-    "tanh": Function("1 - 2 / (1 + exp(2·x))", add=2, mul=1, divide=1, exp=1),
-    "gelu": Function("x/2 · (1 + erf(x / √2))", add=1, mul=3, exp=1),
-    "mish": Function("x · tanh(log(1 + exp(x)))", 0, add=3, mul=2, divide=1, exp=3),
+    "relu": Function("nn.ReLU", "max(x, 0)", compare=1),
+    "relu6": Function("nn.ReLU6", "min(max(x, 0), 6)", compare=2),
+    "leaky_relu": Function("nn.LeakyReLU", "max(x, 0.01·x)", compare=1, mul=1),
+    "prelu": Function("nn.PReLU", "max(x, 0) + a·min(x, 0), a trained for each channel", 2, 1, 1, slopes=1),
+    "elu": Function("nn.ELU", "x if x > 0 else exp(x) - 1", compare=1, add=1, exp=1),
+    "sigmoid": Function("nn.Sigmoid", "1 / (1 + exp(-x))", add=1, divide=1, exp=1),
+    "hsigmoid": Function("nn.Hardsigmoid", "min(max(x + 3, 0), 6) / 6", compare=2, add=1, mul=1),
+    "silu": Function("nn.SiLU", "x / (1 + exp(-x)), also called swish", add=1, divide=1, exp=1),
+    "hswish": Function("nn.Hardswish", "x · min(max(x + 3, 0), 6) / 6", compare=2, add=1, mul=2),
+    "tanh": Function("nn.Tanh", "1 - 2 / (1 + exp(2·x))", add=2, mul=1, divide=1, exp=1),
+    "gelu": Function("nn.GELU", "x/2 · (1 + erf(x / √2))", add=1, mul=3, exp=1),
+    "mish": Function("nn.Mish", "x · tanh(log(1 + exp(x)))", 0, add=3, mul=2, divide=1, exp=3),
 }
 
 ACTIVATION = choice("activation", "an activation", (*FUNCTIONS, "none"))
 
 
-@op("act")
+@op("act", "nn.Identity")
 class Activation(Op):
     """Apply a function to each element.
 
@@ -54,6 +55,11 @@ class Activation(Op):
     """
 
     function: str = letter("f", ACTIVATION, "the function")
+
+    @property
+    def called(self) -> str:
+        """What the framework calls to compute the function, by default."""
+        return self.call if self.function == "none" else FUNCTIONS[self.function].call
 
     def shapes(self, inputs: Shapes) -> Shapes:
         """Return the shape unchanged."""
@@ -77,7 +83,7 @@ class Activation(Op):
         )
 
 
-@op("softmax")
+@op("softmax", "nn.Softmax")
 class Softmax(Op):
     """Turn each vector of n scores into n probabilities.
 

@@ -51,6 +51,8 @@ class Op(ABC):
     """The ops that may be written as keys of this one and follow it: ``bn: true, act: relu``."""
     windowed: ClassVar[bool] = False
     """Whether stride and dilation take part in a spec's ``output_stride``."""
+    call: ClassVar[str]
+    """The class or function of PyTorch that stands for the op unless a spec's ``calls`` says so."""
     letters: ClassVar[dict[str, Letter]]
 
     @abstractmethod
@@ -64,9 +66,18 @@ class Op(ABC):
     def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
         """Return what the op costs for one image, by kind."""
 
+    @property
+    def called(self) -> str:
+        """What the framework calls to compute the op, by default."""
+        return self.call
+
     def at_rate(self, stride: tuple[int, int], rate: int) -> Op:
         """Return the op with another stride, dilated further by ``rate``; windowed ops only."""
         return self
+
+    def covered(self, inputs: Shapes, outputs: Shapes) -> int:
+        """Return how many elements of the input the windows of a pooling hold together."""
+        return 0
 
     def geometry(self, inputs: Shapes) -> Geometry:
         """Return kernel, stride, dilation and groups, None where the op has none."""
@@ -87,8 +98,8 @@ def letter(key: str, kind: Kind, doc: str, default: Any = dataclasses.MISSING) -
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(letter,))
-def op(word: str, family: str | None = None) -> Callable[[_T], _T]:
-    """Register an op class under its word; a word is registered once.
+def op(word: str, call: str, family: str | None = None) -> Callable[[_T], _T]:
+    """Register an op class under its word and what PyTorch calls for it; a word is registered once.
 
     Raises: ValueError: the word is taken.
     """
@@ -98,6 +109,7 @@ def op(word: str, family: str | None = None) -> Callable[[_T], _T]:
             raise ValueError(f"op {word!r} is registered twice")
         made: Any = dataclass(frozen=True, slots=True)(cls)
         made.word = word
+        made.call = call
         made.family = family or word
         made.letters = {
             each.metadata["letter"]: Letter(

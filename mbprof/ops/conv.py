@@ -13,7 +13,7 @@ from mbprof.ops.base import Geometry, Op, Shapes, letter, maps, op
 from mbprof.ops.window import Padding, Pair, dilated, slide
 
 
-@op("conv")
+@op("conv", "nn.Conv2d")
 class Conv(Op):
     """Convolve C_in maps into C_out maps, in g groups.
 
@@ -67,7 +67,7 @@ class Conv(Op):
         return replace(self, stride=stride, dilation=dilation)
 
 
-@op("dwconv", family="conv")
+@op("dwconv", "nn.Conv2d", family="conv")
 class DepthwiseConv(Op):
     """Convolve each map by itself into m maps.
 

@@ -12,7 +12,7 @@ from mbprof.ops.base import Op, Shapes, letter, maps, op, show
 from mbprof.ops.window import Padding, Pair
 
 
-@op("pad")
+@op("pad", "F.pad")
 class Pad(Op):
     """Surround each map with zeros.
 
@@ -41,7 +41,7 @@ class Pad(Op):
         return Facts(read=product(inputs[0]), write=product(outputs[0]))
 
 
-@op("resize")
+@op("resize", "F.interpolate")
 class Resize(Op):
     """Interpolate each map to another size.
 
@@ -81,7 +81,7 @@ class Resize(Op):
         return Facts(mul=4 * linear, add=3 * linear, read=product(inputs[0]), write=size)
 
 
-@op("flatten")
+@op("flatten", "torch.flatten")
 class Flatten(Op):
     """Read a tensor as one vector.
 
@@ -103,7 +103,7 @@ class Flatten(Op):
         return Facts()
 
 
-@op("reshape")
+@op("reshape", "Tensor.reshape")
 class Reshape(Op):
     """Read a tensor's elements in another shape.
 
@@ -134,7 +134,7 @@ class Reshape(Op):
         return Facts()
 
 
-@op("dropout")
+@op("dropout", "nn.Dropout")
 class Dropout(Op):
     """Drop elements in training; hand them on at inference.
 
@@ -163,7 +163,7 @@ class Dropout(Op):
         return Facts()
 
 
-@op("identity")
+@op("identity", "nn.Identity")
 class Identity(Op):
     """Hand a tensor on as it is.
 

@@ -12,7 +12,7 @@ from mbprof.lanes import maximum, product
 from mbprof.ops.base import Op, Shapes, elements, letter, maps, op, show
 
 
-@op("add")
+@op("add", "+")
 class Add(Op):
     """Add tensors of one shape, element by element.
 
@@ -53,7 +53,7 @@ def _bridge(inputs: Shapes) -> str:
     return "give the shortcut a 1x1 conv, or guard the add with  when: in.c == c"
 
 
-@op("mul")
+@op("mul", "*")
 class Mul(Op):
     """Multiply tensors element by element, repeating sizes of 1.
 
@@ -90,7 +90,7 @@ class Mul(Op):
         return Facts(mul=(len(inputs) - 1) * size, read=elements(inputs), write=size)
 
 
-@op("concat")
+@op("concat", "torch.cat")
 class Concat(Op):
     """Put tensors behind each other, by channel unless ``axis`` says otherwise.
 
@@ -131,7 +131,7 @@ class Concat(Op):
         return Facts(read=size, write=size)
 
 
-@op("split")
+@op("split", "torch.chunk")
 class Split(Op):
     """Part a tensor by channel, into g equal parts or into parts of given sizes.
 
@@ -168,7 +168,7 @@ class Split(Op):
         return Facts()
 
 
-@op("shuffle")
+@op("shuffle", "Tensor.transpose")
 class ChannelShuffle(Op):
     """Interleave the channels of g groups.
 

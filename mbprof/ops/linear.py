@@ -11,7 +11,7 @@ from mbprof.lanes import product
 from mbprof.ops.base import Op, Shapes, letter, op, show
 
 
-@op("linear")
+@op("linear", "nn.Linear")
 class Linear(Op):
     """Multiply each vector of C_in features by a matrix.
 
@@ -59,7 +59,7 @@ class Linear(Op):
         )
 
 
-@op("matmul")
+@op("matmul", "@")
 class MatMul(Op):
     """Multiply two tensors as stacks of matrices.
 

@@ -15,7 +15,7 @@ def _channels(shape: Shape) -> int:
     return shape[0] if len(shape) == 3 else shape[-1]
 
 
-@op("bn")
+@op("bn", "nn.BatchNorm2d")
 class BatchNorm(Op):
     """Scale and shift each channel by its running statistics.
 
@@ -52,7 +52,7 @@ class BatchNorm(Op):
         )
 
 
-@op("ln")
+@op("ln", "nn.LayerNorm")
 class LayerNorm(Op):
     """Normalise the channels of each position, or of each token.
 

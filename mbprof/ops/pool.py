@@ -10,10 +10,11 @@ from mbprof.facts import Facts
 from mbprof.fields import FLAG, PADDING, PAIR
 from mbprof.lanes import gcd, product
 from mbprof.ops.base import Geometry, Op, Shapes, letter, maps, op
-from mbprof.ops.window import Padding, Pair, dilated, slide
+from mbprof.ops.window import Padding, Pair, covered, dilated, slide
+from mbprof.padding import RULES
 
 
-@op("maxpool")
+@op("maxpool", "nn.MaxPool2d")
 class MaxPool(Op):
     """Take the largest value of each window.
 
@@ -58,7 +59,7 @@ class MaxPool(Op):
         return replace(self, stride=stride, dilation=dilation)
 
 
-@op("avgpool")
+@op("avgpool", "nn.AvgPool2d")
 class AvgPool(Op):
     """Take the mean of each window.
 
@@ -96,6 +97,19 @@ class AvgPool(Op):
         """Return the window."""
         return Geometry(self.kernel, self.stride or self.kernel)
 
+    def covered(self, inputs: Shapes, outputs: Shapes) -> int:
+        """Return the elements of all windows together, those of the padding left out."""
+        total = inputs[0][0]
+        for i in (0, 1):
+            n, out, k = inputs[0][i + 1], outputs[0][i + 1], self.kernel[i]
+            s = (self.stride or self.kernel)[i]
+            if isinstance(self.padding, str):
+                before, _ = RULES[self.padding].amounts(n, k, s, 1)
+            else:
+                before = self.padding[2 * i]
+            total *= covered(n, out, k, s, before)
+        return total
+
     def at_rate(self, stride: Pair, rate: int) -> AvgPool:
         """Return the same pooling with another stride.
 
@@ -109,7 +123,7 @@ class AvgPool(Op):
         return replace(self, stride=stride)
 
 
-@op("adaptiveavgpool")
+@op("adaptiveavgpool", "nn.AdaptiveAvgPool2d")
 class AdaptiveAvgPool(Op):
     """Take the means of a grid of windows that covers each map, whatever its size.
 
@@ -131,10 +145,14 @@ class AdaptiveAvgPool(Op):
 
     def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
         """Additions and divisions."""
-        c, h, w = inputs[0]
         size = product(outputs[0])
-        covered = c * _covered(h, self.size[0]) * _covered(w, self.size[1])
-        return Facts(add=covered - size, divide=size, read=product(inputs[0]), write=size)
+        added = self.covered(inputs, outputs) - size
+        return Facts(add=added, divide=size, read=product(inputs[0]), write=size)
+
+    def covered(self, inputs: Shapes, outputs: Shapes) -> int:
+        """Return the elements of all windows together."""
+        c, h, w = inputs[0]
+        return c * _covered(h, self.size[0]) * _covered(w, self.size[1])
 
 
 def _covered(n: int, m: int) -> int:
@@ -146,7 +164,7 @@ def _covered(n: int, m: int) -> int:
     return covered
 
 
-@op("gap")
+@op("gap", "nn.AdaptiveAvgPool2d")
 class GlobalAvgPool(Op):
     """Take the mean of each map.
 
@@ -169,8 +187,12 @@ class GlobalAvgPool(Op):
         size, c = product(inputs[0]), inputs[0][0]
         return Facts(add=size - c, divide=c, read=size, write=c)
 
+    def covered(self, inputs: Shapes, outputs: Shapes) -> int:
+        """Return the elements of the maps."""
+        return product(inputs[0])
 
-@op("gmp")
+
+@op("gmp", "nn.AdaptiveMaxPool2d")
 class GlobalMaxPool(Op):
     """Take the largest value of each map.
 

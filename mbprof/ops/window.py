@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from mbprof.errors import ShapeError
-from mbprof.lanes import ceil_div
+from mbprof.lanes import ceil_div, maximum
 from mbprof.padding import RULES, effective
 
 Pair: TypeAlias = tuple[int, int]
@@ -35,6 +35,25 @@ def slide(
     """
     high = _axis(word, "height", size, kernel, stride, padding, dilation, ceil, 0)
     return high, _axis(word, "width", size, kernel, stride, padding, dilation, ceil, 1)
+
+
+def covered(n: int, out: int, kernel: int, stride: int, before: int) -> int:
+    """Return how many elements of an axis of n its windows hold together, without the padding.
+
+    out·k, less what the first windows hold of the padding before, less what the last windows
+    reach beyond the end. Windows that overhang are as many as strides fit into the overhang.
+
+    >>> covered(7, 7, 3, 1, 1)
+    19
+    """
+    reach = maximum((out - 1) * stride - before + kernel - n, 0)
+    return out * kernel - _overhang(before, stride) - _overhang(reach, stride)
+
+
+def _overhang(reach: int, stride: int) -> int:
+    """Return reach + (reach - stride) + (reach - 2·stride) + ..., as long as it is positive."""
+    count = ceil_div(reach, stride)
+    return count * reach - stride * count * (count - 1) // 2
 
 
 def dilated(kernel: Pair, dilation: Pair, rate: int) -> Pair:

@@ -12,6 +12,7 @@ from mbprof.fields import Bound, Kind
 from mbprof.ops import Op
 from mbprof.source import Map, Scalar
 from mbprof.spec.budget import Budget
+from mbprof.spec.calls import Calls
 from mbprof.spec.claims import Claim
 from mbprof.spec.knobs import Knob, plain
 
@@ -232,6 +233,7 @@ class Definition:
     knobs: Mapping[str, Knob]
     width: Mapping[str, Expr]
     defaults: Map
+    calls: Calls
     blocks: Mapping[str, Block]
     body: Table
     head: Table | None

@@ -11,7 +11,7 @@ from mbprof.errors import SpecError, nearest
 from mbprof.source import Entry, Map, Node, Scalar, Seq
 from mbprof.spec.steps import as_mapping
 
-_DEEP = ("knobs", "defaults", "input", "flavours", "presets", "blocks")
+_DEEP = ("knobs", "defaults", "input", "calls", "flavours", "presets", "blocks")
 _TABLES = ("body", "head")
 
 

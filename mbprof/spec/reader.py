@@ -12,6 +12,7 @@ from mbprof.ops import OPS
 from mbprof.padding import FAMILIES
 from mbprof.source import Map, Node, Scalar, Seq
 from mbprof.spec.budget import budget
+from mbprof.spec.calls import calls
 from mbprof.spec.claims import SCOPES, claims
 from mbprof.spec.knobs import KINDS, Knob, builtin, checked, parse
 from mbprof.spec.model import (
@@ -48,6 +49,7 @@ SPEC_KEYS = {
     "knobs": "what a user can turn, besides res, output_stride and final_endpoint",
     "width": "how every c of body and head is scaled, such as  int(alpha * c)",
     "defaults": "what an op or block has unless a row says otherwise",
+    "calls": "the class or function that a library calls for an op, where it is not PyTorch's own",
     "blocks": "pieces of the network that take arguments",
     "body": "the rows of the network",
     "head": "the rows behind the body, such as the classifier",
@@ -127,6 +129,7 @@ class SpecReader:
             knobs=self.knobs,
             width=width_rules(width, names) if width else {},
             defaults=defaults,
+            calls=calls(root.get("calls")),
             blocks=self.blocks,
             body=body,
             head=self.steps.table(head, names, "head") if head else None,

@@ -1,0 +1,117 @@
+"""A convention read from its file, with every key, kind, unit, op and name checked."""
+
+from __future__ import annotations
+
+from mbprof.conventions.model import SIDE, UNITS, Convention, Measure
+from mbprof.conventions.quantities import NAMES
+from mbprof.errors import SpecError, nearest
+from mbprof.expr import Expr
+from mbprof.facts import KINDS
+from mbprof.ops import OPS
+from mbprof.ops.act import FUNCTIONS
+from mbprof.source import Map, Node, Scalar, Seq
+from mbprof.spec.nodes import known_keys, mapping, one_of, required, text, word, words
+
+KEYS = {
+    "name": "the convention's name",
+    "doc": "what it counts, in a sentence",
+    "tool": "the tool that counts like this, with its version",
+    "source": "where the formulas stand",
+    "unit": "the unit of the cost: MACs, FLOPs, or none for a tool that counts no cost",
+    "params": "stored values: weights of kinds, such as {kernels: 1}",
+    "params_of": "or formulas of ops or calls, such as {nn.Conv2d: kernels + biases}",
+    "macs": "MACs: weights of kinds, such as {mac: 1}",
+    "macs_of": "or formulas of ops or calls, such as {conv: mac + add}",
+    "flops": "FLOPs: weights of kinds, such as {mac: 2}",
+    "flops_of": "or formulas of ops or calls, such as {bn: 2 * in}",
+    "side": "auxiliary outputs: " + ", ".join(SIDE),
+    "fold": "whether batch norms are folded into the layers before them",
+    "faults": "known errors of the tool that are reproduced, in words",
+}
+"""The keys of a convention's file, with what each is."""
+
+
+def convention(root: Node) -> Convention:
+    """Read a convention from its tree.
+
+    Raises: SpecError, ExpressionError: with the place and a hint.
+    """
+    what = "a convention"
+    tree = mapping(root, what)
+    known_keys(tree, KEYS, what)
+    unit = word(required(tree, "unit", what), "unit")
+    units = [*UNITS.values(), "none"]
+    if unit.text not in units:
+        raise SpecError(f"unknown unit {unit.text!r}", unit.loc, nearest(unit.text, units))
+    measures = {name: each for name in UNITS if (each := _measure(tree, name)) is not None}
+    main = unit.text.lower()
+    if unit.text == "none" and measures:
+        raise SpecError(f"a cost in {next(iter(measures))} needs a unit", unit.loc)
+    if unit.text != "none" and main not in measures:
+        raise SpecError(
+            f"the unit is {unit.text}, but nothing says what costs them",
+            unit.loc,
+            f"add {main} or {main}_of",
+        )
+    params = _measure(tree, "params")
+    if params is None:
+        raise SpecError("a convention lacks the key 'params'", tree.loc)
+    faults = tree.get("faults")
+    return Convention(
+        name=word(required(tree, "name", what), "name").text,
+        doc=text(tree, "doc"),
+        tool=text(tree, "tool"),
+        source=text(tree, "source"),
+        params=params,
+        measures=dict(sorted(measures.items(), key=lambda pair: pair[0] != main)),
+        side=one_of(tree, "side", tuple(SIDE), "all"),
+        folds=one_of(tree, "fold", ("true", "false"), "false") == "true",
+        faults=tuple(each.text for each in words(faults, "a fault")) if faults else (),
+    )
+
+
+def _measure(tree: Map, name: str) -> Measure | None:
+    """Read the weights of kinds under a name, or the formulas under ``NAME_of``."""
+    kinds, rules = tree.get(name), tree.get(f"{name}_of")
+    if kinds is not None and rules is not None:
+        raise SpecError(f"give either {name} or {name}_of", rules.loc)
+    if kinds is not None:
+        return Measure(_weights(mapping(kinds, name)), {})
+    if rules is not None:
+        return Measure({}, _rules(mapping(rules, f"{name}_of")))
+    return None
+
+
+def _weights(node: Map) -> dict[str, int]:
+    weights = {}
+    for kind, entry in node.entries.items():
+        scalar = word(entry.value, "a weight")
+        if kind not in KINDS:
+            raise SpecError(f"unknown kind {kind!r}", entry.key.loc, nearest(kind, KINDS, 20))
+        if not scalar.text.isdigit():
+            raise SpecError(f"a weight is a whole number, found {scalar.text!r}", scalar.loc)
+        weights[kind] = int(scalar.text)
+    return weights
+
+
+def _rules(node: Map) -> dict[str, Expr]:
+    """Read ``{OPS: FORMULA}``; a key is an op, a function or a call, or several with commas."""
+    rules: dict[str, Expr] = {}
+    for keys, entry in node.entries.items():
+        if isinstance(entry.value, Map | Seq):
+            raise SpecError("a formula is a single value", entry.value.loc)
+        formula = Expr.parse(word(entry.value, "a formula"))
+        formula.check(NAMES)
+        for key in (part.strip() for part in keys.split(",")):
+            _check_key(key, entry.key)
+            if key in rules:
+                raise SpecError(f"{key} has two formulas", entry.key.loc)
+            rules[key] = formula
+    return rules
+
+
+def _check_key(key: str, scalar: Scalar) -> None:
+    """Refuse a plain word that is no op; the names of calls have dots, capitals or signs."""
+    known = [*OPS, *FUNCTIONS]
+    if key.isidentifier() and key.islower() and key not in known:
+        raise SpecError(f"unknown op or activation {key!r}", scalar.loc, nearest(key, known))
