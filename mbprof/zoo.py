@@ -242,8 +242,8 @@ def _base(scalar: Scalar, source: Source) -> _Text:
     raise SpecError(f"cannot extend {scalar.text!r}: there is no such spec", scalar.loc, hint)
 
 
-def _flavoured(root: Map, flavour: str) -> Map:
-    """Lay a flavour over its spec; the spec's own flavour changes nothing."""
+def _flavoured(root: Map, flavour: str, seen: tuple[str, ...] = ()) -> Map:
+    """Lay a flavour over its spec, and over the flavour that it is like; the own one is no change."""
     own, node = root.get("flavour"), root.get("flavours")
     if own is not None and word(own, "flavour").text == flavour:
         return root
@@ -252,5 +252,16 @@ def _flavoured(root: Map, flavour: str) -> Map:
         known = [*([word(own, "flavour").text] if own else []), *flavours]
         name = word(root.entries["name"].value, "name").text if "name" in root.entries else "it"
         raise UsageError(f"{name} has no flavour {flavour!r}", hint=nearest(flavour, known))
-    merged = overlay(root, mapping(flavours[flavour].value, f"flavour {flavour}"))
-    return Map({key: each for key, each in merged.entries.items() if key != "flavour"}, root.loc)
+    changes = mapping(flavours[flavour].value, f"flavour {flavour}")
+    if (other := changes.get("like")) is not None:
+        scalar = word(other, "like")
+        if scalar.text in (*seen, flavour):
+            chain = " -> ".join((*seen, flavour, scalar.text))
+            raise SpecError(f"like goes round in a circle: {chain}", scalar.loc)
+        if scalar.text not in flavours:
+            hint = nearest(scalar.text, flavours)
+            raise SpecError(f"there is no flavour {scalar.text!r}", scalar.loc, hint)
+        root = _flavoured(root, scalar.text, (*seen, flavour))
+    merged = overlay(root, changes)
+    dropped = ("flavour", "like")
+    return Map({key: each for key, each in merged.entries.items() if key not in dropped}, root.loc)

@@ -307,6 +307,7 @@ class SpecReader:
         for name, entry in (mapping(node, "flavours").entries if node else {}).items():
             changes = mapping(entry.value, f"flavour {name}")
             allowed = [key for key in SPEC_KEYS if key not in ("name", "extend", "flavours")]
+            allowed.append("like")
             known_keys(changes, allowed, f"flavour {name}")
             flavours[name] = Flavour(name, text(changes, "doc"), changes)
         return flavours
