@@ -12,7 +12,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import mbprof
 from mbprof import fmt, zoo
+from mbprof.conventions import DEFAULT
 from mbprof.errors import MbprofError, UsageError, nearest
 from mbprof.expr import Value
 from mbprof.network import Spec, load
@@ -315,7 +317,8 @@ def accuracy_report(spec: Spec, series: str | None = None, limit: int | None = N
     notes += ["Wrong at its source, " + each for each in dict.fromkeys(errata[:12])]
     plural = "" if len(found) == 1 else "s"
     title = f"{spec.name if own else definition.family}, {len(found)} published row{plural}"
-    data = [dict(row) for row in shown]
+    stamp = {"convention": DEFAULT, "scope": "all", "version": mbprof.__version__}
+    data = [{**row, **stamp} for row in shown]
     # Of one network the name is in the title; of several it is what tells the rows apart.
     several = len({row["spec"] for row in shown}) > 1
     columns = tuple(replace(each, yields=0) if each.name == "spec" else each for each in COLUMNS)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import mbprof
 from mbprof import fmt, zoo
+from mbprof.conventions import DEFAULT
 from mbprof.errors import UsageError, nearest
 from mbprof.network import load
 from mbprof.reports import Column, Report
@@ -85,7 +87,7 @@ def catalogue_report(text: str = "") -> Report:
         title=f"{len(rows)} networks",
         columns=columns,
         rows=rows,
-        data=[dict(row) for row in rows],
+        data=[{**row, "convention": DEFAULT, "version": mbprof.__version__} for row in rows],
         notes=(
             f"Every network also has the knobs {', '.join(COMMON)}.",
             "mbprof show NAME explains one; mbprof table NAME costs it layer by layer.",

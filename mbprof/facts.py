@@ -26,6 +26,7 @@ class Facts(NamedTuple):
     norm_mean: int = 0
     norm_variance: int = 0
     other: int = 0
+    constants: int = 0
     mac: int = 0
     add: int = 0
     mul: int = 0
@@ -48,8 +49,8 @@ class Facts(NamedTuple):
 
     @property
     def trainable(self) -> int:
-        """Stored values that training changes: all but the running statistics."""
-        return self.params - self.norm_statistics
+        """Stored values that training changes: all but running statistics and constants."""
+        return self.params - self.norm_statistics - self.constants
 
     @property
     def norm_trainable(self) -> int:
@@ -70,6 +71,7 @@ STORED = {
     "norm_mean": "running means of batch normalisations, not trained",
     "norm_variance": "running variances of batch normalisations, not trained",
     "other": "other trained values, such as the slopes of a PReLU",
+    "constants": "values that are never trained, such as the means that an input is shifted by",
 }
 """The kinds of stored values, with what each is."""
 

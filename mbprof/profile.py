@@ -99,7 +99,7 @@ class Profile:
             raise UsageError(f"unknown scope {scope!r}", hint=nearest(scope, SCOPES))
         seen, folded = chosen.view(graph), fold(graph)
         groups = zip(*map(layers, (graph.nodes, seen.nodes, folded.nodes)), strict=True)
-        grouped = [(group[0][0].scope, _row(*group, chosen)) for group in groups]
+        grouped = [(own[0].scope, _row(own, view, bare, chosen)) for own, view, bare in groups]
         body = tuple(row for part, row in grouped if part == "body")
         everything = tuple(row for _, row in grouped)
         totals = {"body": _total(body), "all": _total(everything)}
@@ -144,7 +144,7 @@ class Profile:
         return {
             "version": mbprof.__version__,
             "spec": self.spec,
-            "knobs": {name: _setting(value) for name, value in self.knobs.items()},
+            "knobs": {name: setting(value) for name, value in self.knobs.items()},
             "scope": self.scope,
             "convention": self.convention.name,
             "unit": self.convention.unit or None,
@@ -158,7 +158,6 @@ class Profile:
                 "params_folded": self.total.folded,
             },
         }
-
 
     def _plain(self, row: Row) -> dict[str, Any]:
         values: dict[str, Any] = {name: getattr(row, name) for name in _FIELDS}
@@ -183,7 +182,7 @@ def stored(facts: Facts) -> dict[str, Any]:
     }
 
 
-def _setting(value: Value) -> Value:
+def setting(value: Value) -> Value:
     """Return a knob's value for data; a square size is one number."""
     square = isinstance(value, tuple) and len(set(value)) == 1
     return value[0] if square and isinstance(value, tuple) else value
@@ -269,7 +268,7 @@ def _row(
 ) -> Row:
     first, last = group[0], group[-1]
     facts = total(node.facts for node in group) if len(group) > 1 else first.facts
-    counted = convention.count(seen, facts if seen is group else None)
+    counted = convention.count(seen, None if convention.folds else facts)
     window = first.op.geometry(first.in_shapes)
     return Row(
         name=first.layer,

@@ -13,6 +13,7 @@ from typing import IO, Any
 
 from mbprof import fmt
 from mbprof.axes import Column
+from mbprof.conventions import UNITS
 from mbprof.errors import UsageError, nearest
 from mbprof.filters import Front
 from mbprof.output import aside
@@ -30,9 +31,9 @@ PATIENCE = 1.0
 class CsvSink:
     """Writes chunks as CSV with raw values."""
 
-    def __init__(self, names: tuple[str, ...], path: Path | None) -> None:
-        self.names, self.file = names, _text(path)
-        self.file.write(",".join(names) + "\n")
+    def __init__(self, job: Sweep, path: Path | None) -> None:
+        self.names, self.file = job.names, _text(path)
+        self.file.write(",".join(self.names) + "\n")
 
     def write(self, chunk: Chunk) -> None:
         """Write the rows of a chunk."""
@@ -45,17 +46,18 @@ class CsvSink:
 
 
 class JsonSink:
-    """Writes chunks as one JSON list of objects."""
+    """Writes chunks as one JSON list of objects, each with the sweep's stamp."""
 
-    def __init__(self, names: tuple[str, ...], path: Path | None) -> None:
-        self.names, self.file, self.first = names, _text(path), True
+    def __init__(self, job: Sweep, path: Path | None) -> None:
+        self.names, self.file, self.first = job.names, _text(path), True
+        self.stamp = job.stamp()
         self.file.write("[")
 
     def write(self, chunk: Chunk) -> None:
         """Write the rows of a chunk."""
         columns = [[_plain(value) for value in chunk[name].tolist()] for name in self.names]
         for row in zip(*columns, strict=True):
-            values = dict(zip(self.names, row, strict=True))
+            values = {**dict(zip(self.names, row, strict=True)), "stamp": self.stamp}
             self.file.write(("\n" if self.first else ",\n") + json.dumps(values))
             self.first = False
 
@@ -66,9 +68,9 @@ class JsonSink:
 
 
 class ParquetSink:
-    """Writes chunks as row groups of a Parquet file."""
+    """Writes chunks as row groups of a Parquet file, with the sweep's stamp as metadata."""
 
-    def __init__(self, names: tuple[str, ...], path: Path | None) -> None:
+    def __init__(self, job: Sweep, path: Path | None) -> None:
         if path is None:
             raise UsageError("Parquet is binary; it needs a file", hint="add -o sweep.parquet")
         try:
@@ -78,13 +80,14 @@ class ParquetSink:
             raise UsageError(
                 "Parquet needs the package pyarrow", hint="pip install mbprof[parquet]"
             ) from None
-        self.arrow, self.names, self.path = pyarrow, names, path
+        self.arrow, self.names, self.path = pyarrow, job.names, path
+        self.stamp = json.dumps(job.stamp())
         self.writer: Any = None
 
     def write(self, chunk: Chunk) -> None:
         """Write the rows of a chunk."""
         columns = {name: self.column(chunk[name]) for name in self.names}
-        table = self.arrow.table(columns)
+        table = self.arrow.table(columns).replace_schema_metadata({"mbprof": self.stamp})
         if self.writer is None:
             self.writer = self.arrow.parquet.ParquetWriter(str(self.path), table.schema)
         self.writer.write_table(table)
@@ -104,7 +107,7 @@ class ParquetSink:
         self.writer.close()
 
 
-SINKS: dict[str, Callable[[tuple[str, ...], Path | None], Any]] = {
+SINKS: dict[str, Callable[[Sweep, Path | None], Any]] = {
     "csv": CsvSink,
     "json": JsonSink,
     "parquet": ParquetSink,
@@ -164,7 +167,7 @@ def write(
 
 def _into(job: Sweep, format: str, path: Path | None, chunks: Iterator[Chunk], width: int) -> None:
     if format in SINKS:
-        sink = SINKS[format](job.names, path)
+        sink = SINKS[format](job, path)
         try:
             for chunk in chunks:
                 sink.write(chunk)
@@ -182,7 +185,7 @@ def _into(job: Sweep, format: str, path: Path | None, chunks: Iterator[Chunk], w
 
 _TEXTS: dict[str, Callable[[Any], str]] = {
     "params": fmt.integer,
-    "macs": fmt.integer,
+    **dict.fromkeys(UNITS, fmt.integer),
     "top1": "{:.1f}".format,
     "top1_estimate": "{:.1f}".format,
     "top1_error": "±{:.1f}".format,
@@ -203,7 +206,7 @@ def table(job: Sweep, chunks: Iterator[Chunk]) -> Report:
                 f"more than {MAX_SHOWN:,} rows are too many for a table",
                 hint="choose --format csv, json or parquet, or keep fewer with --where or --pareto",
             )
-    headings = {"macs": "MACs", "top1": "top-1", "top1_estimate": "estimate", "top1_error": "error"}
+    headings = {**UNITS, "top1": "top-1", "top1_estimate": "estimate", "top1_error": "error"}
     shown = tuple(
         ReportColumn(
             name,

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import mbprof
+from mbprof import conventions
 from mbprof.axes import CHUNK, Axis, Column, Grid, Plan, axis, knob_of, listed
 from mbprof.engine import Engine, outputs
 from mbprof.errors import UsageError, nearest
@@ -13,7 +15,7 @@ from mbprof.filters import Front, Where
 from mbprof.joined import NAMES as ACCURACY
 from mbprof.joined import Accuracies
 from mbprof.network import Spec, load
-from mbprof.profile import SCOPES
+from mbprof.profile import SCOPES, setting
 from mbprof.spec.knobs import plain
 
 if TYPE_CHECKING:
@@ -42,6 +44,20 @@ class Sweep:
     def outputs(self) -> tuple[str, ...]:
         """The columns that are computed: params, and MACs or FLOPs as the convention counts."""
         return outputs(self.convention)
+
+    def stamp(self) -> dict[str, Any]:
+        """Return what the costs are of, as plain data: network, knobs, scope, convention."""
+        varied = [each.knob.name for each in self.plan.axes]
+        fixed = {n: setting(v) for n, v in self.spec.knobs.items() if n not in varied}
+        chosen = conventions.load(self.convention)
+        return {
+            "version": mbprof.__version__,
+            "spec": self.spec.name,
+            "knobs": fixed,
+            "scope": self.scope,
+            "convention": chosen.name,
+            "unit": chosen.unit or None,
+        }
 
     def spans(self) -> Iterator[tuple[int, int]]:
         """Yield the first and last row of each chunk."""

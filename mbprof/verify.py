@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import mbprof
 from mbprof import fmt, zoo
 from mbprof.errors import MbprofError
 from mbprof.expr import Value
@@ -137,4 +138,4 @@ def verdict_report(verdicts: tuple[Verdict, ...]) -> Report:
 
 
 def _data(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {**row, "at": dict(row["at"])}
+    return {**row, "at": dict(row["at"]), "version": mbprof.__version__}

@@ -243,7 +243,7 @@ def _base(scalar: Scalar, source: Source) -> _Text:
 
 
 def _flavoured(root: Map, flavour: str, seen: tuple[str, ...] = ()) -> Map:
-    """Lay a flavour over its spec, and over the flavour that it is like; the own one is no change."""
+    """Lay a flavour over its spec, or over the one it is like; the spec's own changes nothing."""
     own, node = root.get("flavour"), root.get("flavours")
     if own is not None and word(own, "flavour").text == flavour:
         return root

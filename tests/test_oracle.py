@@ -60,7 +60,8 @@ def _check_params(found: mbprof.Profile, params: dict[str, Any]) -> None:
         assert facts.norm_trainable == params["norm_trainable"]
         # What is in no layer, such as the constants of an input normalisation, is "other".
         assert facts.trainable == params["trainable"]
-        assert facts.params + params["other"] == params["total"]
+        assert facts.constants in (0, params["other"])
+        assert facts.params - facts.constants + params["other"] == params["total"]
 
 
 def _window(layer: dict[str, Any]) -> tuple[object, ...]:

@@ -95,8 +95,9 @@ def test_every_op_has_formula_source_and_example(word: str) -> None:
 
 def test_the_default_convention_is_data() -> None:
     kernels = convention("kernels")
-    assert dict(kernels.params_weights) == {"kernels": 1}
-    assert dict(kernels.macs_weights) == {"mac": 1}
+    assert dict(kernels.params.weights) == {"kernels": 1}
+    weights = {name: dict(measure.weights) for name, measure in kernels.measures.items()}
+    assert weights == {"macs": {"mac": 1}}
 
 
 def test_a_wheel_carries_the_zoo(tmp_path: Path) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from mbprof.conventions.model import Convention, Count, Measure
+from mbprof.conventions.model import UNITS, Convention, Count, Measure
 from mbprof.conventions.reader import KEYS, convention
 from mbprof.errors import UsageError, nearest
 from mbprof.source import parse, read
 
-__all__ = ["DEFAULT", "KEYS", "Convention", "Count", "Measure", "load", "names"]
+__all__ = ["DEFAULT", "KEYS", "UNITS", "Convention", "Count", "Measure", "load", "names"]
 
 DEFAULT = "kernels"
 _FOLDER = Path(__file__).parent
@@ -21,7 +21,6 @@ def names() -> list[str]:
     return sorted(path.stem for path in _FOLDER.glob("*.yaml"))
 
 
-@lru_cache(maxsize=64)
 def load(name: str) -> Convention:
     """Return a convention by name, or from a file by its path.
 
@@ -32,7 +31,15 @@ def load(name: str) -> Convention:
     'MACs'
     """
     if name.endswith((".yaml", ".yml")) or "/" in name:
-        return convention(parse(read(Path(name))))
-    if name not in names():
+        path = Path(name)
+        return _read(path, path.stat().st_mtime_ns if path.is_file() else 0)
+    path = _FOLDER / f"{name}.yaml"
+    if not name or not path.is_file():
         raise UsageError(f"unknown convention {name!r}", hint=nearest(name, names(), 24))
-    return convention(parse(read(_FOLDER / f"{name}.yaml")))
+    return _read(path, 0)
+
+
+@lru_cache(maxsize=64)
+def _read(path: Path, changed: int) -> Convention:
+    """Read a file; one that has changed since is another file."""
+    return convention(parse(read(path)))

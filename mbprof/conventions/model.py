@@ -59,7 +59,9 @@ class Measure:
             return 0
         value: Any = rule(View(node))
         if not is_whole(value):
-            raise SpecError(f"{node.name} costs {value}, which is not a whole number", rule.scalar.loc)
+            raise SpecError(
+                f"{node.name} costs {value}, which is not a whole number", rule.scalar.loc
+            )
         return value
 
     def rule(self, node: Node) -> Expr | None:

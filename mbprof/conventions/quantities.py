@@ -41,9 +41,7 @@ QUANTITIES: dict[str, tuple[str, Callable[[Node], Any]]] = {
 }
 """The quantities besides the kinds of facts, with their meaning."""
 
-FIELDS = {
-    key: letter for op in OPS.values() for key, letter in op.letters.items() if len(key) > 1
-}
+FIELDS = {key: letter for op in OPS.values() for key, letter in op.letters.items() if len(key) > 1}
 """Keys of ops that a formula can ask for, such as ``bias`` or ``mode``."""
 
 NAMES = {**KINDS, **{name: doc for name, (doc, _) in QUANTITIES.items()}, **FIELDS}

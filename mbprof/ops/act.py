@@ -27,7 +27,9 @@ FUNCTIONS: dict[str, Function] = {
     "relu": Function("nn.ReLU", "max(x, 0)", compare=1),
     "relu6": Function("nn.ReLU6", "min(max(x, 0), 6)", compare=2),
     "leaky_relu": Function("nn.LeakyReLU", "max(x, 0.01·x)", compare=1, mul=1),
-    "prelu": Function("nn.PReLU", "max(x, 0) + a·min(x, 0), a trained for each channel", 2, 1, 1, slopes=1),
+    "prelu": Function(
+        "nn.PReLU", "max(x, 0) + a·min(x, 0), a trained for each channel", 2, 1, 1, slopes=1
+    ),
     "elu": Function("nn.ELU", "x if x > 0 else exp(x) - 1", compare=1, add=1, exp=1),
     "sigmoid": Function("nn.Sigmoid", "1 / (1 + exp(-x))", add=1, divide=1, exp=1),
     "hsigmoid": Function("nn.Hardsigmoid", "min(max(x + 3, 0), 6) / 6", compare=2, add=1, mul=1),

@@ -87,3 +87,26 @@ class LayerNorm(Op):
             read=size + (self.scale + self.shift) * c,
             write=size,
         )
+
+
+@op("normalize", "Normalization")
+class Normalize(Op):
+    """Shift and scale each channel of the input by constants of the data set.
+
+    Shape: unchanged.
+    Params: C means, C variances and the number of images that they come from, never trained.
+    Cost: one addition and one division for each element.
+    Source: keras.layers.Normalization.
+
+    >>> Normalize().facts(((3, 224, 224),), ((3, 224, 224),)).constants
+    7
+    """
+
+    def shapes(self, inputs: Shapes) -> Shapes:
+        """Return the shape unchanged."""
+        return inputs
+
+    def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
+        """Constants; an addition and a division for each element."""
+        size, constants = product(inputs[0]), 2 * _channels(inputs[0]) + 1
+        return Facts(constants=constants, add=size, divide=size, read=size + constants, write=size)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 from mbprof import fmt
+from mbprof.conventions import UNITS, Convention
 from mbprof.errors import UsageError, nearest
 from mbprof.facts import KINDS
-from mbprof.profile import Profile, Row
+from mbprof.profile import Profile, Row, Total
 from mbprof.reports.model import Column, Report
 from mbprof.spec.knobs import plain
 
@@ -46,10 +47,17 @@ COLUMNS: dict[str, Column] = {
         Column("params_share", "%", "share of all params", _share, True, yields=3),
         Column("params_bar", "", "share of all params, drawn", _bar, yields=7),
         Column(
-            "macs", "MACs", "multiply-accumulates that the convention counts", fmt.integer, True
+            "params_folded", "folded", "all stored values, batch norms folded", fmt.integer, True, 1
         ),
-        Column("macs_share", "%", "share of all MACs", _share, True, yields=3),
-        Column("macs_bar", "", "share of all MACs, drawn", _bar, yields=7),
+        *(
+            column
+            for name, unit in UNITS.items()
+            for column in (
+                Column(name, unit, f"{unit} that the convention counts", fmt.integer, True),
+                Column(f"{name}_share", "%", f"share of all {unit}", _share, True, yields=3),
+                Column(f"{name}_bar", "", f"share of all {unit}, drawn", _bar, yields=7),
+            )
+        ),
         *(
             Column(kind, kind.replace("_", " "), doc, fmt.integer, True, yields=1)
             for kind, doc in KINDS.items()
@@ -96,11 +104,11 @@ def profile_report(
 
     Raises: UsageError: no such grouping or column, or ``top`` below 1.
     """
-    chosen = _columns(columns, by, layout)
+    chosen = _columns(columns, by, layout, profile.convention)
     rows = [_values(row, profile) for row in profile.grouped(by)]
     found = len(rows)
     if sort is not None:
-        column = _column(sort)
+        column = _column(sort, profile.convention)
         rows.sort(key=_key(column), reverse=column.numeric)
     if top is not None:
         if top < 1:
@@ -119,14 +127,38 @@ def profile_report(
     )
 
 
-def _columns(names: Sequence[str] | None, by: str, layout: str) -> tuple[Column, ...]:
-    chosen = [_column(name) for name in names or LAYOUTS[layout, by != "layer"]]
+def _columns(
+    names: Sequence[str] | None, by: str, layout: str, convention: Convention
+) -> tuple[Column, ...]:
+    listed = names or _measured(LAYOUTS[layout, by != "layer"], convention)
+    chosen = [_column(name, convention) for name in listed]
     return tuple(replace(each, heading=by) if each.name == "name" else each for each in chosen)
 
 
-def _column(name: str) -> Column:
+def _measured(layout: Sequence[str], convention: Convention) -> Iterator[str]:
+    """Yield the columns of a layout, those of MACs for what the convention measures instead."""
+    for name in layout:
+        if not name.startswith("macs"):
+            yield name
+            continue
+        for number, measure in enumerate(convention.measures):
+            if number == 0 or name == "macs":
+                yield measure + name.removeprefix("macs")
+
+
+def _column(name: str, convention: Convention) -> Column:
+    """Return a column by name.
+
+    Raises: UsageError: there is none, or the convention does not measure it.
+    """
     if name not in COLUMNS:
         raise UsageError(f"unknown column {name!r}", hint=nearest(name, COLUMNS, 20))
+    measure = name.partition("_")[0]
+    if measure in UNITS and measure not in convention.measures:
+        counted = " and ".join(UNITS[each] for each in convention.measures) or "params only"
+        raise UsageError(
+            f"convention {convention.name} has no {UNITS[measure]}", hint=f"it counts {counted}"
+        )
     return COLUMNS[name]
 
 
@@ -146,11 +178,20 @@ def _key(column: Column) -> Callable[[dict[str, Any]], Any]:
 
 
 def _values(row: Row, profile: Profile) -> dict[str, Any]:
-    total = profile.total
-    values = {name: getattr(row, name) for name in Row.__dataclass_fields__ if name != "facts"}
+    left_out = ("facts", "macs", "costs", "folded")
+    values = {n: getattr(row, n) for n in Row.__dataclass_fields__ if n not in left_out}
     values.update(row.facts._asdict())
+    return values | _numbers(row, profile)
+
+
+def _numbers(row: Row | Total, profile: Profile) -> dict[str, Any]:
+    """Return params and costs with their shares of the total."""
+    total, convention = profile.total, profile.convention
+    values: dict[str, Any] = convention.named(row.costs)
+    for name, whole in convention.named(total.costs).items():
+        values[f"{name}_share"] = values[f"{name}_bar"] = (values[name], whole)
+    values["params"], values["params_folded"] = row.params, row.folded
     values["params_share"] = values["params_bar"] = (row.params, total.params)
-    values["macs_share"] = values["macs_bar"] = (row.macs, total.macs)
     return values
 
 
@@ -164,11 +205,9 @@ def _data(row: dict[str, Any]) -> dict[str, Any]:
 
 def _total(profile: Profile) -> dict[str, Any]:
     total = profile.total
-    values: dict[str, Any] = {"name": "total", "params": total.params, "macs": total.macs}
-    values["layers"] = total.layers
-    values["params_share"] = (total.params, total.params)
-    values["macs_share"] = (total.macs, total.macs)
-    return values | total.facts._asdict()
+    values = _numbers(total, profile)
+    bars = {name: None for name in values if name.endswith("_bar")}
+    return {"name": "total", "layers": total.layers, **values, **bars, **total.facts._asdict()}
 
 
 def headline(profile: Profile) -> str:
@@ -189,8 +228,19 @@ def _notes(profile: Profile, shown: int, found: int) -> tuple[str, ...]:
     total = profile.totals[other]
     if total[:2] != profile.total[:2]:
         what = {"all": "with the head", "body": "without the head"}[other]
+        costs = (
+            f", {fmt.integer(cost)} {UNITS[name]}"
+            for name, cost in convention.named(total.costs).items()
+        )
         notes.append(
-            f"Scope {profile.scope}; {what} (--scope {other}): {fmt.integer(total.params)} params, "
-            f"{fmt.integer(total.macs)} {convention.unit}."
+            f"Scope {profile.scope}; {what} (--scope {other}): {fmt.integer(total.params)} params"
+            f"{''.join(costs)}."
+        )
+    total = profile.total
+    if total.facts.params != total.params or total.folded != total.params:
+        notes.append(
+            f"Stored: {fmt.integer(total.facts.params)} values, "
+            f"{fmt.integer(total.facts.trainable)} of them trained; "
+            f"{fmt.integer(total.folded)} with batch norms folded."
         )
     return tuple(notes)
