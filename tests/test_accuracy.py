@@ -69,7 +69,8 @@ def counted(row: Published) -> list[tuple[int, int]]:
     knobs = {"alpha": row.alpha, "res": row.resolution, **row.knobs}
     given = {name: at for name, at in knobs.items() if at is not None and name in spec.knobs}
     layers = spec.build(**given).layers
-    return [totals(layers, name, "all") for name in ("kernels", "trainable", "stored")]
+    counts = (totals(layers, name, "all") for name in ("kernels", "trainable", "stored"))
+    return [(each.params, each.cost) for each in counts]
 
 
 def test_every_row_is_attributed_and_a_percentage() -> None:

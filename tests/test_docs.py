@@ -14,13 +14,16 @@ from pathlib import Path
 import pytest
 
 import mbprof
-from mbprof import cli
+from mbprof import cli, conventions
 from mbprof.checks import RULES as CHECKS
+from mbprof.conventions.quantities import QUANTITIES
+from mbprof.facts import KINDS
 from mbprof.fields import ARGUMENT_KINDS
 from mbprof.functions import FUNCTIONS
 from mbprof.ops import OPS
 from mbprof.ops.act import FUNCTIONS as ACTIVATIONS
 from mbprof.padding import RULES
+from mbprof.spec.calls import FIELDS as CALL_FIELDS
 from mbprof.spec.model import COUNTERS, INPUT_NAMES
 from mbprof.spec.reader import SPEC_KEYS
 from mbprof.spec.steps import WIRING_KEYS
@@ -153,6 +156,24 @@ def generated() -> dict[str, str]:
             ["rule", "what", "source"], [[f"`{k}`", v.doc, v.source] for k, v in RULES.items()]
         ),
         "functions": table(["function", "what"], [[f"`{k}`", v.doc] for k, v in FUNCTIONS.items()]),
+        "call-fields": table(["name", "what"], [[f"`{k}`", v] for k, v in CALL_FIELDS.items()]),
+        "calls": table(
+            ["op", "call"],
+            [
+                [f"`{name}`", f"`{call}`"]
+                for name, call in (
+                    *((name, op.call) for name, op in OPS.items() if name != "act"),
+                    *((name, function.call) for name, function in ACTIVATIONS.items()),
+                )
+            ],
+        ),
+        "convention-keys": table(
+            ["key", "what"], [[f"`{k}`", v] for k, v in conventions.KEYS.items()]
+        ),
+        "quantities": table(
+            ["name", "what"], [[f"`{k}`", doc] for k, (doc, _) in QUANTITIES.items()]
+        ),
+        "kinds": table(["kind", "what"], [[f"`{k}`", v] for k, v in KINDS.items()]),
         "names": table(
             ["name", "what"], [[f"`{k}`", v] for k, v in {**INPUT_NAMES, **COUNTERS}.items()]
         ),

@@ -1,8 +1,9 @@
 """Bad input: every case is a file with the command, the input and the whole message.
 
 A case is ``args:``, optionally ``make:`` with the name of a generated input, optionally a section
-``--- spec`` that becomes spec.yaml, and ``--- stderr`` with all of what mbprof says. Run with
-OVERWRITE=1 to write down what it says now, and read the difference.
+``--- spec`` that becomes spec.yaml and one ``--- convention`` that becomes mine.yaml, and
+``--- stderr`` with all of what mbprof says. Run with OVERWRITE=1 to write down what it says now,
+and read the difference.
 """
 
 import io
@@ -62,6 +63,8 @@ def test_bad_input(
         MAKERS[case["make"]](spec)
     elif "spec" in case:
         spec.write_text(case["spec"])
+    if "convention" in case:
+        (tmp_path / "mine.yaml").write_text(case["convention"])
     stdin = io.TextIOWrapper(io.BytesIO(case.get("stdin", "").encode()))
     monkeypatch.setattr(sys, "stdin", stdin)
     monkeypatch.setattr(sys, "argv", ["mbprof", *shlex.split(case["args"])])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from mbprof.conventions.quantities import View
-from mbprof.errors import SpecError
+from mbprof.errors import ExpressionError, SpecError
 from mbprof.expr import Expr
 from mbprof.facts import Facts, total
 from mbprof.folding import fold
@@ -57,11 +57,13 @@ class Measure:
         rule = self.rule(node)
         if rule is None:
             return 0
-        value: Any = rule(View(node))
+        try:
+            value: Any = rule(View(node))
+        except ExpressionError as error:
+            raise error.through(f"for {node.name}, {node.call} ({node.op.word})") from None
         if not is_whole(value):
-            raise SpecError(
-                f"{node.name} costs {value}, which is not a whole number", rule.scalar.loc
-            )
+            message = f"{node.name} costs {value}, which is not a whole number"
+            raise SpecError(message, rule.scalar.loc)
         return value
 
     def rule(self, node: Node) -> Expr | None:

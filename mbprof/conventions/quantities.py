@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from mbprof.facts import KINDS
@@ -57,6 +57,11 @@ class View(dict[str, Any]):
     def __init__(self, node: Node) -> None:
         super().__init__()
         self.node = node
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield every name in sight, for the hint of an error."""
+        fields = (key for key in self.node.op.letters if key in FIELDS)
+        yield from (*KINDS, *QUANTITIES, *fields)
 
     def __missing__(self, name: str) -> Any:
         node = self.node
