@@ -97,7 +97,7 @@ class Graph:
         """Return the graph as a networkx DiGraph, one node for each op and one for the input.
 
         Node attributes: ``op``, ``in_shapes``, ``out_shapes``, ``layer``, ``block``, ``unit``,
-        ``scope``, ``facts``. Edge attribute: ``shape``.
+        ``scope``, ``facts``, ``call``. Edge attribute: ``shape``.
         """
         import networkx
 
@@ -114,6 +114,7 @@ class Graph:
                 unit=node.unit,
                 scope=node.scope,
                 facts=node.facts,
+                call=node.call,
             )
             for edge, shape in zip(node.inputs, node.in_shapes, strict=True):
                 graph.add_edge(self.name_of(edge), node.name, shape=shape)
