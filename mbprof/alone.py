@@ -9,8 +9,8 @@ from pathlib import Path
 
 from mbprof import zoo
 from mbprof.errors import KnobError, Loc, Source, SpecError, UsageError, nearest
-from mbprof.fields import ARGUMENT_KINDS
 from mbprof.expr import Value
+from mbprof.fields import ARGUMENT_KINDS
 from mbprof.network import Network, Spec
 from mbprof.ops import Shape
 from mbprof.source import Entry, Map, Node, Scalar, Seq, parse, read

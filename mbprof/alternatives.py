@@ -99,7 +99,8 @@ def _cost(
         return Alternative(name, None, None, error.message)
     if network.output_shape != output:
         return Alternative(name, None, None, f"its output is {fmt.shape(network.output_shape)}")
-    return Alternative(name, *totals(network.layers, convention, "all"))
+    count = totals(network.layers, convention, "all")
+    return Alternative(name, count.params, count.cost)
 
 
 def block_report(

@@ -101,8 +101,8 @@ def _fits(subject: Subject, convention: str, kind: str, limit: int) -> dict[str,
         graph = subject.at(knob, value).graph
         if graph is None:
             return None
-        params, cost = totals(graph, convention, subject.scope)
-        return {"params": params, "macs": cost}[kind] <= limit
+        count = totals(graph, convention, subject.scope)
+        return {"params": count.params, "macs": count.cost}[kind] <= limit
 
     if isinstance(alpha, int | float):
         steps: list[Value] = [step / _PARTS for step in range(1, int(alpha * _PARTS) + 1)]
