@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mbprof.comparing import Comparison, compare
     from mbprof.differing import Difference, diff
     from mbprof.errors import MbprofError
+    from mbprof.formulas import Formula, formula
     from mbprof.network import Network, Profile, Spec, load, loads
     from mbprof.profile import Row
     from mbprof.sweeping import sweep
@@ -29,6 +30,7 @@ _HOMES = {
     "Comparison": "mbprof.comparing",
     "Difference": "mbprof.differing",
     "Finding": "mbprof.checks.model",
+    "Formula": "mbprof.formulas",
     "MbprofError": "mbprof.errors",
     "Network": "mbprof.network",
     "Profile": "mbprof.network",
@@ -38,6 +40,7 @@ _HOMES = {
     "check": "mbprof.checks.run",
     "compare": "mbprof.comparing",
     "diff": "mbprof.differing",
+    "formula": "mbprof.formulas",
     "load": "mbprof.network",
     "loads": "mbprof.network",
     "sweep": "mbprof.sweeping",
@@ -48,6 +51,7 @@ __all__ = [
     "Comparison",
     "Difference",
     "Finding",
+    "Formula",
     "MbprofError",
     "Network",
     "Profile",
@@ -58,6 +62,7 @@ __all__ = [
     "check",
     "compare",
     "diff",
+    "formula",
     "load",
     "loads",
     "sweep",

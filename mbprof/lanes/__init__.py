@@ -83,6 +83,9 @@ def _extreme(op: str, a: Any, b: Any, plain: Any) -> Any:
         return b if op == "max" else a
     symbol = a if isinstance(a, Whole | Real) else b
     if is_whole(a) and is_whole(b):
+        least, most = bounds(a - b)
+        if least >= 0 or most <= 0:
+            return a if (least >= 0) == (op == "max") else b
         value = plain(whole_value(a), whole_value(b))
         args = tuple(sorted((key(a), key(b)), key=str))
         return symbol.trace.atom(op, args, value, plain(p, r), plain(q, s))
@@ -112,9 +115,11 @@ def _rounding(op: str, plain: Any) -> Any:
             return x
         if not isinstance(x, Real):
             return plain(x)
+        if (whole := x.whole) is not None:
+            return whole
         if not math.isfinite(x.low) or not math.isfinite(x.high):
             # Too wide a range to promise anything: fix the value.
-            x.trace.decide("==", (key(x), x.value), True)
+            x.trace.fix((key(x), x.value))
             return plain(x.value)
         return x.trace.atom(op, (key(x),), plain(x.value), plain(x.low), plain(x.high))
 
@@ -139,6 +144,7 @@ def divisible(v: Any, divisor: Any = 8, floor: Any = None) -> Any:
     """
     floor = divisor if floor is None else floor
     divisor = int(divisor)
+    v = _exact(v)
     if not isinstance(v, Whole | Real) and not isinstance(floor, Whole):
         return _divisible(v, divisor, int(floor))
     low, high = bounds(v)
@@ -158,6 +164,12 @@ def _divisible(v: float, divisor: int, floor: int) -> int:
     return rounded + divisor if rounded < 0.9 * v else rounded
 
 
+def _exact(x: Any) -> Any:
+    """Return the whole number that a double is made of, if it is one of those."""
+    whole = x.whole if isinstance(x, Real) else None
+    return x if whole is None else whole
+
+
 def power(x: Any, y: Any) -> Any:
     """Raise x to the power of y, as a double.
 
@@ -173,6 +185,6 @@ def power(x: Any, y: Any) -> Any:
 
 def is_integral(x: Any) -> bool:
     """Whether a number with a decimal point is whole; for a symbol, a guard."""
-    if isinstance(x, Real):
+    if isinstance(x, Real) and x.whole is None:
         return x.trace.decide("whole", (key(x),), x.value.is_integer())
-    return float(x).is_integer()
+    return isinstance(x, Real) or float(x).is_integer()

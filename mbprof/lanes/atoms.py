@@ -7,6 +7,8 @@ from typing import Any, NamedTuple, TypeAlias
 Monomial: TypeAlias = tuple[int, ...]
 Terms: TypeAlias = tuple[tuple[Monomial, int], ...]
 MAX_TERMS = 64
+EXACT = 2**53
+"""Whole numbers up to this are doubles as they are."""
 
 
 class Atom(NamedTuple):

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mbprof.lanes.atoms import Atom, Monomial, Terms
+from mbprof.lanes.atoms import Atom, Guard, Monomial, Terms
 from mbprof.lanes.symbols import Trace, Whole
 
 Column = Any
@@ -89,19 +89,18 @@ class Program:
 
     def matches(self, columns: Mapping[str, Column]) -> Column:
         """Return which configurations answer all guards as the trace does."""
-        run = _Run(self.atoms, columns)
+        run = Run(self.atoms, columns)
         found: Column = None
         # What does not match may well divide by zero on the way.
         with np.errstate(all="ignore"):
             for guard in self.guards:
-                answers = CONDITIONS[guard.op](*map(run.operand, guard.args))
-                right = answers if guard.answer else np.logical_not(answers)
+                right = run.answers(guard)
                 found = right if found is None else np.logical_and(found, right)
         return found
 
     def evaluate(self, columns: Mapping[str, Column], count: int) -> list[Column]:
         """Return the outputs for columns of ``count`` configurations."""
-        run = _Run(self.atoms, columns)
+        run = Run(self.atoms, columns)
         found = []
         for output in self.outputs:
             column = output if isinstance(output, int) else run.sum(output)
@@ -141,7 +140,7 @@ def _magnitude(trace: Trace, terms: Terms) -> int:
     return total
 
 
-class _Run:
+class Run:
     """One evaluation: every atom, product and sum is computed once."""
 
     def __init__(self, atoms: Sequence[Atom], columns: Mapping[str, Column]) -> None:
@@ -165,6 +164,11 @@ class _Run:
             kind, what = argument
             return self.sum(what) if kind == "whole" else self.atom(what)
         return argument
+
+    def answers(self, guard: Guard) -> Column:
+        """Return which configurations answer a guard as it is noted."""
+        found = CONDITIONS[guard.op](*map(self.operand, guard.args))
+        return found if guard.answer else np.logical_not(found)
 
     def product(self, monomial: Monomial) -> Column:
         if len(monomial) == 1:
@@ -206,12 +210,12 @@ class _Run:
         return product + self.factored(tuple(outside)) if outside else product
 
 
-class _Rounded(_Run):
+class _Rounded(Run):
     """An evaluation whose products and sums are doubles, over atoms that are exact."""
 
     def __init__(self, atoms: Sequence[Atom], columns: Mapping[str, Column]) -> None:
         super().__init__(atoms, columns)
-        self.exact = _Run(atoms, columns)
+        self.exact = Run(atoms, columns)
 
     def atom(self, number: int) -> Column:
         return np.asarray(self.exact.atom(number), dtype=np.float64)

@@ -14,7 +14,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from mbprof.lanes.atoms import MAX_TERMS, Atom, Guard, Monomial, Terms
+from mbprof.lanes.atoms import EXACT, MAX_TERMS, Atom, Guard, Monomial, Terms
 
 
 class Trace:
@@ -78,6 +78,10 @@ class Trace:
         """Answer a condition as the representative does, and note it."""
         self.guards.setdefault((op, args), Guard(op, args, answer))
         return answer
+
+    def fix(self, args: tuple[Any, ...]) -> None:
+        """Note that two numbers are equal, and that what follows is computed with the value."""
+        self.decide("==", args, True)
 
 
 def whole_value(x: Any) -> int:
@@ -250,7 +254,7 @@ class Whole:
     def __int__(self) -> int:
         """Fix the value: the result holds for configurations that share it."""
         if self.low != self.high:
-            self.trace.decide("==", (key(self - self.value), 0), True)
+            self.trace.fix((key(self - self.value), 0))
         return self.value
 
     __index__ = __int__
@@ -352,7 +356,22 @@ class Real:
     def __rsub__(self, other: Any) -> Real:
         return self._binary("-", other, self, lambda x, y: x - y)
 
+    @property
+    def whole(self) -> Whole | None:
+        """The whole number that this is the double of, if it is that and nothing is lost."""
+        op, args, *_ = self.trace.atoms[self.number]
+        if op != "real" or max(abs(self.low), abs(self.high)) > EXACT:
+            return None
+        return Whole(self.trace, args[0][1], int(self.value), int(self.low), int(self.high))
+
     def __mul__(self, other: Any) -> Real:
+        if isinstance(other, int | float) and other == 1:
+            return self
+        if isinstance(other, int | float) and other and float(other).is_integer():
+            whole = self.whole
+            if whole is not None and max(abs(self.low), abs(self.high)) * abs(other) <= EXACT:
+                product: Whole = whole * int(other)
+                return product.real()
         return self._binary("*", self, other, lambda x, y: x * y)
 
     __rmul__ = __mul__

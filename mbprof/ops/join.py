@@ -75,7 +75,7 @@ class Mul(Op):
         first = inputs[0]
         for other in inputs[1:]:
             fits = len(first) == len(other) and all(
-                a == b or a == 1 or b == 1 for a, b in zip(first, other, strict=True)
+                b == 1 or a == 1 or a == b for a, b in zip(first, other, strict=True)
             )
             if not fits:
                 raise ShapeError(

@@ -1,0 +1,63 @@
+"""The command that writes costs in closed form: formula."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mbprof.cli.app import app
+from mbprof.cli.options import (
+    AlphaOption,
+    ConventionOption,
+    OutputOption,
+    ResOption,
+    ScopeOption,
+    SetOption,
+    given_knobs,
+)
+
+
+@app.command(epilog="Example: mbprof formula mobilenet_v2 --by net --format latex")
+def formula(
+    spec: Annotated[
+        str,
+        typer.Argument(metavar="SPEC|BLOCK", help="a spec; or a block, SPEC:BLOCK, a block's file"),
+    ],
+    alpha: AlphaOption = None,
+    res: ResOption = None,
+    settings: SetOption = None,
+    symbols: Annotated[
+        str | None,
+        typer.Option("--in", metavar="A,B", help="more knobs that are symbols, such as classes"),
+    ] = None,
+    by: Annotated[
+        str, typer.Option("--by", metavar="WHAT", help="a formula for each layer, block or the net")
+    ] = "layer",
+    of: Annotated[str, typer.Option("--of", metavar="COUNT", help="params, macs or both")] = "both",
+    scope: ScopeOption = None,
+    convention: ConventionOption = "kernels",
+    format: Annotated[
+        str, typer.Option("--format", metavar="FORMAT", help="text, latex, md or json")
+    ] = "text",
+    output: OutputOption = None,
+) -> None:
+    """Write the cost in closed form, in alpha, H and W."""
+    import shutil
+
+    from mbprof.formulas import formula_at
+    from mbprof.formulas.sheet import render
+    from mbprof.output import emit
+    from mbprof.spec.knobs import parse
+
+    given = given_knobs(alpha, res, settings)
+    found = formula_at(
+        spec,
+        {name: parse(value) for name, (value, _) in given.items()},
+        {name: loc for name, (_, loc) in given.items()},
+        by,
+        [name.strip() for name in (symbols or "").split(",") if name.strip()],
+        convention,
+        scope,
+    )
+    emit(render(found, format, of, shutil.get_terminal_size((80, 24)).columns), output)

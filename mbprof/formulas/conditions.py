@@ -1,0 +1,249 @@
+"""Where a formula holds: what a trace's guards say, as a person would."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from mbprof.formulas.algebra import Poly, equality, plus, replaced, shared
+from mbprof.formulas.naming import Variables
+from mbprof.formulas.paths import Domain, Paths
+from mbprof.formulas.tree import Number, Product, Rest, Symbol, Tree, Values
+from mbprof.lanes.atoms import Guard, Terms
+
+SIGNS: dict[str, Callable[[Any, Any], bool]] = {
+    "=": operator.eq,
+    "≠": operator.ne,
+    "<": operator.lt,
+    "≤": operator.le,
+    ">": operator.gt,
+    "≥": operator.ge,
+}
+"""The signs of relations, with what each asks."""
+
+_SIGN = {"==": "=", "!=": "≠", "<": "<", "<=": "≤", ">": ">", ">=": "≥", "whole": "="}
+_OPPOSITE = {"=": "≠", "≠": "=", "<": "≥", "≤": ">", ">": "≤", "≥": "<"}
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A comparison of two quantities."""
+
+    sign: str
+    left: Tree
+    right: Tree
+
+    def holds(self, values: Values) -> bool:
+        """Whether it is true."""
+        return SIGNS[self.sign](self.left.value(values), self.right.value(values))
+
+    @property
+    def trees(self) -> tuple[Tree, ...]:
+        """What is compared."""
+        return self.left, self.right
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The values that a symbol may take; ``above`` if the least is excluded."""
+
+    symbol: Symbol
+    low: Any
+    high: Any
+    above: bool = False
+
+    def holds(self, values: Values) -> bool:
+        """Whether the symbol's value is in the range."""
+        value = values[self.symbol]
+        return bool(self.low <= value <= self.high and not (self.above and value == self.low))
+
+    @property
+    def trees(self) -> tuple[Tree, ...]:
+        """The symbol."""
+        return (self.symbol,)
+
+
+Condition: TypeAlias = Relation | Range
+
+
+def single(guards: Iterable[Guard], paths: Paths) -> dict[str, Any]:
+    """Return which values of each whole symbol meet the guards that depend on it alone."""
+    found: dict[str, Any] = {}
+    for guard in guards:
+        name, mask = paths.mask(guard.op, guard.args)
+        if name:
+            mask = mask if guard.answer else ~mask
+            found[name] = found[name] & mask if name in found else mask
+    return found
+
+
+def _parted(guards: Iterable[Guard], variables: Variables) -> Iterator[Guard]:
+    """Yield guards; of a product that is not zero, that each of its factors is not."""
+    for guard in guards:
+        left, right = (*guard.args, None)[:2]
+        poly: Poly = {}
+        if right == 0 and isinstance(left, tuple) and left[0] == "whole":
+            terms = _reduced(left[1], variables)
+            guard = guard._replace(args=(("whole", terms), 0))
+            poly = variables.terms(terms)
+        if guard.op == "==" and not guard.answer and len(poly) == 1:
+            for number in dict.fromkeys(next(iter(poly))):
+                yield Guard("==", (("whole", variables.in_atoms(number)), 0), False)
+        else:
+            yield guard
+
+
+def _reduced(terms: Terms, variables: Variables) -> Terms:
+    """Return terms without the factors that all of them share and that are always positive."""
+    common = list(shared(monomial for monomial, _ in terms))
+    if not common or any(variables.trace.atoms[number].low < 1 for number in common):
+        return terms
+    found = []
+    for monomial, factor in terms:
+        rest = list(monomial)
+        for number in common:
+            rest.remove(number)
+        found.append((tuple(rest), factor))
+    return tuple(sorted(found))
+
+
+def equal(guards: Iterable[Guard], variables: Variables) -> list[tuple[int, Poly]]:
+    """Return which variables the guards make equal to another one, or to a number."""
+    found: list[tuple[int, Poly]] = []
+    for guard in guards:
+        if guard.op == "==" and guard.answer and guard.args[1] == 0:
+            poly = replaced(variables.terms(guard.args[0][1]), found)
+            if (one := equality(poly)) is not None:
+                found.append(one)
+    return found
+
+
+def pinned(guards: Iterable[Guard], paths: Paths) -> dict[str, Any]:
+    """Return the symbols that the guards leave one value only, with that value."""
+    found: dict[str, Any] = {}
+    for domain in paths.domains:
+        mask = single(guards, paths).get(domain.name)
+        if mask is not None and mask.sum() == 1:
+            found[domain.name] = domain.value
+    for guard in guards:
+        left, right = (*guard.args, None)[:2]
+        if guard.op in ("==", "!=") and guard.answer == (guard.op == "=="):
+            for domain in paths.domains:
+                number = paths.main.numbers.get(("input", (domain.name,)))
+                if left == ("real", number) and isinstance(right, int | float):
+                    found[domain.name] = domain.value
+    return found
+
+
+def stated(guards: Iterable[Guard], paths: Paths, variables: Variables) -> list[Condition]:
+    """Return the conditions: a range for each symbol, then what else has to be true."""
+    guards = list(_parted(guards, variables))
+    masks = single(guards, paths)
+    found: list[Condition] = []
+    more: list[Condition] = []
+    described = set()
+    for domain in paths.domains:
+        kept = _described(domain, masks[domain.name]) if domain.name in masks else None
+        if kept is not None:
+            described.add(domain.name)
+        ranged, *rest = kept or [_whole_range(domain)]
+        found.append(ranged)
+        more += rest
+    replacing = equal(guards, variables)
+    for guard in guards:
+        name, _ = paths.mask(guard.op, guard.args)
+        if name not in described and not _implied(guard, variables, replacing):
+            relation = _relation(guard, variables)
+            if relation not in more:
+                more.append(relation)
+    return found + more
+
+
+def _implied(guard: Guard, variables: Variables, replacing: Sequence[tuple[int, Poly]]) -> bool:
+    """Whether the ranges of the variables, or what is equal, leave a guard no choice."""
+    left, right = (*guard.args, None)[:2]
+    if right != 0 or not isinstance(left, tuple) or left[0] != "whole":
+        return False
+    own = variables.terms(left[1])
+    poly = own if guard.op == "==" and guard.answer else replaced(own, replacing)
+    low, high = variables.bounds(poly)
+    if guard.op == "==":
+        return bool(low == high == 0 or (not guard.answer and (low > 0 or high < 0)))
+    ends = {SIGNS[_SIGN[guard.op]](low, 0), SIGNS[_SIGN[guard.op]](high, 0)}
+    return ends == {guard.answer}
+
+
+def _whole_range(domain: Domain) -> Condition:
+    above = isinstance(domain.value, float) and 0 < domain.low < 1e-300
+    return Range(Symbol(domain.name), 0 if above else domain.low, domain.high, above)
+
+
+def _described(domain: Domain, mask: Any) -> list[Condition] | None:
+    """Return a range, and a rest if every so many values are left; None if that is not all."""
+    import numpy as np
+
+    kept = np.flatnonzero(mask) + domain.low
+    symbol = Symbol(domain.name)
+    steps = np.diff(kept)
+    if len(kept) == 1 or (steps == 1).all():
+        return [Range(symbol, int(kept[0]), int(kept[-1]))]
+    step = int(steps[0])
+    if not (steps == step).all() or kept[-1] + step <= domain.high:
+        return None
+    rest = Relation("=", Rest(symbol, Number(step)), Number(int(kept[0]) % step))
+    return [Range(symbol, int(kept[0]), domain.high), rest]
+
+
+def _relation(guard: Guard, variables: Variables) -> Relation:
+    sign = _SIGN[guard.op] if guard.answer else _OPPOSITE[_SIGN[guard.op]]
+    if guard.op == "whole":
+        return Relation(sign, Rest(variables.operand(guard.args[0]), Number(1)), Number(0))
+    left, right = guard.args
+    if right != 0 or not isinstance(left, tuple) or left[0] != "whole":
+        return Relation(sign, variables.operand(left), variables.operand(right))
+    poly = variables.terms(left[1])
+    if sign in ("=", "≠") and (rest := _rest(poly, variables)) is not None:
+        return Relation(sign, rest, Number(0))
+    positive = {m: f for m, f in poly.items() if f > 0}
+    negative = {m: -f for m, f in poly.items() if f < 0}
+    if sign == "≥" and len(negative) > 1 and negative.get(()) == 1:
+        # Of whole numbers, a ≥ b + 1 is a > b.
+        del negative[()]
+        sign = ">"
+    if sign == "≤" and len(positive) > 1 and positive.get(()) == 1:
+        del positive[()]
+        sign = "<"
+    left, right = variables.tree(positive), variables.tree(negative)
+    if (
+        sign in ("=", "≠")
+        and isinstance(_bare(right), Symbol)
+        and not isinstance(_bare(left), Symbol)
+    ):
+        left, right = right, left
+    return Relation(sign, left, right)
+
+
+def _bare(tree: Tree) -> Tree:
+    """Return the symbol that a product of nothing else is."""
+    single = isinstance(tree, Product) and tree.factor == 1 and len(tree.parts) == 1
+    return tree.parts[0] if single and isinstance(tree, Product) else tree
+
+
+def _rest(poly: Poly, variables: Variables) -> Tree | None:
+    """Return x mod k if a polynomial is the rest that rounding x / k leaves."""
+    for monomial, factor in poly.items():
+        if len(monomial) == 1 and monomial[0] in variables.quotients:
+            _, top, by = variables.quotients[monomial[0]]
+            for sign in (1, -1):
+                if factor == -sign * by and plus(poly, {monomial: sign * by}) == {
+                    m: sign * f for m, f in top.items()
+                }:
+                    return Rest(variables.tree(top), Number(by))
+    return None
+
+
+def broken(conditions: Iterable[Condition], values: Mapping[Symbol, Any]) -> Condition | None:
+    """Return the first condition that values do not meet."""
+    return next((each for each in conditions if not each.holds(values)), None)

@@ -1,0 +1,262 @@
+"""The cost of a network in closed form: exact, wherever its conditions hold."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from mbprof import conventions
+from mbprof.errors import KnobError, UsageError, nearest
+from mbprof.expr import Value
+from mbprof.facts import total
+from mbprof.formulas.algebra import replaced
+from mbprof.formulas.collect import Collector, Items
+from mbprof.formulas.conditions import Condition, broken, equal, pinned, stated
+from mbprof.formulas.letters import Letters
+from mbprof.formulas.naming import Variables
+from mbprof.formulas.paths import Domain, Paths
+from mbprof.formulas.tree import Symbol, Tree
+from mbprof.graph import Graph, Node, layers
+from mbprof.profile import SCOPES
+from mbprof.spec.knobs import Knob, plain
+from mbprof.spec.model import Definition
+
+GROUPINGS = ("layer", "block", "net")
+MOST_WHOLE = 32_768
+"""The largest value of a whole symbol; formulas are checked for all values up to it."""
+MOST = 1000.0
+"""The largest value of a symbol with decimals, unless the knob has its own."""
+SIZES = ("H", "W")
+
+
+class Line(NamedTuple):
+    """What a layer, a block or the network costs."""
+
+    name: str
+    params: Tree
+    macs: Tree
+
+
+class Cost(NamedTuple):
+    """What a formula says for one configuration; ``lines`` are name, params and MACs."""
+
+    params: int
+    macs: int
+    lines: tuple[tuple[str, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """Params and MACs in closed form, where ``conditions`` hold.
+
+    ``symbols`` are what it depends on, ``fixed`` the knobs that are numbers, ``where`` defines in
+    order the names that stand in the lines, the total and the conditions.
+    """
+
+    spec: str
+    symbols: tuple[Domain, ...]
+    fixed: Mapping[str, Value]
+    scope: str
+    convention: conventions.Convention
+    by: str
+    lines: tuple[Line, ...]
+    total: Line
+    where: tuple[tuple[Symbol, Tree], ...]
+    conditions: tuple[Condition, ...]
+    defaults: Mapping[str, Value]
+
+    def evaluate(self, **values: float) -> Cost:
+        """Return the cost at some values of the symbols, the defaults of those not given.
+
+        Raises: KnobError: no such symbol, or a value that is no number. UsageError: a condition
+        does not hold there.
+
+        >>> from mbprof.formulas import formula
+        >>> formula("mobilenet_v1").evaluate(alpha=0.75, H=128, W=128)[:2]
+        (1800144, 106002432)
+        """
+        given = self._checked(values)
+        known: dict[Symbol, Any] = {Symbol(name): value for name, value in given.items()}
+        for symbol, tree in self.where:
+            known[symbol] = tree.value(known)
+        if (condition := broken(self.conditions, known)) is not None:
+            from mbprof.formulas.text import Text
+
+            at = ", ".join(f"{name} {plain(value)}" for name, value in given.items())
+            raise UsageError(
+                f"the formula of {self.spec} does not hold at {at}: "
+                f"it needs {Text().condition(condition)}",
+                hint="give these values when the formula is made; another one holds there",
+            )
+        lines = tuple(
+            (each.name, each.params.value(known), each.macs.value(known)) for each in self.lines
+        )
+        return Cost(self.total.params.value(known), self.total.macs.value(known), lines)
+
+    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        given = {each.name: each.value for each in self.symbols}
+        for name, value in values.items():
+            if name not in given:
+                raise KnobError(
+                    f"the formula of {self.spec} has no symbol {name!r}", hint=nearest(name, given)
+                )
+            whole = isinstance(given[name], int)
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise KnobError(f"{name} is {value!r}; it must be a number")
+            if whole and value != int(value):
+                raise KnobError(f"{name} is {value}; it must be a whole number")
+            given[name] = int(value) if whole else float(value)
+        return given
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked for: a spec, its knobs' values, and which of them are to be symbols."""
+
+    definition: Definition
+    knobs: Mapping[str, Value]
+    symbols: tuple[str, ...]
+    scope: str
+    convention: str
+    by: str = "layer"
+    prefix: str = ""
+    """What the names of all layers begin with and nobody needs to read."""
+
+    def answer(self) -> Formula:
+        """Build the spec with symbols and write down what it costs.
+
+        Raises: UsageError: no such scope, grouping or convention. KnobError: a symbol that is no
+        number. MbprofError: the spec makes no network at the values given.
+        """
+        for what, chosen, known in (
+            ("scope", self.scope, SCOPES),
+            ("grouping", self.by, GROUPINGS),
+        ):
+            if chosen not in known:
+                raise UsageError(f"unknown {what} {chosen!r}", hint=nearest(chosen, known))
+        conventions.load(self.convention)
+        domains = self.domains()
+        fixed: dict[str, Any] = {}
+        while True:
+            left = tuple(each for each in domains if each.name not in fixed)
+            paths = Paths(self.definition, self.placed(fixed), left, self.cost, self.scope)
+            path, graph = paths.walk({}, {})
+            guards = paths.needed(path, graph)
+            found = pinned(guards, paths)
+            if not found:
+                return self.formula(paths, graph, guards, fixed)
+            fixed |= found
+
+    def domains(self) -> tuple[Domain, ...]:
+        """Return the symbols, each with its range and the value that stands for it."""
+        found = []
+        for name in self.symbols:
+            if name in SIZES and name not in self.definition.knobs:
+                size: Any = self.knobs["res"]
+                found.append(Domain(name, size[SIZES.index(name)], 1, MOST_WHOLE))
+            else:
+                found.append(_domain(self.definition, name, self.knobs))
+        return tuple(found)
+
+    def placed(self, fixed: Mapping[str, Any]) -> Any:
+        """Return how symbols, or numbers that they are fixed at, become knobs."""
+
+        def knobs(symbols: Mapping[str, Any]) -> Mapping[str, Any]:
+            values = {**fixed, **symbols}
+            own = {n: v for n, v in values.items() if n in self.definition.knobs}
+            size: Any = self.knobs["res"]
+            res = tuple(
+                values.get(name, size[i]) if name not in own else size[i]
+                for i, name in enumerate(SIZES)
+            )
+            return {**self.knobs, **own, "res": res}
+
+        return knobs
+
+    def cost(self, nodes: Sequence[Node]) -> tuple[Any, ...]:
+        """Return params and cost of nodes under the convention, symbols or not."""
+        chosen = conventions.load(self.convention)
+        facts = total(node.facts for node in nodes)
+        return chosen.params(facts), chosen.macs(facts)
+
+    def formula(
+        self, paths: Paths, graph: Graph, guards: Sequence[Any], fixed: Mapping[str, Any]
+    ) -> Formula:
+        """Write the costs of a graph's layers, their sums and the conditions."""
+        shapes = [s for node in graph.nodes for s in (*node.out_shapes, *node.in_shapes)]
+        variables = Variables(paths.main, shapes)
+        collector = Collector.of(variables, shapes)
+        replacing = equal(guards, variables)
+        costs: dict[str, list[tuple[str, Items, Items]]] = {}
+        for group in layers(graph.nodes):
+            if self.scope == "all" or group[0].scope == self.scope:
+                both = (replaced(variables.poly(n), replacing) for n in self.cost(group))
+                params, macs = map(collector.items, both)
+                if not params and not macs:
+                    continue
+                name = group[0].block if self.by == "block" else group[0].layer
+                costs.setdefault(name.removeprefix(self.prefix), []).append((name, params, macs))
+        every = [cost for group in costs.values() for cost in group]
+        conditions = stated(guards, paths, variables)
+        letters = Letters(variables)
+        letters.see(collector.written([each]) for cost in every for each in cost[1:])
+        letters.see(tree for condition in conditions for tree in condition.trees)
+
+        def line(name: str, group: Sequence[tuple[str, Items, Items]]) -> Line:
+            params = collector.written(each[1] for each in group)
+            macs = collector.written(each[2] for each in group)
+            return Line(name, letters.named(params), letters.named(macs))
+
+        lines = [line(name, group) for name, group in costs.items()] if self.by != "net" else []
+        whole = line("total", every)
+        said = [letters.condition(each) for each in conditions]
+        shown = [tree for each in (*lines, whole) for tree in each[1:]]
+        shown += [tree for each in said for tree in each.trees]
+        names = {each.name for each in paths.domains} | {"res"}
+        return Formula(
+            self.definition.name,
+            paths.domains,
+            {**{n: v for n, v in self.knobs.items() if n not in names}, **fixed},
+            self.scope,
+            conventions.load(self.convention),
+            self.by,
+            tuple(lines),
+            whole,
+            letters.where(shown),
+            tuple(said),
+            {n: k.default for n, k in self.definition.knobs.items()},
+        )
+
+
+def _domain(definition: Definition, name: str, knobs: Mapping[str, Value]) -> Domain:
+    """Return the range of a knob as a symbol.
+
+    Raises: KnobError: the spec lacks it, or it is no number that can take any value.
+    """
+    knob = definition.knobs.get(name)
+    if knob is None:
+        known = [*definition.knobs, *SIZES]
+        raise KnobError(f"{definition.name} has no knob {name!r}", hint=nearest(name, known, 12))
+    value = knobs[name]
+    if knob.kind not in ("int", "number") or knob.one_of or value is None:
+        why = f"it is {knob.range}" if knob.one_of else f"its value is {plain(value)}"
+        if knob.kind == "size":
+            why = "write H and W"
+        raise KnobError(f"{name} of {definition.name} cannot be a symbol: {why}")
+    return Domain(name, value, *_ends(knob, value))
+
+
+def _ends(knob: Knob, value: Any) -> tuple[Any, Any]:
+    """Return the least and the largest value of a symbol."""
+    low, high = knob.least, knob.most
+    if knob.kind == "int":
+        if low is None:
+            low = min(value, 1) if knob.above is None else math.floor(knob.above) + 1
+        return math.ceil(low), max(MOST_WHOLE if high is None else math.floor(high), value)
+    if low is None:
+        low = math.nextafter(knob.above or 0.0, math.inf)
+    if high is None:
+        high = MOST if knob.below is None else math.nextafter(knob.below, -math.inf)
+    return min(float(low), value), max(float(high), value)

@@ -1,0 +1,140 @@
+"""A block by itself as a spec: its input's C, H and W and its arguments are knobs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mbprof import zoo
+from mbprof.errors import KnobError, Source, UsageError, nearest
+from mbprof.expr import Env, Value
+from mbprof.fields import Bound
+from mbprof.source import Map, Scalar, parse, read
+from mbprof.spec.knobs import Knob, checked
+from mbprof.spec.knobs import parse as typed
+from mbprof.spec.model import Argument, Block, BlockStep, Definition, Table, Template, Wiring
+from mbprof.spec.nodes import mapping
+from mbprof.spec.reader import BLOCK_KEYS, SpecReader
+
+_FREE = ("k", "s", "t", "r", "c", "e")
+"""Arguments that are symbols even if they have a default."""
+USUAL = {"k": 3, "s": 1, "t": 6, "r": 4, "c": 128, "e": 256, "g": 4}
+"""What stands for arguments without a default."""
+CHANNELS, SIDE, WIDTH = 64, 56, 32
+"""What stands for the input's channels and sides, and for other widths."""
+INSTEAD: tuple[dict[str, Value], ...] = ({}, {"c": CHANNELS}, {"s": 2})
+"""Arguments to try one after the other, until the block's shapes fit."""
+PREFIX = "block/"
+"""What the names of the block's layers begin with."""
+_SPEC = "{name: %s, input: {channels: %d, res: %d}, body: [{op: gap}]}"
+
+
+def is_block(text: str) -> bool:
+    """Whether a text names a block rather than a spec: NAME, SPEC:NAME, or a block's file.
+
+    >>> is_block("inv_res"), is_block("mobilenet_v1:dw_sep"), is_block("mobilenet_v1")
+    (True, True, False)
+    """
+    if text in zoo.block_names():
+        return True
+    if Path(text).is_file():
+        tree = parse(read(Path(text))) if Path(text).suffix in (".yaml", ".yml") else None
+        return (
+            isinstance(tree, Map) and "takes" in tree.entries and {*tree.entries} <= {*BLOCK_KEYS}
+        )
+    spec, colon, name = text.rpartition(":")
+    return bool(colon and spec and name.isidentifier())
+
+
+def block_spec(text: str, given: Mapping[str, Value]) -> tuple[Definition, tuple[str, ...]]:
+    """Return a spec that is one block, and which of its knobs are symbols unless told otherwise.
+
+    Raises: UsageError: no such block, or an argument without a value. KnobError: a value that an
+    argument does not take. SourceError, SpecError: the text is no block.
+
+    >>> block_spec("dw_sep", {})[1]
+    ('k', 's', 'c', 'C', 'H', 'W')
+    """
+    around, block = _found(text)
+    knobs = {
+        name: knob
+        for name, argument in block.takes.items()
+        if (knob := _knob(argument, given.get(name))) is not None
+    }
+    free = [
+        name
+        for name, knob in knobs.items()
+        if knob.kind == "int" and (name in _FREE or block.takes[name].default is None)
+    ]
+    loc = block.loc
+    arguments = {name: Bound(Scalar(name, loc), _of(name)) for name in knobs}
+    own = {name: knob for name, knob in around.knobs.items() if name not in knobs}
+    own["res"] = replace(own["res"], default=(SIDE, SIDE))
+    name = Template.parse(Scalar(PREFIX.rstrip("/"), loc), {})
+    row = BlockStep(Wiring(loc, name=name), block.name, arguments)
+    made = replace(
+        around,
+        name=text,
+        channels=Bound(Scalar("C", loc), _of("C")),
+        scale=None,
+        scope="all",
+        knobs={**own, **knobs, "C": Knob("C", CHANNELS, "int", "input channels", least=1)},
+        width={},
+        body=Table((row,), loc),
+        head=None,
+        published=(),
+    )
+    return made, (*free, "C", "H", "W")
+
+
+def _of(name: str) -> Callable[[Env], Any]:
+    return lambda env: env[name]
+
+
+def _found(text: str) -> tuple[Definition, Block]:
+    """Return a block and a spec in which it can stand."""
+    spec, colon, name = text.rpartition(":")
+    if colon and not Path(text).is_file():
+        around = zoo.load(spec)
+        if name not in around.blocks:
+            raise UsageError(f"{spec} has no block {name!r}", hint=nearest(name, around.blocks))
+        return around, around.blocks[name]
+    tree = zoo.block_tree(text)
+    if tree is None:
+        tree = mapping(parse(read(Path(text))), "a block")
+        name = Path(text).stem
+    own = {name: tree}
+    reader = SpecReader(lambda each: own.get(each) or zoo.block_tree(each), zoo.block_names)
+    root = mapping(parse(Source(name, _SPEC % (name, CHANNELS, SIDE))), "a spec")
+    around = reader.spec(root, name)
+    block = reader.block(name)
+    if block is None:
+        raise UsageError(f"{name!r} cannot be the name of a block: it is an op or no word")
+    return replace(around, blocks=reader.blocks), block
+
+
+def _knob(argument: Argument, given: Value) -> Knob | None:
+    """Return an argument as a knob; None where the block itself is to fill it in."""
+    name, word = argument.name, argument.kind.word
+    value = given
+    if value is None and argument.default is not None:
+        node = argument.default.node
+        value = typed(node.text) if isinstance(node, Scalar) else None
+        if value is None or (isinstance(value, str) and word != "name"):
+            return None  # an expression, which may depend on other arguments
+    if value is None:
+        if word not in ("int", "count", "number", "any"):
+            raise UsageError(
+                f"the argument {name} ({argument.doc or argument.kind.doc}) has no default",
+                hint=f"give it one with --set {name}=...",
+            )
+        value = USUAL.get(name, WIDTH)
+    kinds = {bool: "flag", int: "int", float: "number", str: "name", tuple: "size"}
+    kind = kinds[type(value)]
+    if word in ("int", "count") and kind != "int":
+        raise KnobError(f"{name} is {value}; it must be {argument.kind.doc}")
+    least = {"int": 1, "count": 0}.get(word, min(value, 1) if isinstance(value, int) else None)
+    knob = Knob(name, value, kind, argument.doc, least=least if kind == "int" else None)
+    return replace(knob, default=checked(knob, value))

@@ -1,0 +1,263 @@
+"""From the atoms of a trace to names: what each stands for, written as simply as it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from mbprof.formulas.algebra import Poly, plus, times
+from mbprof.formulas.tree import (
+    Call,
+    Double,
+    Number,
+    Product,
+    Rest,
+    Rounded,
+    Sum,
+    Symbol,
+    Tree,
+)
+from mbprof.lanes.atoms import Atom, Terms
+from mbprof.lanes.symbols import Trace, Whole, key
+
+UNNAMED = "#"
+"""The letter of a variable that has no name yet; its number is that of its atom."""
+
+
+class Quotient(NamedTuple):
+    """A polynomial over a whole number, rounded up or down."""
+
+    up: bool
+    top: Poly
+    by: int
+
+
+class Variables:
+    """The variables that a trace is written in, one for each whole atom that needs one.
+
+    ``written`` is each whole atom in variables. A trace knows only roundings down, and sizes such
+    as ⌊(H - 1) / 2⌋ + 1 are ⌈H / 2⌉: an atom that is a size but for its sign and a shift is
+    written as ``sign · (variable - shift)``, so that the variable is the size itself.
+    """
+
+    def __init__(self, trace: Trace, shapes: Iterable[tuple[Any, ...]]) -> None:
+        self.trace = trace
+        shapes = list(shapes)
+        sizes = [size for shape in shapes for size in reversed(shape)]
+        self.written: list[Poly] = []
+        self.quotients: dict[int, Quotient] = {}
+        self.inputs: list[frozenset[str]] = []
+        self.moves: dict[int, tuple[int, Terms]] = {}
+        for size in sizes:
+            if isinstance(size, Whole):
+                self._move(size.terms)
+        self.ends: list[tuple[Any, Any]] = []
+        for number, atom in enumerate(trace.atoms):
+            self.inputs.append(self._inputs(atom))
+            self.ends.append((atom.low, atom.high))
+            self.written.append(self._atom(number, atom))
+        self.axes = [self._along(shapes, axis) for axis in (1, 2)]
+        """The variables that heights and widths are made of."""
+
+    def _along(self, shapes: Iterable[tuple[Any, ...]], axis: int) -> frozenset[int]:
+        sizes = {key(shape[axis]): shape[axis] for shape in shapes if len(shape) == 3}
+        found = {n for size in sizes.values() for m in self.poly(size) for n in m}
+        own = {("H", "W")[axis - 1]}
+        return frozenset(n for n in found if self.trace.atoms[n].op != "input") | {
+            n for n, inputs in enumerate(self.inputs) if inputs == own and self.trace.atoms[n].whole
+        }
+
+    @property
+    def sizes(self) -> frozenset[int]:
+        """The variables that sizes of maps are made of."""
+        return self.axes[0] | self.axes[1]
+
+    def _move(self, terms: Terms) -> None:
+        """Note a size that is an atom with a sign and a constant, or x - ⌊x / 2⌋."""
+        parts = dict(terms)
+        for monomial, sign in reversed(terms):
+            atom = self.trace.atoms[monomial[0]] if len(monomial) == 1 else None
+            if atom is None or abs(sign) != 1 or atom.op != "//":
+                continue
+            rest = tuple((m, f) for m, f in terms if m != monomial)
+            half = sign == -1 and atom.args == (("whole", rest), 2)
+            if half or set(parts) <= {monomial, ()}:
+                self.moves.setdefault(monomial[0], (sign, rest))
+                return
+
+    def _inputs(self, atom: Atom) -> frozenset[str]:
+        return frozenset(atom.args) if atom.op == "input" else self.of_operands(atom.args)
+
+    def of_operands(self, operands: Iterable[Any]) -> frozenset[str]:
+        """Return the inputs that operands depend on."""
+        found: frozenset[str] = frozenset()
+        for operand in operands:
+            if isinstance(operand, tuple):
+                kind, what = operand
+                numbers = [n for m, _ in what for n in m] if kind == "whole" else [what]
+                found = found.union(*(self.inputs[number] for number in numbers))
+        return found
+
+    def _atom(self, number: int, atom: Atom) -> Poly:
+        """Return an atom in variables: another one if it is always that one, or its own."""
+        own: Poly = {(number,): 1}
+        if atom.op in ("max", "min") and atom.whole:
+            one, two = map(self.poly_of, atom.args)
+            low, high = self.bounds(plus(one, two, -1))
+            if low >= 0 or high <= 0:
+                return one if (low >= 0) == (atom.op == "max") else two
+        if atom.op != "//":
+            return own
+        sign, rest = self.moves.get(number, (-1 if atom.high <= 0 else 1, ()))
+        shift = self.terms(rest)
+        if isinstance(atom.args[1], int) and atom.args[1] > 0:
+            found = self._quotient(atom, sign, shift)
+            self.quotients[number] = found
+            low, high = self.bounds(found.top)
+            up = found.by - 1 if found.up else 0
+            self.ends[number] = (low + up) // found.by, (high + up) // found.by
+        else:
+            low, high = self.bounds(plus(shift, own, sign))
+            self.ends[number] = low, high
+        return {m: sign * f for m, f in plus(own, shift, -1).items()}
+
+    def bounds(self, poly: Poly) -> tuple[Any, Any]:
+        """Return the ends of a range that holds all values of a polynomial."""
+        low = high = 0
+        for monomial, factor in poly.items():
+            ends = [factor]
+            for number in monomial:
+                ends = [end * each for end in ends for each in self.ends[number]]
+                ends = [min(ends), max(ends)]
+            low, high = low + min(ends), high + max(ends)
+        return low, high
+
+    def poly(self, number: Any) -> Poly:
+        """Write a whole number, symbol or not, in variables."""
+        if isinstance(number, Whole):
+            return self.terms(number.terms)
+        return {(): int(number)} if number else {}
+
+    def poly_of(self, operand: Any) -> Poly:
+        """Write a whole operand in variables."""
+        return self.terms(operand[1]) if isinstance(operand, tuple) else {(): operand}
+
+    def terms(self, terms: Terms) -> Poly:
+        """Write the terms of a whole symbol in variables."""
+        total: Poly = {}
+        for monomial, factor in terms:
+            part: Poly = {(): factor}
+            for number in monomial:
+                part = times(part, self.written[number])
+            total = plus(total, part)
+        return total
+
+    def in_atoms(self, number: int) -> Terms:
+        """Return a variable as the terms of atoms that it is."""
+        sign, rest = self.moves.get(number, (-1 if self.trace.atoms[number].high <= 0 else 1, ()))
+        if self.trace.atoms[number].op != "//":
+            sign, rest = 1, ()
+        return tuple(sorted([*rest, ((number,), sign)]))
+
+    def _quotient(self, atom: Atom, sign: int, shift: Poly) -> Quotient:
+        """Return a rounded quotient as the variable has it: roundings of roundings are one."""
+        by, up = atom.args[1], sign < 0
+        top = plus({m: f * by for m, f in shift.items()}, self.poly_of(atom.args[0]), sign)
+        inner = {m: f for m, f in top.items() if m}
+        if len(inner) == 1 and next(iter(inner.values())) == 1:
+            (monomial,) = inner
+            if len(monomial) == 1 and monomial[0] in self.quotients:
+                below = self.quotients[monomial[0]]
+                top = _turned(top, by, up, below.up)
+                up = below.up
+                top = plus(below.top, {(): below.by * top.get((), 0)})
+                by *= below.by
+        turned = _turned(top, by, up, not up)
+        if (abs(turned.get((), 0)), not up) < (abs(top.get((), 0)), up):
+            top, up = turned, not up
+        return Quotient(up, top, by)
+
+    # Trees
+
+    def tree(self, poly: Poly) -> Tree:
+        """Return a polynomial as a sum of products."""
+        order = sorted(poly, key=lambda m: (poly[m] < 0, not m, m))
+        parts = tuple(Product(poly[m], tuple(map(variable, m))) for m in order)
+        return parts[0] if len(parts) == 1 else Sum(parts) if parts else Number(0)
+
+    def operand(self, operand: Any) -> Tree:
+        """Return an operand of an atom or guard as a tree over variables."""
+        if not isinstance(operand, tuple):
+            return Number(operand)
+        kind, what = operand
+        return self.tree(self.terms(what)) if kind == "whole" else self.definition(what)
+
+    def definition(self, number: int) -> Tree:
+        """Return what a variable stands for, or, of a double, its arithmetic."""
+        atom = self.trace.atoms[number]
+        if atom.op == "input":
+            return Symbol(atom.args[0])
+        if number in self.quotients:
+            up, top, by = self.quotients[number]
+            return Rounded(up, self.tree(top), Number(by))
+        if atom.op == "//":
+            return self._divided(number, atom)
+        arguments = tuple(map(self.operand, atom.args))
+        if atom.op in _AS_THEY_ARE:
+            return _AS_THEY_ARE[atom.op](atom, arguments)
+        return Double(atom.op.rstrip("~"), *_constant_first(atom.op, *arguments))
+
+    def _divided(self, number: int, atom: Atom) -> Tree:
+        """Return a quotient whose divisor is a symbol."""
+        sign, rest = self.moves.get(number, (-1 if atom.high <= 0 else 1, ()))
+        top = {m: sign * f for m, f in self.poly_of(atom.args[0]).items()}
+        found = Rounded(sign < 0, self.tree(top), self.operand(atom.args[1]))
+        if not rest:
+            return found
+        more = self.tree(self.terms(rest))
+        return Sum((Product(1, (found,)), *(more.parts if isinstance(more, Sum) else [_one(more)])))
+
+
+def variable(number: int) -> Symbol:
+    """Return the variable of an atom."""
+    return Symbol(UNNAMED, number)
+
+
+def _one(tree: Tree) -> Product:
+    if isinstance(tree, Product):
+        return tree
+    return Product(int(tree.number)) if isinstance(tree, Number) else Product(1, (tree,))
+
+
+def _turned(top: Poly, by: int, up: bool, wanted: bool) -> Poly:
+    """Return the top of the same quotient rounded the other way, if that is wanted."""
+    if up == wanted:
+        return top
+    return plus(top, {(): by - 1 if up else 1 - by})
+
+
+def _constant_first(op: str, left: Tree, right: Tree) -> tuple[Tree, Tree]:
+    return (right, left) if op == "*" and isinstance(right, Number) else (left, right)
+
+
+def _extreme(atom: Atom, arguments: tuple[Tree, ...]) -> Tree:
+    return Call(atom.op, tuple(sorted(arguments, key=lambda each: isinstance(each, Number))))
+
+
+_AS_THEY_ARE: dict[str, Callable[[Atom, tuple[Tree, ...]], Tree]] = {
+    "sum": lambda atom, arguments: arguments[0],
+    "real": lambda atom, arguments: arguments[0],
+    "max": _extreme,
+    "min": _extreme,
+    "gcd": lambda atom, arguments: Call("gcd", arguments),
+    "pow": lambda atom, arguments: Call("pow", arguments),
+    "round": lambda atom, arguments: Call("round", arguments),
+    "divisible": lambda atom, arguments: Call("divisible", arguments),
+    "ceil": lambda atom, arguments: Rounded(True, arguments[0], Number(1)),
+    "floor": lambda atom, arguments: Rounded(False, arguments[0], Number(1)),
+    "int": lambda atom, arguments: (
+        Rounded(False, arguments[0], Number(1)) if atom.low >= 0 else Call("int", arguments)
+    ),
+    "%~": lambda atom, arguments: Rest(*arguments),
+}
+"""What each kind of atom is in a formula; other arithmetic of doubles is `Double`."""

@@ -1,0 +1,290 @@
+"""Formulas as documents: for a terminal, LaTeX, Markdown, or data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from mbprof.errors import UsageError, nearest
+from mbprof.formulas.conditions import Condition, Range
+from mbprof.formulas.formula import Formula
+from mbprof.formulas.latex import Latex, Markdown, escaped
+from mbprof.formulas.notes import notes
+from mbprof.formulas.text import Text
+from mbprof.formulas.tree import Sum, Symbol, Tree, symbols
+
+COUNTS = ("params", "macs", "both")
+"""What a sheet can show."""
+
+
+def render(formula: Formula, format: str = "text", of: str = "both", width: int = 80) -> str:
+    """Write a formula in a format; ``of`` is params, macs or both, ``width`` the terminal's.
+
+    Raises: UsageError: no such format or count.
+    """
+    if format not in FORMATS:
+        raise UsageError(f"unknown format {format!r}", hint=nearest(format, FORMATS))
+    if of not in COUNTS:
+        raise UsageError(f"cannot show {of!r}", hint=nearest(of, COUNTS))
+    return FORMATS[format](formula, ("params", "macs") if of == "both" else (of,), width)
+
+
+def text(formula: Formula, counts: Sequence[str], width: int) -> str:
+    """Write for a terminal, with the signs of Unicode."""
+    style = Text(_alone(formula))
+    lines = [_title(formula, style)]
+    lines += _rows(formula, counts, style, width)
+    for count in counts:
+        head = f"{_heading(formula, count)} = "
+        said = _total(style, getattr(formula.total, count), width - len(head))
+        lines += ["", head + said[0], *(" " * len(head) + each for each in said[1:])]
+    lines += _where(formula, style, counts, width)
+    *most, last = _holds(formula, style)
+    lines += ["", *_filled("Holds for ", [*most, f"{last}."], width, ", ")]
+    for note in notes(formula, style):
+        lines += _filled("", note.split(" "), width, " ")
+    return "\n".join(lines) + "\n"
+
+
+def latex(formula: Formula, counts: Sequence[str], width: int) -> str:
+    """Write LaTeX that stands in a document with the package amsmath."""
+    style = Latex(_alone(formula))
+    lines = [f"% {_title(formula, Text(_alone(formula)))}"]
+    if formula.lines:
+        heads = [escaped(_heading(formula, count)) for count in counts]
+        lines += [rf"\begin{{tabular}}{{l{'l' * len(counts)}}}"]
+        lines += [rf"{formula.by} & {' & '.join(heads)} \\ \hline"]
+        for line in formula.lines:
+            cells = [f"${style(getattr(line, count))}$" for count in counts]
+            lines.append(rf"{escaped(line.name)} & {' & '.join(cells)} \\")
+        lines.append(r"\end{tabular}")
+    lines += _aligned(formula, style, counts, r"\begin{align*}", r"\end{align*}")
+    holds = [f"${each}$" for each in _holds(formula, style)]
+    lines.append(f"Holds for {', '.join(holds)}.")
+    lines += notes(formula, style, escaped)
+    return "\n".join(lines) + "\n"
+
+
+def markdown(formula: Formula, counts: Sequence[str], width: int) -> str:
+    """Write Markdown whose formulas GitHub renders."""
+    style = Markdown(_alone(formula))
+    lines = [f"**{_title(formula, Text(_alone(formula)))}**".replace("_", r"\_"), ""]
+    if formula.lines:
+        lines.append(f"| {' | '.join([formula.by, *(_heading(formula, c) for c in counts)])} |")
+        lines.append("| --- " * (1 + len(counts)) + "|")
+        for line in formula.lines:
+            cells = [f"${style(getattr(line, count))}$" for count in counts]
+            lines.append(f"| {' | '.join([f'`{line.name}`', *cells])} |")
+        lines.append("")
+    begin, end = "```math\n\\begin{aligned}", "\\end{aligned}\n```"
+    lines += _aligned(formula, style, counts, begin, end)
+    holds = [f"${each}$" for each in _holds(formula, style)]
+    lines += ["", f"Holds for {', '.join(holds)}."]
+    lines += ["", *notes(formula, style, lambda text: text.replace("_", r"\_"))]
+    return "\n".join(lines) + "\n"
+
+
+def data(formula: Formula, counts: Sequence[str], width: int) -> str:
+    """Write JSON: every formula as text and as LaTeX, with its value at the defaults."""
+    plainly, tex = Text(), Latex()
+    values = formula.evaluate()
+
+    def said(tree: Tree, value: Any = None) -> dict[str, Any]:
+        both: dict[str, Any] = {"text": plainly(tree), "latex": tex(tree)}
+        return both if value is None else {**both, "value": value}
+
+    lines = [
+        {
+            "name": line.name,
+            **{c: said(getattr(line, c), row[COUNTS.index(c) + 1]) for c in counts},
+        }
+        for line, row in zip(formula.lines, values.lines, strict=True)
+    ]
+    found = {
+        "spec": formula.spec,
+        "symbols": {each.name: each.value for each in formula.symbols},
+        "knobs": {name: value for name, value in formula.fixed.items() if value is not None},
+        "scope": formula.scope,
+        "convention": formula.convention.name,
+        "unit": formula.convention.unit,
+        "by": formula.by,
+        "lines": lines,
+        "total": {c: said(getattr(formula.total, c), getattr(values, c)) for c in counts},
+        "where": [{"name": plainly.name(name), **said(tree)} for name, tree in formula.where],
+        "conditions": [
+            {"text": plainly.condition(each), "latex": tex.condition(each)}
+            for each in formula.conditions
+        ],
+    }
+    return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
+
+
+FORMATS: dict[str, Callable[[Formula, Sequence[str], int], str]] = {
+    "text": text,
+    "rich": text,
+    "latex": latex,
+    "md": markdown,
+    "json": data,
+}
+"""Every format by its name; rich is what a terminal shows, as for other commands."""
+
+
+def _heading(formula: Formula, count: str) -> str:
+    return "params" if count == "params" else formula.convention.unit
+
+
+def _title(formula: Formula, style: Text) -> str:
+    names = [style.name(Symbol(each)) for each in _used(formula)]
+    if not names:
+        return f"{formula.spec}, which depends on no symbol"
+    *most, last = names
+    return f"{formula.spec} in {', '.join(most) + ' and ' if most else ''}{last}"
+
+
+def _used(formula: Formula) -> list[str]:
+    """Return the symbols that the cost depends on."""
+    trees = [tree for _, tree in formula.where] + list(formula.total[1:])
+    trees += [tree for line in formula.lines for tree in line[1:]]
+    found = {each.letter for tree in trees for each in symbols(tree) if not each.number}
+    return [each.name for each in formula.symbols if each.name in found]
+
+
+def _alone(formula: Formula) -> frozenset[str]:
+    """Return the letters that stand for one thing only, and need no number."""
+    letters = [symbol.letter for symbol, _ in formula.where]
+    names = {each.name for each in formula.symbols}
+    return frozenset(each for each in letters if letters.count(each) == 1 and each not in names)
+
+
+def _rows(formula: Formula, counts: Sequence[str], style: Text, width: int) -> list[str]:
+    """Return the lines as columns, or as paragraphs if columns are too wide."""
+    if not formula.lines:
+        return []
+    heads = [formula.by, *(_heading(formula, count) for count in counts)]
+    rows = [[line.name, *(style(getattr(line, c)) for c in counts)] for line in formula.lines]
+    wide = [max(len(row[i]) for row in [heads, *rows]) for i in range(len(heads))]
+    if sum(wide) + 2 * len(counts) > width:
+        found = []
+        for line in formula.lines:
+            found += ["", line.name]
+            for count, head in zip(counts, heads[1:], strict=True):
+                parts = style.lines(getattr(line, count))
+                found += _filled(f"  {head} = ", parts, width)
+        return found
+    table = [
+        "  ".join(cell.ljust(size) for cell, size in zip(row, wide, strict=True)).rstrip()
+        for row in [heads, *rows]
+    ]
+    return [table[0], "─" * (sum(wide) + 2 * len(counts)), *table[1:]]
+
+
+def _total(style: Text, tree: Tree, width: int) -> list[str]:
+    """Return a sum in lines; a product with a sum in it has lines of its own."""
+    parts = style.lines(tree)
+    grouped = isinstance(tree, Sum) and any(
+        isinstance(part, Sum) for each in tree.parts for part in each.parts
+    )
+    if grouped and sum(map(len, parts)) > width:
+        return [line for part in parts for line in _broken([part], width)]
+    return _broken(parts, width)
+
+
+def _where(formula: Formula, style: Text, counts: Sequence[str], width: int) -> list[str]:
+    """Return the definitions, widths first and then sizes, heights beside widths."""
+    needed = _needed(formula, counts)
+    if not needed:
+        return []
+    said = {name: f"{style.name(name)} = {style(tree)}" for name, tree in needed}
+    pairs = []
+    for name, line in said.items():
+        if name.letter == "h" and (other := Symbol("w", name.number)) in said:
+            pairs.append(f"{line}, {said[other]}")
+        elif name.letter != "w" or Symbol("h", name.number) not in said:
+            pairs.append(line)
+    ordered = sorted(pairs, key=lambda line: line[0] in "hw")
+    return ["", *(("where " if i == 0 else "      ") + line for i, line in enumerate(ordered))]
+
+
+def _needed(formula: Formula, counts: Sequence[str]) -> list[tuple[Symbol, Tree]]:
+    """Return the definitions that the counts and the conditions need."""
+    lines = (*formula.lines, formula.total)
+    trees = [getattr(line, count) for line in lines for count in counts]
+    trees += [tree for each in formula.conditions for tree in each.trees]
+    wanted = {each for tree in trees for each in symbols(tree)}
+    for name, tree in reversed(formula.where):
+        if name in wanted:
+            wanted.update(symbols(tree))
+    return [(name, tree) for name, tree in formula.where if name in wanted]
+
+
+def _aligned(
+    formula: Formula, style: Latex, counts: Sequence[str], begin: str, end: str
+) -> list[str]:
+    """Return totals and definitions as lines of LaTeX that are aligned at their equals signs."""
+    lines = []
+    for count in counts:
+        head = style.name(Symbol(_heading(formula, count)))
+        first, *rest = _total(style, getattr(formula.total, count), 120)
+        lines += [f"{head} &= {first}", *(f"&\\quad {each}" for each in rest)]
+    lines += [f"{style.name(n)} &= {style(tree)}" for n, tree in _needed(formula, counts)]
+    return [begin, *(f"{line} \\\\" for line in lines[:-1]), lines[-1], end]
+
+
+def _holds(formula: Formula, style: Text) -> list[str]:
+    """Return the conditions; symbols of one range share it, those of no use are left out."""
+    used = _used(formula)
+    ranges: dict[tuple[Any, ...], list[Range]] = {}
+    rest: list[Condition] = []
+    for each in formula.conditions:
+        if isinstance(each, Range):
+            if each.symbol.letter in used or not _is_free(formula, each):
+                ranges.setdefault((each.low, each.high, each.above), []).append(each)
+        else:
+            rest.append(each)
+    return [style.ranges(same) for same in ranges.values()] + [style.condition(c) for c in rest]
+
+
+def _is_free(formula: Formula, each: Range) -> bool:
+    """Whether a symbol may take every value that symbols take."""
+    domain = next(d for d in formula.symbols if d.name == each.symbol.letter)
+    return bool(each.low <= domain.low and each.high == domain.high)
+
+
+def _filled(head: str, parts: Sequence[str], width: int, between: str = " ") -> list[str]:
+    """Return parts in lines that fit, behind a head and indented like it."""
+    broken = _broken(parts, max(width - len(head), 40), between)
+    return [(head if i == 0 else " " * len(head)) + line for i, line in enumerate(broken)]
+
+
+def _broken(parts: Sequence[str], width: int, between: str = " ") -> list[str]:
+    """Fill lines with parts; a part that is too long is broken at its sums."""
+    lines: list[str] = []
+    for i, part in enumerate(parts):
+        said = part + (between.rstrip() if i < len(parts) - 1 else "")
+        for piece in _pieces(said, width):
+            if lines and len(lines[-1]) + 1 + len(piece) <= width:
+                lines[-1] += " " + piece
+            else:
+                lines.append(piece)
+    return lines or [""]
+
+
+_OPENING = ("(", r"\l")
+_CLOSING = (")", r"\r")
+
+
+def _pieces(part: str, width: int) -> Iterator[str]:
+    """Yield a part whole, or in pieces that begin with a sign outside of growing brackets."""
+    if len(part) <= width:
+        yield part
+        return
+    depth, start = 0, 0
+    for i, char in enumerate(part):
+        depth += (char in "{⌊⌈") - (char in "}⌋⌉")
+        depth += any(part.startswith(rf"\left{each}", i) for each in _OPENING)
+        depth -= any(part.startswith(rf"\right{each}", i) for each in _CLOSING)
+        if depth == 0 and i > start + 2 and part[i : i + 3] in (" + ", " - "):
+            yield part[start:i]
+            start = i + 1
+    yield part[start:]
