@@ -77,7 +77,7 @@ ORDER = [
     "formulas.conditions",
     "formulas.letters",
     "formulas.text",
-    "formulas.formula",
+    "formulas.closed",
     "formulas.lone",
     "formulas",
     "formulas.latex",

@@ -8,7 +8,7 @@ from functools import partial
 from mbprof.conventions import DEFAULT
 from mbprof.errors import KnobError, Loc, ShapeError, nearest
 from mbprof.expr import Value
-from mbprof.formulas.formula import SIZES, Cost, Formula, Request
+from mbprof.formulas.closed import SIZES, Cost, Formula, Request
 from mbprof.formulas.lone import INSTEAD, PREFIX, block_spec, is_block
 from mbprof.network import Spec, load
 from mbprof.spec.knobs import checked

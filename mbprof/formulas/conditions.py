@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from mbprof.formulas.algebra import Poly, equality, plus, replaced, shared
@@ -47,17 +47,19 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """The values that a symbol may take; ``above`` if the least is excluded."""
+    """The values that a symbol may take; ``above`` and ``below`` if the ends are excluded."""
 
     symbol: Symbol
     low: Any
     high: Any
     above: bool = False
+    below: bool = False
 
     def holds(self, values: Values) -> bool:
         """Whether the symbol's value is in the range."""
         value = values[self.symbol]
-        return bool(self.low <= value <= self.high and not (self.above and value == self.low))
+        inside = self.low < value if self.above else self.low <= value
+        return bool(inside and (value < self.high if self.below else value <= self.high))
 
     @property
     def trees(self) -> tuple[Tree, ...]:
@@ -148,13 +150,14 @@ def stated(guards: Iterable[Guard], paths: Paths, variables: Variables) -> list[
         kept = _described(domain, masks[domain.name]) if domain.name in masks else None
         if kept is not None:
             described.add(domain.name)
-        ranged, *rest = kept or [_whole_range(domain)]
+        ranged, *rest = kept or [_narrowed(_whole_range(domain), guards, paths)]
         found.append(ranged)
         more += rest
     replacing = equal(guards, variables)
     for guard in guards:
         name, _ = paths.mask(guard.op, guard.args)
-        if name not in described and not _implied(guard, variables, replacing):
+        stood = any(_bound(guard, domain.name, paths) for domain in paths.domains)
+        if name not in described and not stood and not _implied(guard, variables, replacing):
             relation = _relation(guard, variables)
             if relation not in more:
                 more.append(relation)
@@ -175,7 +178,28 @@ def _implied(guard: Guard, variables: Variables, replacing: Sequence[tuple[int, 
     return ends == {guard.answer}
 
 
-def _whole_range(domain: Domain) -> Condition:
+def _bound(guard: Guard, name: str, paths: Paths) -> tuple[str, Any] | None:
+    """Return the sign and the number that a guard compares a symbol with, if it does only that."""
+    left, right = (*guard.args, None)[:2]
+    number = paths.main.numbers.get(("input", (name,)))
+    sign = _SIGN[guard.op] if guard.answer else _OPPOSITE[_SIGN[guard.op]]
+    if left != ("real", number) or not isinstance(right, int | float) or sign in "=≠":
+        return None
+    return sign, right
+
+
+def _narrowed(found: Range, guards: Iterable[Guard], paths: Paths) -> Range:
+    """Return a range within what guards allow its symbol."""
+    for guard in guards:
+        sign, end = _bound(guard, found.symbol.letter, paths) or ("", 0)
+        if sign in (">", "≥") and (end, sign == ">") > (found.low, found.above):
+            found = replace(found, low=end, above=sign == ">")
+        if sign in ("<", "≤") and (end, sign != "<") < (found.high, not found.below):
+            found = replace(found, high=end, below=sign == "<")
+    return found
+
+
+def _whole_range(domain: Domain) -> Range:
     above = isinstance(domain.value, float) and 0 < domain.low < 1e-300
     return Range(Symbol(domain.name), 0 if above else domain.low, domain.high, above)
 

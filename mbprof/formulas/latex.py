@@ -13,7 +13,7 @@ from mbprof.formulas.tree import Symbol, Tree
 
 GREEK = {name: f"\\{name}" for name in ("alpha", "beta", "gamma", "phi", "rho")}
 """Knobs that papers write with a Greek letter."""
-_SIGNS = {"≠": r"\ne", "≤": r"\le", "≥": r"\ge", "<": r"\lt", ">": r"\gt"}
+_SIGNS = {"≠": r"\neq", "≤": r"\leq", "≥": r"\geq"}
 _ESCAPED = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
 
 

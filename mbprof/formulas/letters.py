@@ -63,7 +63,11 @@ class Letters:
             self.found[number] = self.named(definition)
             return
         high, wide = (number in axis for axis in self.variables.axes)
-        letter = "n" if high and wide else "h" if high else "w" if wide else "c"
+        if high and wide:
+            high, wide = (names == self.variables.inputs[number] for names in ({"H"}, {"W"}))
+            letter = "h" if high else "w" if wide else "n"
+        else:
+            letter = "h" if high else "w" if wide else "c"
         self.taken[letter] += 1
         self.found[number] = Symbol(letter, self.taken[letter])
 

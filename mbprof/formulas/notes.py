@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from mbprof.fmt import integer
-from mbprof.formulas.formula import Formula
+from mbprof.formulas.closed import Formula
 from mbprof.formulas.text import Text, number
 from mbprof.formulas.tree import Call, Double, Symbol, Tree, children
 from mbprof.spec.knobs import plain

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from mbprof.errors import UsageError, nearest
+from mbprof.formulas.closed import Formula
 from mbprof.formulas.conditions import Condition, Range
-from mbprof.formulas.formula import Formula
 from mbprof.formulas.latex import Latex, Markdown, escaped
 from mbprof.formulas.notes import notes
 from mbprof.formulas.text import Text
@@ -239,7 +239,7 @@ def _holds(formula: Formula, style: Text) -> list[str]:
     for each in formula.conditions:
         if isinstance(each, Range):
             if each.symbol.letter in used or not _is_free(formula, each):
-                ranges.setdefault((each.low, each.high, each.above), []).append(each)
+                ranges.setdefault((each.low, each.high, each.above, each.below), []).append(each)
         else:
             rest.append(each)
     return [style.ranges(same) for same in ranges.values()] + [style.condition(c) for c in rest]

@@ -117,7 +117,8 @@ class Text:
         if low == high:
             return f"{names} = {low}"
         first = self.sign("<" if same[0].above else "≤")
-        return f"{low} {first} {names} {self.sign('≤')} {high}"
+        last = self.sign("<" if same[0].below else "≤")
+        return f"{low} {first} {names} {last} {high}"
 
 
 def number(value: float) -> str:

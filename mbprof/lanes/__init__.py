@@ -11,7 +11,8 @@ import math
 from collections.abc import Iterable
 from typing import Any, TypeGuard
 
-from mbprof.lanes.symbols import Condition, Real, Whole, bounds, key, whole_value
+from mbprof.lanes.atoms import Condition
+from mbprof.lanes.symbols import Real, Whole, bounds, key, whole_value
 
 
 def is_whole(x: object) -> TypeGuard[int]:

@@ -30,3 +30,15 @@ class Guard(NamedTuple):
     op: str
     args: tuple[Any, ...]
     answer: bool
+
+
+class Condition:
+    """A comparison that not every configuration answers alike; asking it makes a guard."""
+
+    __slots__ = ("answer", "args", "op", "trace")
+
+    def __init__(self, trace: Any, op: str, args: tuple[Any, ...], answer: bool) -> None:
+        self.trace, self.op, self.args, self.answer = trace, op, args, answer
+
+    def __bool__(self) -> bool:
+        return bool(self.trace.decide(self.op, self.args, self.answer))

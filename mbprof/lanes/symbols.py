@@ -14,7 +14,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from mbprof.lanes.atoms import EXACT, MAX_TERMS, Atom, Guard, Monomial, Terms
+from mbprof.lanes.atoms import EXACT, MAX_TERMS, Atom, Condition, Guard, Monomial, Terms
 
 
 class Trace:
@@ -101,18 +101,6 @@ def key(x: Any) -> Any:
 def bounds(x: Any) -> tuple[Any, Any]:
     """Return the least and the largest value of a number, symbol or not."""
     return (x.low, x.high) if isinstance(x, Whole | Real) else (x, x)
-
-
-class Condition:
-    """A comparison that not every configuration answers alike; asking it makes a guard."""
-
-    __slots__ = ("answer", "args", "op", "trace")
-
-    def __init__(self, trace: Trace, op: str, args: tuple[Any, ...], answer: bool) -> None:
-        self.trace, self.op, self.args, self.answer = trace, op, args, answer
-
-    def __bool__(self) -> bool:
-        return self.trace.decide(self.op, self.args, self.answer)
 
 
 class Whole:
