@@ -256,9 +256,9 @@ def conditions(name: str, **knobs: Any) -> list[str]:
 
 def test_conditions_that_cost_nothing_are_left_out() -> None:
     """A shortcut is an addition: it is no MAC, but it is a MUL-ADD of other conventions."""
-    assert conditions("mobilenet_v2") == ["0 < α ≤ 1000", "1 ≤ H", "W ≤ 32768"]
+    assert conditions("mobilenet_v2") == ["0 < α ≤ 100", "1 ≤ H", "W ≤ 32768"]
     assert conditions("inv_res", divisor=1)[-1] == "2 ≤ t ≤ 32768"
-    assert conditions("mobilenet_v4_conv_small")[0] == "1 ≤ α ≤ 1000"
+    assert conditions("mobilenet_v4_conv_small")[0] == "1 ≤ α ≤ 100"
     assert conditions("inception_v3")[1] == "75 ≤ H"
     assert "c mod 2 = 0" in conditions("shuffle_v2")
     assert "h₅ = w₅" in conditions("mobilenet_v3_large")
@@ -275,7 +275,7 @@ def test_another_formula_holds_elsewhere() -> None:
     narrow = formula("mobilenet_v4_conv_small", alpha=0.5, symbols=["alpha"])
     wide = formula("mobilenet_v4_conv_small")
     assert narrow.evaluate()[:2] == wide_of("mobilenet_v4_conv_small", 0.5)
-    with pytest.raises(UsageError, match="it needs 1 ≤ α ≤ 1000"):
+    with pytest.raises(UsageError, match="it needs 1 ≤ α ≤ 100"):
         wide.evaluate(alpha=0.5)
 
 

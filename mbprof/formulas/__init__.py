@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
+from mbprof import zoo
 from mbprof.conventions import DEFAULT
-from mbprof.errors import KnobError, Loc, ShapeError, nearest
+from mbprof.errors import KnobError, Loc, ShapeError, UsageError, nearest
 from mbprof.expr import Value
 from mbprof.formulas.closed import SIZES, Cost, Formula, Request
 from mbprof.formulas.lone import INSTEAD, PREFIX, block_spec, is_block
@@ -50,14 +51,14 @@ def formula_at(
 ) -> Formula:
     """Return a formula; ``places`` says where each value was typed, for errors."""
     if not isinstance(spec, str) or not is_block(spec):
-        definition = (spec if isinstance(spec, Spec) else load(spec)).definition
+        definition = spec.definition if isinstance(spec, Spec) else _definition(spec)
         alpha = definition.knobs.get("alpha")
         free = alpha is not None and alpha.kind == "number" and not alpha.one_of
         usual: tuple[str, ...] = ("alpha", *SIZES) if free else SIZES
         request = _request(definition, usual, knobs, places, symbols)
         return request(scope or definition.scope, convention, by).answer()
     for i, more in enumerate(INSTEAD, 1):
-        definition, usual = block_spec(spec, {**more, **knobs})
+        definition, usual = block_spec(spec, {**more, **knobs}, places)
         request = _request(definition, usual, knobs, places, symbols)
         try:
             return request(scope or definition.scope, convention, by, PREFIX).answer()
@@ -65,6 +66,16 @@ def formula_at(
             if i == len(INSTEAD):
                 raise
     raise AssertionError
+
+
+def _definition(name: str) -> Definition:
+    try:
+        return load(name).definition
+    except UsageError:
+        if name.isidentifier() and name not in zoo.names():
+            hint = nearest(name, [*zoo.names(), *zoo.block_names()])
+            raise UsageError(f"unknown spec or block {name!r}", hint=hint) from None
+        raise
 
 
 def _request(
@@ -82,6 +93,6 @@ def _request(
             raise KnobError(f"{definition.name} has no knob {name!r}", places.get(name), hint)
         values[name] = checked(definition.knobs[name], value, places.get(name))
     fixed = {*knobs, *(SIZES if "res" in knobs else ())}
-    wanted = dict.fromkeys(name for name in usual if name not in fixed)
-    wanted |= dict.fromkeys(symbols)
-    return partial(Request, definition, values, tuple(wanted))
+    asked = dict.fromkeys(symbols)
+    wanted = dict.fromkeys(name for name in usual if name not in fixed or name in asked)
+    return partial(Request, definition, values, tuple(wanted | asked), asked=frozenset(asked))

@@ -26,7 +26,7 @@ from mbprof.spec.model import Definition
 GROUPINGS = ("layer", "block", "net")
 MOST_WHOLE = 32_768
 """The largest value of a whole symbol; formulas are checked for all values up to it."""
-MOST = 1000.0
+MOST = 100.0
 """The largest value of a symbol with decimals, unless the knob has its own."""
 SIZES = ("H", "W")
 
@@ -123,6 +123,8 @@ class Request:
     by: str = "layer"
     prefix: str = ""
     """What the names of all layers begin with and nobody needs to read."""
+    asked: frozenset[str] = frozenset()
+    """The symbols that were asked for by name."""
 
     def answer(self) -> Formula:
         """Build the spec with symbols and write down what it costs.
@@ -147,6 +149,12 @@ class Request:
             found = pinned(guards, paths)
             if not found:
                 return self.formula(paths, graph, guards, fixed)
+            for name in sorted(self.asked & found.keys()):
+                raise KnobError(
+                    f"{name} of {self.definition.name} cannot be a symbol: each value of it makes "
+                    f"another network, and the formula would hold at {plain(found[name])} alone",
+                    hint=f"give values one by one, such as --set {name}={plain(found[name])}",
+                )
             fixed |= found
 
     def domains(self) -> tuple[Domain, ...]:
@@ -214,11 +222,14 @@ class Request:
         said = [letters.condition(each) for each in conditions]
         shown = [tree for each in (*lines, whole) for tree in each[1:]]
         shown += [tree for each in said for tree in each.trees]
-        names = {each.name for each in paths.domains} | {"res"}
+        names = {each.name for each in paths.domains}
+        size: Any = self.knobs["res"]
+        given = dict(zip(SIZES, size, strict=True)) if names & {*SIZES} else {"res": size}
+        own = {n: v for n, v in self.knobs.items() if n != "res"} | given
         return Formula(
             self.definition.name,
             paths.domains,
-            {**{n: v for n, v in self.knobs.items() if n not in names}, **fixed},
+            {n: v for n, v in {**own, **fixed}.items() if n not in names},
             self.scope,
             conventions.load(self.convention),
             self.by,

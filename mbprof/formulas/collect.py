@@ -73,6 +73,7 @@ class Collector:
             for factors, coefficient in part.items():
                 total[factors] = total.get(factors, 0) + coefficient
         kept = [(factors, n) for factors, n in total.items() if n]
+        kept.sort(key=lambda each: not each[0])
         if len(kept) <= FLAT:
             return _sum([self.product(n, factors) for factors, n in kept])
         groups: dict[tuple[Factor, ...], list[tuple[tuple[Factor, ...], int]]] = {}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mbprof import zoo
-from mbprof.errors import KnobError, Source, UsageError, nearest
+from mbprof.errors import KnobError, Loc, Source, UsageError, nearest
 from mbprof.expr import Env, Value
 from mbprof.fields import Bound
 from mbprof.source import Map, Scalar, parse, read
@@ -48,7 +48,9 @@ def is_block(text: str) -> bool:
     return bool(colon and spec and name.isidentifier())
 
 
-def block_spec(text: str, given: Mapping[str, Value]) -> tuple[Definition, tuple[str, ...]]:
+def block_spec(
+    text: str, given: Mapping[str, Value], places: Mapping[str, Loc] | None = None
+) -> tuple[Definition, tuple[str, ...]]:
     """Return a spec that is one block, and which of its knobs are symbols unless told otherwise.
 
     Raises: UsageError: no such block, or an argument without a value. KnobError: a value that an
@@ -61,7 +63,7 @@ def block_spec(text: str, given: Mapping[str, Value]) -> tuple[Definition, tuple
     knobs = {
         name: knob
         for name, argument in block.takes.items()
-        if (knob := _knob(argument, given.get(name))) is not None
+        if (knob := _knob(argument, given.get(name), (places or {}).get(name))) is not None
     }
     free = [
         name
@@ -115,7 +117,7 @@ def _found(text: str) -> tuple[Definition, Block]:
     return replace(around, blocks=reader.blocks), block
 
 
-def _knob(argument: Argument, given: Value) -> Knob | None:
+def _knob(argument: Argument, given: Value, loc: Loc | None) -> Knob | None:
     """Return an argument as a knob; None where the block itself is to fill it in."""
     name, word = argument.name, argument.kind.word
     value = given
@@ -134,7 +136,7 @@ def _knob(argument: Argument, given: Value) -> Knob | None:
     kinds = {bool: "flag", int: "int", float: "number", str: "name", tuple: "size"}
     kind = kinds[type(value)]
     if word in ("int", "count") and kind != "int":
-        raise KnobError(f"{name} is {value}; it must be {argument.kind.doc}")
+        raise KnobError(f"{name} is {value}; it must be {argument.kind.doc}", loc)
     least = {"int": 1, "count": 0}.get(word, min(value, 1) if isinstance(value, int) else None)
     knob = Knob(name, value, kind, argument.doc, least=least if kind == "int" else None)
-    return replace(knob, default=checked(knob, value))
+    return replace(knob, default=checked(knob, value, loc))

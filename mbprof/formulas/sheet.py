@@ -40,8 +40,9 @@ def text(formula: Formula, counts: Sequence[str], width: int) -> str:
         said = _total(style, getattr(formula.total, count), width - len(head))
         lines += ["", head + said[0], *(" " * len(head) + each for each in said[1:])]
     lines += _where(formula, style, counts, width)
-    *most, last = _holds(formula, style)
-    lines += ["", *_filled("Holds for ", [*most, f"{last}."], width, ", ")]
+    lines.append("")
+    if holds := _holds(formula, style):
+        lines += _filled("Holds for ", [*holds[:-1], f"{holds[-1]}."], width, ", ")
     for note in notes(formula, style):
         lines += _filled("", note.split(" "), width, " ")
     return "\n".join(lines) + "\n"
@@ -61,7 +62,7 @@ def latex(formula: Formula, counts: Sequence[str], width: int) -> str:
         lines.append(r"\end{tabular}")
     lines += _aligned(formula, style, counts, r"\begin{align*}", r"\end{align*}")
     holds = [f"${each}$" for each in _holds(formula, style)]
-    lines.append(f"Holds for {', '.join(holds)}.")
+    lines += [f"Holds for {', '.join(holds)}."] if holds else []
     lines += notes(formula, style, escaped)
     return "\n".join(lines) + "\n"
 
@@ -80,7 +81,7 @@ def markdown(formula: Formula, counts: Sequence[str], width: int) -> str:
     begin, end = "```math\n\\begin{aligned}", "\\end{aligned}\n```"
     lines += _aligned(formula, style, counts, begin, end)
     holds = [f"${each}$" for each in _holds(formula, style)]
-    lines += ["", f"Holds for {', '.join(holds)}."]
+    lines += ["", f"Holds for {', '.join(holds)}."] if holds else []
     lines += ["", *notes(formula, style, lambda text: text.replace("_", r"\_"))]
     return "\n".join(lines) + "\n"
 
@@ -191,7 +192,7 @@ def _total(style: Text, tree: Tree, width: int) -> list[str]:
 
 
 def _where(formula: Formula, style: Text, counts: Sequence[str], width: int) -> list[str]:
-    """Return the definitions, widths first and then sizes, heights beside widths."""
+    """Return the definitions in lines, the height and the width of a map in one."""
     needed = _needed(formula, counts)
     if not needed:
         return []
@@ -202,12 +203,11 @@ def _where(formula: Formula, style: Text, counts: Sequence[str], width: int) -> 
             pairs.append(f"{line}, {said[other]}")
         elif name.letter != "w" or Symbol("h", name.number) not in said:
             pairs.append(line)
-    ordered = sorted(pairs, key=lambda line: line[0] in "hw")
-    return ["", *(("where " if i == 0 else "      ") + line for i, line in enumerate(ordered))]
+    return ["", *(("where " if i == 0 else "      ") + line for i, line in enumerate(pairs))]
 
 
 def _needed(formula: Formula, counts: Sequence[str]) -> list[tuple[Symbol, Tree]]:
-    """Return the definitions that the counts and the conditions need."""
+    """Return the definitions that the counts and the conditions need, widths before sizes."""
     lines = (*formula.lines, formula.total)
     trees = [getattr(line, count) for line in lines for count in counts]
     trees += [tree for each in formula.conditions for tree in each.trees]
@@ -215,7 +215,8 @@ def _needed(formula: Formula, counts: Sequence[str]) -> list[tuple[Symbol, Tree]
     for name, tree in reversed(formula.where):
         if name in wanted:
             wanted.update(symbols(tree))
-    return [(name, tree) for name, tree in formula.where if name in wanted]
+    found = [(name, tree) for name, tree in formula.where if name in wanted]
+    return sorted(found, key=lambda each: each[0].letter in "hw")
 
 
 def _aligned(

@@ -367,7 +367,9 @@ class Real:
     def __neg__(self) -> Real:
         return self * -1.0
 
-    def __truediv__(self, other: Any) -> Real:
+    def __truediv__(self, other: Any) -> Real | float:
+        if isinstance(other, Real) and other.number == self.number and 0 < self.low < self.high:
+            return 1.0
         return self._spread("/", self, other, lambda x, y: x / y)
 
     def __rtruediv__(self, other: Any) -> Real:
