@@ -290,6 +290,10 @@ def test_values_are_checked() -> None:
         found.evaluate(h=3)
     with pytest.raises(KnobError, match="must be a whole number"):
         found.evaluate(H=3.5)
+    with pytest.raises(KnobError, match="must be finite"):
+        found.evaluate(H=math.inf)
+    with pytest.raises(UsageError, match="it needs 1 ≤ H ≤ 32768"):
+        found.evaluate(H=0)
     with pytest.raises(KnobError, match="must be a number"):
         found.evaluate(H="3")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match=r"does not hold at alpha 0\.0"):
@@ -360,3 +364,10 @@ def test_a_block_from_a_file(tmp_path: Path) -> None:
     path = tmp_path / "pair.yaml"
     path.write_text("takes: {c: int}\nbody: [{op: conv, k: 3, c: c}, {op: conv, k: 1, c: c}]\n")
     assert "MACs = 9·C·c·H·W + c²·H·W" in run(str(path), "--by", "net")
+
+
+def test_sums_are_multiplied_out_where_that_is_shorter() -> None:
+    found = formula("densenet121", symbols=["growth"], by="net")
+    assert len(render(found, "text").splitlines()) < 40
+    total = mbprof.load("densenet121").build(growth=24, res=(225, 301)).profile().total
+    assert found.evaluate(growth=24, H=225, W=301)[:2] == total[:2]

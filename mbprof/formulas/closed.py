@@ -13,7 +13,7 @@ from mbprof.expr import Value
 from mbprof.facts import total
 from mbprof.formulas.algebra import replaced
 from mbprof.formulas.collect import Collector, Items
-from mbprof.formulas.conditions import Condition, broken, equal, pinned, stated
+from mbprof.formulas.conditions import Condition, Range, broken, equal, pinned, stated
 from mbprof.formulas.letters import Letters
 from mbprof.formulas.naming import Variables
 from mbprof.formulas.paths import Domain, Paths
@@ -79,9 +79,13 @@ class Formula:
         """
         given = self._checked(values)
         known: dict[Symbol, Any] = {Symbol(name): value for name, value in given.items()}
-        for symbol, tree in self.where:
-            known[symbol] = tree.value(known)
-        if (condition := broken(self.conditions, known)) is not None:
+        ranges = [each for each in self.conditions if isinstance(each, Range)]
+        condition = broken(ranges, known)
+        if condition is None:
+            for symbol, tree in self.where:
+                known[symbol] = tree.value(known)
+            condition = broken(self.conditions, known)
+        if condition is not None:
             from mbprof.formulas.text import Text
 
             at = ", ".join(f"{name} {plain(value)}" for name, value in given.items())
@@ -105,6 +109,8 @@ class Formula:
             whole = isinstance(given[name], int)
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise KnobError(f"{name} is {value!r}; it must be a number")
+            if not math.isfinite(value):
+                raise KnobError(f"{name} is {value}; it must be finite")
             if whole and value != int(value):
                 raise KnobError(f"{name} is {value}; it must be a whole number")
             given[name] = int(value) if whole else float(value)

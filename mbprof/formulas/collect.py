@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self, TypeAlias
 
-from mbprof.formulas.algebra import Poly, quotient, shared
+from mbprof.formulas.algebra import Poly, quotient, shared, times
 from mbprof.formulas.naming import Variables, variable
 from mbprof.formulas.tree import Number, Product, Sum, Tree
 from mbprof.lanes.atoms import Monomial, Terms
@@ -72,7 +72,9 @@ class Collector:
         for part in parts:
             for factors, coefficient in part.items():
                 total[factors] = total.get(factors, 0) + coefficient
-        kept = [(factors, n) for factors, n in total.items() if n]
+        # Many products with sums in them can be fewer products without.
+        total = min({f: n for f, n in total.items() if n}, self.expanded(total), key=len)
+        kept = list(total.items())
         kept.sort(key=lambda each: not each[0])
         if len(kept) <= FLAT:
             return _sum([self.product(n, factors) for factors, n in kept])
@@ -84,6 +86,21 @@ class Collector:
         last = groups.pop((), [])
         ordered = [*groups.items(), *([((), last)] if last else [])]
         return _sum([part for sizes, inner in ordered for part in self.group(sizes, inner)])
+
+    def expanded(self, items: Items) -> Items:
+        """Return the same with all sums multiplied out that are no sizes."""
+        found: Items = {}
+        for factors, n in items.items():
+            sums = [each for each in factors if not isinstance(each, int)]
+            inner = [each for each in sums if not self.is_size(each)]
+            outer = [each for each in factors if each not in inner]
+            poly: Poly = {(): n}
+            for each in inner:
+                poly = times(poly, dict(each))
+            for monomial, factor in poly.items():
+                both = tuple(sorted([*outer, *monomial], key=self.rank))
+                found[both] = found.get(both, 0) + factor
+        return {factors: n for factors, n in found.items() if n}
 
     def group(
         self, sizes: tuple[Factor, ...], inner: Sequence[tuple[tuple[Factor, ...], int]]

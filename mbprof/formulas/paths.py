@@ -150,6 +150,10 @@ class Domain:
     high: Any
 
 
+IMPOSSIBLE = (MbprofError, Fixed, ArithmeticError, ValueError)
+"""What a build raises whose answers no configuration gives, or that makes no network."""
+
+
 @dataclass(slots=True)
 class Paths:
     """The builds of a spec: ``knobs`` puts symbols, by name, in their places."""
@@ -206,10 +210,13 @@ class Paths:
             return True
         if pins := _pins(path, path.told):
             again = Again(path, pins)
-            expected = {
-                name: tuple(key(again.number(each)) for each in cost)
-                for name, cost in expected.items()
-            }
+            try:
+                expected = {
+                    name: tuple(key(again.number(each)) for each in cost)
+                    for name, cost in expected.items()
+                }
+            except IMPOSSIBLE:
+                return False
         equal = [
             found
             for guard in path.guards.values()
@@ -231,7 +238,7 @@ class Paths:
             return
         try:
             path, graph = self.walk(told, _pins(self.main, told))
-        except (MbprofError, Fixed, ArithmeticError):
+        except IMPOSSIBLE:
             yield None
             return
         yield path, self.by_layer(graph)
@@ -281,10 +288,11 @@ class Paths:
 
         from mbprof.lanes.program import FITS, Run
 
-        for _, terms in (each for each in args if isinstance(each, tuple) and each[0] == "whole"):
-            ends = [end for monomial, _ in terms for end in self.main.range(monomial)]
-            if max(map(abs, ends), default=0) >= FITS >> 20:
-                return "", None
+        inner = [each for n in self.reached(args) for each in self.main.atoms[n].args]
+        for kind, terms in (each for each in (*args, *inner) if isinstance(each, tuple)):
+            for monomial, factor in terms if kind == "whole" else ():
+                if max(map(abs, self.main.range(monomial))) * abs(factor) >= FITS >> 20:
+                    return "", None
         values = np.arange(domain.low, domain.high + 1, dtype=np.int64)
         with np.errstate(all="ignore"):
             found = Run(self.main.atoms, {domain.name: values}).answers(Guard(op, args, True))
@@ -292,16 +300,19 @@ class Paths:
 
     def inputs(self, operands: tuple[Any, ...]) -> set[str]:
         """Return the names of the symbols that operands depend on."""
-        found: set[str] = set()
+        atoms = (self.main.atoms[number] for number in self.reached(operands))
+        return {atom.args[0] for atom in atoms if atom.op == "input"}
+
+    def reached(self, operands: tuple[Any, ...]) -> set[int]:
+        """Return the numbers of the atoms that operands are made of."""
+        found: set[int] = set()
         pending = list(operands)
         while pending:
             operand = pending.pop()
             if isinstance(operand, tuple):
                 kind, what = operand
                 numbers = {n for m, _ in what for n in m} if kind == "whole" else {what}
-                for atom in (self.main.atoms[number] for number in numbers):
-                    if atom.op == "input":
-                        found.add(atom.args[0])
-                    else:
-                        pending += atom.args
+                for number in numbers - found:
+                    found.add(number)
+                    pending += self.main.atoms[number].args
         return found
