@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 from mbprof import conventions
 from mbprof.errors import KnobError, UsageError, nearest
 from mbprof.expr import Value
-from mbprof.facts import total
 from mbprof.formulas.algebra import replaced
 from mbprof.formulas.collect import Collector, Items
 from mbprof.formulas.conditions import Condition, Range, broken, equal, pinned, stated
@@ -149,7 +148,8 @@ class Request:
         fixed: dict[str, Any] = {}
         while True:
             left = tuple(each for each in domains if each.name not in fixed)
-            paths = Paths(self.definition, self.placed(fixed), left, self.cost, self.scope)
+            view = conventions.load(self.convention).view
+            paths = Paths(self.definition, self.placed(fixed), left, self.cost, view, self.scope)
             path, graph = paths.walk({}, {})
             guards = paths.needed(path, graph)
             found = pinned(guards, paths)
@@ -191,9 +191,8 @@ class Request:
 
     def cost(self, nodes: Sequence[Node]) -> tuple[Any, ...]:
         """Return params and cost of nodes under the convention, symbols or not."""
-        chosen = conventions.load(self.convention)
-        facts = total(node.facts for node in nodes)
-        return chosen.params(facts), chosen.macs(facts)
+        count = conventions.load(self.convention).count(nodes)
+        return count.params, count.cost
 
     def formula(
         self, paths: Paths, graph: Graph, guards: Sequence[Any], fixed: Mapping[str, Any]

@@ -156,12 +156,16 @@ IMPOSSIBLE = (MbprofError, Fixed, ArithmeticError, ValueError)
 
 @dataclass(slots=True)
 class Paths:
-    """The builds of a spec: ``knobs`` puts symbols, by name, in their places."""
+    """The builds of a spec: ``knobs`` puts symbols, by name, in their places.
+
+    ``view`` is what a convention makes of a graph, such as one with batch norms folded.
+    """
 
     definition: Definition
     knobs: Callable[[Mapping[str, Any]], Mapping[str, Any]]
     domains: tuple[Domain, ...]
     costs: Callable[[Sequence[Node]], tuple[Any, ...]]
+    view: Callable[[Graph], Graph]
     scope: str
     spent: int = 0
     masks: dict[Asked, Any] = field(default_factory=dict)
@@ -182,7 +186,7 @@ class Paths:
                 symbols[each.name] = pins[number]
         graph = build(self.definition, self.knobs(symbols))
         self.spent += len(graph.nodes)
-        return path, graph
+        return path, self.view(graph)
 
     def needed(self, path: Path, graph: Graph) -> list[Guard]:
         """Return the conditions of a path that its cost depends on, as far as can be found out.

@@ -27,7 +27,12 @@ def render(formula: Formula, format: str = "text", of: str = "both", width: int 
         raise UsageError(f"unknown format {format!r}", hint=nearest(format, FORMATS))
     if of not in COUNTS:
         raise UsageError(f"cannot show {of!r}", hint=nearest(of, COUNTS))
-    return FORMATS[format](formula, ("params", "macs") if of == "both" else (of,), width)
+    counts = ("params", "macs") if of == "both" else (of,)
+    if not formula.convention.measures:
+        if of == "macs":
+            raise UsageError(f"convention {formula.convention.name} counts no cost, only params")
+        counts = ("params",)
+    return FORMATS[format](formula, counts, width)
 
 
 def text(formula: Formula, counts: Sequence[str], width: int) -> str:
