@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ from mbprof import conventions
 from mbprof.build import build
 from mbprof.errors import LimitError, MbprofError
 from mbprof.expr import Value
+from mbprof.graph import Graph
 from mbprof.lanes.symbols import Trace
 from mbprof.profile import totals
 from mbprof.spec.knobs import plain
@@ -28,29 +29,25 @@ class Engine:
 
     ``fixed`` are the knobs that do not vary, ``ranges`` the least and largest value of those that
     do; the resolution varies as ``res.h`` and ``res.w``, or as ``res`` where images are square.
+    ``count`` returns ``width`` numbers for a graph, whose shapes may be symbols.
     """
 
     definition: Definition
     fixed: Mapping[str, Value]
     ranges: Mapping[str, tuple[Any, Any]]
-    convention: str
-    scope: str
+    count: Callable[[Graph], Sequence[Any]]
+    width: int
     programs: list[Program] = field(default_factory=list)
 
-    @property
-    def outputs(self) -> tuple[str, ...]:
-        """The names of what is computed: params, and the measures of the convention."""
-        return outputs(self.convention)
-
     def run(self, columns: Mapping[str, Any], count: int) -> list[Any]:
-        """Return params and costs of each configuration, as int64 where they fit, else as ints.
+        """Return the counts of each configuration, as int64 where they fit, else as ints.
 
         Raises: MbprofError: a configuration makes no network; the message names it. LimitError:
         too many costs of more than 2^62, or too many different networks.
         """
         import numpy as np
 
-        results = [np.empty(count, dtype=np.int64) for _ in self.outputs]
+        results = [np.empty(count, dtype=np.int64) for _ in range(self.width)]
         pending = np.arange(count)
         tried = 0
         while len(pending):
@@ -112,9 +109,8 @@ class Engine:
         for lane in large:
             knobs = self.knobs({n: c[lane].item() for n, c in columns.items()})
             graph = build(self.definition, knobs)
-            counted = totals(graph, self.convention, self.scope)
-            for result, count in zip(results, (counted.params, *counted.costs), strict=True):
-                result[lane] = count
+            for result, counted in zip(results, self.count(graph), strict=True):
+                result[lane] = counted
         return results
 
     def knobs(self, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -143,8 +139,7 @@ class Engine:
         except MbprofError as error:
             at = ", ".join(f"{name} {plain(value)}" for name, value in values.items())
             raise error.through(f"at {at}") from None
-        counted = totals(graph, self.convention, self.scope)
-        return Program(trace, [counted.params, *counted.costs])
+        return Program(trace, list(self.count(graph)))
 
 
 def outputs(convention: str) -> tuple[str, ...]:
@@ -156,6 +151,16 @@ def outputs(convention: str) -> tuple[str, ...]:
     ('params', 'flops', 'macs')
     """
     return ("params", *conventions.load(convention).measures)
+
+
+def counter(convention: str, scope: str) -> Callable[[Graph], Sequence[Any]]:
+    """Return what counts a graph as a convention does, within a scope: see `outputs`."""
+
+    def count(graph: Graph) -> Sequence[Any]:
+        found = totals(graph, convention, scope)
+        return found.params, *found.costs
+
+    return count
 
 
 def _taken(columns: Mapping[str, Any], rows: Any, count: int) -> Mapping[str, Any]:

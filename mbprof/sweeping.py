@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import mbprof
 from mbprof import conventions
 from mbprof.axes import CHUNK, Axis, Column, Grid, Plan, axis, knob_of, listed
-from mbprof.engine import Engine, outputs
+from mbprof.engine import Engine, counter, outputs
 from mbprof.errors import UsageError, nearest
 from mbprof.filters import Front, Where
 from mbprof.joined import NAMES as ACCURACY
@@ -113,8 +113,8 @@ class Sweep:
                 self.spec.definition,
                 {**self.spec.knobs, **fixed},
                 self.ranges(),
-                self.convention,
-                self.scope,
+                counter(self.convention, self.scope),
+                len(self.outputs),
             )
         return self.engines[key]
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import mbprof
 from mbprof import lanes, zoo
-from mbprof.engine import Engine
+from mbprof.engine import Engine, counter
 from mbprof.lanes.program import Program
 from mbprof.lanes.symbols import Trace
 from mbprof.spec.knobs import Knob
@@ -161,7 +161,9 @@ def test_lanes_part_where_a_shortcut_exists_for_some_widths_only() -> None:
     frame = mbprof.sweep(spec, alpha=alphas, scope="all")
     singles = [spec.build(alpha=alpha).profile(scope="all").total[:2] for alpha in alphas]
     assert list(zip(frame["params"], frame["macs"], strict=True)) == singles
-    engine = Engine(spec.definition, {**spec.knobs}, {"alpha": (0.05, 2.0)}, "kernels", "all")
+    engine = Engine(
+        spec.definition, {**spec.knobs}, {"alpha": (0.05, 2.0)}, counter("kernels", "all"), 2
+    )
     engine.run({"alpha": np.array(alphas)}, len(alphas))
     assert len(engine.programs) > 1
 
