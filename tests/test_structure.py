@@ -122,6 +122,8 @@ ORDER = [
     "charts.fronts",
     "plot",
     "dossier",
+    "reconcile",
+    "origins",
     "watching",
     "cli.app",
     "cli.options",
@@ -130,6 +132,7 @@ ORDER = [
     "cli.formulas",
     "cli.zoo",
     "cli.blocks",
+    "cli.explain",
     "cli",
     "__main__",
 ]

@@ -6,10 +6,10 @@ import sys
 
 import typer
 
-from mbprof.cli import blocks, compare, costs, formulas, zoo
+from mbprof.cli import blocks, compare, costs, explain, formulas, zoo
 from mbprof.cli.app import app
 
-__all__ = ["app", "blocks", "compare", "costs", "formulas", "main", "zoo"]
+__all__ = ["app", "blocks", "compare", "costs", "explain", "formulas", "main", "zoo"]
 
 
 def main() -> None:

@@ -1,0 +1,63 @@
+"""Commands about what is counted: explain."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mbprof.cli.app import app
+from mbprof.cli.options import (
+    AlphaOption,
+    FormatOption,
+    OutputOption,
+    ResOption,
+    ScopeOption,
+    SetOption,
+    SpecArgument,
+    given_knobs,
+    network_of,
+    print_report,
+)
+
+
+@app.command(epilog="Example: mbprof explain mobilenet_v2@torchvision --from kernels --to fvcore")
+def explain(
+    spec: SpecArgument,
+    alpha: AlphaOption = None,
+    res: ResOption = None,
+    settings: SetOption = None,
+    scope: ScopeOption = None,
+    before: Annotated[
+        str | None, typer.Option("--from", metavar="NAME", help="the convention to start from")
+    ] = None,
+    after: Annotated[
+        str | None, typer.Option("--to", metavar="NAME", help="the convention to arrive at")
+    ] = None,
+    number: Annotated[
+        str | None,
+        typer.Option("--number", metavar="N", help="find out what a number counts, such as 569M"),
+    ] = None,
+    format: FormatOption = "rich",
+    output: OutputOption = None,
+) -> None:
+    """Count a network by every convention, and say why they differ."""
+    from mbprof.errors import UsageError
+    from mbprof.reports import layout
+
+    layout(format)
+    if number is not None:
+        if before is not None or after is not None:
+            raise UsageError("give either --number, or --from and --to")
+        from mbprof.origins import origins, origins_report
+
+        found = origins(spec, number, given_knobs(alpha, res, settings), scope)
+        print_report(origins_report(found), format, output)
+        if not found.origins and layout(format) == "data":
+            typer.echo(found.verdict, err=True)
+        return
+    from mbprof.reconcile import explain as count
+    from mbprof.reconcile import explanation_report
+
+    network = network_of(spec, alpha, res, settings)
+    print_report(explanation_report(count(network, scope, before, after)), format, output)

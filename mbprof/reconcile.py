@@ -1,0 +1,409 @@
+"""All conventions side by side, and the bridge from one to another, line by line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import mbprof
+from mbprof import conventions, fmt
+from mbprof.conventions import Convention, Measure
+from mbprof.errors import UsageError, nearest
+from mbprof.expr import Value
+from mbprof.facts import STORED, Facts, total
+from mbprof.folding import fold
+from mbprof.graph import Graph, Node
+from mbprof.network import Network
+from mbprof.profile import SCOPES, setting, stored
+from mbprof.reports import Column, Report
+from mbprof.spec.knobs import plain
+
+QUANTITIES = ("cost", "params")
+
+
+class View(NamedTuple):
+    """What one convention says of a network; ``costs`` are its measures, none or several."""
+
+    convention: Convention
+    params: int
+    costs: tuple[int, ...]
+
+    @property
+    def value(self) -> int | None:
+        """The cost in the convention's unit, None if it counts none."""
+        return self.costs[0] if self.costs else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the view as plain data."""
+        return {
+            "params": self.params,
+            "value": self.value,
+            "unit": self.convention.unit or None,
+            **self.convention.named(self.costs),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A step of a bridge: what is counted differently, in which layers, and by how much.
+
+    ``before`` and ``after`` are the rules of the two conventions; differences of all lines add up
+    to the difference of the totals.
+    """
+
+    what: str
+    call: str
+    before: str
+    after: str
+    layers: tuple[str, ...]
+    difference: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bridge:
+    """From one convention's total to another's."""
+
+    quantity: str
+    first: View
+    last: View
+    lines: tuple[Line, ...]
+
+    @property
+    def ends(self) -> tuple[int, int]:
+        """The totals that the bridge leads from and to."""
+        if self.quantity == "params":
+            return self.first.params, self.last.params
+        return self.first.value or 0, self.last.value or 0
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A network by every convention, and bridges between two of them if they were asked for."""
+
+    spec: str
+    knobs: Mapping[str, Value]
+    scope: str
+    views: tuple[View, ...]
+    facts: Facts
+    folded: int
+    bridges: tuple[Bridge, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the explanation as plain data, as ``mbprof explain --format json`` prints it."""
+        data: dict[str, Any] = {
+            "version": mbprof.__version__,
+            "spec": self.spec,
+            "knobs": {name: setting(value) for name, value in self.knobs.items()},
+            "scope": self.scope,
+            "conventions": {view.convention.name: view.to_dict() for view in self.views},
+            "params": {**stored(self.facts), "params_folded": self.folded},
+        }
+        if self.bridges:
+            data["bridges"] = {bridge.quantity: _bridge_data(bridge) for bridge in self.bridges}
+        return data
+
+
+def _bridge_data(bridge: Bridge) -> dict[str, Any]:
+    first, last = bridge.ends
+    return {
+        "from": bridge.first.convention.name,
+        "to": bridge.last.convention.name,
+        "first": first,
+        "last": last,
+        "lines": [
+            {
+                "what": line.what,
+                "call": line.call,
+                "before": line.before,
+                "after": line.after,
+                "layers": list(line.layers),
+                "difference": line.difference,
+            }
+            for line in bridge.lines
+        ],
+    }
+
+
+def explain(
+    network: Network,
+    scope: str | None = None,
+    before: str | None = None,
+    after: str | None = None,
+    names: Sequence[str] | None = None,
+) -> Explanation:
+    """Count a network by every convention; with ``before`` and ``after``, reconcile these two.
+
+    Raises: UsageError: no such scope or convention.
+
+    >>> from mbprof.network import load
+    >>> found = explain(load("mobilenet_v2@torchvision").build(), before="kernels", after="fvcore")
+    >>> bridge = found.bridges[0]
+    >>> bridge.ends
+    (300774272, 314193216)
+    >>> [(line.what, line.difference) for line in bridge.lines]
+    [('bn', 13356224), ('gap', 62720)]
+    """
+    chosen = scope or network.definition.scope
+    if chosen not in SCOPES:
+        raise UsageError(f"unknown scope {chosen!r}", hint=nearest(chosen, SCOPES))
+    graph = network.layers
+    nodes = _within(graph, chosen)
+    wanted = list(names if names is not None else conventions.names())
+    wanted += [each for each in (before, after) if each is not None and each not in wanted]
+    views = tuple(view(graph, conventions.load(name), chosen) for name in wanted)
+    bridges: tuple[Bridge, ...] = ()
+    if before is not None or after is not None:
+        first, last = (conventions.load(name or conventions.DEFAULT) for name in (before, after))
+        bridges = tuple(bridge(graph, chosen, first, last, each) for each in QUANTITIES)
+    return Explanation(
+        network.definition.name,
+        network.knobs,
+        chosen,
+        views,
+        total(node.facts for node in nodes),
+        total(node.facts for node in _within(fold(graph), chosen)).params,
+        bridges,
+    )
+
+
+def _within(graph: Graph, scope: str) -> list[Node]:
+    return [node for node in graph.nodes if scope == "all" or node.scope == scope]
+
+
+def view(graph: Graph, convention: Convention, scope: str) -> View:
+    """Return what a convention says of a graph within a scope."""
+    count = convention.count(_within(convention.view(graph), scope))
+    return View(convention, count.params, count.costs)
+
+
+# The bridge
+
+
+def bridge(graph: Graph, scope: str, before: Convention, after: Convention, of: str) -> Bridge:
+    """Reconcile two conventions: ``of`` is cost or params; the lines add up exactly.
+
+    From MACs to FLOPs the first line doubles the whole, and the rest is compared with twice the
+    first; from FLOPs to MACs it is the same bridge, walked backwards.
+    """
+    first, last = (view(graph, each, scope) for each in (before, after))
+    if of == "cost" and (before.unit, after.unit) == ("FLOPs", "MACs"):
+        back = bridge(graph, scope, after, before, of)
+        lines = tuple(
+            Line(line.what, line.call, line.after, line.before, line.layers, -line.difference)
+            for line in reversed(back.lines)
+        )
+        return Bridge(of, first, last, lines)
+    lines = ()
+    factor = 1
+    if of == "cost" and (before.unit, after.unit) == ("MACs", "FLOPs"):
+        factor, value = 2, first.value or 0
+        lines = (Line("unit", "", "MACs", "2 FLOPs for a MAC", (), value),)
+    sides = [_measure(each, of) for each in (before, after)]
+    if of == "params" and not any(side.rules for side in sides):
+        found = _by_kind(_within(graph, scope), before, after)
+    else:
+        found = _by_rule(graph, scope, before, after, of, factor)
+    return Bridge(of, first, last, (*lines, *found))
+
+
+_NOTHING = Measure({}, {})
+
+
+def _measure(convention: Convention, of: str) -> Measure:
+    if of == "params":
+        return convention.params
+    return next(iter(convention.measures.values()), _NOTHING)
+
+
+def _by_kind(nodes: Sequence[Node], before: Convention, after: Convention) -> Iterable[Line]:
+    """Yield a line for each kind of stored values that the two weigh differently."""
+    for kind, doc in STORED.items():
+        weights = [each.params.weights.get(kind, 0) for each in (before, after)]
+        parts: dict[str, int] = {}
+        for node in nodes:
+            count: int = getattr(node.facts, kind)
+            shares = [
+                0 if node.side and convention.side == "none" else weight
+                for convention, weight in zip((before, after), weights, strict=True)
+            ]
+            if count * (shares[1] - shares[0]):
+                change = count * (shares[1] - shares[0])
+                parts[node.layer] = parts.get(node.layer, 0) + change
+        if parts:
+            said = [f"{weight}" if weight else "–" for weight in weights]
+            what = kind.replace("_", " ")
+            yield Line(what, doc, said[0], said[1], tuple(parts), sum(parts.values()))
+
+
+def _by_rule(
+    graph: Graph, scope: str, before: Convention, after: Convention, of: str, factor: int
+) -> Iterable[Line]:
+    """Yield a line for each op and pair of rules that count it differently, the largest first."""
+    groups: dict[tuple[str, str, str, str], dict[str, int]] = {}
+    views = [
+        {node.name: node for node in _within(each.view(graph), scope)} for each in (before, after)
+    ]
+    for node in _within(graph, scope):
+        counts, rules = [], []
+        for convention, seen in zip((before, after), views, strict=True):
+            count, rule = _one(convention, seen[node.name], of)
+            counts.append(count)
+            rules.append(rule)
+        difference = counts[1] - factor * counts[0]
+        if difference:
+            key = (_what(node), node.call, rules[0], rules[1])
+            layers = groups.setdefault(key, {})
+            layers[node.layer] = layers.get(node.layer, 0) + difference
+    lines = [
+        Line(*key, tuple(name for name, part in layers.items() if part), sum(layers.values()))
+        for key, layers in groups.items()
+    ]
+    return sorted(lines, key=lambda line: -abs(line.difference))
+
+
+def _one(convention: Convention, node: Node, of: str) -> tuple[int, str]:
+    """Return what a convention counts for one node, and the rule that says so."""
+    dropped = ("none",) if of == "params" else ("none", "params")
+    if node.side and convention.side in dropped:
+        return 0, "not run"
+    measure = _measure(convention, of)
+    count = measure.of([node], node.facts)
+    if measure.rules:
+        rule = measure.rule(node)
+        return count, rule.scalar.text if rule is not None else "–"
+    weighed = [
+        kind if weight == 1 else f"{weight} * {kind}"
+        for kind, weight in measure.weights.items()
+        if getattr(node.facts, kind)
+    ]
+    return count, " + ".join(weighed) or "–"
+
+
+def _what(node: Node) -> str:
+    function = getattr(node.op, "function", "")
+    return f"{node.op.word} {function}".strip()
+
+
+# Reports
+
+
+def _unit(value: str | None) -> str:
+    return value or ""
+
+
+def explanation_report(found: Explanation) -> Report:
+    """Lay out all conventions side by side, or the bridges between two of them."""
+    if found.bridges:
+        cost, params = (_bridge_report(found, each) for each in found.bridges)
+        return Report(
+            cost.title, cost.columns, cost.rows, found.to_dict(), cost.total, cost.notes,
+            more=(params,), lead=cost.lead,
+        )  # fmt: skip
+    reference = next((v for v in found.views if v.convention.name == conventions.DEFAULT), None)
+    rows = tuple(_view_row(view, reference) for view in found.views)
+    return Report(
+        title=f"{_title(found)}, scope {found.scope}, by every convention",
+        columns=_COLUMNS,
+        rows=rows,
+        data=found.to_dict(),
+        notes=(
+            _kinds(found),
+            "A MAC is one multiplication with its addition; a FLOP is either. mbprof explain "
+            f"{found.spec} --from kernels --to fvcore reconciles two of them.",
+        ),
+    )
+
+
+def _kinds(found: Explanation) -> str:
+    counts = ((kind, getattr(found.facts, kind)) for kind in STORED)
+    said = ", ".join(f"{fmt.integer(n)} {kind.replace('_', ' ')}" for kind, n in counts if n)
+    return (
+        f"Params: {said}; {fmt.integer(found.facts.trainable)} are trained, "
+        f"{fmt.integer(found.folded)} are left with batch norms folded."
+    )
+
+
+def _title(found: Explanation) -> str:
+    shown = [name for name in ("alpha", "res", "classes") if name in found.knobs]
+    knobs = ", ".join(f"{name} {plain(found.knobs[name])}" for name in shown)
+    return f"{found.spec}, {knobs}"
+
+
+def _view_row(view: View, reference: View | None) -> dict[str, Any]:
+    base = reference.value if reference else None
+    macs = view.convention.named(view.costs).get("macs")
+    return {
+        "name": view.convention.name,
+        "params": view.params,
+        "value": view.value,
+        "unit": view.convention.unit,
+        "ratio": (view.value, base) if view.value is not None and base else None,
+        "macs": macs if view.convention.unit == "FLOPs" else None,
+        "tool": view.convention.tool,
+        "faults": len(view.convention.faults),
+    }
+
+
+def _ratio(value: tuple[int, int]) -> str:
+    return f"{float(Fraction(*value)):.3f}"
+
+
+_COLUMNS = (
+    Column("name", "convention", "the name, for --convention", shrinks=True),
+    Column("params", "params", "stored values that it counts", fmt.integer, True),
+    Column("value", "cost", "the number that the tool prints", fmt.integer, True),
+    Column("unit", "unit", "MACs or FLOPs", _unit),
+    Column(
+        "ratio", "× kernels", "cost over that of the convention kernels", _ratio, True, yields=2
+    ),
+    Column("tool", "tool", "the tool and its version", yields=4, wraps=True),
+)
+
+_BRIDGE = (
+    Column("what", "of", "the op, or the kind of stored value", shrinks=True),
+    Column("call", "call", "what the library calls for it", yields=3, wraps=True),
+    Column("layers", "layers", "in how many layers", fmt.integer, True),
+    Column("before", "from", "the rule of the first", wraps=True, yields=1),
+    Column("after", "to", "the rule of the second", wraps=True, yields=1),
+    Column("difference", "difference", "how much is added", fmt.signed, True),
+)
+
+
+def _bridge_report(found: Explanation, bridge: Bridge) -> Report:
+    first, last = bridge.ends
+    names = bridge.first.convention.name, bridge.last.convention.name
+    units = [
+        "params" if bridge.quantity == "params" else each.convention.unit
+        for each in (bridge.first, bridge.last)
+    ]
+    ends = [
+        f"{name}: {fmt.integer(value)} {unit}" if unit else f"{name}: counts no cost"
+        for name, value, unit in zip(names, (first, last), units, strict=True)
+    ]
+    rows = tuple(
+        {
+            "what": line.what,
+            "call": line.call,
+            "layers": len(line.layers) or None,
+            "before": line.before,
+            "after": line.after,
+            "difference": line.difference,
+        }
+        for line in bridge.lines
+    )
+    faults = tuple(
+        f"{each.convention.name}: {fault}."
+        for each in (bridge.first, bridge.last)
+        for fault in each.convention.faults
+    )
+    return Report(
+        title=f"{_title(found)}, {bridge.quantity} from {names[0]} to {names[1]}",
+        columns=_BRIDGE,
+        rows=rows,
+        data=None,
+        total={"what": "difference", "difference": last - first} if rows else None,
+        notes=faults if bridge.quantity == "cost" else (),
+        lead=tuple(ends if first != last else [*ends, "They agree."]),
+    )
