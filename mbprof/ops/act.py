@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from mbprof.facts import Facts
-from mbprof.fields import choice
+from mbprof.fields import NUMBER, choice
 from mbprof.lanes import product
 from mbprof.ops.base import Op, Shapes, letter, op
 
@@ -83,6 +83,33 @@ class Activation(Op):
             read=size + slopes,
             write=size,
         )
+
+
+@op("times", "*")
+class Times(Op):
+    """Multiply each element by a constant.
+
+    Shape: unchanged.
+    Params: none, the constant is part of the network's definition.
+    Cost: one multiplication for each element.
+    Source: arXiv:1602.07261, section 3.3, scaling of the residuals.
+
+    >>> Times(by=0.17).facts(((320, 35, 35),), ((320, 35, 35),)).mul
+    392000
+    """
+
+    by: float = letter("by", NUMBER, "the constant")
+
+    after: ClassVar[tuple[str, ...]] = ("act",)
+
+    def shapes(self, inputs: Shapes) -> Shapes:
+        """Return the shape unchanged."""
+        return inputs
+
+    def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
+        """One multiplication for each element."""
+        size = product(inputs[0])
+        return Facts(mul=size, read=size, write=size)
 
 
 @op("softmax", "nn.Softmax")
