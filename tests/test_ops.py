@@ -46,6 +46,12 @@ ONE_INPUT: dict[str, tuple[str, Shape, Facts]] = {
         (2, 4, 4),
         Facts(norm_scale=2, norm_shift=2, add=128, mul=96, divide=48, read=36, write=32),
     ),
+    "normalize": (
+        "{op: normalize}",
+        (2, 4, 4),
+        Facts(constants=5, add=32, divide=32, read=37, write=32),
+    ),
+    "times": ("{op: times, by: 0.17}", (2, 4, 4), Facts(mul=32, read=32, write=32)),
     "relu": ("{op: act, f: relu}", (2, 4, 4), Facts(compare=32, read=32, write=32)),
     "relu6": ("{op: act, f: relu6}", (2, 4, 4), Facts(compare=64, read=32, write=32)),
     "prelu": (
