@@ -164,7 +164,7 @@ def test_sweeps_equal_single_runs(
         assert (found.params, *found.costs) == tuple(row[key] for key in ("params", *measures))
 
 
-@pytest.mark.parametrize("name", ["vgg11@timm", "resnet50d", "inception_v4"])
+@pytest.mark.parametrize("name", ["vgg11", "vgg11@timm", "resnet50d", "inception_v4"])
 def test_sweeps_of_pools_equal_single_runs(name: str) -> None:
     """Windows that overhang an edge are counted by a formula that holds for every size."""
     sizes = [97, 128, 139, 150, 224]
