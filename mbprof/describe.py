@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import mbprof
 from mbprof import fmt
 from mbprof.fields import Bound
 from mbprof.network import Spec
@@ -215,6 +216,7 @@ def _columns(rows: Iterable[tuple[str, ...]]) -> list[str]:
 
 def _data(definition: Definition) -> dict[str, Any]:
     return {
+        "version": mbprof.__version__,
         "name": definition.name,
         "doc": definition.doc,
         "source": definition.source,
