@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import mbprof
 from mbprof import fmt
 from mbprof.comparing import titled
 from mbprof.differing import ADDED, CHANGED, REMOVED, RENAMED, Change, Difference
@@ -200,6 +201,7 @@ def _data(found: Difference, kept: Sequence[Fold], rest: Sequence[Fold]) -> dict
     )
     changes = [change for fold in kept for change in fold.changes]
     return {
+        "version": mbprof.__version__,
         "by": found.by,
         "old": old,
         "new": new,

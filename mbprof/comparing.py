@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+import mbprof
 from mbprof import conventions, fmt
 from mbprof.align import Part, align_all, likeness, octave, parts_of
 from mbprof.errors import UsageError, nearest
@@ -262,6 +263,7 @@ def _notes(found: Comparison) -> tuple[str, ...]:
 def _data(found: Comparison) -> dict[str, Any]:
     plain = [profile.to_dict() for profile in found.profiles]
     return {
+        "version": mbprof.__version__,
         "by": found.by,
         "networks": [{k: v for k, v in each.items() if k != "layers"} for each in plain],
         "rows": [

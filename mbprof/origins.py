@@ -14,14 +14,16 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any, NamedTuple, Self
 
+import mbprof
 from mbprof import conventions, fmt, zoo
 from mbprof.engine import Engine
 from mbprof.errors import Loc, MbprofError, UsageError, nearest
 from mbprof.expr import Value
+from mbprof.facts import total
 from mbprof.folding import fold
 from mbprof.graph import Graph
 from mbprof.network import Spec, load
-from mbprof.profile import SCOPES, setting
+from mbprof.profile import SCOPES, setting, within
 from mbprof.reports import Column, Report
 from mbprof.spec.knobs import checked, parse, plain
 
@@ -88,6 +90,7 @@ class Origin(NamedTuple):
             **self._asdict(),
             "knobs": {name: setting(value) for name, value in self.knobs.items()},
             "factor": float(self.factor) if self.factor.denominator > 1 else int(self.factor),
+            "version": mbprof.__version__,
         }
 
 
@@ -100,6 +103,8 @@ class Origins:
     origins: tuple[Origin, ...]
     looked: int
     closest: Origin | None
+    printed: tuple[str, ...] = ()
+    """Who printed the number for the network, as the spec's claims say."""
 
     @property
     def verdict(self) -> str:
@@ -179,13 +184,19 @@ def countings(scopes: Sequence[str], quantities: Sequence[str]) -> list[Counted]
 def counts(graph: Graph, scopes: Sequence[str], quantities: Sequence[str]) -> list[Any]:
     """Return all counts of a graph, by convention, scope, folding and quantity."""
     found: list[Any] = []
-    views = {False: graph, True: fold(graph)}
+    folded = fold(graph)
+    sums = {
+        (view is folded, scope): total(node.facts for node in within(view, scope))
+        for view in (graph, folded)
+        for scope in scopes
+    }
     for name in conventions.names():
         convention = conventions.load(name)
         for scope in scopes:
-            for view in views.values():
-                nodes = convention.view(view).nodes
-                count = convention.count([n for n in nodes if scope in ("all", n.scope)])
+            for view in (graph, folded):
+                nodes = within(convention.view(view), scope)
+                known = sums[view is folded, scope] if not convention.folds else None
+                count = convention.count(nodes, known)
                 if "params" in quantities:
                     found.append(count.params)
                 if "cost" in quantities:
@@ -387,8 +398,22 @@ def origins(
     for name in (spec, *_flavours(spec)):
         for found in _rings(search, name):
             if found:
-                return Origins(spec, wanted, _few(spec, wanted, found), search.looked, None)
-    return Origins(spec, wanted, (), search.looked, search.closest)
+                few = _few(spec, wanted, found)
+                return Origins(spec, wanted, few, search.looked, None, _printed(loaded, wanted))
+    return Origins(spec, wanted, (), search.looked, search.closest, _printed(loaded, wanted))
+
+
+def _printed(spec: Spec, wanted: Number) -> tuple[str, ...]:
+    """Return the claims of a spec that print the number, with what is wrong with them."""
+    said = []
+    for claim in spec.definition.published:
+        for quantity in (claim.params, claim.macs):
+            if quantity is not None and number(quantity.text).ranges == wanted.ranges:
+                wrong = f"; wrong at its source: {claim.erratum}" if claim.erratum else ""
+                at = _knobs(claim.at)
+                where = f" for {at}" if at else ""
+                said.append(f"Printed by {claim.source}{where}{wrong}.")
+    return tuple(dict.fromkeys(said))
 
 
 def _rings(search: _Search, name: str) -> Iterator[list[Origin]]:
@@ -478,5 +503,5 @@ def origins_report(found: Origins) -> Report:
         columns=COLUMNS,
         rows=rows,
         data=[origin.to_dict() for origin in found.origins],
-        notes=notes if rows else (),
+        notes=(*found.printed, *(notes if rows else ())),
     )

@@ -244,8 +244,12 @@ def totals(graph: Graph, convention: str, scope: str) -> Count:
     314193216
     """
     chosen = conventions.load(convention)
-    nodes = chosen.view(graph).nodes
-    return chosen.count([node for node in nodes if scope == "all" or node.scope == scope])
+    return chosen.count(within(chosen.view(graph), scope))
+
+
+def within(graph: Graph, scope: str) -> list[Node]:
+    """Return the nodes of a scope."""
+    return [node for node in graph.nodes if scope in ("all", node.scope)]
 
 
 def _total(rows: Iterable[Row]) -> Total:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ from mbprof.facts import STORED, Facts, total
 from mbprof.folding import fold
 from mbprof.graph import Graph, Node
 from mbprof.network import Network
-from mbprof.profile import SCOPES, setting, stored
+from mbprof.profile import SCOPES, setting, stored, within
 from mbprof.reports import Column, Report
 from mbprof.spec.knobs import plain
 
@@ -149,10 +149,11 @@ def explain(
     if chosen not in SCOPES:
         raise UsageError(f"unknown scope {chosen!r}", hint=nearest(chosen, SCOPES))
     graph = network.layers
-    nodes = _within(graph, chosen)
+    nodes = within(graph, chosen)
     wanted = list(names if names is not None else conventions.names())
     wanted += [each for each in (before, after) if each is not None and each not in wanted]
-    views = tuple(view(graph, conventions.load(name), chosen) for name in wanted)
+    facts = total(node.facts for node in nodes)
+    views = tuple(view(graph, conventions.load(name), chosen, facts) for name in wanted)
     bridges: tuple[Bridge, ...] = ()
     if before is not None or after is not None:
         first, last = (conventions.load(name or conventions.DEFAULT) for name in (before, after))
@@ -162,19 +163,16 @@ def explain(
         network.knobs,
         chosen,
         views,
-        total(node.facts for node in nodes),
-        total(node.facts for node in _within(fold(graph), chosen)).params,
+        facts,
+        total(node.facts for node in within(fold(graph), chosen)).params,
         bridges,
     )
 
 
-def _within(graph: Graph, scope: str) -> list[Node]:
-    return [node for node in graph.nodes if scope == "all" or node.scope == scope]
-
-
-def view(graph: Graph, convention: Convention, scope: str) -> View:
-    """Return what a convention says of a graph within a scope."""
-    count = convention.count(_within(convention.view(graph), scope))
+def view(graph: Graph, convention: Convention, scope: str, facts: Facts | None = None) -> View:
+    """Return what a convention says of a graph within a scope, whose facts may be known."""
+    known = facts if not convention.folds else None
+    count = convention.count(within(convention.view(graph), scope), known)
     return View(convention, count.params, count.costs)
 
 
@@ -202,7 +200,7 @@ def bridge(graph: Graph, scope: str, before: Convention, after: Convention, of: 
         lines = (Line("unit", "", "MACs", "2 FLOPs for a MAC", (), value),)
     sides = [_measure(each, of) for each in (before, after)]
     if of == "params" and not any(side.rules for side in sides):
-        found = _by_kind(_within(graph, scope), before, after)
+        found = list(_by_kind(graph, scope, before, after))
     else:
         found = _by_rule(graph, scope, before, after, of, factor)
     return Bridge(of, first, last, (*lines, *found))
@@ -217,35 +215,37 @@ def _measure(convention: Convention, of: str) -> Measure:
     return next(iter(convention.measures.values()), _NOTHING)
 
 
-def _by_kind(nodes: Sequence[Node], before: Convention, after: Convention) -> Iterable[Line]:
-    """Yield a line for each kind of stored values that the two weigh differently."""
+def _by_kind(graph: Graph, scope: str, before: Convention, after: Convention) -> Iterator[Line]:
+    """Yield a line for each kind of stored values that the two count differently."""
+    sides = (before, after)
+    pairs = list(zip(*(within(each.view(graph), scope) for each in sides), strict=True))
     for kind, doc in STORED.items():
-        weights = [each.params.weights.get(kind, 0) for each in (before, after)]
+        weights = [each.params.weights.get(kind, 0) for each in sides]
         parts: dict[str, int] = {}
-        for node in nodes:
-            count: int = getattr(node.facts, kind)
-            shares = [
-                0 if node.side and convention.side == "none" else weight
-                for convention, weight in zip((before, after), weights, strict=True)
-            ]
-            if count * (shares[1] - shares[0]):
-                change = count * (shares[1] - shares[0])
-                parts[node.layer] = parts.get(node.layer, 0) + change
-        if parts:
+        for nodes in pairs:
+            first, last = (
+                0 if node.side and each.side == "none" else weight * getattr(node.facts, kind)
+                for node, each, weight in zip(nodes, sides, weights, strict=True)
+            )
+            if first != last:
+                layer = nodes[0].layer
+                parts[layer] = parts.get(layer, 0) + last - first
+        if sum(parts.values()):
             said = [f"{weight}" if weight else "–" for weight in weights]
+            layers = tuple(layer for layer, part in parts.items() if part)
             what = kind.replace("_", " ")
-            yield Line(what, doc, said[0], said[1], tuple(parts), sum(parts.values()))
+            yield Line(what, doc, said[0], said[1], layers, sum(parts.values()))
 
 
 def _by_rule(
     graph: Graph, scope: str, before: Convention, after: Convention, of: str, factor: int
-) -> Iterable[Line]:
-    """Yield a line for each op and pair of rules that count it differently, the largest first."""
+) -> list[Line]:
+    """Return a line for each op and pair of rules that count it differently, the largest first."""
     groups: dict[tuple[str, str, str, str], dict[str, int]] = {}
     views = [
-        {node.name: node for node in _within(each.view(graph), scope)} for each in (before, after)
+        {node.name: node for node in within(each.view(graph), scope)} for each in (before, after)
     ]
-    for node in _within(graph, scope):
+    for node in within(graph, scope):
         counts, rules = [], []
         for convention, seen in zip((before, after), views, strict=True):
             count, rule = _one(convention, seen[node.name], of)
@@ -287,6 +287,11 @@ def _what(node: Node) -> str:
 
 
 # Reports
+
+
+def _short(tool: str) -> str:
+    """Return a tool with its version, without how it is called."""
+    return tool.partition(", ")[0]
 
 
 def _unit(value: str | None) -> str:
@@ -358,7 +363,7 @@ _COLUMNS = (
     Column(
         "ratio", "× kernels", "cost over that of the convention kernels", _ratio, True, yields=2
     ),
-    Column("tool", "tool", "the tool and its version", yields=4, wraps=True),
+    Column("tool", "tool", "the tool and its version", _short, yields=4, wraps=True),
 )
 
 _BRIDGE = (

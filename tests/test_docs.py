@@ -9,6 +9,7 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -192,16 +193,36 @@ def test_the_reference_is_generated_from_the_code() -> None:
     assert page.read_text() == text
 
 
-def test_the_table_of_rules_is_generated_from_the_code() -> None:
-    page = ROOT / "docs" / "checks.md"
-    text = page.read_text()
+def of_conventions() -> dict[str, str]:
+    """Return what the conventions say of themselves."""
+    known = [conventions.load(name) for name in conventions.names()]
+    rows = [[f"`{c.name}`", c.unit or "none", c.doc, c.tool or "–"] for c in known]
+    faults = [[f"`{c.name}`", fault] for c in known for fault in c.faults]
+    return {
+        "conventions": table(["convention", "unit", "what it counts", "tool"], rows),
+        "faults": table(["convention", "fault"], faults),
+    }
+
+
+def of_rules() -> dict[str, str]:
+    """Return what the rules of checks say of themselves."""
     rows = [[f"`{rule.code}`", rule.severity, rule.title] for rule in CHECKS.values()]
-    rules = table(["code", "severity", "finds"], sorted(rows))
-    pattern = re.compile(r"(<!-- generated: rules -->\n).*?(<!-- end -->)", re.S)
-    shown = pattern.sub(lambda m: m[1] + rules + m[2], text)
+    return {"rules": table(["code", "severity", "finds"], sorted(rows))}
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"), [("checks.md", of_rules), ("conventions.md", of_conventions)]
+)
+def test_tables_of_registries_are_generated(name: str, parts: Callable[[], dict[str, str]]) -> None:
+    page = ROOT / "docs" / name
+    text = page.read_text()
+    for part, shown in parts().items():
+        pattern = re.compile(rf"(<!-- generated: {part} -->\n).*?(<!-- end -->)", re.S)
+        assert pattern.search(text), part
+        text = pattern.sub(lambda m, shown=shown: m[1] + shown + m[2], text)  # type: ignore[misc]
     if os.environ.get("OVERWRITE"):
-        page.write_text(shown)
-    assert page.read_text() == shown
+        page.write_text(text)
+    assert page.read_text() == text
 
 
 def test_the_changelog_has_the_version() -> None:

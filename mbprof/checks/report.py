@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import mbprof
 from mbprof.checks.model import RULES, SEVERITIES, Finding, Rule
 from mbprof.checks.run import Checked
 from mbprof.checks.sarif import sarif
@@ -43,7 +44,11 @@ def findings_report(checked: Sequence[Checked]) -> Report:
         title=f"{names}: {_counts(findings)}",
         columns=COLUMNS,
         rows=tuple(_row(finding) for finding in findings),
-        data=[finding.to_dict() for finding in findings],
+        data=[
+            {**finding.to_dict(), "spec": each.name, **each.stamp, "version": mbprof.__version__}
+            for each in checked
+            for finding in each.findings
+        ],
         notes=tuple(dict.fromkeys(notes)),
         sarif=sarif(findings),
     )

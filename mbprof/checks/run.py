@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from mbprof import conventions
 from mbprof.alone import alone, is_block
@@ -23,6 +24,7 @@ from mbprof.checks.model import (
 )
 from mbprof.errors import Loc, MbprofError, UsageError, nearest
 from mbprof.network import load
+from mbprof.profile import setting
 from mbprof.spec.budget import Budget
 from mbprof.spec.knobs import parse
 
@@ -49,10 +51,14 @@ declare(
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What a check found, by severity and place, and what it is about."""
+    """What a check found, by severity and place, and what it is about.
+
+    ``stamp`` says of what the findings are: the knobs, the scope and the convention of budgets.
+    """
 
     name: str
     findings: tuple[Finding, ...]
+    stamp: Mapping[str, Any] = field(default_factory=dict)
 
     def fails(self, on: str = "error") -> bool:
         """Whether a finding is as grave as ``on``: error, warning, advice or never.
@@ -96,7 +102,9 @@ def check(
     found += exceeded(subject, limits or Budget(), convention)
     kept = [each for each in found if not any(each.code.startswith(code) for code in ignore)]
     marked = [*accepted(kept, _reasons(subject)), *_stale(found, subject)]
-    return Checked(subject.spec.name, tuple(sorted(marked, key=_order)))
+    knobs = {name: setting(value) for name, value in subject.network.knobs.items()}
+    stamp = {"knobs": knobs, "scope": subject.scope, "convention": convention}
+    return Checked(subject.spec.name, tuple(sorted(marked, key=_order)), stamp)
 
 
 def _subject(

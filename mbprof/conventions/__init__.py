@@ -17,8 +17,9 @@ _FOLDER = Path(__file__).parent
 
 
 def names() -> list[str]:
-    """Return the names of the conventions."""
-    return sorted(path.stem for path in _FOLDER.glob("*.yaml"))
+    """Return the names of the conventions, the default first, the others in alphabetical order."""
+    names = sorted(path.stem for path in _FOLDER.glob("*.yaml"))
+    return sorted(names, key=lambda name: name != DEFAULT)
 
 
 def load(name: str) -> Convention:

@@ -122,8 +122,11 @@ class Convention:
             costed = [node for node in nodes if not node.side]
             facts = None
         stored = costed if self.side == "none" else nodes
-        both = facts if facts is not None else total(node.facts for node in stored)
-        params = self.params.of(stored, both)
-        if costed is not stored:
+        # Rules ask each node; only weights need the sum of all facts.
+        by_weight = self.params.weights or any(each.weights for each in self.measures.values())
+        both = facts if facts is not None or not by_weight else total(n.facts for n in stored)
+        params = self.params.of(stored, both or Facts())
+        if costed is not stored and by_weight:
             both = total(node.facts for node in costed)
-        return Count(params, tuple(each.of(costed, both) for each in self.measures.values()))
+        costs = tuple(each.of(costed, both or Facts()) for each in self.measures.values())
+        return Count(params, costs)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import mbprof
 from mbprof.errors import UsageError, nearest
 from mbprof.formulas.closed import Formula
 from mbprof.formulas.conditions import Condition, Range
@@ -108,6 +109,7 @@ def data(formula: Formula, counts: Sequence[str], width: int) -> str:
         for line, row in zip(formula.lines, values.lines, strict=True)
     ]
     found = {
+        "version": mbprof.__version__,
         "spec": formula.spec,
         "symbols": {each.name: each.value for each in formula.symbols},
         "knobs": {name: value for name, value in formula.fixed.items() if value is not None},

@@ -1,0 +1,188 @@
+"""Explanations: lines that bridge two conventions exactly, and where numbers come from."""
+
+import csv
+import json
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from hypothesis import given, reject, settings
+from hypothesis import strategies as st
+
+import mbprof
+from mbprof import conventions, zoo
+from mbprof.conventions import load as convention
+from mbprof.errors import Loc, Source, UsageError
+from mbprof.origins import SIDES, countings, counts, number, origins
+from mbprof.profile import SCOPES
+from mbprof.reconcile import QUANTITIES, bridge, explain
+from mbprof.spec.knobs import plain
+from tests.test_cli import run
+
+DATA = Path(__file__).parent / "data" / "origins.csv"
+NAMES = conventions.names()
+
+
+def typed(text: str) -> dict[str, tuple[str, Loc]]:
+    """Return knobs as the command line gives them."""
+    pairs = (each.split("=") for each in text.split())
+    return {
+        name: (value, Loc(Source("command line", f"--set {name}={value}"), 1, 7))
+        for name, value in pairs
+    }
+
+
+def rows() -> list[dict[str, str]]:
+    with DATA.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@settings(max_examples=120, deadline=None)
+@given(
+    st.sampled_from(
+        ["mobilenet_v3_large", "googlenet", "densenet121", "shufflenet_v2", "resnet18"]
+    ),
+    st.sampled_from(NAMES),
+    st.sampled_from(NAMES),
+    st.sampled_from(SCOPES),
+    st.sampled_from(QUANTITIES),
+)
+def test_the_lines_of_a_bridge_add_up(
+    name: str, before: str, after: str, scope: str, quantity: str
+) -> None:
+    graph = mbprof.load(name).build().layers
+    found = bridge(graph, scope, convention(before), convention(after), quantity)
+    first, last = found.ends
+    assert sum(line.difference for line in found.lines) == last - first
+    assert all(line.difference for line in found.lines)
+    back = bridge(graph, scope, convention(after), convention(before), quantity)
+    assert back.ends == (last, first)
+    assert sum(line.difference for line in back.lines) == first - last
+
+
+@pytest.mark.parametrize("name", zoo.spec_names())
+def test_every_convention_says_of_a_network_what_the_table_says(name: str) -> None:
+    network = mbprof.load(name).build()
+    for view in explain(network, scope="all").views:
+        total = network.profile(convention=view.convention.name, scope="all").total
+        assert (view.params, view.costs) == (total.params, total.costs)
+
+
+def test_the_worked_example_of_the_first_pain() -> None:
+    """From peers.md: fvcore is MACs, batch norms and the global pool; thop weighs norms twice."""
+    network = mbprof.load("mobilenet_v2@torchvision").build()
+    lines = {
+        after: [
+            (line.what, line.difference)
+            for line in explain(network, before="kernels", after=after).bridges[0].lines
+        ]
+        for after in ("fvcore", "thop", "torch", "torchinfo", "ptflops-aten")
+    }
+    assert lines == {
+        "fvcore": [("bn", 13_356_224), ("gap", 62_720)],
+        "thop": [("bn", 26_712_448)],
+        "torch": [("unit", 300_774_272)],
+        "torchinfo": [("bn", 34_112), ("linear", 1_000)],
+        "ptflops-aten": [("linear", 1_000)],
+    }
+
+
+def test_the_spread_is_the_one_that_users_complain_about() -> None:
+    views = explain(mbprof.load("mobilenet_v2@torchvision").build()).views
+    macs = [view.value for view in views if view.convention.unit == "MACs" and view.value]
+    assert (min(macs), max(macs)) == (300_774_272, 520_292_552)
+
+
+def test_json_has_the_contracted_form() -> None:
+    found = json.loads(run("explain", "mobilenet_v2@torchvision", "--format", "json"))
+    assert set(found["conventions"]) == set(NAMES)
+    assert found["conventions"]["torch"] == {
+        "params": 3_504_872, "value": 601_548_544, "unit": "FLOPs", "flops": 601_548_544,
+    }  # fmt: skip
+    assert found["conventions"]["keras"] == {"params": 3_538_984, "value": None, "unit": None}
+    assert (found["version"], found["scope"]) == (mbprof.__version__, "all")
+    found = json.loads(
+        run("explain", "mobilenet_v2@torchvision", "--number", "314193216", "--format", "json")
+    )
+    assert [
+        {key: each[key] for key in ("convention", "scope", "knobs", "value", "factor")}
+        for each in found
+    ] == [
+        {
+            "convention": "fvcore",
+            "scope": "all",
+            "knobs": {"alpha": 1.0, "res": 224, "classes": 1000},
+            "value": 314_193_216,
+            "factor": 1,
+        }
+    ]
+
+
+@pytest.mark.parametrize("row", rows(), ids=lambda row: f"{row['spec']}-{row['number']}")
+def test_the_origin_of_a_published_number(row: dict[str, str]) -> None:
+    found = origins(row["spec"], row["number"], typed(row["given"])).origins
+    at = dict(each.split("=") for each in row["at"].split())
+    matching = [
+        each
+        for each in found
+        if each.convention == row["convention"]
+        and each.quantity == row["quantity"]
+        and each.factor == Fraction(row["factor"])
+        and not each.folded
+    ]
+    settings_ = [{name: plain(each.knobs[name]) for name in at} for each in matching]
+    assert at in settings_
+
+
+def test_there_are_enough_published_numbers() -> None:
+    assert len(rows()) >= 30
+
+
+@pytest.mark.parametrize(
+    ("spec", "text"),
+    [
+        ("mobilenet_v1", "123456789"),
+        ("mobilenet_v2", "300775553"),
+        ("resnet50", "1.00001G"),
+        ("mobilenet_v1", "17"),
+    ],
+)
+def test_a_number_without_an_origin_is_not_found(spec: str, text: str) -> None:
+    found = origins(spec, text)
+    assert found.origins == ()
+    assert "not found among" in found.verdict
+    assert found.closest is not None
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(10_000, 10**10), st.sampled_from("kMG"), st.integers(0, 3))
+def test_a_count_prints_like_its_own_rounding(count: int, unit: str, digits: int) -> None:
+    power = {"k": 3, "M": 6, "G": 9}[unit]
+    text = f"{count / 10**power:.{digits}f}{unit}"
+    if float(text[:-1]) * 10**power < 1:
+        return
+    assert number(text).rounding(count) is not None
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.sampled_from(["mobilenet_v1", "mobilenet_v2", "squeezenet", "mobilenet_v3_small"]),
+    st.sampled_from(SIDES),
+    st.integers(0, 10**6),
+)
+def test_any_count_of_the_grid_is_found_again(name: str, side: int, pick: int) -> None:
+    graph = mbprof.load(name).build(res=side).layers
+    quantities = ("params", "cost")
+    values = counts(graph, SCOPES, quantities)
+    kinds = countings(SCOPES, quantities)
+    at = pick % len(values)
+    if values[at] < 1:
+        return
+    try:
+        found = origins(name, str(values[at])).origins
+    except UsageError:
+        reject()
+    assert any(
+        (each.convention, each.scope, each.value) == (kinds[at][0], kinds[at][1], values[at])
+        for each in found
+    ) or {each.value for each in found} == {values[at]}
