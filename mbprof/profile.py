@@ -240,7 +240,7 @@ def totals(graph: Graph, convention: str, scope: str) -> Count:
     Raises: UsageError: no such convention.
 
     >>> from mbprof.network import load
-    >>> totals(load("mobilenet_v2").build().layers, "fvcore", "all").cost
+    >>> totals(load("mobilenet_v2@torchvision").build().layers, "fvcore", "all").cost
     314193216
     """
     chosen = conventions.load(convention)

@@ -13,7 +13,8 @@ import mbprof
 from mbprof import conventions, zoo
 from mbprof.conventions import load as convention
 from mbprof.errors import Loc, Source, UsageError
-from mbprof.origins import SIDES, countings, counts, number, origins
+from mbprof.numbers import countings, counts, number
+from mbprof.origins import SIDES, origins
 from mbprof.profile import SCOPES
 from mbprof.reconcile import QUANTITIES, bridge, explain
 from mbprof.spec.knobs import plain

@@ -123,6 +123,7 @@ ORDER = [
     "plot",
     "dossier",
     "reconcile",
+    "numbers",
     "origins",
     "watching",
     "cli.app",

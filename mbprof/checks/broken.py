@@ -104,8 +104,10 @@ def uncalled_block(subject: Subject) -> Iterator[Found]:
     Source: mbprof, docs/spec-language.md.
     """
     called = _names(subject.spec.definition, calls=True)
+    own = subject.spec.definition.loc.source
     for block in subject.spec.definition.blocks.values():
-        if not block.shared and block.name not in called:
+        # What a spec extends may need blocks that it does not.
+        if not block.shared and block.name not in called and block.loc.source == own:
             yield Found(f"nothing calls the block {block.name}", loc=block.loc)
 
 

@@ -115,7 +115,7 @@ class Convention:
         >>> from mbprof.conventions import load as convention
         >>> graph = load("mobilenet_v2").build().layers
         >>> convention("kernels").count(graph.nodes).params
-        3470040
+        3471040
         """
         costed = nodes
         if self.side != "all" and any(node.side for node in nodes):
