@@ -24,7 +24,7 @@ DEFAULTS = {"bn": "true", "act": "relu"}
 """What follows a convolution where a block leaves it open; a block of a spec has the spec's."""
 
 _IMAGE = re.compile(r"(\d{1,9})\s*[xX×]\s*(\d{1,9})\s*[xX×]\s*(\d{1,9})")
-_KEPT = ("source", "padding", "knobs", "defaults", "blocks")
+_KEPT = ("source", "padding", "knobs", "defaults", "blocks", "calls")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Alone:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class Found:
     """A block's tree, and the spec around it if there is one."""
 
     name: str
@@ -96,7 +96,7 @@ def alone(
     >>> network.profile().total.macs
     429632
     """
-    found = _find(text)
+    found = find(text)
     example = _example(found)
     if image is None and "in" not in example:
         raise UsageError(
@@ -144,12 +144,16 @@ def at_command_line(typed: str, option: str = "--set ") -> Loc:
 # Where blocks are
 
 
-def _find(text: str) -> _Found:
+def find(text: str) -> Found:
+    """Return where a block is: the library, a file, or a spec.
+
+    Raises: UsageError: there is no such block. SourceError, SpecError: it cannot be read.
+    """
     if Path(text).is_file():
         return _in_file(text)
     node = zoo.block_tree(text)
     if node is not None:
-        return _Found(text, node, None, f"specs/blocks/{text}.yaml")
+        return Found(text, node, None, f"specs/blocks/{text}.yaml")
     if (found := _of_spec(text)) is not None:
         return _inside(zoo.tree(found[0]), found[0], found[1])
     if zoo.exists(text):
@@ -167,17 +171,17 @@ def _is_block_file(root: Map) -> bool:
     return root.get("input") is None and root.get("extend") is None
 
 
-def _in_file(path: str) -> _Found:
+def _in_file(path: str) -> Found:
     root = mapping(parse(read(Path(path))), "a block")
     if not _is_block_file(root):
         return _inside(zoo.tree(path), path, None)
     stem = re.sub(r"\W", "_", Path(path).stem, flags=re.ASCII)
     named = root.get("name")
     name = word(named, "name").text if named else stem
-    return _Found(name, root, None, path)
+    return Found(name, root, None, path)
 
 
-def _inside(spec: zoo.Opened, text: str, name: str | None) -> _Found:
+def _inside(spec: zoo.Opened, text: str, name: str | None) -> Found:
     """Return a block of a spec; the only one if none is named."""
     node = spec.root.get("blocks")
     blocks = node.entries if isinstance(node, Map) else {}
@@ -192,16 +196,16 @@ def _inside(spec: zoo.Opened, text: str, name: str | None) -> _Found:
     if name not in blocks:
         library = zoo.block_tree(name)
         if library is not None:
-            return _Found(name, library, spec, spec.path)
+            return Found(name, library, spec, spec.path)
         hint = nearest(name, [*blocks, *zoo.block_names()])
         raise UsageError(f"{text.rpartition(':')[0] or text} has no block {name!r}", hint=hint)
-    return _Found(name, mapping(blocks[name].value, f"block {name}"), spec, spec.path)
+    return Found(name, mapping(blocks[name].value, f"block {name}"), spec, spec.path)
 
 
 # The network of one row
 
 
-def _example(found: _Found) -> dict[str, Scalar]:
+def _example(found: Found) -> dict[str, Scalar]:
     node = found.node.get("example")
     if node is None:
         return {}
@@ -209,7 +213,7 @@ def _example(found: _Found) -> dict[str, Scalar]:
     return {name: word(each.value, name) for name, each in entries.items() if name != "defaults"}
 
 
-def _defaults(found: _Found, place: Loc) -> Node:
+def _defaults(found: Found, place: Loc) -> Node:
     """Return what the block's ops have where it leaves that open: the example's, or the usual."""
     example = found.node.get("example")
     own = example.get("defaults") if isinstance(example, Map) else None
@@ -229,17 +233,17 @@ def _image(scalar: Scalar) -> Shape:
     return c, h, w
 
 
-def _knobs(found: _Found) -> dict[str, Entry]:
+def _knobs(found: Found) -> dict[str, Entry]:
     node = found.around.root.get("knobs") if found.around else None
     return dict(node.entries) if isinstance(node, Map) else {}
 
 
-def _is_knob(name: str, found: _Found, knobs: Mapping[str, Entry]) -> bool:
+def _is_knob(name: str, found: Found, knobs: Mapping[str, Entry]) -> bool:
     takes = found.node.get("takes")
     return name in knobs and not (isinstance(takes, Map) and name in takes.entries)
 
 
-def _complete(found: _Found, arguments: Mapping[str, Scalar]) -> None:
+def _complete(found: Found, arguments: Mapping[str, Scalar]) -> None:
     """Refuse arguments that the block does not take, and a block whose arguments are not all there.
 
     Raises: KnobError, UsageError.
@@ -263,7 +267,7 @@ def _complete(found: _Found, arguments: Mapping[str, Scalar]) -> None:
         )
 
 
-def _plain_defaults(found: _Found) -> dict[str, Scalar]:
+def _plain_defaults(found: Found) -> dict[str, Scalar]:
     """Return the arguments whose defaults are numbers: they can be turned like those given."""
     takes = found.node.get("takes")
     defaults = {}
@@ -275,7 +279,7 @@ def _plain_defaults(found: _Found) -> dict[str, Scalar]:
 
 
 def _root(
-    found: _Found, image: Shape, arguments: Mapping[str, Scalar], outer: Mapping[str, Scalar]
+    found: Found, image: Shape, arguments: Mapping[str, Scalar], outer: Mapping[str, Scalar]
 ) -> Map:
     """Write the spec whose body is one row; numbers that were given are knobs of it."""
     place = Loc(Source(found.path, found.node.loc.source.text), *found.node.loc[1:])
@@ -289,24 +293,27 @@ def _root(
     inputs = found.node.get("inputs")
     if isinstance(inputs, Seq) and len(inputs.items) > 1:
         row["in"] = Seq(tuple(Scalar("x", place) for _ in inputs.items), place)
+    entries = around(found, image, place)
+    entries |= {"knobs": Map(knobs, place), "body": Seq((as_map(row, place),), place)}
+    return as_map({key: entries[key] for key in SPEC_KEYS if key in entries}, place)
+
+
+def around(found: Found, image: Shape, place: Loc) -> dict[str, Node]:
+    """Return the keys of a spec around a block, all but the body."""
     c, h, w = image
+    own = found.around.root.entries if found.around else {}
     entries: dict[str, Node] = {
         "padding": Scalar("tf-same", place),
         "defaults": _defaults(found, place),
-    }
-    around = found.around.root.entries if found.around else {}
-    entries |= {key: entry.value for key, entry in around.items() if key in _KEPT}
-    if found.around is None and found.path != f"specs/blocks/{found.name}.yaml":
-        entries["blocks"] = as_map({found.name: found.node}, place)
-    entries |= {
+        **{key: entry.value for key, entry in own.items() if key in _KEPT},
         "name": Scalar(found.name, place),
         "input": as_map(
             {"channels": Scalar(str(c), place), "res": Scalar(f"{h}x{w}", place)}, place
         ),
-        "knobs": Map(knobs, place),
-        "body": Seq((as_map(row, place),), place),
     }
-    return as_map({key: entries[key] for key in SPEC_KEYS if key in entries}, place)
+    if found.around is None and found.path != f"specs/blocks/{found.name}.yaml":
+        entries["blocks"] = as_map({found.name: found.node}, place)
+    return entries
 
 
 def as_map(entries: Mapping[str, Node], place: Loc) -> Map:

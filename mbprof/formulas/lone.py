@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from mbprof import zoo
-from mbprof.errors import KnobError, Loc, Source, UsageError, nearest
+from mbprof.alone import around, as_map, find
+from mbprof.errors import KnobError, Loc, UsageError
 from mbprof.expr import Env, Value
 from mbprof.fields import Bound
-from mbprof.source import Map, Scalar, parse, read
+from mbprof.source import Scalar, Seq
 from mbprof.spec.knobs import Knob, checked
 from mbprof.spec.knobs import parse as typed
 from mbprof.spec.model import Argument, Block, BlockStep, Definition, Table, Template, Wiring
-from mbprof.spec.nodes import mapping
-from mbprof.spec.reader import BLOCK_KEYS, SpecReader
+from mbprof.spec.reader import SpecReader
 
 _FREE = ("k", "s", "t", "r", "c", "e")
 """Arguments that are symbols even if they have a default."""
@@ -28,24 +27,6 @@ INSTEAD: tuple[dict[str, Value], ...] = ({}, {"c": CHANNELS}, {"s": 2})
 """Arguments to try one after the other, until the block's shapes fit."""
 PREFIX = "block/"
 """What the names of the block's layers begin with."""
-_SPEC = "{name: %s, input: {channels: %d, res: %d}, body: [{op: gap}]}"
-
-
-def is_block(text: str) -> bool:
-    """Whether a text names a block rather than a spec: NAME, SPEC:NAME, or a block's file.
-
-    >>> is_block("inv_res"), is_block("mobilenet_v1:dw_sep"), is_block("mobilenet_v1")
-    (True, True, False)
-    """
-    if text in zoo.block_names():
-        return True
-    if Path(text).is_file():
-        tree = parse(read(Path(text))) if Path(text).suffix in (".yaml", ".yml") else None
-        return (
-            isinstance(tree, Map) and "takes" in tree.entries and {*tree.entries} <= {*BLOCK_KEYS}
-        )
-    spec, colon, name = text.rpartition(":")
-    return bool(colon and spec and name.isidentifier())
 
 
 def block_spec(
@@ -59,7 +40,7 @@ def block_spec(
     >>> block_spec("dw_sep", {})[1]
     ('k', 's', 'c', 'C', 'H', 'W')
     """
-    around, block = _found(text)
+    spec, block = _found(text)
     knobs = {
         name: knob
         for name, argument in block.takes.items()
@@ -72,12 +53,12 @@ def block_spec(
     ]
     loc = block.loc
     arguments = {name: Bound(Scalar(name, loc), _of(name)) for name in knobs}
-    own = {name: knob for name, knob in around.knobs.items() if name not in knobs}
+    own = {name: knob for name, knob in spec.knobs.items() if name not in knobs}
     own["res"] = replace(own["res"], default=(SIDE, SIDE))
     name = Template.parse(Scalar(PREFIX.rstrip("/"), loc), {})
     row = BlockStep(Wiring(loc, name=name), block.name, arguments)
     made = replace(
-        around,
+        spec,
         name=text,
         channels=Bound(Scalar("C", loc), _of("C")),
         scale=None,
@@ -97,24 +78,16 @@ def _of(name: str) -> Callable[[Env], Any]:
 
 def _found(text: str) -> tuple[Definition, Block]:
     """Return a block and a spec in which it can stand."""
-    spec, colon, name = text.rpartition(":")
-    if colon and not Path(text).is_file():
-        around = zoo.load(spec)
-        if name not in around.blocks:
-            raise UsageError(f"{spec} has no block {name!r}", hint=nearest(name, around.blocks))
-        return around, around.blocks[name]
-    tree = zoo.block_tree(text)
-    if tree is None:
-        tree = mapping(parse(read(Path(text))), "a block")
-        name = Path(text).stem
-    own = {name: tree}
-    reader = SpecReader(lambda each: own.get(each) or zoo.block_tree(each), zoo.block_names)
-    root = mapping(parse(Source(name, _SPEC % (name, CHANNELS, SIDE))), "a spec")
-    around = reader.spec(root, name)
-    block = reader.block(name)
+    found = find(text)
+    place = found.node.loc
+    entries = around(found, (CHANNELS, SIDE, SIDE), place)
+    body = Seq((as_map({"op": Scalar("gap", place)}, place),), place)
+    reader = SpecReader(zoo.block_tree, zoo.block_names)
+    spec = reader.spec(as_map({**entries, "body": body}, place), found.path)
+    block = reader.block(found.name)
     if block is None:
-        raise UsageError(f"{name!r} cannot be the name of a block: it is an op or no word")
-    return replace(around, blocks=reader.blocks), block
+        raise UsageError(f"{found.name!r} cannot be the name of a block: it is an op or no word")
+    return replace(spec, blocks=reader.blocks), block
 
 
 def _knob(argument: Argument, given: Value, loc: Loc | None) -> Knob | None:
