@@ -128,6 +128,7 @@ ORDER = [
     "watching",
     "cli.app",
     "cli.options",
+    "cli.inputs",
     "cli.compare",
     "cli.costs",
     "cli.formulas",

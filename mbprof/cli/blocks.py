@@ -1,7 +1,5 @@
 """Commands about designs: block, check, watch."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

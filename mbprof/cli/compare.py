@@ -1,12 +1,11 @@
 """Commands that set networks side by side: compare, diff."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from mbprof.cli.app import app
+from mbprof.cli.inputs import networks_of
 from mbprof.cli.options import (
     AlphaOption,
     ConventionOption,
@@ -18,12 +17,6 @@ from mbprof.cli.options import (
     given_knobs,
     print_report,
 )
-
-if TYPE_CHECKING:
-    from mbprof.errors import Loc
-    from mbprof.network import Network
-
-Given = dict[str, tuple[str, "Loc"]]
 
 
 @app.command(epilog="Example: mbprof compare mobilenet_v2 mobilenet_v2,alpha=0.5")
@@ -82,49 +75,3 @@ def diff(
     found = difference(networks[0], networks[1], by=by, scope=scope, convention=convention)
     report = difference_report(found, chosen, top, (asked[0], asked[1]))
     print_report(report, format, output)
-
-
-def networks_of(specs: list[str], given: Given) -> tuple[list[Network], list[str]]:
-    """Build each network at what its argument says, else at what is given for all.
-
-    Returns: the networks, and what each was called.
-    """
-    from mbprof.errors import MbprofError, UsageError
-    from mbprof.network import load
-    from mbprof.spec.knobs import parse
-
-    taken = [_settings(spec) for spec in specs]
-    if sum(name == "-" for name, _ in taken) > 1:
-        raise UsageError("- is given twice; standard input can be read once")
-    networks = []
-    for name, own in taken:
-        knobs = {**given, **own}
-        values = {knob: parse(text) for knob, (text, _) in knobs.items()}
-        spec = load(name)
-        try:
-            networks.append(spec.build_at(values, {k: loc for k, (_, loc) in knobs.items()}))
-        except MbprofError as error:
-            raise error.through(f"in the network {name}") from None
-    return networks, [name for name, _ in taken]
-
-
-def _settings(text: str) -> tuple[str, Given]:
-    """Take ``SPEC,KNOB=VALUE,...`` apart, from the right; a file is called as it is."""
-    import re
-    from pathlib import Path
-
-    from mbprof.errors import Loc, Source, UsageError
-
-    source = Source("command line", text)
-    spec, own = text, {}
-    while not Path(spec).is_file():
-        found = re.fullmatch(r"(.+),\s*(\w+)=([^,]*)", spec, re.S)
-        if found is None:
-            break
-        spec, name, value = found.groups()
-        if name in own:
-            raise UsageError(f"{text}: {name} is set twice")
-        own[name] = (value, Loc(source, 1, found.start(3) + 1))
-    if "," in spec and not Path(spec).is_file() and ":" not in spec:
-        raise UsageError(f"{text}: expected SPEC,KNOB=VALUE,...")
-    return spec, own

@@ -1,12 +1,11 @@
 """Commands that cost networks: table, sweep, accuracy, plot, report."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from mbprof.cli.app import app
+from mbprof.cli.inputs import plan_of
 from mbprof.cli.options import (
     AlphaOption,
     ConventionOption,
@@ -24,11 +23,6 @@ from mbprof.cli.options import (
     network_of,
     print_report,
 )
-
-if TYPE_CHECKING:
-    from mbprof.axes import Plan
-    from mbprof.errors import Loc
-    from mbprof.network import Spec
 
 
 @app.command(epilog="Example: mbprof table mobilenet_v1 --alpha 0.75 --res 128")
@@ -119,7 +113,7 @@ def sweep(
 
     loaded = load(spec)
     given = given_knobs(alpha, res, settings)
-    plan = _plan(loaded, given, random, seed, configs)
+    plan = plan_of(loaded, given, random, seed, configs)
     job = plan_sweep(loaded, plan, convention, scope, where, accuracy)
     try:
         write(job, format, output, pareto, jobs, shutil.get_terminal_size((80, 24)).columns)
@@ -206,34 +200,3 @@ def report(
         write(specs, output, title)
     else:
         raise UsageError("give specs and -o FILE.md, or --all FOLDER alone")
-
-
-def _plan(
-    spec: Spec,
-    given: dict[str, tuple[str, Loc]],
-    random: int | None,
-    seed: int,
-    configs: str | None,
-) -> Plan:
-    """Return which configurations the command line asks for."""
-    from pathlib import Path
-
-    from mbprof.axes import Grid, Random, knob_of, listed, read_axis, read_configs
-    from mbprof.errors import UsageError
-
-    knobs = spec.definition.knobs
-    if configs is not None:
-        if given or random is not None:
-            raise UsageError("--from says all there is to cost; leave the axes and --random out")
-        return listed(knobs, read_configs(Path(configs)), spec.name)
-    if not given:
-        raise UsageError("there is nothing to sweep", hint="give an axis, such as --alpha 0.5,1.0")
-    axes = tuple(
-        read_axis(knob_of(knobs, name, loc, spec.name), text, loc, random is not None)
-        for name, (text, loc) in given.items()
-    )
-    if random is None:
-        return Grid(axes)
-    if random < 1 or seed < 0:
-        raise UsageError("--random must be at least 1 and --seed at least 0")
-    return Random(axes, random, seed)

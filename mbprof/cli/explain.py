@@ -1,7 +1,5 @@
 """Commands about what is counted: explain."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

@@ -1,7 +1,5 @@
 """The command that writes costs in closed form: formula."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

@@ -1,7 +1,5 @@
 """Commands that look at specs: list, show, verify, schema."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer
