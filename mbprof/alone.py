@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mbprof import zoo
-from mbprof.errors import KnobError, Loc, Source, SpecError, UsageError, nearest
+from mbprof import revisions, zoo
+from mbprof.errors import KnobError, Loc, Source, SourceError, SpecError, UsageError, nearest
 from mbprof.expr import Value
 from mbprof.fields import ARGUMENT_KINDS
 from mbprof.network import Network, Spec
@@ -18,7 +18,7 @@ from mbprof.spec.knobs import parse as parse_value
 from mbprof.spec.knobs import plain
 from mbprof.spec.model import Block
 from mbprof.spec.nodes import mapping, word
-from mbprof.spec.reader import SPEC_KEYS
+from mbprof.spec.reader import BLOCK_KEYS, SPEC_KEYS
 
 DEFAULTS = {"bn": "true", "act": "relu"}
 """What follows a convolution where a block leaves it open; a block of a spec has the spec's."""
@@ -75,8 +75,8 @@ def is_block(text: str) -> bool:
     """
     if text == "-":
         return False
-    if Path(text).is_file():
-        root = parse(read(Path(text)))
+    if (source := _source(text)) is not None:
+        root = parse(source)
         return isinstance(root, Map) and _is_block_file(root)
     if zoo.exists(text):
         return False
@@ -111,7 +111,7 @@ def alone(
     outer = {name: settings.pop(name) for name in list(settings) if _is_knob(name, found, knobs)}
     arguments = {name: each for name, each in example.items() if name != "in"} | settings
     _complete(found, arguments)
-    root = _root(found, shape, _plain_defaults(found) | arguments, outer)
+    root = _root(found, scalar, _plain_defaults(found) | arguments, outer)
     definition = zoo.define(zoo.Opened(root, found.path, "", None))
     return Alone(
         found.name,
@@ -122,18 +122,34 @@ def alone(
     )
 
 
-def block(name: str, image: str | None = None, **arguments: Value) -> Network:
+def block(
+    name: str, image: str | tuple[int, int, int] | None = None, **arguments: Value
+) -> Network:
     """Compile a block of the library, of a file or of a spec (SPEC:BLOCK) alone.
 
-    ``image`` is its input, HEIGHTxWIDTHxCHANNELS; what is not given is taken from its example.
+    ``image`` is its input, HEIGHTxWIDTHxCHANNELS or the three numbers; what is not given is taken
+    from its example.
     Raises: UsageError: no such block. MbprofError: it makes no network with these arguments.
 
     >>> block("inv_res", "56x56x24", c=24, t=6).profile().total[:2]
     (8208, 25740288)
     """
-    typed = {key: plain(value) for key, value in arguments.items()}
-    given = {key: (text, at_command_line(f"{key}={text}")) for key, text in typed.items()}
-    return alone(name, image, given).build()
+    written = "x".join(map(str, image)) if isinstance(image, tuple) else image
+    return alone(name, written, typed(arguments)).build()
+
+
+def typed(values: Mapping[str, Value]) -> dict[str, tuple[str, Loc]]:
+    """Return values as if they had been typed on a command line.
+
+    >>> typed({"k": (3, 5)})["k"][0]
+    '3x5'
+    """
+    written = {key: _written(value) for key, value in values.items()}
+    return {key: (text, at_command_line(f"{key}={text}")) for key, text in written.items()}
+
+
+def _written(value: Value) -> str:
+    return "x".join(map(str, value)) if isinstance(value, list | tuple) else plain(value)
 
 
 def at_command_line(typed: str, option: str = "--set ") -> Loc:
@@ -149,8 +165,8 @@ def find(text: str) -> Found:
 
     Raises: UsageError: there is no such block. SourceError, SpecError: it cannot be read.
     """
-    if Path(text).is_file():
-        return _in_file(text)
+    if (source := _source(text)) is not None:
+        return _in_file(text, source)
     node = zoo.block_tree(text)
     if node is not None:
         return Found(text, node, None, f"specs/blocks/{text}.yaml")
@@ -158,8 +174,21 @@ def find(text: str) -> Found:
         return _inside(zoo.tree(found[0]), found[0], found[1])
     if zoo.exists(text):
         return _inside(zoo.tree(text), text, None)
-    hint = nearest(text, zoo.block_names())
-    raise UsageError(f"unknown block {text!r}", hint=hint)
+    if "/" in text or text.endswith((".yaml", ".yml")):
+        raise SourceError(
+            f"there is no file {text}", hint="a block is a name, a file or SPEC:BLOCK"
+        )
+    raise UsageError(f"unknown block {text!r}", hint=nearest(text, zoo.block_names()))
+
+
+def _source(text: str) -> Source | None:
+    """Return the text of a file, also of one at a revision of git; None if it is none of both."""
+    if Path(text).is_file():
+        return read(Path(text))
+    if text in zoo.block_names() or zoo.exists(text) or _of_spec(text) is not None:
+        return None
+    asked = revisions.revision(text)
+    return revisions.read(asked) if asked is not None else None
 
 
 def _of_spec(text: str) -> tuple[str, str] | None:
@@ -168,11 +197,14 @@ def _of_spec(text: str) -> tuple[str, str] | None:
 
 
 def _is_block_file(root: Map) -> bool:
-    return root.get("input") is None and root.get("extend") is None
+    """Whether a file holds a block: by its arguments, or by keys that are all a block's."""
+    if root.get("input") is not None or root.get("extend") is not None:
+        return False
+    return root.get("takes") is not None or root.entries.keys() <= BLOCK_KEYS.keys()
 
 
-def _in_file(path: str) -> Found:
-    root = mapping(parse(read(Path(path))), "a block")
+def _in_file(path: str, source: Source) -> Found:
+    root = mapping(parse(source), "a block")
     if not _is_block_file(root):
         return _inside(zoo.tree(path), path, None)
     stem = re.sub(r"\W", "_", Path(path).stem, flags=re.ASCII)
@@ -279,7 +311,7 @@ def _plain_defaults(found: Found) -> dict[str, Scalar]:
 
 
 def _root(
-    found: Found, image: Shape, arguments: Mapping[str, Scalar], outer: Mapping[str, Scalar]
+    found: Found, image: Scalar, arguments: Mapping[str, Scalar], outer: Mapping[str, Scalar]
 ) -> Map:
     """Write the spec whose body is one row; numbers that were given are knobs of it."""
     place = Loc(Source(found.path, found.node.loc.source.text), *found.node.loc[1:])
@@ -293,13 +325,13 @@ def _root(
     inputs = found.node.get("inputs")
     if isinstance(inputs, Seq) and len(inputs.items) > 1:
         row["in"] = Seq(tuple(Scalar("x", place) for _ in inputs.items), place)
-    entries = around(found, image, place)
+    entries = around(found, _image(image), image.loc, place)
     entries |= {"knobs": Map(knobs, place), "body": Seq((as_map(row, place),), place)}
     return as_map({key: entries[key] for key in SPEC_KEYS if key in entries}, place)
 
 
-def around(found: Found, image: Shape, place: Loc) -> dict[str, Node]:
-    """Return the keys of a spec around a block, all but the body."""
+def around(found: Found, image: Shape, typed: Loc, place: Loc) -> dict[str, Node]:
+    """Return the keys of a spec around a block, all but the body; the image was typed somewhere."""
     c, h, w = image
     own = found.around.root.entries if found.around else {}
     entries: dict[str, Node] = {
@@ -308,9 +340,12 @@ def around(found: Found, image: Shape, place: Loc) -> dict[str, Node]:
         **{key: entry.value for key, entry in own.items() if key in _KEPT},
         "name": Scalar(found.name, place),
         "input": as_map(
-            {"channels": Scalar(str(c), place), "res": Scalar(f"{h}x{w}", place)}, place
+            {"channels": Scalar(str(c), typed), "res": Scalar(f"{h}x{w}", typed)}, typed
         ),
     }
+    for key in ("accept", "budget"):
+        if found.around is None and (node := found.node.get(key)) is not None:
+            entries[key] = node
     if found.around is None and found.path != f"specs/blocks/{found.name}.yaml":
         entries["blocks"] = as_map({found.name: found.node}, place)
     return entries

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 
 from mbprof import conventions, fmt, zoo
 from mbprof.alone import DEFAULTS, Alone, as_map
+from mbprof.conventions import Convention
 from mbprof.describe import block_text
 from mbprof.errors import MbprofError
-from mbprof.network import Network, Spec
+from mbprof.network import Spec
 from mbprof.ops import Shape
 from mbprof.profile import totals
 from mbprof.reports import Column, Report
@@ -25,11 +27,15 @@ _FILE = Path(__file__).parent / "alternatives.yaml"
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """A block of the same input, output channels and stride; without costs where there is none."""
+    """A block of the same input, output channels and stride.
+
+    ``costs`` are the measures of the convention, ``macs`` or ``flops``; ``reason`` says why there
+    is no such block, which then has neither params nor costs.
+    """
 
     name: str
-    params: int | None
-    macs: int | None
+    params: int = 0
+    costs: Mapping[str, int] = field(default_factory=dict)
     reason: str = ""
 
 
@@ -42,13 +48,13 @@ def alternatives(
     Raises: UsageError: no such convention.
     Source: arXiv:1704.04861, section 3.1; the other rows name theirs in the block library.
 
-    >>> [each.macs for each in alternatives((64, 7, 7), (128, 7, 7))][:2]
+    >>> [each.costs["macs"] for each in alternatives((64, 7, 7), (128, 7, 7))][:2]
     [3612672, 429632]
     """
     stride = _stride(image, output)
     if stride is None:
         reason = f"no stride leads from {fmt.shape(image)} to {fmt.shape(output)}"
-        return tuple(Alternative(name, None, None, reason) for name in _rows())
+        return tuple(Alternative(name, reason=reason) for name in _rows())
     return tuple(
         _cost(name, row, image, (output[0], stride), output, convention)
         for name, row in _rows().items()
@@ -96,11 +102,11 @@ def _cost(
     try:
         network = Spec(zoo.define(zoo.Opened(root, _FILE.name, "", None))).build()
     except MbprofError as error:
-        return Alternative(name, None, None, error.message)
+        return Alternative(name, reason=error.message)
     if network.output_shape != output:
-        return Alternative(name, None, None, f"its output is {fmt.shape(network.output_shape)}")
+        return Alternative(name, reason=f"its output is {fmt.shape(network.output_shape)}")
     count = totals(network.layers, convention, "all")
-    return Alternative(name, count.params, count.cost)
+    return Alternative(name, count.params, conventions.load(convention).named(count.costs))
 
 
 def block_report(
@@ -119,62 +125,76 @@ def block_report(
         "block": block.name,
         "arguments": {name: parse_value(text) for name, text in block.arguments.items()},
         "alternatives": [
-            {"name": each.name, "params": each.params, "macs": each.macs}
+            {"name": each.name, "params": each.params, **each.costs}
             for each in found
-            if each.macs is not None
+            if not each.reason
         ],
-        "impossible": [
-            {"name": each.name, "reason": each.reason} for each in found if each.macs is None
-        ],
+        "impossible": [{"name": each.name, "reason": each.reason} for each in found if each.reason],
     }
     wiring = Report(f"{block.name}, wiring", (), (), None, text=block_text(block.block).rstrip())
-    beside = _beside(block, network, profile.total[:2], found)
+    costs = profile.convention.named(profile.total.costs)
+    this = Alternative(f"{block.name}, this block", profile.total.params, costs)
+    beside = _beside(block, network.output_shape, (this, *found), profile.convention)
     return replace(report, title=block.title, data=data, more=(wiring, beside))
 
 
 def _beside(
-    block: Alone, network: Network, own: tuple[int, int], found: tuple[Alternative, ...]
+    block: Alone, output: Shape, found: Sequence[Alternative], convention: Convention
 ) -> Report:
-    this = Alternative(f"{block.name}, this block", *own)
+    """Lay out a block and its alternatives; the first measure of the convention is the cost."""
+    this, measure = found[0], next(iter(convention.measures), None)
     rows = tuple(
         {
             "name": each.name,
             "params": each.params,
-            "params_ratio": (each.params, own[0]),
-            "macs": each.macs,
-            "macs_ratio": (each.macs, own[1]),
+            "params_ratio": (each.params, this.params),
+            **({measure: each.costs[measure]} if measure else {}),
+            "cost_ratio": (each.costs[measure], this.costs[measure]) if measure else (0, 0),
         }
-        for each in (this, *found)
-        if each.macs is not None
+        for each in found
+        if not each.reason
     )
-    impossible = tuple(f"No {each.name}: {each.reason}." for each in found if each.macs is None)
-    c, h, w = network.output_shape if len(network.output_shape) == 3 else (0, 0, 0)
+    stride = _stride(block.image, output)
+    reasons = [f"No {each.name}: {each.reason}." for each in found if each.reason]
+    if stride is None:
+        return Report(
+            f"{block.name} beside other blocks", (), (), None,
+            notes=(f"Nothing stands beside it: {found[1].reason}.",),
+        )  # fmt: skip
+    c, h, w = output
+    _, high, wide = block.image
     return Report(
-        f"{h}x{w}x{c} from {block.image[1]}x{block.image[2]}x{block.image[0]} by other blocks",
-        _COLUMNS,
+        f"{h}x{w}x{c} from {high}x{wide}x{block.image[0]} by other blocks, stride {stride}",
+        _columns(measure, convention.unit),
         rows,
         None,
-        notes=(*_seed_law(found, c), *impossible),
+        notes=(*_seed_law(found[1:], c), *reasons),
     )
 
 
-def _times(value: tuple[int | None, int]) -> str:
+def _times(value: tuple[int, int]) -> str:
     part, whole = value
-    return "–" if part is None or not whole else f"{float(Fraction(part, whole)):.3g}×"
+    return f"{float(Fraction(part, whole)):.3g}×" if whole else "–"
 
 
-_COLUMNS = (
-    Column("name", "block", "the block", shrinks=True),
-    Column("params", "params", "stored values that the convention counts", fmt.integer, True),
-    Column("params_ratio", "of this", "times the params of this block", _times, True, yields=1),
-    Column("macs", "MACs", "multiply-accumulates", fmt.integer, True),
-    Column("macs_ratio", "of this", "times the MACs of this block", _times, True, yields=1),
-)
+def _columns(measure: str | None, unit: str) -> tuple[Column, ...]:
+    params = (
+        Column("name", "block", "the block", shrinks=True),
+        Column("params", "params", "stored values that the convention counts", fmt.integer, True),
+        Column("params_ratio", "of this", "times the params of this block", _times, True, yields=1),
+    )
+    if measure is None:
+        return params
+    return (
+        *params,
+        Column(measure, unit, "the cost that the convention counts", fmt.integer, True),
+        Column("cost_ratio", "of this", "times the cost of this block", _times, True, yields=1),
+    )
 
 
-def _seed_law(found: tuple[Alternative, ...], c: int) -> tuple[str, ...]:
+def _seed_law(found: Sequence[Alternative], c: int) -> tuple[str, ...]:
     """Say how the first two alternatives relate, where the law 1/c + 1/k² holds exactly."""
-    standard, separable = (each.macs for each in found[:2])
+    standard, separable = (each.costs.get("macs") for each in found[:2])
     if (
         not standard
         or not separable

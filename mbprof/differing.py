@@ -8,7 +8,6 @@ from typing import TypeAlias
 
 from mbprof import conventions, fmt
 from mbprof.align import Part, align, likeness, parts_of
-from mbprof.comparing import common_scope
 from mbprof.errors import UsageError, nearest
 from mbprof.facts import KINDS
 from mbprof.network import Network
@@ -88,8 +87,8 @@ def diff(
 ) -> Difference:
     """Say what changed from one network to another, by layer or by block.
 
-    Layers are aligned in their order, by name and shape. The scope is the one that the specs agree
-    on, else ``all``.
+    Layers are aligned in their order, by name and shape. The scope is ``all`` unless given: a
+    change of the head is a change.
 
     Raises: UsageError: no such grouping, scope or convention. LimitError: too many layers to align.
 
@@ -101,7 +100,7 @@ def diff(
     """
     if by not in WAYS:
         raise UsageError(f"cannot group by {by!r}", hint=nearest(by, WAYS))
-    chosen = scope or common_scope((old, new))
+    chosen = scope or "all"
     profiles = [network.profile(convention, chosen) for network in (old, new)]
     before, after = (
         parts_of(network, profile.grouped(by), chosen)

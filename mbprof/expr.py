@@ -97,10 +97,12 @@ class _Binary:
                 self.right.eval(env), self.right.at
             )
         left, right = self.left.eval(env), self.right.eval(env)
-        if self.sign == "==":
-            return left == right
-        if self.sign == "!=":
-            return left != right
+        if self.sign in ("==", "!="):
+            return (
+                _equals(left, right) == (self.sign == "==")
+                if _paired(left, right)
+                else (left == right if self.sign == "==" else left != right)
+            )
         x, y = _number(left, self.left.at), _number(right, self.right.at)
         try:
             return _ARITHMETIC[self.sign](x, y)
@@ -111,6 +113,17 @@ class _Binary:
         except _Inexact:
             hint = f"write {x} // {y} to round down, or {x} / {y}.0 for a decimal"
             raise _Fail(f"{x} / {y} does not divide exactly", self.at, hint) from None
+
+
+def _paired(left: Value, right: Value) -> bool:
+    """Whether a pair of numbers is compared with a single one."""
+    return isinstance(left, tuple) != isinstance(right, tuple)
+
+
+def _equals(left: Value, right: Value) -> bool:
+    """Whether a pair is one number on both axes."""
+    pair, one = (left, right) if isinstance(left, tuple) else (right, left)
+    return isinstance(pair, tuple) and all(each == one for each in pair)
 
 
 @dataclass(frozen=True, slots=True)

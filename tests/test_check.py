@@ -77,9 +77,15 @@ def test_every_rule_explains_itself(code: str) -> None:
 
 
 def over_the_zoo() -> list[tuple[str, str, str, str]]:
+    flavours = [
+        f"{name}@{flavour}"
+        for name in zoo.spec_names()
+        for flavour in mbprof.load(name).definition.flavours
+        if flavour != mbprof.load(name).definition.flavour
+    ]
     return [
         (name, each.code, each.severity, each.message)
-        for name in [*zoo.names(), *zoo.block_names()]
+        for name in [*zoo.names(), *flavours, *zoo.block_names()]
         for each in check(name).findings
     ]
 
@@ -145,30 +151,33 @@ def test_receptive_fields_are_the_published_ones(name: str, layer: str) -> None:
     assert max(field.size for field in fields) == (size, size)
 
 
-RESIZED = """\
+JOINED = """\
 name: net
-input: {channels: 3, res: 64}
+input: {channels: 3, res: 32}
 body:
-  - {op: conv, k: 3, s: 2, c: 16}
-  - {op: resize, by: 2}
+  - {op: conv, k: 3, s: 2, c: 16, out: strided}
+  - {op: conv, in: x, k: 17, p: valid, c: 16}
+  - {op: concat, in: [strided, _]}
   - {op: gap}
 """
 
 
 def test_what_cannot_be_decided_does_not_pass(tmp_path: Path) -> None:
     path = tmp_path / "spec.yaml"
-    path.write_text(RESIZED)
+    path.write_text(JOINED)
     found = check(str(path))
     undecided = [each for each in found.findings if each.severity == UNDECIDED]
     assert [(each.code, each.message) for each in undecided] == [
         (
             "MB404",
             "cannot be decided: the receptive field is smaller than the input where the maps end: "
-            "resize_1 resamples, or joins maps of different steps",
+            "concat_1 joins maps of different steps",
         )
     ]
     assert found.fails()
     assert not found.fails("never")
+    path.write_text(JOINED + "accept: {MB404: both paths are wanted}\n")
+    assert not check(str(path)).fails()
 
 
 ACCEPTED = """\
@@ -225,7 +234,7 @@ def test_json_has_the_contracted_form(
     [
         (["mobilenet_v1"], 0),
         (["mobilenet_v1", "--fail-on", "advice"], 1),
-        (["mobilenet_v1", "--fail-on", "advice", "--ignore", "MB"], 0),
+        (["mobilenet_v1", "--fail-on", "advice", "--ignore", "MB4, MB6,"], 0),
         (["mobilenet_v2", "--fail-on", "warning"], 1),
         (["mobilenet_v2", "--fail-on", "never", "--max-macs", "1"], 0),
         (["mobilenet_v2", "--max-macs", "300_000_000"], 1),
@@ -246,9 +255,7 @@ def test_exit_status(
 
 
 def test_a_budget_names_what_weighs_most_and_what_fits() -> None:
-    from mbprof.cli.options import limits_of
-
-    found = check("mobilenet_v2", limits=limits_of("100M", "2M")).findings
+    found = check("mobilenet_v2", max_macs="100M", max_params=2_000_000).findings
     over = {each.numbers["kind"]: each for each in found if each.code == "MB901"}
     macs, params = over["macs"].numbers, over["params"].numbers
     table = mbprof.load("mobilenet_v2").build().profile()
@@ -269,8 +276,8 @@ def test_sarif_is_valid_and_complete(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("a net.yaml").write_text(ACCEPTED)
-    Path("resized.yaml").write_text(RESIZED)
-    arguments = ["a net.yaml", "resized.yaml", "mobilenet_v2", "--max-params", "1"]
+    Path("joined.yaml").write_text(JOINED)
+    arguments = ["a net.yaml", "joined.yaml", "mobilenet_v2", "--max-params", "1"]
     code, out, _ = run(["check", *arguments, "--format", "sarif"], monkeypatch, capsys)
     log = json.loads(out)
     Path("log.sarif").write_text(out)

@@ -6,7 +6,16 @@ from collections.abc import Callable, Iterator
 
 from mbprof import fmt
 from mbprof.checks.model import ADVICE, Found, Subject, rule
-from mbprof.checks.paths import MULTIPLY, area, channels, held, is_pointwise, traffic
+from mbprof.checks.paths import (
+    KEEPING,
+    MULTIPLY,
+    area,
+    channels,
+    held,
+    is_pointwise,
+    producer,
+    traffic,
+)
 from mbprof.facts import Facts
 from mbprof.graph import Node
 
@@ -102,9 +111,10 @@ def expansion_in_memory(subject: Subject) -> Iterator[Found]:
     inside = [node for node in maps if node.block == peak.block]
     wide = [node for node in inside if is_pointwise(node) and channels(node)[1] > channels(node)[0]]
     others = [held(node) for node in maps if node.block != peak.block]
-    if not wide or not others or 2 * held(peak) < 3 * max(others):
+    source = producer(subject.graph, peak.inputs[0], (*KEEPING, "act"))
+    expansion = next((node for node in wide if node is peak or node is source), None)
+    if expansion is None or not others or 2 * held(peak) < 3 * max(others):
         return
-    expansion = wide[0]
     c_in, c_out = channels(expansion)
     high, tall = expansion.out_shapes[0][1:]
     yield Found(

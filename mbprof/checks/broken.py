@@ -79,14 +79,15 @@ def unread_knob(subject: Subject) -> Iterator[Found]:
     Remedy: use it, or take it away.
     Source: mbprof, docs/spec-language.md.
     """
-    definition = subject.spec.definition
+    definition, own = subject.spec.definition, subject.spec.definition.loc.source
     read = _names(definition)
-    places = knob_places(definition)
-    for name in definition.knobs:
-        if name not in read and name in places and not subject.alone:
-            yield Found(f"nothing reads the knob {name}", loc=places[name])
+    # A flavour, or a spec that extends another one, may do without what was there before.
+    flavoured = "@" in definition.name
+    for name, place in knob_places(definition).items():
+        if name not in read and place.source == own and not (subject.alone or flavoured):
+            yield Found(f"nothing reads the knob {name}", loc=place)
     for block in definition.blocks.values():
-        if block.shared:
+        if block.shared or (subject.alone and block.name != definition.name):
             continue
         inner = _names(definition, block.name)
         for name in block.takes:
@@ -107,7 +108,8 @@ def uncalled_block(subject: Subject) -> Iterator[Found]:
     own = subject.spec.definition.loc.source
     for block in subject.spec.definition.blocks.values():
         # What a spec extends may need blocks that it does not.
-        if not block.shared and block.name not in called and block.loc.source == own:
+        uncalled = not block.shared and block.name not in called and not subject.alone
+        if uncalled and block.loc.source == own and "@" not in subject.spec.definition.name:
             yield Found(f"nothing calls the block {block.name}", loc=block.loc)
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from operator import attrgetter
+from typing import Any
 
 from mbprof import conventions, fmt
 from mbprof.checks.model import ERROR, Finding, Subject, declare
+from mbprof.conventions import Convention
+from mbprof.errors import UsageError
 from mbprof.expr import Value
 from mbprof.profile import Profile, totals
 from mbprof.spec.budget import Budget, Limit
@@ -44,18 +48,39 @@ def exceeded(
         own: Limit | None = getattr(subject.budget, kind)
         asked: Limit | None = getattr(limits, kind)
         for limit in (own, asked):
-            if limit is not None and getattr(profile.total, kind) > limit.count:
-                yield _finding(subject, profile, kind, limit)
+            if limit is None:
+                continue
+            of = _of(profile.convention, kind, limit)
+            if of(profile.total) > limit.count:
+                yield _finding(subject, profile, kind, limit, of)
 
 
-def _finding(subject: Subject, profile: Profile, kind: str, limit: Limit) -> Finding:
-    total: int = getattr(profile.total, kind)
-    name = {"params": "params", "macs": profile.convention.unit}[kind]
-    rows = sorted(profile.rows, key=lambda row: -int(getattr(row, kind)))[:HEAVIEST]
-    rows = [row for row in rows if getattr(row, kind)]
-    heavy = ", ".join(f"{row.name} {fmt.percent(getattr(row, kind), total)} %" for row in rows)
+def _of(convention: Convention, kind: str, limit: Limit) -> Callable[[Any], int]:
+    """Return how a count is taken from a total or a row.
+
+    Raises: UsageError: the convention counts no MACs.
+    """
+    if kind == "params":
+        return attrgetter("params")
+    measures = list(convention.measures)
+    if "macs" not in measures:
+        raise UsageError(
+            f"convention {convention.name} counts no MACs, so that nothing can be said about the "
+            f"budget of {limit.scalar.text}",
+            hint="choose a convention in MACs, such as kernels",
+        )
+    index = measures.index("macs")
+    return lambda counted: int(counted.costs[index])
+
+
+def _finding(
+    subject: Subject, profile: Profile, kind: str, limit: Limit, of: Callable[[Any], int]
+) -> Finding:
+    total, name = of(profile.total), {"params": "params", "macs": "MACs"}[kind]
+    rows = [row for row in sorted(profile.rows, key=of, reverse=True)[:HEAVIEST] if of(row)]
+    heavy = ", ".join(f"{row.name} {fmt.percent(of(row), total)} %" for row in rows)
     over = total - limit.count
-    fits = _fits(subject, profile.convention.name, kind, limit.count)
+    fits = _fits(subject, profile.convention.name, kind, limit.count, of)
     loc = limit.scalar.loc
     if loc.source.name == "command line":
         loc = subject.spec.definition.loc
@@ -72,64 +97,77 @@ def _finding(subject: Subject, profile: Profile, kind: str, limit: Limit) -> Fin
             "limit": limit.count,
             "count": total,
             "over": over,
-            "heaviest": [{"layer": r.name, kind: getattr(r, kind)} for r in rows],
+            "heaviest": [{"layer": row.name, kind: of(row)} for row in rows],
             "fits": fits,
         },
     )
 
 
-def _said(fits: dict[str, Value]) -> str:
+def _said(fits: Mapping[str, Value]) -> str:
     said = []
     for knob, value in fits.items():
         if value is None:
             said.append(f"no {knob} fits with the rest as it is")
         else:
-            said.append(f"{knob} {plain(value)} is the largest that fits with the rest as it is")
+            steps = _STEPS.get(knob, "")
+            said.append(f"{knob} {plain(value)} is the largest{steps} that fits by itself")
     return "; ".join(said) or "nothing scales it"
 
 
-def _fits(subject: Subject, convention: str, kind: str, limit: int) -> dict[str, Value]:
-    """Return the largest alpha, in hundredths, and the largest resolution that fit, each alone.
+_STEPS = {"res": " multiple of 32"}
 
-    Resolutions are multiples of 32 where one fits. Both are found by bisection, as params and cost
-    grow with either.
+
+def _fits(
+    subject: Subject, convention: str, kind: str, limit: int, of: Callable[[Any], int]
+) -> dict[str, Value]:
+    """Return the largest alpha and the largest resolution that fit, each with the rest as it is.
+
+    Tried are the alphas that the knob lists, or the hundredths in its range, and resolutions of the
+    network's aspect ratio whose longer side is a multiple of 32; settings that make no network do
+    not fit.
     """
-    found: dict[str, Value] = {}
+    knobs, found = subject.spec.definition.knobs, dict[str, Value]()
     alpha = subject.network.knobs.get("alpha")
 
     def fits(knob: str, value: Value) -> bool | None:
         graph = subject.at(knob, value).graph
-        if graph is None:
-            return None
-        count = totals(graph, convention, subject.scope)
-        return {"params": count.params, "macs": count.cost}[kind] <= limit
+        return None if graph is None else of(totals(graph, convention, subject.scope)) <= limit
 
     if isinstance(alpha, int | float):
-        steps: list[Value] = [step / _PARTS for step in range(1, int(alpha * _PARTS) + 1)]
-        found["alpha"] = _largest(steps, partial(fits, "alpha"))
+        listed = [each for each in knobs["alpha"].one_of if isinstance(each, int | float)]
+        hundredths = [step / _PARTS for step in range(1, int(alpha * _PARTS) + 1)]
+        usual = [each for each in listed or hundredths if knobs["alpha"].inside(each)]
+        widths = sorted(each for each in usual if each < alpha)
+        found["alpha"] = _largest(widths, partial(fits, "alpha"))
     if kind == "macs" and not subject.alone:
-        of_step = (_largest(_sizes(subject, step), partial(fits, "res")) for step in (_MULTIPLE, 1))
-        found["res"] = next((value for value in of_step if value is not None), None)
+        found["res"] = _largest(_sizes(subject), partial(fits, "res"))
     return found
 
 
-def _sizes(subject: Subject, step: int) -> list[Value]:
-    """Return the sizes below the network's own, of its aspect ratio, in steps."""
+def _sizes(subject: Subject) -> list[Value]:
+    """Return the sizes below the network's own, of its aspect ratio."""
     high, wide = size(subject.network.knobs["res"])
     long = max(high, wide)
     return [
         (max(1, round(high * side / long)), max(1, round(wide * side / long)))
-        for side in range(step, long, step)
+        for side in range(_MULTIPLE, long, _MULTIPLE)
     ]
 
 
-def _largest(values: list[Value], fits: Callable[[Value], bool | None]) -> Value:
-    """Return the last value that fits, None if none does; those too small to build are passed."""
+def _largest(values: Sequence[Value], fits: Callable[[Value], bool | None]) -> Value:
+    """Return the largest value that fits, None if none does.
+
+    Found by bisection, as params and cost grow with either; where settings make no network, all
+    below are tried one by one.
+    """
     low, high = 0, len(values)
     while low < high:
         middle = (low + high) // 2
-        if fits(values[middle]) is False:
-            high = middle
-        else:
+        fit = fits(values[middle])
+        if fit is None:
+            return next((value for value in reversed(values[:high]) if fits(value)), None)
+        if fit:
             low = middle + 1
-    return values[low - 1] if low and fits(values[low - 1]) else None
+        else:
+            high = middle
+    return values[low - 1] if low else None

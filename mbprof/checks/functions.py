@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from mbprof import fmt
 from mbprof.checks.model import ADVICE, WARNING, Found, Subject, rule
 from mbprof.checks.paths import (
-    DENSE,
     KEEPING,
     MULTIPLY,
     NON_NEGATIVE,
@@ -20,6 +19,7 @@ from mbprof.checks.paths import (
     producer,
 )
 from mbprof.graph import Node
+from mbprof.padding import effective
 
 _AROUND = (*KEEPING, "act")
 
@@ -84,27 +84,29 @@ def _main_path(subject: Subject, node: Node) -> Node | None:
 
 @rule("MB302", WARNING)
 def linear_twice(subject: Subject) -> Iterator[Found]:
-    """Two linear layers behind each other that are no more than one.
+    """Two linear layers behind each other that one layer computes at no more cost.
 
-    Looked at is a convolution or linear layer that does not narrow its input, and another one
-    behind it with nothing but normalisation between. A depthwise convolution before a pointwise
-    one, and a projection that narrows, are factorisations on purpose.
+    Looked at are convolutions and linear layers with nothing but normalisation between. One layer
+    that does the same has the kernel k1 + (k2 - 1)·s1 on each axis, no groups, and the channels of
+    both ends; the rule fires where its MACs are no more than those of the two. Factorisations, by
+    groups, by depth or through fewer channels, are cheaper and are left alone, and so is the
+    projection behind a depthwise convolution, the linear bottleneck.
 
-    Why: without a non-linearity between, both are one linear map that a single layer computes at
-    less cost.
+    Why: without a non-linearity between, both are one linear map; the second adds cost and no
+    power.
     Remedy: an activation between them, or leave one out.
-    Source: arXiv:1512.03385, section 3.2, the remark below equation 1: a single layer is a
-    linear one.
+    Source: arXiv:1512.03385, section 3.2, the remark below equation 1: a single layer is a linear
+    one.
     """
     bad = []
     for number, node in enumerate(subject.nodes):
-        if node.op.word not in DENSE or node.op.geometry(node.in_shapes).groups not in (1, None):
-            continue
-        c_in, c_out = channels(node)
-        before = _main_path(subject, node)
-        projects = c_out < c_in or (before is not None and before.op.word == "dwconv")
+        before = _main_path(subject, node) if node.op.word in MULTIPLY else None
         takers = [subject.nodes[each] for each in behind(subject, number)]
-        if not projects and len(takers) == 1 and takers[0].op.word in DENSE:
+        projects = before is not None and before.op.word == "dwconv" and is_pointwise(node)
+        if node.op.word not in MULTIPLY or projects or len(takers) != 1:
+            continue
+        pair = node.facts.mac + takers[0].facts.mac
+        if takers[0].op.word in MULTIPLY and _merged(node, takers[0]) <= pair:
             bad.append((node, takers[0]))
     if bad:
         first, second = bad[0]
@@ -115,6 +117,24 @@ def linear_twice(subject: Subject) -> Iterator[Found]:
             nodes=[first for first, _ in bad],
             numbers={"pairs": len(bad), "macs": sum(first.facts.mac for first, _ in bad)},
         )
+
+
+def _merged(first: Node, second: Node) -> int:
+    """Return the MACs of the one dense layer that does what two linear ones do."""
+    kernels = []
+    for axis in (0, 1):
+        (k1, s1, d1), (k2, _, d2) = (_window(node, axis) for node in (first, second))
+        kernels.append(effective(k1, d1) + (effective(k2, d2) - 1) * s1)
+    c_in, c_out = channels(first)[0], channels(second)[1]
+    return kernels[0] * kernels[1] * c_in * c_out * area(second.out_shapes[0])
+
+
+def _window(node: Node, axis: int) -> tuple[int, int, int]:
+    """Return kernel, stride and dilation on an axis; a linear layer is a 1x1 convolution."""
+    window = node.op.geometry(node.in_shapes)
+    sizes = (window.kernel, window.stride, window.dilation)
+    k, s, d = (size[axis] if size is not None else 1 for size in sizes)
+    return k, s, d
 
 
 @rule("MB303", WARNING)
@@ -183,22 +203,29 @@ def activation_of_activation(subject: Subject) -> Iterator[Found]:
     Remedy: leave the first one out.
     Source: arXiv:1709.01507, equation 3: the gate is the sigmoid of a linear layer.
     """
+    through = ("dropout", "identity", "reshape", "flatten", "maxpool", "avgpool", "gap", "gmp")
     for number, node in enumerate(subject.nodes):
         if function(node) not in NON_NEGATIVE:
             continue
-        for taker in behind(subject, number, ("dropout", "identity", "reshape", "flatten")):
+        for taker in behind(subject, number, through):
             after = subject.nodes[taker]
             if function(after) == "none":
                 continue
             yield Found(
-                f"{after.layer}: {function(after)} of {function(node)}{_range(function(after))}",
+                f"{after.layer}: {function(after)} of {function(node)} "
+                f"{_consequence(function(node), function(after))}",
                 nodes=[after, node],
             )
 
 
-def _range(name: str) -> str:
-    lows = {"sigmoid": "1/2 to 1", "hsigmoid": "1/2 to 1", "tanh": "0 to 1"}
-    return f" gives {lows[name]} only" if name in lows else " is the same as one of them"
+def _consequence(first: str, second: str) -> str:
+    """Say what an activation comes to behind one that gives no negative values."""
+    if second in ("relu", "leaky_relu", "prelu", "elu") or (first, second) == ("relu6", "relu6"):
+        return "changes nothing"
+    halves = {"sigmoid": "1/2 to 1", "hsigmoid": "1/2 to 1", "tanh": "0 to 1"}
+    if second in halves and first in ("relu", "relu6"):
+        return f"gives {halves[second]} only"
+    return "never sees a negative value"
 
 
 @rule("MB306", ADVICE)
@@ -256,3 +283,26 @@ def norm_missing(subject: Subject) -> Iterator[Found]:
             nodes=bare,
             numbers={"layers": len(bare), "normed": normed},
         )
+
+
+@rule("MB308", WARNING)
+def activated_scores(subject: Subject) -> Iterator[Found]:
+    """A ReLU on the scores of the classifier.
+
+    Looked at is the last layer that multiplies, where it stands on vectors or maps of one pixel and
+    its activation is that of the output, or of the softmax.
+
+    Why: scores that cannot be negative cannot say no; the softmax of clipped scores is flat where
+    the network is sure that it is none of the classes.
+    Remedy: act: none for the last layer.
+    Source: arXiv:1704.04861, table 1: the last layer feeds the softmax without a non-linearity.
+    """
+    last = max((i for i, n in enumerate(subject.nodes) if n.op.word in MULTIPLY), default=None)
+    if last is None or not subject.is_network or area(subject.nodes[last].out_shapes[0]) > 1:
+        return
+    node = subject.nodes[last]
+    for taker in behind(subject, last):
+        after = subject.nodes[taker]
+        rest = {subject.nodes[each].op.word for each in subject.consumers[taker]}
+        if function(after) in ("relu", "relu6") and rest <= {"softmax", "dropout", "flatten"}:
+            yield Found(f"{node.layer} ends in {function(after)}", nodes=[node])

@@ -260,7 +260,7 @@ def declare(code: str, severity: str, text: str, check: Check | None = None) -> 
 def accepted(findings: Iterable[Finding], reasons: Mapping[str, str]) -> Iterator[Finding]:
     """Mark the findings that a spec accepts with a reason."""
     for finding in findings:
-        if finding.code in reasons and finding.severity != UNDECIDED:
+        if finding.code in reasons and finding.severity != ERROR:
             yield replace(finding, severity=ACCEPTED, reason=reasons[finding.code])
         else:
             yield finding

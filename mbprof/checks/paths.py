@@ -112,14 +112,15 @@ class Field(NamedTuple):
 
 
 SPATIAL = ("maxpool", "avgpool", "conv", "dwconv", "pad")
-_WHOLE = ("gap", "gmp", "adaptiveavgpool", "linear", "matmul", "flatten", "reshape", "softmax")
+WHOLE = ("gap", "gmp", "adaptiveavgpool", "linear", "matmul", "flatten", "reshape", "softmax")
 
 
 def receptive_fields(graph: Graph) -> list[Field | None]:
     """Return the receptive field of every node; None where it sees the whole image.
 
-    r += (k_eff - 1)·j, j *= s on each axis; a join takes the largest of its inputs.
-    Raises: Undecided: paths of different steps meet, or an op resamples its input.
+    r += (k_eff - 1)·j, j *= s on each axis; a join takes the largest of its inputs, and a gate
+    leaves the field of what it weighs. An op that changes the size divides the step.
+    Raises: Undecided: paths of different steps meet.
     Source: google-research/receptive_field, python/util/receptive_field_computation.py.
     """
     one = (Fraction(1), Fraction(1))
@@ -127,14 +128,28 @@ def receptive_fields(graph: Graph) -> list[Field | None]:
     for node in graph.nodes:
         known = [Field(one, one) if e.node == IMAGE else fields[e.node] for e in node.inputs]
         seen = [field for field in known if field is not None]
-        if not seen or node.op.word in _WHOLE:
+        gated = node.op.word == "mul" and seen
+        if node.op.word in WHOLE or not seen or (len(seen) < len(known) and not gated):
             fields.append(None)
             continue
-        if len({field.jump for field in seen}) > 1 or node.op.word == "resize":
-            raise Undecided(f"{node.name} resamples, or joins maps of different steps")
+        if len({field.jump for field in seen}) > 1:
+            raise Undecided(f"{node.name} joins maps of different steps")
         field = Field(_largest(seen), seen[0].jump)
+        if node.op.word == "resize":
+            field = _resampled(node, field)
         fields.append(_slid(node, field) if node.op.windowed else field)
     return fields
+
+
+def _resampled(node: Node, field: Field) -> Field:
+    """Return the field behind a change of size; interpolation looks at the next pixel, too."""
+    bilinear = getattr(node.op, "mode", "") == "bilinear"
+    size, jump = [], []
+    for axis in (0, 1):
+        size.append(field.size[axis] + (field.jump[axis] if bilinear else 0))
+        factor = Fraction(node.in_shapes[0][1 + axis], node.out_shapes[0][1 + axis])
+        jump.append(field.jump[axis] * factor)
+    return Field((size[0], size[1]), (jump[0], jump[1]))
 
 
 def _largest(fields: list[Field]) -> tuple[Fraction, Fraction]:

@@ -24,6 +24,7 @@ def _layers(names: Sequence[str]) -> str:
     return ", ".join(names[:_SHOWN]) + more
 
 
+_SPEC = Column("spec", "of", "the spec or block", once=True)
 COLUMNS = (
     Column("code", "code", "the rule, see mbprof check --explain CODE"),
     Column("severity", "severity", "error, undecided, warning, advice or accepted"),
@@ -42,8 +43,10 @@ def findings_report(checked: Sequence[Checked]) -> Report:
     names = ", ".join(each.name for each in checked)
     return Report(
         title=f"{names}: {_counts(findings)}",
-        columns=COLUMNS,
-        rows=tuple(_row(finding) for finding in findings),
+        columns=COLUMNS if len(checked) == 1 else (_SPEC, *COLUMNS),
+        rows=tuple(
+            {**_row(finding), "spec": each.name} for each in checked for finding in each.findings
+        ),
         data=[
             {**finding.to_dict(), "spec": each.name, **each.stamp, "version": mbprof.__version__}
             for each in checked

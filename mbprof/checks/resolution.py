@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from mbprof import fmt
 from mbprof.checks.model import ADVICE, WARNING, Found, Subject, rule
-from mbprof.checks.paths import Field, area, padded, receptive_fields, windows
+from mbprof.checks.paths import WHOLE, Field, area, padded, receptive_fields, windows
 from mbprof.graph import Node
 from mbprof.padding import effective
 
@@ -93,7 +93,8 @@ def collapsed(subject: Subject) -> Iterator[Found]:
     empty, pooled = [], set[int]()
     for number, node in enumerate(subject.nodes):
         shape, kernel = node.in_shapes[0], node.op.geometry(node.in_shapes).kernel
-        whole = node.op.word in ("gap", "gmp", "adaptiveavgpool") or kernel == shape[1:]
+        ends = area(node.out_shapes[0]) == 1
+        whole = node.op.word in ("gap", "gmp", "adaptiveavgpool") or (ends and kernel == shape[1:])
         if all(edge.node in pooled for edge in node.inputs) or (whole and area(shape) > 1):
             pooled.add(number)
         elif shape[1:] == (1, 1) and (whole or node.op.windowed) and kernel != (1, 1):
@@ -145,6 +146,8 @@ def _last_maps(subject: Subject, fields: Sequence[Field | None]) -> tuple[int, F
         node, field = subject.nodes[number], fields[number]
         if field is not None:
             return number, field
+        if area(node.out_shapes[0]) > 1 and node.op.word not in WHOLE:
+            return None  # a path that sees the whole image has been joined
         sizes = [area(shape) for shape in node.in_shapes]
         number = node.inputs[sizes.index(max(sizes))].node
     return None
@@ -212,4 +215,34 @@ def skipped_pixels(subject: Subject) -> Iterator[Found]:
             f"stride {fmt.pair(stride)}) reads {part} of {whole}",
             nodes=[node for _, _, node in bad],
             numbers={"layers": len(bad), "read": part, "of": whole},
+        )
+
+
+@rule("MB407", WARNING)
+def padding_over_kernel(subject: Subject) -> Iterator[Found]:
+    """Padding as large as the kernel.
+
+    Looked at are paddings in numbers: where p >= (k - 1)·d + 1 the first window sees nothing but
+    zeros.
+
+    Why: the maps get a frame that says nothing, and every layer behind pays for it.
+    Remedy: p: same, or at most half of the kernel.
+    Source: torch.nn.MaxPool2d, which refuses padding of more than half of the kernel.
+    """
+    bad = []
+    for node in windows(subject.nodes):
+        window = node.op.geometry(node.in_shapes)
+        kernel, dilation = window.kernel or (1, 1), window.dilation or (1, 1)
+        for axis in (0, 1):
+            extent = effective(kernel[axis], dilation[axis])
+            if max(padded(node, axis)) >= extent:
+                bad.append((max(padded(node, axis)), extent, node))
+                break
+    if bad:
+        amount, extent, node = bad[0]
+        yield Found(
+            f"{fmt.several(len(bad), 'layer')} with windows of padding alone; {node.layer} pads "
+            f"{amount} for a kernel that reaches over {extent}",
+            nodes=[node for _, _, node in bad],
+            numbers={"padding": amount, "kernel": extent, "layers": len(bad)},
         )

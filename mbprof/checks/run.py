@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from mbprof import conventions
-from mbprof.alone import alone, is_block
+from mbprof.alone import alone, at_command_line, is_block, typed
 from mbprof.checks.broken import finding
 from mbprof.checks.budget import exceeded
 from mbprof.checks.model import (
@@ -22,10 +24,12 @@ from mbprof.checks.model import (
     accepted,
     declare,
 )
-from mbprof.errors import Loc, MbprofError, UsageError, nearest
+from mbprof.errors import Loc, MbprofError, Source, UsageError, nearest
+from mbprof.expr import Value
 from mbprof.network import load
 from mbprof.profile import setting
-from mbprof.spec.budget import Budget
+from mbprof.source import Scalar
+from mbprof.spec.budget import Budget, limit
 from mbprof.spec.knobs import parse
 
 COMMAND_LINE = "command line"
@@ -36,6 +40,17 @@ FAILING = {
     "never": (),
 }
 """What fails a check, by the word that a user types; what cannot be decided never passes."""
+
+declare(
+    "MB014",
+    WARNING,
+    """A block is not built, as it lacks an input or an argument.
+
+    Why: what is not built is not checked.
+    Remedy: give the block's file an example, such as example: {in: 56x56x24, c: 24}.
+    Source: mbprof, docs/spec-language.md.
+    """,
+)
 
 declare(
     "MB013",
@@ -71,6 +86,38 @@ class Checked:
 
 
 def check(
+    spec: str,
+    image: str | tuple[int, int, int] | None = None,
+    *,
+    max_macs: int | str | None = None,
+    max_params: int | str | None = None,
+    ignore: Iterable[str] = (),
+    convention: str = conventions.DEFAULT,
+    scope: str | None = None,
+    **knobs: Value,
+) -> Checked:
+    """Check a spec or a block, by its name or path, at some values of its knobs or arguments.
+
+    ``image`` is the input of a block, HEIGHTxWIDTHxCHANNELS; ``max_macs`` and ``max_params`` limit
+    it besides the spec's own budget; ``ignore`` are codes, or how codes begin, that are left out.
+    Raises: UsageError: no such spec, convention, scope or code. KnobError: no such knob.
+
+    >>> [finding.code for finding in check("dw_sep").findings]
+    ['MB214']
+    >>> check("mobilenet_v2", max_macs="100M", alpha=0.5).fails()
+    False
+    """
+    limits = {
+        name: limit(Scalar(str(value), at_command_line(str(value), f"max_{name} ")))
+        for name, value in (("macs", max_macs), ("params", max_params))
+        if value is not None
+    }
+    codes = [ignore] if isinstance(ignore, str) else ignore
+    size = "x".join(map(str, image)) if isinstance(image, tuple) else image
+    return examine(spec, size, typed(knobs), Budget(**limits), codes, convention, scope)
+
+
+def examine(
     text: str,
     image: str | None = None,
     given: Mapping[str, tuple[str, Loc]] | None = None,
@@ -79,32 +126,43 @@ def check(
     convention: str = conventions.DEFAULT,
     scope: str | None = None,
 ) -> Checked:
-    """Check a spec or a block, by its name or path.
+    """Check a spec or a block; ``given`` is what was typed for each knob or argument, and where.
 
     An error with a place in a file is a finding; one without, such as an unknown name, is raised.
-    ``given`` is what was typed for each knob or argument, ``limits`` a budget besides that of the
-    spec, ``ignore`` the codes, or beginnings of codes, of rules that are left out.
     Raises: UsageError: no such spec, knob, convention, scope or code.
-
-    >>> [finding.code for finding in check("dw_sep").findings]
-    ['MB214']
     """
-    for code in ignore:
-        if not any(known.startswith(code) for known in RULES):
-            raise UsageError(f"unknown code {code!r}", hint=nearest(code, RULES, 40))
+    codes = list(ignore)
+    for code in codes:
+        if not re.fullmatch(r"MB\d{1,3}", code) or not any(each.startswith(code) for each in RULES):
+            known = [each for each in RULES if each[:3] == code[:3]] or RULES
+            raise UsageError(f"unknown code {code!r}", hint=nearest(code, known, 40))
+    stamp: dict[str, Any] = {"knobs": {}, "scope": scope, "convention": convention}
     try:
         subject = _subject(text, image, given or {}, scope)
     except MbprofError as error:
-        if error.loc is None or error.loc.source.name == COMMAND_LINE:
-            raise
-        return Checked(text, (finding(error, _own(text, error)),))
+        return Checked(text, (_broken(text, error),), stamp)
     found = [each for rule in RULES.values() for each in rule.apply(subject)]
     found += exceeded(subject, limits or Budget(), convention)
-    kept = [each for each in found if not any(each.code.startswith(code) for code in ignore)]
-    marked = [*accepted(kept, _reasons(subject)), *_stale(found, subject)]
+    marked = [*accepted(found, _reasons(subject)), *_stale(found, subject)]
+    kept = [each for each in marked if not any(each.code.startswith(code) for code in codes)]
     knobs = {name: setting(value) for name, value in subject.network.knobs.items()}
-    stamp = {"knobs": knobs, "scope": subject.scope, "convention": convention}
-    return Checked(subject.spec.name, tuple(sorted(marked, key=_order)), stamp)
+    stamp |= {"knobs": knobs, "scope": subject.scope}
+    return Checked(subject.spec.name, tuple(sorted(kept, key=_order)), stamp)
+
+
+def _broken(text: str, error: MbprofError) -> Finding:
+    """Return what makes it impossible to build a file as a finding.
+
+    Raises: MbprofError: the error itself, if it has no place in a file.
+    """
+    if error.loc is None and Path(text).is_file():
+        error.at(Loc(Source(text, ""), 1, 1))
+        if isinstance(error, UsageError):
+            message = f"cannot be decided: {error.message}"
+            return Finding("MB014", UNDECIDED, message, error.loc, hint=error.hint)
+    if error.loc is None or error.loc.source.name == COMMAND_LINE:
+        raise error
+    return finding(error, _own(text, error))
 
 
 def _subject(

@@ -93,8 +93,8 @@ def shortcut_by_stride(subject: Subject) -> Iterator[Found]:
 def stride_without_effect(subject: Subject) -> Iterator[Found]:
     """A stride that no layer takes.
 
-    Looked at is a block, or a spec with a knob s, stride or strides, whose output has the same
-    size at stride 2 as at stride 1.
+    Looked at is a block, or a spec with a knob s, stride or strides, all of whose layers have
+    the same output at stride 2 as at stride 1.
 
     Why: the stride promises a smaller output; here it changes nothing, or only takes the
     shortcut away in silence.
@@ -103,7 +103,7 @@ def stride_without_effect(subject: Subject) -> Iterator[Found]:
     Source: arXiv:1801.04381, figure 4d.
     """
     for variant in subject.strided:
-        if variant.graph is None or variant.graph.output_shape != subject.graph.output_shape:
+        if variant.graph is None or not _same(subject.graph, variant.graph):
             continue
         lost = _lost(subject, variant)
         only = ""
@@ -114,6 +114,12 @@ def stride_without_effect(subject: Subject) -> Iterator[Found]:
             nodes=lost or subject.nodes[-1:],
             numbers={"lost": len(lost)},
         )
+
+
+def _same(graph: Graph, other: Graph) -> bool:
+    """Whether the nodes that two graphs have in common give the same shapes."""
+    shapes = {node.name: node.out_shapes for node in graph.nodes}
+    return all(shapes.get(node.name, node.out_shapes) == node.out_shapes for node in other.nodes)
 
 
 def _lost(subject: Subject, variant: Variant) -> list[Node]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from mbprof import fmt
 from mbprof.checks.model import ADVICE, WARNING, Found, Subject, rule
 from mbprof.checks.paths import DENSE, MULTIPLY, area, channels
-from mbprof.graph import Graph, Node
+from mbprof.graph import IMAGE, Graph, Node
 
 MULTIPLE = 8
 """What widths should be a multiple of: vector lanes and tensor cores come in eights."""
@@ -121,16 +121,22 @@ def _vector_layers(graph: Graph, number: int) -> list[Node]:
 def narrow_waist(subject: Subject) -> Iterator[Found]:
     """Maps of fewer than 4 channels inside the network.
 
-    Looked at are convolutions on maps of more than one pixel that give fewer than 4 channels,
-    ahead of the last of them.
+    Looked at are convolutions that narrow maps of more than one pixel to fewer than 4 channels,
+    with layers behind that multiply, and no way around them from the image to the output.
 
     Why: all that the layers behind can know has to pass through these maps; a width multiplier
     without a floor makes them by accident.
     Remedy: a floor in the width rule, max(int(alpha * c), min_depth).
     Source: TF-slim research/slim/nets/mobilenet_v1.py, min_depth.
     """
-    layers = [node for node in subject.nodes if node.op.word in MULTIPLY]
-    thin = [node for node in layers[:-1] if channels(node)[1] < 4 and area(node.out_shapes[0]) > 1]
+    thin = [
+        node
+        for number, node in enumerate(subject.nodes)
+        if node.op.word in MULTIPLY
+        and channels(node)[1] < min(4, channels(node)[0])
+        and area(node.out_shapes[0]) > 1
+        and _is_waist(subject, number)
+    ]
     if thin:
         node = min(thin, key=lambda each: channels(each)[1])
         thin.sort(key=lambda each: channels(each)[1])
@@ -139,3 +145,16 @@ def narrow_waist(subject: Subject) -> Iterator[Found]:
             nodes=thin,
             numbers={"channels": channels(node)[1]},
         )
+
+
+def _is_waist(subject: Subject, number: int) -> bool:
+    """Whether every way to the output leads through a node, and layers that multiply follow it."""
+    beyond, around = {number}, set[int]()
+    for each, node in enumerate(subject.nodes):
+        ends = [edge.node for edge in node.inputs]
+        if any(end in beyond for end in ends):
+            beyond.add(each)
+        if each != number and any(end == IMAGE or end in around for end in ends):
+            around.add(each)
+    follows = any(subject.nodes[each].op.word in MULTIPLY for each in beyond - {number})
+    return follows and subject.graph.outputs[0].node not in around

@@ -21,6 +21,13 @@ from mbprof.cli.options import (
     print_report,
 )
 
+ImageOption = Annotated[
+    str | None, typer.Option("--in", metavar="HxWxC", help="the input of a block")
+]
+IgnoreOption = Annotated[
+    str | None, typer.Option("--ignore", metavar="A,B", help="codes, or how they begin")
+]
+
 
 @app.command(epilog="Example: mbprof block inv_res --in 56x56x24 --set c=24 --set t=6")
 def block(
@@ -58,9 +65,7 @@ def check(
         list[str] | None,
         typer.Argument(metavar="SPEC|BLOCK...", help="names, files, or SPEC:BLOCK"),
     ] = None,
-    image: Annotated[
-        str | None, typer.Option("--in", metavar="HxWxC", help="the input of a block")
-    ] = None,
+    image: ImageOption = None,
     alpha: AlphaOption = None,
     res: ResOption = None,
     settings: SetOption = None,
@@ -68,9 +73,7 @@ def check(
     convention: ConventionOption = "kernels",
     max_macs: MaxMacsOption = None,
     max_params: MaxParamsOption = None,
-    ignore: Annotated[
-        str | None, typer.Option("--ignore", metavar="A,B", help="codes, or how they begin")
-    ] = None,
+    ignore: IgnoreOption = None,
     fail_on: Annotated[
         str,
         typer.Option("--fail-on", metavar="WHAT", help="error, warning, advice or never"),
@@ -85,8 +88,8 @@ def check(
     output: OutputOption = None,
 ) -> None:
     """Say what is wrong or suspicious in a design; status 1 if it fails."""
-    from mbprof.checks import check as look
     from mbprof.checks.report import findings_report, rule_report, rules_report
+    from mbprof.checks.run import examine
     from mbprof.errors import UsageError
     from mbprof.reports import layout
 
@@ -99,8 +102,8 @@ def check(
         raise UsageError("there is nothing to check", hint="give a spec, a block, or --explain all")
     given = given_knobs(alpha, res, settings)
     limits = limits_of(max_macs, max_params)
-    codes = [code.strip().upper() for code in ignore.split(",")] if ignore else []
-    found = [look(spec, image, given, limits, codes, convention, scope) for spec in specs]
+    codes = codes_of(ignore)
+    found = [examine(spec, image, given, limits, codes, convention, scope) for spec in specs]
     failed = [each.fails(fail_on) for each in found]
     print_report(findings_report(found), format, output)
     if any(failed):
@@ -110,25 +113,32 @@ def check(
 @app.command(epilog="Example: mbprof watch my_net.yaml --max-macs 300M")
 def watch(
     file: Annotated[str, typer.Argument(metavar="FILE", help="a spec or block; see mbprof check")],
+    image: ImageOption = None,
     alpha: AlphaOption = None,
     res: ResOption = None,
     settings: SetOption = None,
     scope: ScopeOption = None,
     max_macs: MaxMacsOption = None,
     max_params: MaxParamsOption = None,
+    ignore: IgnoreOption = None,
 ) -> None:
     """Check a file now and whenever it is saved, until interrupted."""
-    from mbprof.checks import check as look
     from mbprof.checks.report import findings_report
+    from mbprof.checks.run import examine
     from mbprof.errors import MbprofError
     from mbprof.watching import saves
 
     given, limits = given_knobs(alpha, res, settings), limits_of(max_macs, max_params)
     for _ in saves(file):
         try:
-            found = look(file, None, given, limits, scope=scope)
+            found = examine(file, image, given, limits, codes_of(ignore), scope=scope)
         except MbprofError as error:
             # The next save may put it right.
             typer.echo(str(error), err=True)
         else:
             print_report(findings_report([found]), "rich", None)
+
+
+def codes_of(typed: str | None) -> list[str]:
+    """Return the codes of a list, as they are written."""
+    return [code.strip().upper() for code in (typed or "").split(",") if code.strip()]

@@ -17,6 +17,7 @@ def networks_of(specs: list[str], given: Given) -> tuple[list[Network], list[str
 
     Returns: the networks, and what each was called.
     """
+    from mbprof.alone import alone, is_block
     from mbprof.errors import MbprofError, UsageError
     from mbprof.network import load
     from mbprof.spec.knobs import parse
@@ -27,6 +28,9 @@ def networks_of(specs: list[str], given: Given) -> tuple[list[Network], list[str
     networks = []
     for name, own in taken:
         knobs = {**given, **own}
+        if is_block(name):
+            networks.append(alone(name, None, knobs).build())
+            continue
         values = {knob: parse(text) for knob, (text, _) in knobs.items()}
         spec = load(name)
         try:

@@ -80,7 +80,7 @@ def _found(text: str) -> tuple[Definition, Block]:
     """Return a block and a spec in which it can stand."""
     found = find(text)
     place = found.node.loc
-    entries = around(found, (CHANNELS, SIDE, SIDE), place)
+    entries = around(found, (CHANNELS, SIDE, SIDE), place, place)
     body = Seq((as_map({"op": Scalar("gap", place)}, place),), place)
     reader = SpecReader(zoo.block_tree, zoo.block_names)
     spec = reader.spec(as_map({**entries, "body": body}, place), found.path)

@@ -16,7 +16,9 @@ KEYS = {
 }
 """What a budget can limit, with what each is."""
 
-_COUNT = re.compile(r"(\d[\d_,]{0,30}(?:\.\d{1,18})?)(?:[eE]\+?(\d{1,2}))? ?([kKMGTB]?)")
+_COUNT = re.compile(
+    r"((?:\d{1,3}(?:,\d{3}){1,9}|\d[\d_]{0,30})(?:\.\d{1,18})?)(?:[eE]\+?(\d{1,2}))? ?([kKMGTB]?)"
+)
 _UNITS = {"": 0, "k": 3, "K": 3, "M": 6, "G": 9, "B": 9, "T": 12}
 
 

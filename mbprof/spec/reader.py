@@ -68,6 +68,8 @@ BLOCK_KEYS = {
     "source": "the paper or code that it comes from, and the figure",
     "takes": "its arguments, with a default or a type",
     "inputs": "the names of its inputs, x unless given",
+    "accept": "of a file that is checked by itself: as the key of a spec",
+    "budget": "the same",
     "example": "an input, arguments and defaults that show it: {in: 56x56x24, c: 24}",
     "body": "its steps",
 }
