@@ -3,21 +3,65 @@
 # Reads FILES, BASE, COMMENT, and GH_TOKEN and PULL_REQUEST where it is to be posted.
 set -euo pipefail
 shopt -s globstar nullglob
+if ! git cat-file -e "${BASE}^{commit}"; then
+  echo "::error::mbprof: no base ${BASE} in this checkout; actions/checkout needs 'fetch-depth: 0'"
+  exit 2
+fi
+set -f
+# shellcheck disable=SC2206
+patterns=(${FILES})
+set +f
 # Patterns are meant to be expanded here.
 # shellcheck disable=SC2206
 files=(${FILES})
+
+differs() { # reads the JSON of a difference
+  python -c 'import json, sys
+d = json.load(sys.stdin)
+sys.exit(not (d["changes"] or any(d["delta"].values()) or d["old"]["total"] != d["new"]["total"]))'
+}
+
+describe() { # FILE
+  local file="$1" base="${BASE}:./$1" new="" difference costs error
+  if ! git cat-file -e "${base}" 2>/dev/null; then
+    new=new
+  elif difference="$(mbprof diff "${base}" "${file}" --format json 2>/dev/null)"; then
+    if differs <<<"${difference}"; then
+      mbprof diff "${base}" "${file}" --format md
+    fi
+    return
+  fi
+  if costs="$(mbprof table "${file}" --by block --format md 2>/dev/null)"; then
+    if [ -n "${new}" ]; then
+      printf "\`%s\` is new:\n\n%s\n" "${file}" "${costs}"
+    else
+      error="$(mbprof table "${base}" --format json 2>&1 >/dev/null || true)"
+      printf "\`%s\`: the base does not compile, so these are the new costs alone.\n\n" "${file}"
+      printf "\`%s\`\n\n%s\n" "${error%%$'\n'*}" "${costs}"
+    fi
+  elif ! mbprof check "${file}" --fail-on error --format json >/dev/null; then
+    printf "\`%s\` does not compile:\n\n" "${file}"
+    mbprof check "${file}" --fail-on never --format md || true
+  elif [ -n "${new}" ] || ! git diff --quiet "${BASE}" -- "${file}"; then
+    printf "\`%s\`, a block, is %s:\n\n" "${file}" "${new:-changed}"
+    mbprof block "${file}" --format md || true
+  fi
+}
+
 : >"${COMMENT}"
 for file in "${files[@]}"; do
-  if git diff --quiet "${BASE}" -- "${file}"; then
-    continue
+  if [ -e "${file}" ]; then
+    text="$(describe "${file}")"
+    if [ -n "${text}" ]; then
+      printf '%s\n\n' "${text}" >>"${COMMENT}"
+    fi
   fi
-  if git cat-file -e "${BASE}:./${file}" 2>/dev/null; then
-    mbprof diff "${BASE}:./${file}" "${file}" --format md >>"${COMMENT}"
-  else
-    mbprof table "${file}" --by block --format md >>"${COMMENT}"
-  fi
-  echo >>"${COMMENT}"
 done
+git diff -z --name-only --no-renames --diff-filter=D --relative "${BASE}" -- \
+  "${patterns[@]/#/:(glob)}" |
+  while IFS= read -r -d '' file; do
+    printf "\`%s\` is deleted.\n\n" "${file}" >>"${COMMENT}"
+  done
 if [ -s "${COMMENT}" ]; then
   cat "${COMMENT}"
   if [ -n "${PULL_REQUEST:-}" ]; then

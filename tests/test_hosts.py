@@ -126,6 +126,93 @@ def test_the_action_posts_the_difference(repository: Path, tmp_path: Path) -> No
     assert posted.read_text().strip() == arguments
 
 
+BLOCK = "doc: b\nsource: s\ntakes: {c: {type: int}}\nexample: {in: 8x8x4, c: 4}\n"
+BLOCK += "body:\n  - {op: conv, k: 3, c: c}\n"
+
+
+def described(repository: Path, base: str = "main") -> str:
+    comment = repository.parent / "described.md"
+    git(repository, "add", "--intent-to-add", ".")
+    done = act(
+        "diff.sh", repository, repository.parent,
+        FILES="specs/*.yaml", BASE=base, COMMENT=str(comment),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return comment.read_text()
+
+
+def test_the_action_goes_on_where_a_spec_does_not_compile(repository: Path) -> None:
+    specs = repository / "specs"
+    (specs / "a.yaml").write_text(BAD)
+    (specs / "b.yaml").write_text(GOOD)
+    git(repository, "add", ".")
+    git(repository, "commit", "--quiet", "--message", "a does not compile")
+    (specs / "a.yaml").write_text(GOOD)
+    (specs / "b.yaml").write_text(BAD)
+    (specs / "net.yaml").write_text(GOOD.replace("c: 8", "c: 16"))
+    repaired, broken = described(repository).split("`specs/b.yaml` does not compile:")
+    assert repaired.startswith("`specs/a.yaml`: the base does not compile, so these are the new")
+    assert "main:./specs/a.yaml:4:22: error[spec]: conv has no key 'chans'" in repaired
+    assert "| **total** |" in repaired
+    assert "specs/b.yaml:4 | conv has no key 'chans'" in broken
+    assert "216 → 432 (+216, +100.0 %)" in broken
+
+
+def test_the_action_sees_what_changes_through_another_file(repository: Path) -> None:
+    (repository / "specs" / "child.yaml").write_text("name: child\nextend: net.yaml\n")
+    (repository / "specs" / "other.yaml").write_text(GOOD.replace("name: net", "name: other"))
+    git(repository, "add", ".")
+    git(repository, "commit", "--quiet", "--message", "a child")
+    (repository / "specs" / "net.yaml").write_text("# a note\n" + GOOD)
+    assert not described(repository)
+    (repository / "specs" / "net.yaml").write_text(GOOD.replace("c: 8", "c: 16"))
+    text = described(repository)
+    assert "**child, res 32: main:./specs/child.yaml → specs/child.yaml**" in text
+    assert "other" not in text
+    (repository / "specs" / "net.yaml").write_text(GOOD.replace("bn: true, ", ""))
+    assert "then bn, relu → relu" in described(repository)
+
+
+def test_the_action_needs_the_base(repository: Path) -> None:
+    done = act(
+        "diff.sh", repository, repository.parent,
+        FILES="specs/*.yaml", BASE="1" * 40, COMMENT=str(repository / "comment.md"),
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stdout.startswith("::error::mbprof: no base 1111")
+    assert "fetch-depth: 0" in done.stdout
+
+
+def test_the_action_names_deleted_specs(repository: Path) -> None:
+    specs = repository / "specs"
+    (specs / "deep").mkdir()
+    (specs / "deep" / "x.yaml").write_text(GOOD)
+    git(repository, "add", ".")
+    git(repository, "commit", "--quiet", "--message", "deep")
+    (specs / "deep" / "x.yaml").unlink()
+    (specs / "net.yaml").rename(specs / "new.yaml")
+    text = described(repository)
+    assert text.startswith("`specs/new.yaml` is new:\n\n**net, res 32**")
+    assert text.endswith("\n\n`specs/net.yaml` is deleted.\n\n")
+    assert "deep" not in text, "specs/*.yaml does not reach into folders"
+
+
+def test_the_action_costs_blocks_that_changed(repository: Path) -> None:
+    block = repository / "specs" / "unit.yaml"
+    block.write_text(BLOCK)
+    assert described(repository).startswith("`specs/unit.yaml`, a block, is new:\n\n**unit, in")
+    git(repository, "add", ".")
+    git(repository, "commit", "--quiet", "--message", "a block")
+    assert not described(repository)
+    block.write_text(BLOCK.replace("k: 3", "k: 1"))
+    text = described(repository)
+    assert text.startswith("`specs/unit.yaml`, a block, is changed:\n\n**unit, in 8x8x4, c 4**")
+    block.write_text(BLOCK.replace("c: c", "chans: c"))
+    text = described(repository)
+    assert text.startswith("`specs/unit.yaml` does not compile:")
+    assert "specs/unit.yaml:6 | conv has no key 'chans'" in text
+
+
 def test_a_file_is_checked_again_when_it_is_saved(tmp_path: Path) -> None:
     spec, log = tmp_path / "net.yaml", tmp_path / "log"
     spec.write_text(GOOD)
