@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Say in Markdown what a change does to the costs of the specs, and post it to the pull request.
-# Reads FILES, BASE, COMMENT, and GH_TOKEN and PULL_REQUEST where it is to be posted.
+# Reads FILES, BASE, COMMENT, and where it is to be posted GH_TOKEN, GITHUB_REPOSITORY, PULL_REQUEST.
 set -euo pipefail
 shopt -s globstar nullglob
 if ! git cat-file -e "${BASE}^{commit}"; then
@@ -62,9 +62,26 @@ git diff -z --name-only --no-renames --diff-filter=D --relative "${BASE}" -- \
   while IFS= read -r -d '' file; do
     printf "\`%s\` is deleted.\n\n" "${file}" >>"${COMMENT}"
   done
-if [ -s "${COMMENT}" ]; then
-  cat "${COMMENT}"
-  if [ -n "${PULL_REQUEST:-}" ]; then
-    gh pr comment "${PULL_REQUEST}" --edit-last --create-if-none --body-file "${COMMENT}"
+cat "${COMMENT}"
+
+post() { # the comment that starts with the marker is ours: one for a pull request
+  local marker="<!-- mbprof -->" issues="repos/${GITHUB_REPOSITORY}/issues" text ids
+  text="$(<"${COMMENT}")"
+  if [ "${#text}" -gt 65000 ]; then
+    text="${text:0:65000}"
+    text="Cut at 65,000 characters; the log of the job has the rest."$'\n\n'"${text%$'\n'*}"
   fi
+  ids="$(gh api --paginate "${issues}/${PULL_REQUEST}/comments" \
+    --jq ".[] | select(.body | startswith(\"${marker}\")) | .id")" || return
+  if [ -n "${ids}" ]; then
+    printf '%s\n%s\n' "${marker}" "${text:-The costs are those of the base.}" |
+      gh api --silent --method PATCH "${issues}/comments/${ids%%$'\n'*}" --field body=@-
+  elif [ -n "${text}" ]; then
+    printf '%s\n%s\n' "${marker}" "${text}" |
+      gh api --silent --method POST "${issues}/${PULL_REQUEST}/comments" --field body=@-
+  fi
+}
+
+if [ -n "${PULL_REQUEST:-}" ] && ! post; then
+  echo "::warning::mbprof: no comment was posted; the token may only read, as in a fork's pull request"
 fi

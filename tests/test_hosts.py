@@ -1,5 +1,6 @@
 """Code hosts and editors: the pre-commit hook, the GitHub Action, and watching a file."""
 
+import json
 import os
 import signal
 import subprocess
@@ -98,32 +99,103 @@ def test_the_action_checks(repository: Path, tmp_path: Path, text: str, status: 
     assert (none.returncode, none.stderr) == (2, "mbprof: no file matches 'no/*.yaml'\n")
 
 
-def test_the_action_posts_the_difference(repository: Path, tmp_path: Path) -> None:
-    tools, posted = tmp_path / "tools", tmp_path / "posted"
-    tools.mkdir()
-    gh = tools / "gh"
-    gh.write_text(f'#!/usr/bin/env bash\necho "$@" > "{posted}"\n')
-    gh.chmod(0o755)
-    comment = tmp_path / "comment.md"
+# `gh api` on a list of comments in a file; FORK says that the token only reads.
+GH = """
+import json, os, re, sys
 
-    def difference() -> str:
+verb, *rest = sys.argv[1:]
+options = {"--jq": "", "--method": "GET", "--field": ""}
+paths, flags = [], set()
+while rest:
+    word = rest.pop(0)
+    if word in options:
+        options[word] = rest.pop(0)
+    elif word.startswith("--"):
+        flags.add(word)
+    else:
+        paths.append(word)
+store = os.environ["COMMENTS"]
+comments = json.load(open(store))
+assert verb == "api" and flags <= {"--paginate", "--silent"}
+(path,) = paths
+if options["--method"] == "GET":
+    assert path == "repos/o/r/issues/7/comments" and "--paginate" in flags
+    marker = re.fullmatch(
+        r'\\.\\[\\] \\| select\\(\\.body \\| startswith\\("(.*)"\\)\\) \\| \\.id', options["--jq"]
+    )[1]
+    for number, body in comments:
+        if body.startswith(marker):
+            print(number)
+    sys.exit()
+if os.environ.get("FORK"):
+    sys.exit("gh: Resource not accessible by integration (HTTP 403)")
+assert options["--field"] == "body=@-"
+body = sys.stdin.read()
+assert len(body) <= 65536
+if options["--method"] == "POST":
+    assert path == "repos/o/r/issues/7/comments"
+    comments.append([100 + len(comments), body])
+else:
+    assert options["--method"] == "PATCH"
+    (mine,) = [c for c in comments if path == f"repos/o/r/issues/comments/{c[0]}"]
+    mine[1] = body
+json.dump(comments, open(store, "w"))
+"""
+
+
+class Host:
+    """A code host with one pull request, on which others comment too."""
+
+    def __init__(self, repository: Path) -> None:
+        self.repository = repository
+        self.tools = repository.parent / "tools"
+        self.tools.mkdir()
+        (self.tools / "gh").write_text(f"#!{sys.executable}\n{GH}")
+        (self.tools / "gh").chmod(0o755)
+        self.store = repository.parent / "comments.json"
+        self.store.write_text(json.dumps([[1, "Nice."], [2, "See <!-- mbprof -->"]]))
+
+    def push(self, text: str, **environment: str) -> tuple[str, list[str]]:
+        """What the log says and what the action has posted once the spec is this."""
+        (self.repository / "specs" / "net.yaml").write_text(text)
         done = act(
-            "diff.sh", repository, tools,
-            FILES="specs/*.yaml", BASE="main", COMMENT=str(comment), PULL_REQUEST="7",
+            "diff.sh", self.repository, self.tools,
+            FILES="specs/*.yaml", BASE="main", COMMENT=str(self.repository.parent / "comment.md"),
+            GITHUB_REPOSITORY="o/r", PULL_REQUEST="7", COMMENTS=str(self.store), **environment,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
-        return comment.read_text()
+        comments = json.loads(self.store.read_text())
+        assert comments[:2] == [[1, "Nice."], [2, "See <!-- mbprof -->"]]
+        return done.stdout, [body for _, body in comments[2:]]
 
-    assert difference() == ""
-    assert not posted.exists()
-    (repository / "specs" / "net.yaml").write_text(GOOD.replace("c: 8", "c: 16"))
-    (repository / "specs" / "new.yaml").write_text(GOOD)
-    git(repository, "add", "--intent-to-add", ".")
-    text = difference()
-    assert "216 → 432 (+216, +100.0 %)" in text
-    assert "| **total** |" in text
-    arguments = f"pr comment 7 --edit-last --create-if-none --body-file {comment}"
-    assert posted.read_text().strip() == arguments
+
+def test_the_action_keeps_one_comment(repository: Path) -> None:
+    host = Host(repository)
+    assert host.push(GOOD) == ("", [])
+    log, (posted,) = host.push(GOOD.replace("c: 8", "c: 16"))
+    assert "216 → 432 (+216, +100.0 %)" in log
+    assert posted.startswith("<!-- mbprof -->\n**net, res 32: main:./specs/net.yaml")
+    assert posted.strip() == "<!-- mbprof -->\n" + log.strip()
+    _, (posted,) = host.push(GOOD.replace("c: 8", "c: 24"))
+    assert "216 → 648 (+432, +200.0 %)" in posted
+    log, (posted,) = host.push(GOOD)
+    assert (log, posted) == ("", "<!-- mbprof -->\nThe costs are those of the base.\n")
+
+
+def test_the_action_goes_on_where_it_may_not_post(repository: Path) -> None:
+    log, posted = Host(repository).push(GOOD.replace("c: 8", "c: 16"), FORK="yes")
+    assert "216 → 432 (+216, +100.0 %)" in log
+    assert "\n::warning::mbprof: no comment was posted" in log
+    assert posted == []
+
+
+def test_the_action_cuts_what_is_too_long(repository: Path) -> None:
+    rows = "".join(f"  - {{op: conv, k: 3, c: {8 + i % 7}}}\n" for i in range(1300))
+    (repository / "specs" / "long.yaml").write_text(GOOD + rows)
+    log, (posted,) = Host(repository).push(GOOD)
+    assert len(log) > 65536
+    assert posted.startswith("<!-- mbprof -->\nCut at 65,000 characters; the log of the job has")
+    assert posted.endswith("|\n"), "whole lines"
 
 
 BLOCK = "doc: b\nsource: s\ntakes: {c: {type: int}}\nexample: {in: 8x8x4, c: 4}\n"
