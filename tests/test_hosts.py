@@ -93,10 +93,26 @@ def test_the_action_checks(repository: Path, tmp_path: Path, text: str, status: 
         FILES="specs/*.yaml", FAIL_ON="error", SARIF=str(sarif), GITHUB_OUTPUT=str(out),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert out.read_text() == f"status={status}\n"
+    assert out.read_text() == f"sarif={sarif}\nstatus={status}\n"
     assert '"version": "2.1.0"' in sarif.read_text()
     none = act("check.sh", repository, tmp_path, FILES="no/*.yaml", FAIL_ON="error", SARIF="x")
     assert (none.returncode, none.stderr) == (2, "mbprof: no file matches 'no/*.yaml'\n")
+
+
+def test_the_action_names_no_sarif_where_there_is_none(repository: Path, tmp_path: Path) -> None:
+    out, sarif = tmp_path / "out", tmp_path / "mbprof.sarif"
+    done = act(
+        "check.sh", repository, tmp_path,
+        FILES="specs/*.yaml specs/none.yaml", FAIL_ON="error", SARIF=str(sarif),
+        GITHUB_OUTPUT=str(out),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "there is no file specs/none.yaml" in done.stderr
+    assert (out.read_text(), sarif.exists()) == ("status=2\n", False)
+    action = yaml.safe_load((ROOT / "action.yml").read_text())
+    assert action["outputs"]["sarif"]["value"] == "${{ steps.check.outputs.sarif }}"
+    documented = (ROOT / "docs" / "checks.md").read_text()
+    assert "if: always() && steps.mbprof.outputs.sarif != ''" in documented
 
 
 # `gh api` on a list of comments in a file; FORK says that the token only reads.
