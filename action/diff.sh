@@ -15,10 +15,10 @@ set +f
 # shellcheck disable=SC2206
 files=(${FILES})
 
-differs() { # reads the JSON of a difference
+same() { # reads the JSON of a difference
   python -c 'import json, sys
 d = json.load(sys.stdin)
-sys.exit(not (d["changes"] or any(d["delta"].values()) or d["old"]["total"] != d["new"]["total"]))'
+sys.exit(bool(d["changes"] or any(d["delta"].values()) or d["old"]["total"] != d["new"]["total"]))'
 }
 
 describe() { # FILE
@@ -26,7 +26,7 @@ describe() { # FILE
   if ! git cat-file -e "${base}" 2>/dev/null; then
     new=new
   elif difference="$(mbprof diff "${base}" "${file}" --format json 2>/dev/null)"; then
-    if differs <<<"${difference}"; then
+    if ! same <<<"${difference}"; then
       mbprof diff "${base}" "${file}" --format md
     fi
     return
