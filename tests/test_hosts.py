@@ -294,7 +294,7 @@ def test_the_action_costs_blocks_that_changed(repository: Path) -> None:
     assert not described(repository)
     block.write_text(BLOCK.replace("k: 3", "k: 1"))
     text = described(repository)
-    assert text.startswith("`specs/unit.yaml`, a block, is changed:\n\n**unit, in 8x8x4, c 4**")
+    assert "params: 144 → 16 (−128, −88.9 %)" in text
     block.write_text(BLOCK.replace("c: c", "chans: c"))
     text = described(repository)
     assert text.startswith("`specs/unit.yaml` does not compile:")
