@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from fractions import Fraction
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,11 @@ from mbprof import cli, zoo
 from mbprof.build import build
 from mbprof.errors import KnobError, UsageError
 from mbprof.formulas import Formula, formula
+from mbprof.formulas.latex import Latex
 from mbprof.formulas.lone import block_spec
 from mbprof.formulas.sheet import render
+from mbprof.formulas.text import Text
+from mbprof.formulas.tree import Product, Sum, Symbol
 from mbprof.lanes import divisible
 from mbprof.profile import Profile
 
@@ -180,6 +184,72 @@ def test_the_printed_text_says_what_is_meant(name: str, size: tuple[int, int]) -
     }
     assert said == costs_of(profile, "layer")
     assert eval(as_python(total), dict(READING), known) == profile.total.macs
+
+
+CONVENTIONS = ["fvcore", "ultralytics-thop", "thop", "ptflops", "onnx-tool-folded", "calflops",
+               "tf-profiler"]  # fmt: skip
+
+
+def as_python_from_latex(text: str) -> str:
+    """Turn a formula in LaTeX into Python."""
+    text = re.sub(r"\\(?:operatorname|mathrm)\{round\}_\{(\d+)\}(?:\\left)?\(", r"div(\1, ", text)
+    text = re.sub(r"_\{(\d+)\}", r"\1", text)
+    text = re.sub(r"\^\{(\d+)\}", r"**\1", text)
+    text = re.sub(r"\\(?:operatorname|mathrm)\{(\w+)\}", r"\1", text)
+    text = text.replace(r" \, ", "*").replace(r"\bmod", "%")
+    while r"\frac" in text:
+        text, count = re.subn(r"\\frac\{([^{}]*)\}\{([^{}]*)\}", r"over(\1, \2)", text)
+        assert count, text
+    text = re.sub(r"\\left\\l(floor|ceil) ", r"\1(", text)
+    text = re.sub(r" \\right\\r(floor|ceil)", ")", text)
+    text = re.sub(r"\\(left|right)", "", text)
+    return re.sub(r"\\(max|min|gcd|alpha)", r"\1", text)
+
+
+READING_LATEX = {
+    **READING,
+    "over": lambda top, by: Fraction(top, by) if isinstance(top, int) else top / by,
+    "floor": math.floor,
+    "ceil": math.ceil,
+}
+
+
+@pytest.mark.parametrize("convention", CONVENTIONS)
+@pytest.mark.parametrize("name", ["inception_v3@slim", "shufflenet_v1", "densenet121",
+                                  "mobilenet_v3_large", "xception"])  # fmt: skip
+def test_every_style_says_what_is_meant(name: str, convention: str) -> None:
+    """Of conventions whose terms can be negative, in text and LaTeX: blocks and total."""
+    found = kept(name, by="block", convention=convention)
+    cost = found.evaluate(H=331, W=331)
+    data = json.loads(render(found, "json"))
+    for style, read, names in (
+        ("text", as_python, READING),
+        ("latex", as_python_from_latex, READING_LATEX),
+    ):
+        known: dict[str, Any] = {"α": 1.0, "alpha": 1.0, "H": 331, "W": 331}
+        for each in data["where"]:
+            symbol = each["name"].translate(LOW)
+            known[symbol] = eval(read(each[style]), dict(names), known)
+        said = [eval(read(each[style]), dict(names), known) for each in data["total"].values()]
+        assert said == [cost.params, cost.macs]
+        for line, (_, params, macs) in zip(data["lines"], cost.lines, strict=True):
+            name, *both = line.values()
+            said = [eval(read(each[style]), dict(names), known) for each in both]
+            assert said == [params, macs]
+    text = render(found, "text", width=10_000)
+    total = re.search(rf"^{found.convention.unit} = (.*?)\n\n", text, re.M | re.S)
+    assert total is not None
+    assert eval(as_python(" ".join(total[1].split())), dict(READING), known) == cost.macs
+
+
+def test_a_subtracted_sum_stands_in_brackets() -> None:
+    a, b, c = (Product(1, (Symbol(letter),)) for letter in "abc")
+    inner = Product(-1, (Sum((a, b)),))
+    assert Text()(Sum((c, inner))) == "c - (a + b)"
+    assert Text()(inner) == "-(a + b)"
+    assert Text()(Product(2, (Sum((inner, c)), Symbol("d")))) == "2·(-(a + b) + c)·d"
+    assert Text()(Sum((c, Product(1, (Sum((a, b)),))))) == "c + a + b"
+    assert Latex()(Sum((c, inner))) == "c - (a + b)"
 
 
 # LaTeX and Markdown

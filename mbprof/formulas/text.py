@@ -60,8 +60,9 @@ class Text:
 
     def signed(self, part: Product) -> str:
         """Write a further term of a sum with its sign."""
-        sign = "-" if part.factor < 0 else "+"
-        return f"{self.minus if sign == '-' else '+'} {self(Product(abs(part.factor), part.parts))}"
+        if part.factor < 0:
+            return f"{self.minus} {self.inside(Product(-part.factor, part.parts), PRODUCT)}"
+        return f"+ {self(part)}"
 
     # What the styles differ in
 
@@ -141,7 +142,7 @@ def _number(style: Text, tree: Number) -> tuple[str, int]:
 
 def _product(style: Text, tree: Product) -> tuple[str, int]:
     if tree.factor < 0:
-        return f"{style.minus}{style(Product(-tree.factor, tree.parts))}", SUM
+        return f"{style.minus}{style.inside(Product(-tree.factor, tree.parts), PRODUCT)}", SUM
     runs = [(part, len(list(same))) for part, same in groupby(tree.parts)]
     if tree.factor == 1 and len(runs) == 1 and runs[0][1] == 1:
         return style.written(runs[0][0])
