@@ -416,6 +416,21 @@ def test_json_has_text_latex_and_values() -> None:
     assert sum(line["params"]["value"] for line in found["lines"]) == total.params
 
 
+def test_a_cost_has_the_name_of_its_measure() -> None:
+    found = json.loads(run("dw_sep", "--convention", "tf-profiler", "--format", "json"))
+    assert found["unit"] == "FLOPs"
+    for each in (found["total"], *found["lines"]):
+        assert each.keys() - {"name"} == {"params", "flops"}
+    by_name = run("dw_sep", "--convention", "tf-profiler", "--of", "flops")
+    assert "\nFLOPs = " in by_name
+    assert "\nparams = " not in by_name
+    assert run("dw_sep", "--convention", "tf-profiler", "--of", "cost") == by_name
+    assert run("dw_sep", "--of", "cost") == run("dw_sep", "--of", "macs")
+    found = json.loads(run("dw_sep", "--convention", "keras", "--format", "json"))
+    assert found["unit"] is None
+    assert found["total"].keys() == {"params"}
+
+
 def test_the_form_that_papers_print() -> None:
     text = run("dw_sep", "--of", "macs")
     assert "MACs = k²·C·h·w + C·c·h·w" in text

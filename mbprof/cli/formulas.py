@@ -32,7 +32,10 @@ def formula(
     by: Annotated[
         str, typer.Option("--by", metavar="WHAT", help="a formula for each layer, block or the net")
     ] = "layer",
-    of: Annotated[str, typer.Option("--of", metavar="COUNT", help="params, macs or both")] = "both",
+    of: Annotated[
+        str,
+        typer.Option("--of", metavar="COUNT", help="params, cost (or macs, flops by name) or both"),
+    ] = "both",
     scope: ScopeOption = None,
     convention: ConventionOption = "kernels",
     format: Annotated[

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import mbprof
+from mbprof.conventions.model import UNITS, Convention
 from mbprof.errors import UsageError, nearest
 from mbprof.formulas.closed import Formula
 from mbprof.formulas.conditions import Condition, Range
@@ -15,25 +16,37 @@ from mbprof.formulas.notes import notes
 from mbprof.formulas.text import Text
 from mbprof.formulas.tree import Sum, Symbol, Tree, symbols
 
-COUNTS = ("params", "macs", "both")
-"""What a sheet can show."""
+COUNTS = ("params", "macs")
+"""The fields of lines and costs; macs is the cost in the convention's unit."""
 
 
 def render(formula: Formula, format: str = "text", of: str = "both", width: int = 80) -> str:
-    """Write a formula in a format; ``of`` is params, macs or both, ``width`` the terminal's.
+    """Write a formula in a format; ``width`` is the terminal's.
 
-    Raises: UsageError: no such format or count.
+    ``of`` is params, cost or both; the cost's own name, macs or flops, says cost as well.
+    Raises: UsageError: no such format or count, or a cost that the convention does not count.
     """
     if format not in FORMATS:
         raise UsageError(f"unknown format {format!r}", hint=nearest(format, FORMATS))
-    if of not in COUNTS:
-        raise UsageError(f"cannot show {of!r}", hint=nearest(of, COUNTS))
-    counts = ("params", "macs") if of == "both" else (of,)
-    if not formula.convention.measures:
-        if of == "macs":
-            raise UsageError(f"convention {formula.convention.name} counts no cost, only params")
-        counts = ("params",)
-    return FORMATS[format](formula, counts, width)
+    return FORMATS[format](formula, _counts(formula.convention, of), width)
+
+
+def _counts(convention: Convention, of: str) -> tuple[str, ...]:
+    """Return the fields to show."""
+    fields = {"params": COUNTS[:1], "both": COUNTS}
+    if not convention.measures:
+        if of in ("cost", *UNITS):
+            raise UsageError(f"convention {convention.name} counts no cost, only params")
+        fields["both"] = COUNTS[:1]
+    else:
+        fields |= {convention.unit.lower(): COUNTS[1:], "cost": COUNTS[1:]}
+    if of not in fields:
+        if of in UNITS:
+            unit = convention.unit
+            message = f"the formula of convention {convention.name} is in {unit}, not {UNITS[of]}"
+            raise UsageError(message, hint=f"give --of {unit.lower()}, or another --convention")
+        raise UsageError(f"cannot show {of!r}", hint=nearest(of, fields))
+    return fields[of]
 
 
 def text(formula: Formula, counts: Sequence[str], width: int) -> str:
@@ -96,6 +109,7 @@ def data(formula: Formula, counts: Sequence[str], width: int) -> str:
     """Write JSON: every formula as text and as LaTeX, with its value at the defaults."""
     plainly, tex = Text(), Latex()
     values = formula.evaluate()
+    keys = {count: _heading(formula, count).lower() for count in counts}
 
     def said(tree: Tree, value: Any = None) -> dict[str, Any]:
         both: dict[str, Any] = {"text": plainly(tree), "latex": tex(tree)}
@@ -104,7 +118,7 @@ def data(formula: Formula, counts: Sequence[str], width: int) -> str:
     lines = [
         {
             "name": line.name,
-            **{c: said(getattr(line, c), row[COUNTS.index(c) + 1]) for c in counts},
+            **{keys[c]: said(getattr(line, c), row[COUNTS.index(c) + 1]) for c in counts},
         }
         for line, row in zip(formula.lines, values.lines, strict=True)
     ]
@@ -115,10 +129,10 @@ def data(formula: Formula, counts: Sequence[str], width: int) -> str:
         "knobs": {name: value for name, value in formula.fixed.items() if value is not None},
         "scope": formula.scope,
         "convention": formula.convention.name,
-        "unit": formula.convention.unit,
+        "unit": formula.convention.unit or None,
         "by": formula.by,
         "lines": lines,
-        "total": {c: said(getattr(formula.total, c), getattr(values, c)) for c in counts},
+        "total": {keys[c]: said(getattr(formula.total, c), getattr(values, c)) for c in counts},
         "where": [{"name": plainly.name(name), **said(tree)} for name, tree in formula.where],
         "conditions": [
             {"text": plainly.condition(each), "latex": tex.condition(each)}
