@@ -11,7 +11,7 @@ from mbprof.conventions import DEFAULT
 from mbprof.errors import KnobError, Loc, ShapeError, UsageError, nearest
 from mbprof.expr import Value
 from mbprof.formulas.closed import SIZES, Cost, Formula, Request
-from mbprof.formulas.lone import INSTEAD, PREFIX, block_spec
+from mbprof.formulas.lone import INSTEAD, PREFIX, block_spec, unclashed
 from mbprof.network import Spec, load
 from mbprof.spec.knobs import checked
 from mbprof.spec.model import Definition
@@ -53,6 +53,7 @@ def formula_at(
     """Return a formula; ``places`` says where each value was typed, for errors."""
     if not isinstance(spec, str) or not is_block(spec):
         definition = spec.definition if isinstance(spec, Spec) else _definition(spec)
+        unclashed({n: k.loc for n, k in definition.knobs.items()}, SIZES, definition.name)
         alpha = definition.knobs.get("alpha")
         free = alpha is not None and alpha.kind == "number" and not alpha.one_of
         usual: tuple[str, ...] = ("alpha", *SIZES) if free else SIZES

@@ -167,7 +167,7 @@ class Request:
         """Return the symbols, each with its range and the value that stands for it."""
         found = []
         for name in self.symbols:
-            if name in SIZES and name not in self.definition.knobs:
+            if name in SIZES:
                 size: Any = self.knobs["res"]
                 found.append(Domain(name, size[SIZES.index(name)], 1, MOST_WHOLE))
             else:
@@ -181,10 +181,7 @@ class Request:
             values = {**fixed, **symbols}
             own = {n: v for n, v in values.items() if n in self.definition.knobs}
             size: Any = self.knobs["res"]
-            res = tuple(
-                values.get(name, size[i]) if name not in own else size[i]
-                for i, name in enumerate(SIZES)
-            )
+            res = tuple(values.get(name, size[i]) for i, name in enumerate(SIZES))
             return {**self.knobs, **own, "res": res}
 
         return knobs

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -29,6 +29,25 @@ PREFIX = "block/"
 """What the names of the block's layers begin with."""
 
 
+INPUT = {"C": "the channels", "H": "the height", "W": "the width"}
+"""The letters of formulas for the input."""
+
+
+def unclashed(names: Mapping[str, Loc | None], letters: Iterable[str], owner: str) -> None:
+    """Refuse knobs or arguments that are named as the input's sizes are in formulas.
+
+    Raises: KnobError: there is one.
+    """
+    for letter in letters:
+        if letter in names:
+            raise KnobError(
+                f"{letter} of {owner} cannot stand in a formula, where {letter} stands "
+                f"for {INPUT[letter]} of the input",
+                names[letter],
+                hint=f"give it another name than {', '.join(letters)}",
+            )
+
+
 def block_spec(
     text: str, given: Mapping[str, Value], places: Mapping[str, Loc] | None = None
 ) -> tuple[Definition, tuple[str, ...]]:
@@ -41,6 +60,9 @@ def block_spec(
     ('k', 's', 'c', 'C', 'H', 'W')
     """
     spec, block = _found(text)
+    places_of: dict[str, Loc | None] = {name: knob.loc for name, knob in spec.knobs.items()}
+    places_of |= {name: argument.loc for name, argument in block.takes.items()}
+    unclashed(places_of, INPUT, text)
     knobs = {
         name: knob
         for name, argument in block.takes.items()
