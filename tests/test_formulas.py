@@ -445,6 +445,33 @@ def test_a_sheet_fits_its_terminal() -> None:
             assert len(line) <= 80, line
 
 
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_definitions_are_broken_at_their_sums(width: int) -> None:
+    found = kept("inception_v3@slim", by="net", convention="ultralytics-thop")
+    lines = render(found, "text", width=width).splitlines()
+    assert max(map(len, lines)) <= width
+    start = next(i for i, line in enumerate(lines) if line.startswith("      c₁₂ = "))
+    assert lines[start + 1].startswith("          - c₄·h₈·h₉" if width == 80 else "          ")
+
+
+def test_a_quotient_of_equal_terms_is_a_number() -> None:
+    found = kept("inception_v3@slim", by="net", convention="ultralytics-thop")
+    text = render(found, "text")
+    assert "       - 1\n" in text
+    assert "1000·h₇·w₇/" not in text
+    profile = mbprof.load("inception_v3@slim").build(res=(299, 331))
+    total = profile.profile(convention="ultralytics-thop").total
+    assert found.evaluate(H=299, W=331)[:2] == total[:2]
+
+
+def test_functions_are_explained() -> None:
+    said = "gcd(x, y) is the greatest common divisor of x and y."
+    assert said in render(kept("alexnet", by="net", convention="ultralytics-thop"))
+    tex = render(kept("alexnet", by="net", convention="ultralytics-thop"), "latex")
+    assert r"$\gcd(x, y)$ is the greatest common divisor of $x$ and $y$." in tex
+    assert "gcd" not in render(kept("alexnet", by="net"))
+
+
 def test_a_block_from_a_file(tmp_path: Path) -> None:
     path = tmp_path / "pair.yaml"
     path.write_text("takes: {c: int}\nbody: [{op: conv, k: 3, c: c}, {op: conv, k: 1, c: c}]\n")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from mbprof.formulas.algebra import Poly, plus, times
+from mbprof.formulas.algebra import Poly, plus, quotient, times
 from mbprof.formulas.tree import (
     Call,
     Double,
@@ -108,6 +108,10 @@ class Variables:
                 return one if (low >= 0) == (atom.op == "max") else two
         if atom.op != "//":
             return own
+        if isinstance(atom.args[1], tuple):
+            exact = quotient(*map(self.poly_of, atom.args))
+            if exact is not None:
+                return exact
         sign, rest = self.moves.get(number, (-1 if atom.high <= 0 else 1, ()))
         shift = self.terms(rest)
         if isinstance(atom.args[1], int) and atom.args[1] > 0:

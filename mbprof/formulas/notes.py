@@ -48,6 +48,9 @@ def notes(
     if "round" in calls:
         one = math(style.called("round", ["x"]))
         yield f"{one} is the nearest whole number, the even one of two."
+    if "gcd" in calls:
+        one = math(style.called("gcd", ["x", "y"]))
+        yield f"{one} is the greatest common divisor of {math('x')} and {math('y')}."
     if any(isinstance(part, Double) for part in found):
         yield "Numbers with decimals are IEEE doubles, computed in the order in which they stand."
     yield f"Counted: {plainly(formula.convention.doc)} (convention {formula.convention.name})."

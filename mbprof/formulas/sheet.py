@@ -218,13 +218,21 @@ def _where(formula: Formula, style: Text, counts: Sequence[str], width: int) -> 
     if not needed:
         return []
     said = {name: f"{style.name(name)} = {style(tree)}" for name, tree in needed}
-    pairs = []
+    lines: list[str] = []
     for name, line in said.items():
+        if name.letter == "w" and Symbol("h", name.number) in said:
+            continue
+        pair = [line]
         if name.letter == "h" and (other := Symbol("w", name.number)) in said:
-            pairs.append(f"{line}, {said[other]}")
-        elif name.letter != "w" or Symbol("h", name.number) not in said:
-            pairs.append(line)
-    return ["", *(("where " if i == 0 else "      ") + line for i, line in enumerate(pairs))]
+            pair.append(said[other])
+        room = width - len("where ")
+        if len(", ".join(pair)) <= room:
+            lines.append(", ".join(pair))
+        else:
+            for each in pair:
+                first, *more = _broken([each], room - 4) if len(each) > room else [each]
+                lines += [first, *(f"    {one}" for one in more)]
+    return ["", *(("where " if i == 0 else "      ") + line for i, line in enumerate(lines))]
 
 
 def _needed(formula: Formula, counts: Sequence[str]) -> list[tuple[Symbol, Tree]]:
