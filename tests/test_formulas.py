@@ -416,6 +416,18 @@ def test_json_has_text_latex_and_values() -> None:
     assert sum(line["params"]["value"] for line in found["lines"]) == total.params
 
 
+@pytest.mark.parametrize("name", ["dw_sep", "mobilenet_v1", "shuffle_v2"])
+def test_json_has_the_letters_of_the_text(name: str) -> None:
+    found = kept(name)
+    data = json.loads(render(found, "json"))
+    rows, total, where = parts_of(render(found, "text", width=10_000))
+    assert rows == [
+        [row["name"], *(row[c]["text"] for c in ("params", "macs"))] for row in data["lines"]
+    ]
+    assert total == data["total"]["macs"]["text"]
+    assert {*where} == {f"{each['name']} = {each['text']}" for each in data["where"]}
+
+
 def test_a_cost_has_the_name_of_its_measure() -> None:
     found = json.loads(run("dw_sep", "--convention", "tf-profiler", "--format", "json"))
     assert found["unit"] == "FLOPs"

@@ -107,7 +107,8 @@ def markdown(formula: Formula, counts: Sequence[str], width: int) -> str:
 
 def data(formula: Formula, counts: Sequence[str], width: int) -> str:
     """Write JSON: every formula as text and as LaTeX, with its value at the defaults."""
-    plainly, tex = Text(), Latex()
+    alone = _alone(formula)
+    plainly, tex = Text(alone), Latex(alone)
     values = formula.evaluate()
     keys = {count: _heading(formula, count).lower() for count in counts}
 
