@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 import mbprof
 from mbprof import cli, zoo
+from mbprof.alone import alone
 from mbprof.build import build
 from mbprof.errors import KnobError, UsageError
 from mbprof.formulas import Formula, formula
@@ -26,6 +27,7 @@ from mbprof.formulas.text import Text
 from mbprof.formulas.tree import Product, Sum, Symbol
 from mbprof.lanes import divisible
 from mbprof.profile import Profile
+from mbprof.spec.knobs import parse
 
 NAMES = zoo.names()
 kept = cache(formula)
@@ -119,6 +121,35 @@ def test_a_block_by_itself(text: str, data: st.DataObject) -> None:
     assert total == profile.total[:2]
     names = {name.removeprefix("block/"): cost for name, cost in costs_of(profile, "layer").items()}
     assert lines == names
+
+
+@pytest.mark.parametrize("convention", ["kernels", "fvcore", "keras", "ptflops", "calflops"])
+@pytest.mark.parametrize("name", zoo.block_names())
+def test_a_block_costs_what_the_command_block_says(name: str, convention: str) -> None:
+    """At its example, and on an input of odd sides, wherever the formula's conditions hold."""
+    example = alone(name)
+    arguments: dict[str, Any] = {n: parse(value) for n, value in example.arguments.items()}
+    c, h, w = example.image
+    found = kept(name, by="net", convention=convention)
+    usual = {each.name for each in found.symbols}
+    rest = {n: v for n, v in arguments.items() if n not in usual and found.fixed.get(n) != v}
+    if rest:
+        found = formula(name, by="net", convention=convention, **rest)
+    compared = []
+    for size in ((h, w), (h + 3, w + 5)):
+        known: dict[str, Any] = {**arguments, "C": c, "H": size[0], "W": size[1]}
+        values = {each.name: known[each.name] for each in found.symbols if each.name in known}
+        try:
+            said = found.evaluate(**values)[:2]
+        except UsageError:
+            continue
+        network = alone(name, f"{size[0]}x{size[1]}x{c}").build()
+        assert said == network.profile(convention=convention).total[:2]
+        compared.append(size)
+    if (h, w) not in compared:
+        found = formula(name, by="net", convention=convention, **arguments, C=c, res=(h, w))
+        total = example.build().profile(convention=convention).total
+        assert found.evaluate()[:2] == total[:2]
 
 
 # The printed text, read by something that shares no code with what wrote it
