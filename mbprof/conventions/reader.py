@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from mbprof.conventions.model import SIDE, UNITS, Convention, Measure
 from mbprof.conventions.quantities import NAMES
 from mbprof.errors import SpecError, nearest
@@ -88,8 +90,10 @@ def _weights(node: Map) -> dict[str, int]:
         scalar = word(entry.value, "a weight")
         if kind not in KINDS:
             raise SpecError(f"unknown kind {kind!r}", entry.key.loc, nearest(kind, KINDS, 20))
-        if not scalar.text.isdigit():
-            raise SpecError(f"a weight is a whole number, found {scalar.text!r}", scalar.loc)
+        if not re.fullmatch(r"[0-9]{1,9}", scalar.text):
+            found = scalar.text if len(scalar.text) <= 20 else f"{scalar.text[:20]}…"
+            hint = "at most 9 digits" if scalar.text.isdecimal() else None
+            raise SpecError(f"a weight is a whole number, found {found!r}", scalar.loc, hint)
         weights[kind] = int(scalar.text)
     return weights
 
