@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any, NamedTuple
 
 import mbprof
@@ -298,8 +297,15 @@ def _unit(value: str | None) -> str:
     return value or ""
 
 
-def explanation_report(found: Explanation) -> Report:
-    """Lay out all conventions side by side, or the bridges between two of them."""
+def explanation_report(found: Explanation, layout: str = "page") -> Report:
+    """Lay out all conventions side by side, or the bridges between two of them.
+
+    Where people read, each bridge is a table; data is one, which names the quantity.
+    """
+    if found.bridges and layout == "data":
+        rows = tuple(row for each in found.bridges for row in _bridge_rows(each))
+        title = f"{_title(found)}, bridges"
+        return Report(title, (_QUANTITY, *_BRIDGE), rows, found.to_dict())
     if found.bridges:
         cost, params = (_bridge_report(found, each) for each in found.bridges)
         return Report(
@@ -344,15 +350,15 @@ def _view_row(view: View, reference: View | None) -> dict[str, Any]:
         "params": view.params,
         "value": view.value,
         "unit": view.convention.unit,
-        "ratio": (view.value, base) if view.value is not None and base else None,
+        "ratio": round(view.value / base, 6) if view.value is not None and base else None,
         "macs": macs if view.convention.unit == "FLOPs" else None,
         "tool": view.convention.tool,
         "faults": len(view.convention.faults),
     }
 
 
-def _ratio(value: tuple[int, int]) -> str:
-    return f"{float(Fraction(*value)):.3f}"
+def _ratio(value: float) -> str:
+    return f"{value:.3f}"
 
 
 _COLUMNS = (
@@ -366,6 +372,7 @@ _COLUMNS = (
     Column("tool", "tool", "the tool and its version", _short, yields=4, wraps=True),
 )
 
+_QUANTITY = Column("quantity", "quantity", "cost or params")
 _BRIDGE = (
     Column("what", "of", "the op, or the kind of stored value", shrinks=True),
     Column("call", "call", "what the library calls for it", yields=3, wraps=True),
@@ -374,6 +381,19 @@ _BRIDGE = (
     Column("after", "to", "the rule of the second", wraps=True, yields=1),
     Column("difference", "difference", "how much is added", fmt.signed, True),
 )
+
+
+def _bridge_rows(bridge: Bridge) -> Iterator[dict[str, Any]]:
+    for line in bridge.lines:
+        yield {
+            "quantity": bridge.quantity,
+            "what": line.what,
+            "call": line.call,
+            "layers": len(line.layers) or None,
+            "before": line.before,
+            "after": line.after,
+            "difference": line.difference,
+        }
 
 
 def _bridge_report(found: Explanation, bridge: Bridge) -> Report:
@@ -387,17 +407,7 @@ def _bridge_report(found: Explanation, bridge: Bridge) -> Report:
         f"{name}: {fmt.integer(value)} {unit}" if unit else f"{name}: counts no cost"
         for name, value, unit in zip(names, (first, last), units, strict=True)
     ]
-    rows = tuple(
-        {
-            "what": line.what,
-            "call": line.call,
-            "layers": len(line.layers) or None,
-            "before": line.before,
-            "after": line.after,
-            "difference": line.difference,
-        }
-        for line in bridge.lines
-    )
+    rows = tuple(_bridge_rows(bridge))
     faults = tuple(
         f"{each.convention.name}: {fault}."
         for each in (bridge.first, bridge.last)

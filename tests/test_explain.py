@@ -1,6 +1,7 @@
 """Explanations: lines that bridge two conventions exactly, and where numbers come from."""
 
 import csv
+import io
 import json
 from fractions import Fraction
 from pathlib import Path
@@ -117,6 +118,26 @@ def test_json_has_the_contracted_form() -> None:
             "factor": 1,
         }
     ]
+
+
+def table_of(*args: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(run("explain", *args, "--format", "csv"))))
+
+
+def test_csv_holds_numbers() -> None:
+    views = table_of("mobilenet_v2@torchvision")
+    ratios = {view["name"]: view["ratio"] for view in views}
+    assert (ratios["kernels"], ratios["torch"], ratios["keras"]) == ("1.0", "2.0", "")
+    assert all(float(ratio) > 0 for ratio in ratios.values() if ratio)
+
+
+def test_csv_has_the_bridges_of_both_quantities() -> None:
+    lines = table_of("mobilenet_v2@torchvision", "--from", "kernels", "--to", "fvcore")
+    network = mbprof.load("mobilenet_v2@torchvision").build()
+    for each in explain(network, before="kernels", after="fvcore").bridges:
+        own = [int(line["difference"]) for line in lines if line["quantity"] == each.quantity]
+        assert own
+        assert sum(own) == each.ends[1] - each.ends[0]
 
 
 @pytest.mark.parametrize("row", rows(), ids=lambda row: f"{row['spec']}-{row['number']}")

@@ -58,4 +58,5 @@ def explain(
     from mbprof.reconcile import explanation_report
 
     network = network_of(spec, alpha, res, settings)
-    print_report(explanation_report(count(network, scope, before, after)), format, output)
+    found = count(network, scope, before, after)
+    print_report(explanation_report(found, layout(format)), format, output)
