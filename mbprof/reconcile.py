@@ -196,7 +196,8 @@ def bridge(graph: Graph, scope: str, before: Convention, after: Convention, of: 
     factor = 1
     if of == "cost" and (before.unit, after.unit) == ("MACs", "FLOPs"):
         factor, value = 2, first.value or 0
-        lines = (Line("unit", "", "MACs", "2 FLOPs for a MAC", (), value),)
+        doubled = f"2 FLOPs for a MAC; the rules of {before.name} are doubled"
+        lines = (Line("unit", "", "MACs", doubled, (), value),)
     sides = [_measure(each, of) for each in (before, after)]
     if of == "params" and not any(side.rules for side in sides):
         found = list(_by_kind(graph, scope, before, after))
@@ -206,6 +207,7 @@ def bridge(graph: Graph, scope: str, before: Convention, after: Convention, of: 
 
 
 _NOTHING = Measure({}, {})
+_NO_RULE, _NOT_RUN = "–", "not run"
 
 
 def _measure(convention: Convention, of: str) -> Measure:
@@ -252,7 +254,9 @@ def _by_rule(
             rules.append(rule)
         difference = counts[1] - factor * counts[0]
         if difference:
-            key = (_what(node), node.call, rules[0], rules[1])
+            twice = factor > 1 and rules[0] not in (_NO_RULE, _NOT_RUN)
+            first = f"{factor} × ({rules[0]})" if twice else rules[0]
+            key = (_what(node), node.call, first, rules[1])
             layers = groups.setdefault(key, {})
             layers[node.layer] = layers.get(node.layer, 0) + difference
     lines = [
@@ -266,18 +270,18 @@ def _one(convention: Convention, node: Node, of: str) -> tuple[int, str]:
     """Return what a convention counts for one node, and the rule that says so."""
     dropped = ("none",) if of == "params" else ("none", "params")
     if node.side and convention.side in dropped:
-        return 0, "not run"
+        return 0, _NOT_RUN
     measure = _measure(convention, of)
     count = measure.of([node], node.facts)
     if measure.rules:
         rule = measure.rule(node)
-        return count, rule.scalar.text if rule is not None else "–"
+        return count, rule.scalar.text if rule is not None else _NO_RULE
     weighed = [
         kind if weight == 1 else f"{weight} * {kind}"
         for kind, weight in measure.weights.items()
         if getattr(node.facts, kind)
     ]
-    return count, " + ".join(weighed) or "–"
+    return count, " + ".join(weighed) or _NO_RULE
 
 
 def _what(node: Node) -> str:

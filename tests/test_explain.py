@@ -89,6 +89,20 @@ def test_the_worked_example_of_the_first_pain() -> None:
     }
 
 
+def test_rules_of_macs_are_doubled_on_the_way_to_flops_and_back() -> None:
+    graph = mbprof.load("mobilenet_v2@torchvision").build().layers
+    thop, calflops = convention("thop"), convention("calflops")
+    unit, norm, pool = bridge(graph, "all", thop, calflops, "cost").lines
+    assert unit.after == "2 FLOPs for a MAC; the rules of thop are doubled"
+    assert norm.before == "2 × (4 * in if norm_scale > 0 else 2 * in)"
+    assert (norm.after, norm.difference) == ("2 * in if norm_scale > 0 else in", -40_068_672)
+    assert (pool.before, pool.after) == ("–", "in")
+    back = bridge(graph, "all", calflops, thop, "cost").lines
+    assert [(line.after, line.before) for line in reversed(back)] == [
+        (line.before, line.after) for line in (unit, norm, pool)
+    ]
+
+
 def test_the_spread_is_the_one_that_users_complain_about() -> None:
     views = explain(mbprof.load("mobilenet_v2@torchvision").build()).views
     macs = [view.value for view in views if view.convention.unit == "MACs" and view.value]
