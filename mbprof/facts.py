@@ -11,6 +11,8 @@ import operator
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from mbprof.lanes import added
+
 
 class Facts(NamedTuple):
     """Counts by kind; stored values first, then arithmetic, then traffic in elements.
@@ -45,7 +47,7 @@ class Facts(NamedTuple):
     @property
     def params(self) -> int:
         """All stored values, trainable or not."""
-        return sum(getattr(self, kind) for kind in STORED)
+        return added(self[: len(STORED)])
 
     @property
     def trainable(self) -> int:
@@ -101,4 +103,4 @@ def total(facts: Iterable[Facts]) -> Facts:
     5
     """
     rows = list(facts)
-    return Facts(*map(sum, zip(*rows, strict=True))) if rows else Facts()
+    return Facts(*map(added, zip(*rows, strict=True))) if rows else Facts()

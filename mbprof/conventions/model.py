@@ -12,7 +12,7 @@ from mbprof.expr import Expr
 from mbprof.facts import Facts, total
 from mbprof.folding import fold
 from mbprof.graph import Graph, Node
-from mbprof.lanes import is_whole
+from mbprof.lanes import added, is_whole
 
 UNITS = {"macs": "MACs", "flops": "FLOPs"}
 """What a convention can count, with the unit as it is printed."""
@@ -50,8 +50,8 @@ class Measure:
         Raises: ExpressionError, SpecError: a formula has no whole value for a node.
         """
         if not self.rules:
-            return sum(weight * getattr(facts, kind) for kind, weight in self.weights.items())
-        return sum(self._one(node) for node in nodes)
+            return added(weight * getattr(facts, kind) for kind, weight in self.weights.items())
+        return added(self._one(node) for node in nodes)
 
     def _one(self, node: Node) -> int:
         rule = self.rule(node)

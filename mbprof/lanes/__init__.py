@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any, TypeGuard
 
 from mbprof.lanes.atoms import Condition
-from mbprof.lanes.symbols import Real, Whole, bounds, key, whole_value
+from mbprof.lanes.symbols import Real, Whole, bounds, gathered, key, whole_value
 
 
 def is_whole(x: object) -> TypeGuard[int]:
@@ -54,6 +54,17 @@ def product(values: Iterable[int]) -> int:
     for value in values:
         result *= value
     return result
+
+
+def added(values: Iterable[Any]) -> Any:
+    """Return the sum of the values, 0 for none; of symbols, gathered at once.
+
+    >>> added((3, 4, 5))
+    12
+    """
+    listed = tuple(values)
+    kinds = set(map(type, listed))
+    return gathered(listed) if Whole in kinds and Real not in kinds else sum(listed)
 
 
 def maximum(a: Any, b: Any) -> Any:

@@ -11,7 +11,7 @@ that sums which may not fit into 64 bits are found before they are computed.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from mbprof.lanes.atoms import EXACT, MAX_TERMS, Atom, Condition, Guard, Monomial, Terms
@@ -24,6 +24,7 @@ class Trace:
         self.atoms: list[Atom] = []
         self.numbers: dict[tuple[Any, ...], int] = {}
         self.guards: dict[tuple[Any, ...], Guard] = {}
+        self.ranges: dict[Monomial, tuple[int, int]] = {}
 
     def input(self, name: str, value: Any, low: Any, high: Any) -> Whole | Real:
         """Return the symbol of a knob that takes values from low to high."""
@@ -64,6 +65,12 @@ class Trace:
         return Whole(self, tuple(sorted(kept.items())), value, low, high)
 
     def range(self, monomial: Monomial) -> tuple[int, int]:
+        """Return the least and largest value of a product of atoms."""
+        if monomial not in self.ranges:
+            self.ranges[monomial] = self._range(monomial)
+        return self.ranges[monomial]
+
+    def _range(self, monomial: Monomial) -> tuple[int, int]:
         low = high = 1
         for number in monomial:
             atom = self.atoms[number]
@@ -254,6 +261,25 @@ class Whole:
         return format(self.value, spec)
 
     __repr__ = __str__
+
+
+def gathered(values: Sequence[Whole | int]) -> Whole | int:
+    """Return the sum of whole numbers, one of which at least is a symbol: one pass over all terms.
+
+    Adding one by one would sort the terms and compute their range as often as there are values.
+    """
+    terms: dict[Monomial, int] = {}
+    value = 0
+    for each in values:
+        if isinstance(each, Whole):
+            trace = each.trace
+            value += each.value
+            for monomial, factor in each.terms:
+                terms[monomial] = terms.get(monomial, 0) + factor
+        elif each:
+            value += each
+            terms[()] = terms.get((), 0) + each
+    return trace.polynomial(terms, value)
 
 
 def _terms(x: Any) -> Terms:
