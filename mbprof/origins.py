@@ -2,18 +2,19 @@
 
 A number from a paper or a leaderboard is compared with every convention, scope, folding and factor
 of two; first of the network as it is asked for, then with the usual numbers of classes, then over
-the usual widths and resolutions, then of its other flavours. The first ring with a match answers.
+the usual widths and resolutions, then of its other flavours. The first ring with a match answers,
+with the next one if nothing in it is a count as it is: not doubled or halved, not folded.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, NamedTuple, Self
 
 import mbprof
-from mbprof import fmt, zoo
+from mbprof import conventions, fmt, zoo
 from mbprof.engine import Engine
 from mbprof.errors import Loc, MbprofError, UsageError, nearest
 from mbprof.expr import Value
@@ -24,7 +25,7 @@ from mbprof.profile import SCOPES, setting
 from mbprof.reports import Column, Report
 from mbprof.spec.knobs import checked, parse, plain
 
-ALPHAS = (0.25, 0.35, 0.5, 0.75, 1.0, 1.3, 1.4, 1.5, 2.0)
+ALPHAS = (0.1, 0.25, 0.35, 0.5, 0.6, 0.75, 0.8, 1.0, 1.1, 1.2, 1.25, 1.3, 1.4, 1.5, 2.0)
 """The usual width multipliers."""
 SIDES = (96, 128, 160, 192, 224, 240, 256, 260, 280, 288, 299, 300, 320)
 """The usual resolutions."""
@@ -32,6 +33,9 @@ CLASSES = (1000, 1001)
 """The usual numbers of classes: of ImageNet, and with one for the background."""
 MOST = 50
 """More different counts than these are no answer."""
+
+FAR = 0.1
+"""A count that is further off than this, in parts of the number, is not worth a mention."""
 
 
 class Origin(NamedTuple):
@@ -47,6 +51,11 @@ class Origin(NamedTuple):
     unit: str
     factor: Fraction
     rounding: str
+
+    @property
+    def coarse(self) -> bool:
+        """Whether the number's last digits, which are zeros, are rounded as well."""
+        return self.rounding.startswith("to ")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the origin as plain data."""
@@ -80,7 +89,10 @@ class Origins:
         if self.closest is None:
             return said
         off = float(self.closest.value * self.closest.factor / self.number.middle - 1)
-        return f"{said}; nearest is {_described(self.closest)}, {100 * off:+.2g} % off"
+        if abs(off) > FAR:
+            return said
+        sign = "−" if off < 0 else "+"
+        return f"{said}; nearest is {_described(self.closest)}, {sign}{100 * abs(off):.2g} % off"
 
 
 # The rings
@@ -90,6 +102,7 @@ class Origins:
 class _Search:
     """One search: what was typed, and how far it has looked."""
 
+    spec: str
     number: Number
     given: Mapping[str, Value]
     places: Mapping[str, Loc]
@@ -98,6 +111,8 @@ class _Search:
     middle: float
     reach: float
     """How far from the middle, in parts of it, a count can be and print like the number."""
+    own: dict[str, Mapping[str, Value]] = field(default_factory=dict)
+    """The settings that each spec has by itself, with what was typed."""
     looked: int = 0
     nearest: float = float("inf")
     closest: Origin | None = None
@@ -105,6 +120,7 @@ class _Search:
     @classmethod
     def of(
         cls,
+        spec: str,
         number: Number,
         given: Mapping[str, Value],
         places: Mapping[str, Loc],
@@ -115,22 +131,38 @@ class _Search:
         ends = [end for each in number.ranges for end in each[:2]]
         reach = max(abs(end / middle - 1) for end in ends) + 1e-9
         wanted = countings(scopes, number.quantities)
-        return cls(number, given, places, scopes, wanted, middle, reach)
+        return cls(spec, number, given, places, scopes, wanted, middle, reach)
+
+    def first(self, rings: Iterable[list[Origin]]) -> list[Origin]:
+        """Return what the first ring with a match has, ranked.
+
+        Where that is weak, no count as it is, the next ring answers, too.
+        Raises: UsageError: too many counts print like the number.
+        """
+        found: list[Origin] = []
+        for ring in rings:
+            weak, found = bool(found), found + ring
+            if weak or any(_strong(each) for each in found):
+                break
+        ranked = self.ranked(found)
+        if _values(ranked) > MOST:
+            ranked = [each for each in ranked if not each.coarse]
+        if _values(ranked) > MOST:
+            raise UsageError(
+                f"{self.number.text} prints like {_values(ranked)} different counts of {self.spec}",
+                hint="give more digits, or what you know: --alpha, --res, --set classes=N, --scope",
+            )
+        return ranked
 
     def rings(self, spec: Spec) -> Iterator[list[Origin]]:
         """Yield what is found in a spec at its own settings, by classes, widths and resolutions."""
-        own = {**spec.knobs, **self.given}
+        own = self.own[spec.name] = {**spec.knobs, **self.given}
         yield self.at(spec, [own])
-        options = [own]
+        classes: list[Any] = []
         if "classes" in own and "classes" not in self.given:
-            options = [
-                {**own, "classes": each} for each in dict.fromkeys((own["classes"], *CLASSES))
-            ]
-            yield self.at(spec, options[1:])
-        found = []
-        for option in options:
-            found += self.grid(spec, option)
-        yield found
+            classes = list(dict.fromkeys((own["classes"], *CLASSES)))
+            yield self.at(spec, [{**own, "classes": each} for each in classes[1:]])
+        yield self.grid(spec, own, classes)
 
     def at(self, spec: Spec, options: Iterable[Mapping[str, Value]]) -> list[Origin]:
         """Look at single settings."""
@@ -138,23 +170,26 @@ class _Search:
         for knobs in options:
             graph = spec.build_at(knobs, self.places).layers
             values = counts(graph, self.scopes, self.number.quantities)
-            found += self.matches(spec, knobs, values)
+            found += self.matches(spec, [knobs], [[value] for value in values])
         return found
 
-    def grid(self, spec: Spec, knobs: Mapping[str, Value]) -> list[Origin]:
-        """Look at the usual widths and resolutions, all at once."""
-        alphas = ALPHAS if "alpha" in knobs and "alpha" not in self.given else ()
-        lanes = _lanes(spec, knobs, alphas, () if "res" in self.given else SIDES)
+    def grid(self, spec: Spec, own: Mapping[str, Value], classes: Sequence[int]) -> list[Origin]:
+        """Look at the usual widths and resolutions, for all numbers of classes at once."""
+        alphas = ALPHAS if "alpha" in own and "alpha" not in self.given else ()
+        # Stored values do not depend on the resolution.
+        sides = () if "res" in self.given or "cost" not in self.number.quantities else SIDES
+        lanes = _lanes(spec, own, alphas, sides)
+        if classes and lanes and spec.definition.knobs["classes"].kind == "int":
+            lanes = [{**lane, "classes": each} for lane in lanes for each in classes]
         found = []
-        for lane, values in self.run(spec, knobs, lanes):
-            res = (lane["res"], lane["res"]) if "res" in lane else knobs["res"]
-            found += self.matches(spec, {**knobs, **lane, "res": res}, values)
+        for part, values in self.run(spec, own, lanes):
+            found += self.matches(spec, [_at(own, lane) for lane in part], values)
         return found
 
     def run(
         self, spec: Spec, knobs: Mapping[str, Value], lanes: list[dict[str, Any]]
-    ) -> Iterator[tuple[dict[str, Any], list[Any]]]:
-        """Yield each lane with its counts; lanes that make no network are passed by."""
+    ) -> Iterator[tuple[list[dict[str, Any]], list[Any]]]:
+        """Yield lanes with columns of their counts; those that make no network are passed by."""
         import numpy as np
 
         if not lanes or not lanes[0]:
@@ -175,33 +210,93 @@ class _Search:
                 yield from self.run(spec, knobs, lanes[:half])
                 yield from self.run(spec, knobs, lanes[half:])
             return
-        for row, lane in enumerate(lanes):
-            yield lane, [int(column[row]) for column in results]
+        yield lanes, results
 
     def matches(
-        self, spec: Spec, knobs: Mapping[str, Value], values: Sequence[int]
+        self, spec: Spec, knobs: Sequence[Mapping[str, Value]], columns: Sequence[Any]
     ) -> list[Origin]:
-        """Return the counts that print like the number; remember the one that comes nearest."""
+        """Return the counts that print like the number; remember the one that comes nearest.
+
+        A column holds one way to count at all the settings.
+        """
+        import numpy as np
+
         found: list[Origin] = []
-        unfolded: dict[tuple[str, ...], int] = {}
-        for counted, value in zip(self.wanted, values, strict=True):
+        unfolded: dict[tuple[str, ...], Any] = {}
+        for counted, column in zip(self.wanted, columns, strict=True):
+            values = np.asarray(column, dtype=np.float64)
             key = (counted.convention, counted.scope, counted.quantity, counted.unit)
             # Folding is news only where it changes what is counted.
-            if counted.folded and unfolded[key] == value:
-                continue
-            unfolded.setdefault(key, value)
-            self.looked += 1
+            same = counted.folded & (unfolded.setdefault(key, values) == values)
+            self.looked += len(values) - int(np.count_nonzero(same))
             for factor, times in _FACTORS[counted.unit]:
-                distance = abs(value * times / self.middle - 1)
-                near = distance < self.nearest
-                if distance <= self.reach or near:
-                    origin = _origin(spec, counted, knobs, value, factor)
+                distances = np.where(same, np.inf, np.abs(values * times / self.middle - 1))
+                rows = np.flatnonzero(distances <= self.reach).tolist()
+                nearest = int(np.argmin(distances))
+                if distances[nearest] < self.nearest and nearest not in rows:
+                    rows.append(nearest)
+                for row in rows:
+                    value = int(column[row])
+                    origin = _origin(spec, counted, knobs[row], value, factor)
                     rounding = self.number.rounding(value * factor)
                     if rounding is not None:
                         found.append(origin._replace(rounding=rounding))
-                    elif near:
-                        self.nearest, self.closest = distance, origin
+                    elif distances[row] < self.nearest:
+                        self.nearest, self.closest = float(distances[row]), origin
         return found
+
+    def ranked(self, found: Iterable[Origin]) -> list[Origin]:
+        """Return origins, the likeliest first; settings that change nothing are named once.
+
+        What is rounded most comes last. Then a number is a count rather than twice or half of
+        one, of a network as it is rather than folded, at its own settings, by the default
+        convention, rounded rather than cut off, and close.
+        """
+        kept: dict[tuple[Any, ...], Origin] = {}
+        for each in found:
+            key = each._replace(knobs={}, rounding="")
+            at = (*key[:3], *key[4:])
+            if at not in kept or self.turned(each) < self.turned(kept[at]):
+                kept[at] = each
+        return sorted(kept.values(), key=self.rank)
+
+    def turned(self, origin: Origin) -> tuple[int, int, float, float]:
+        """Return how far an origin's settings are from the network's own."""
+        own = self.own[origin.spec]
+        apart = [name for name, value in origin.knobs.items() if own.get(name) != value]
+        far = {name: abs(_number(origin.knobs[name]) - _number(own.get(name))) for name in apart}
+        return len(apart), int("res" in apart), far.get("res", 0.0), sum(far.values())
+
+    def rank(self, origin: Origin) -> tuple[Any, ...]:
+        """Return what origins are sorted by."""
+        return (
+            origin.coarse,
+            origin.factor != 1,
+            origin.folded,
+            self.turned(origin)[:2],
+            origin.convention != conventions.DEFAULT,
+            origin.rounding == "down",
+            abs(float(origin.value * origin.factor) - self.middle),
+        )
+
+
+def _strong(origin: Origin) -> bool:
+    return origin.factor == 1 and not origin.folded and not origin.coarse
+
+
+def _values(found: Iterable[Origin]) -> int:
+    return len({(origin.value, origin.factor) for origin in found})
+
+
+def _at(own: Mapping[str, Value], lane: Mapping[str, Any]) -> dict[str, Value]:
+    """Return all knobs with those of a lane."""
+    res = (lane["res"], lane["res"]) if "res" in lane else own["res"]
+    return {**own, **lane, "res": res}
+
+
+def _number(value: Any) -> float:
+    value = value[0] if isinstance(value, tuple) else value
+    return float(value) if isinstance(value, int | float) else 0.0
 
 
 def _origin(
@@ -273,26 +368,25 @@ def origins(
     places = {name: loc for name, (_, loc) in (given or {}).items()}
     loaded.build_at(values, places)
     fixed = {name: checked(knobs[name], value, places[name]) for name, value in values.items()}
-    search = _Search.of(wanted, fixed, places, (scope,) if scope else SCOPES)
-    for name in (spec, *_flavours(spec)):
-        for found in _rings(search, name):
-            if found:
-                few = _few(spec, wanted, found)
-                return Origins(spec, wanted, few, search.looked, None, _printed(loaded, wanted))
-    return Origins(spec, wanted, (), search.looked, search.closest, _printed(loaded, wanted))
+    search = _Search.of(spec, wanted, fixed, places, (scope,) if scope else SCOPES)
+    found = search.first(ring for name in (spec, *_flavours(spec)) for ring in _rings(search, name))
+    closest = None if found else search.closest
+    return Origins(spec, wanted, tuple(found), search.looked, closest, _printed(loaded, wanted))
 
 
 def _printed(spec: Spec, wanted: Number) -> tuple[str, ...]:
     """Return the claims of a spec that print the number, with what is wrong with them."""
-    said = []
+    said: dict[tuple[str, str], list[str]] = {}
     for claim in spec.definition.published:
         for quantity in (claim.params, claim.macs):
             if quantity is not None and number(quantity.text).ranges == wanted.ranges:
                 wrong = f"; wrong at its source: {claim.erratum}" if claim.erratum else ""
-                at = _knobs(claim.at)
-                where = f" for {at}" if at else ""
-                said.append(f"Printed by {claim.source}{where}{wrong}.")
-    return tuple(dict.fromkeys(said))
+                said.setdefault((claim.source, wrong), []).append(_knobs(claim.at))
+    lines = []
+    for (source, wrong), places in said.items():
+        where = "; ".join(dict.fromkeys(place for place in places if place))
+        lines.append(f"Printed by {source}{f' for {where}' if where else ''}{wrong}.")
+    return tuple(lines)
 
 
 def _rings(search: _Search, name: str) -> Iterator[list[Origin]]:
@@ -312,17 +406,6 @@ def _flavours(spec: str) -> list[str]:
     return [
         f"{stem}@{name}" for name in definition.flavours if name not in (own, definition.flavour)
     ]
-
-
-def _few(spec: str, wanted: Number, found: list[Origin]) -> tuple[Origin, ...]:
-    values = {(origin.value, origin.factor) for origin in found}
-    if len(values) > MOST:
-        raise UsageError(
-            f"{wanted.text} prints like {len(values)} different counts of {spec}",
-            hint="give more digits, or what you know: --alpha, --res, --set classes=N, --scope",
-        )
-    found.sort(key=lambda origin: (origin.factor != 1, origin.rounding == "down", origin.folded))
-    return tuple(found)
 
 
 def _described(origin: Origin) -> str:
@@ -373,11 +456,24 @@ def origins_report(found: Origins) -> Report:
         }
         for (value, unit, factor, rounding, scope, folded, knobs, spec), names in groups.items()
     )
-    notes = ("mbprof show SPEC and docs/conventions.md say what each of them counts.",)
+    several = len({row["rounding"] for row in rows}) > 1
+    columns = tuple(
+        replace(each, yields=0) if several and each.name == "rounding" else each for each in COLUMNS
+    )
     return Report(
         title=found.verdict,
-        columns=COLUMNS,
+        columns=columns,
         rows=rows,
         data=[origin.to_dict() for origin in found.origins],
-        notes=(*found.printed, *(notes if rows else ())),
+        notes=(*found.printed, *_notes(found)),
     )
+
+
+def _notes(found: Origins) -> tuple[str, ...]:
+    """Say how to find out what the conventions that were found count."""
+    said = "docs/conventions.md says what each of them counts"
+    names = [each.convention for each in found.origins if each.convention != conventions.DEFAULT]
+    if not names:
+        return (f"{said}.",) if found.origins else ()
+    two = f"--from {conventions.DEFAULT} --to {names[0]}"
+    return (f"mbprof explain {found.spec} {two} shows the difference, layer by layer; {said}.",)

@@ -190,6 +190,49 @@ def test_a_number_without_an_origin_is_not_found(spec: str, text: str) -> None:
     assert found.closest is not None
 
 
+def test_what_is_nearest_is_named_only_if_it_is_near() -> None:
+    assert "nearest is" in origins("mobilenet_v1", "123456789").verdict
+    assert "nearest" not in origins("mobilenet_v1", "17").verdict
+
+
+@pytest.mark.parametrize(
+    ("text", "low", "high", "rounding"),
+    [
+        ("569M", 568_500_000, 569_500_000, "nearest"),
+        ("~569M Multiply-Adds", 568_500_000, 569_500_000, "nearest"),
+        ("5.69e8", 568_500_000, 569_500_000, "nearest"),
+        ("580M", 575_000_000, 585_000_000, "to 10M"),
+        ("300M", 295_000_000, 305_000_000, "to 10M"),
+        ("569,000,000", 568_500_000, 569_500_000, "to 1M"),
+        ("1e9", 950_000_000, 1_050_000_000, "nearest"),
+    ],
+)
+def test_the_counts_that_print_like_a_number(text: str, low: int, high: int, rounding: str) -> None:
+    assert (low, high, rounding) in number(text).ranges
+
+
+@pytest.mark.parametrize("text", ["5,69M", "1,2345", "56,9,000", "e9", "~", "1e999"])
+def test_what_is_no_number(text: str) -> None:
+    with pytest.raises(UsageError, match="no number"):
+        number(text)
+
+
+def test_origins_stand_in_order() -> None:
+    """Counts as they are come before doubled and folded ones, own settings before others."""
+    found = origins("mobilenet_v2@torchvision", "300M").origins
+    assert (found[0].convention, found[0].factor, found[0].folded) == ("kernels", 1, False)
+    assert found[0].knobs == {"alpha": 1.0, "res": (224, 224), "classes": 1000}
+    coarse = [each.coarse for each in found]
+    assert coarse == sorted(coarse)
+
+
+def test_settings_that_change_nothing_are_named_once() -> None:
+    found = origins("efficientnet_b0", "5330571 params", typed("classes=1000")).origins
+    names = [(each.convention, each.scope, each.folded, each.value, each.spec) for each in found]
+    assert names
+    assert len(names) == len(set(names))
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.integers(10_000, 10**10), st.sampled_from("kMG"), st.integers(0, 3))
 def test_a_count_prints_like_its_own_rounding(count: int, unit: str, digits: int) -> None:

@@ -58,5 +58,5 @@ def explain(
     from mbprof.reconcile import explanation_report
 
     network = network_of(spec, alpha, res, settings)
-    found = count(network, scope, before, after)
-    print_report(explanation_report(found, layout(format)), format, output)
+    explained = count(network, scope, before, after)
+    print_report(explanation_report(explained, layout(format)), format, output)

@@ -56,15 +56,17 @@ def product(values: Iterable[int]) -> int:
     return result
 
 
-def added(values: Iterable[Any]) -> Any:
+def added(values: Iterable[int]) -> int:
     """Return the sum of the values, 0 for none; of symbols, gathered at once.
 
     >>> added((3, 4, 5))
     12
     """
-    listed = tuple(values)
-    kinds = set(map(type, listed))
-    return gathered(listed) if Whole in kinds and Real not in kinds else sum(listed)
+    listed: tuple[Any, ...] = tuple(values)
+    kinds: set[type] = set(map(type, listed))
+    symbols = Whole in kinds and Real not in kinds
+    found: int = gathered(listed) if symbols else sum(listed)
+    return found
 
 
 def maximum(a: Any, b: Any) -> Any:

@@ -263,7 +263,7 @@ class Whole:
     __repr__ = __str__
 
 
-def gathered(values: Sequence[Whole | int]) -> Whole | int:
+def gathered(values: Sequence[Whole | int]) -> Any:
     """Return the sum of whole numbers, one of which at least is a symbol: one pass over all terms.
 
     Adding one by one would sort the terms and compute their range as often as there are values.
