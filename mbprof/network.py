@@ -103,6 +103,12 @@ class Network:
         """The shape (C, H, W) of the output."""
         return self.layers.output_shape
 
+    @property
+    def changed(self) -> tuple[str, ...]:
+        """The knobs that were turned away from their defaults."""
+        declared = self.definition.knobs
+        return tuple(name for name, value in self.knobs.items() if value != declared[name].default)
+
     def profile(self, convention: str = conventions.DEFAULT, scope: str | None = None) -> Profile:
         """Cost the network under a convention, within a scope (the spec's own by default).
 
@@ -113,10 +119,7 @@ class Network:
         """
         definition = self.definition
         scope = scope or definition.scope
-        changed = tuple(
-            name for name, value in self.knobs.items() if value != definition.knobs[name].default
-        )
-        return Profile.of(self.layers, definition.name, self.knobs, scope, convention, changed)
+        return Profile.of(self.layers, definition.name, self.knobs, scope, convention, self.changed)
 
     def _repr_html_(self) -> str:
         return self.profile()._repr_html_()

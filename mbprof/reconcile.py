@@ -17,7 +17,7 @@ from mbprof.graph import Graph, Node
 from mbprof.network import Network
 from mbprof.profile import SCOPES, setting, stored, within
 from mbprof.reports import Column, Report
-from mbprof.spec.knobs import plain
+from mbprof.reports.tables import heading
 
 QUANTITIES = ("cost", "params")
 
@@ -88,6 +88,8 @@ class Explanation:
     facts: Facts
     folded: int
     bridges: tuple[Bridge, ...] = ()
+    changed: tuple[str, ...] = ()
+    """The knobs that were turned away from their defaults."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the explanation as plain data, as ``mbprof explain --format json`` prints it."""
@@ -165,6 +167,7 @@ def explain(
         facts,
         total(node.facts for node in within(fold(graph), chosen)).params,
         bridges,
+        network.changed,
     )
 
 
@@ -341,9 +344,7 @@ def _kinds(found: Explanation) -> str:
 
 
 def _title(found: Explanation) -> str:
-    shown = [name for name in ("alpha", "res", "classes") if name in found.knobs]
-    knobs = ", ".join(f"{name} {plain(found.knobs[name])}" for name in shown)
-    return f"{found.spec}, {knobs}"
+    return heading(found.spec, found.knobs, found.changed)
 
 
 def _view_row(view: View, reference: View | None) -> dict[str, Any]:

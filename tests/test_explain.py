@@ -138,6 +138,14 @@ def table_of(*args: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(run("explain", *args, "--format", "csv"))))
 
 
+def test_headings_name_every_knob_that_was_turned() -> None:
+    for more in ((), ("--to", "fvcore")):
+        said = run("explain", "googlenet", "--set", "aux=true", *more, "--format", "md")
+        plain_heading = run("explain", "googlenet", *more, "--format", "md")
+        assert "aux " in said.partition("\n")[0]
+        assert "aux " not in plain_heading.partition("\n")[0]
+
+
 def test_csv_holds_numbers() -> None:
     views = table_of("mobilenet_v2@torchvision")
     ratios = {view["name"]: view["ratio"] for view in views}

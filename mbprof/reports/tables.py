@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from mbprof import fmt
 from mbprof.conventions import UNITS, Convention
 from mbprof.errors import UsageError, nearest
+from mbprof.expr import Value
 from mbprof.facts import KINDS
 from mbprof.profile import Profile, Row, Total
 from mbprof.reports.model import Column, Report
@@ -212,10 +213,13 @@ def _total(profile: Profile) -> dict[str, Any]:
 
 def headline(profile: Profile) -> str:
     """Name the network, its width and resolution, and every knob that was turned."""
-    shown = dict.fromkeys(name for name in ("alpha", "res") if name in profile.knobs)
-    shown |= dict.fromkeys(profile.changed)
-    values = ", ".join(f"{name} {plain(profile.knobs[name])}" for name in shown)
-    return f"{profile.spec}, {values}"
+    return heading(profile.spec, profile.knobs, profile.changed)
+
+
+def heading(spec: str, knobs: Mapping[str, Value], changed: Iterable[str]) -> str:
+    """Name a network, its width and resolution, and the knobs that were turned."""
+    shown = dict.fromkeys((*(name for name in ("alpha", "res") if name in knobs), *changed))
+    return ", ".join((spec, *(f"{name} {plain(knobs[name])}" for name in shown)))
 
 
 def _notes(profile: Profile, shown: int, found: int) -> tuple[str, ...]:
