@@ -124,6 +124,7 @@ ORDER = [
     "dossier",
     "reconcile",
     "numbers",
+    "search",
     "origins",
     "watching",
     "cli.app",

@@ -8,11 +8,11 @@ so that the same text serves both.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeGuard
 
-from mbprof.lanes.atoms import Condition
-from mbprof.lanes.symbols import Real, Whole, bounds, gathered, key, whole_value
+from mbprof.lanes.atoms import Condition, Monomial
+from mbprof.lanes.symbols import Real, Whole, bounds, key, whole_value
 
 
 def is_whole(x: object) -> TypeGuard[int]:
@@ -65,8 +65,27 @@ def added(values: Iterable[int]) -> int:
     listed: tuple[Any, ...] = tuple(values)
     kinds: set[type] = set(map(type, listed))
     symbols = Whole in kinds and Real not in kinds
-    found: int = gathered(listed) if symbols else sum(listed)
+    found: int = _gathered(listed) if symbols else sum(listed)
     return found
+
+
+def _gathered(values: Sequence[Whole | int]) -> Any:
+    """Return the sum of whole numbers, one of which at least is a symbol: one pass over all terms.
+
+    Adding one by one would sort the terms and compute their range as often as there are values.
+    """
+    terms: dict[Monomial, int] = {}
+    value = 0
+    for each in values:
+        if isinstance(each, Whole):
+            trace = each.trace
+            value += each.value
+            for monomial, factor in each.terms:
+                terms[monomial] = terms.get(monomial, 0) + factor
+        elif each:
+            value += each
+            terms[()] = terms.get((), 0) + each
+    return trace.polynomial(terms, value)
 
 
 def maximum(a: Any, b: Any) -> Any:

@@ -42,3 +42,21 @@ class Condition:
 
     def __bool__(self) -> bool:
         return bool(self.trace.decide(self.op, self.args, self.answer))
+
+
+def divided(terms: Terms, by: Terms) -> dict[Monomial, int] | None:
+    """Return terms divided by a product that stands in every one of them, None if it does not."""
+    if len(by) != 1:
+        return None
+    divisor, factor = by[0]
+    result: dict[Monomial, int] = {}
+    for monomial, own in terms:
+        rest = list(monomial)
+        for number in divisor:
+            if number not in rest:
+                return None
+            rest.remove(number)
+        if own % factor:
+            return None
+        result[tuple(rest)] = own // factor
+    return result

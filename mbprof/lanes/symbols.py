@@ -11,10 +11,10 @@ that sums which may not fit into 64 bits are found before they are computed.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
-from mbprof.lanes.atoms import EXACT, MAX_TERMS, Atom, Condition, Guard, Monomial, Terms
+from mbprof.lanes.atoms import EXACT, MAX_TERMS, Atom, Condition, Guard, Monomial, Terms, divided
 
 
 class Trace:
@@ -66,11 +66,8 @@ class Trace:
 
     def range(self, monomial: Monomial) -> tuple[int, int]:
         """Return the least and largest value of a product of atoms."""
-        if monomial not in self.ranges:
-            self.ranges[monomial] = self._range(monomial)
-        return self.ranges[monomial]
-
-    def _range(self, monomial: Monomial) -> tuple[int, int]:
+        if monomial in self.ranges:
+            return self.ranges[monomial]
         low = high = 1
         for number in monomial:
             atom = self.atoms[number]
@@ -79,6 +76,7 @@ class Trace:
             else:
                 corners = [a * b for a in (low, high) for b in (atom.low, atom.high)]
                 low, high = min(corners), max(corners)
+        self.ranges[monomial] = low, high
         return low, high
 
     def decide(self, op: str, args: tuple[Any, ...], answer: bool) -> bool:
@@ -263,25 +261,6 @@ class Whole:
     __repr__ = __str__
 
 
-def gathered(values: Sequence[Whole | int]) -> Any:
-    """Return the sum of whole numbers, one of which at least is a symbol: one pass over all terms.
-
-    Adding one by one would sort the terms and compute their range as often as there are values.
-    """
-    terms: dict[Monomial, int] = {}
-    value = 0
-    for each in values:
-        if isinstance(each, Whole):
-            trace = each.trace
-            value += each.value
-            for monomial, factor in each.terms:
-                terms[monomial] = terms.get(monomial, 0) + factor
-        elif each:
-            value += each
-            terms[()] = terms.get((), 0) + each
-    return trace.polynomial(terms, value)
-
-
 def _terms(x: Any) -> Terms:
     return x.terms if isinstance(x, Whole) else (((), x),)
 
@@ -304,7 +283,7 @@ def _floor_divide(x: Whole | int, y: Whole | int) -> Any:
             taken = sum(f * _product(trace, m) for m, f in exact.items())
             remainder = trace.polynomial(rest, whole_value(x) - taken * y)
             return trace.polynomial(exact, taken) + _floor_divide(remainder, y)
-    elif (common := _divided(x, y)) is not None:
+    elif (common := divided(_terms(x), y.terms)) is not None:
         return trace.polynomial(common, value)
     (a, b), (c, d) = bounds(x), bounds(y)
     corners = [p // q for p in (a, b) for q in (c, d) if q] or [value]
@@ -318,24 +297,6 @@ def _product(trace: Trace, monomial: Monomial) -> int:
     result = 1
     for number in monomial:
         result *= trace.atoms[number].value
-    return result
-
-
-def _divided(x: Whole | int, y: Whole) -> dict[Monomial, int] | None:
-    """Return x / y if y is a product that stands in every term of x."""
-    if len(y.terms) != 1:
-        return None
-    divisor, factor = y.terms[0]
-    result: dict[Monomial, int] = {}
-    for monomial, own in _terms(x):
-        rest = list(monomial)
-        for number in divisor:
-            if number not in rest:
-                return None
-            rest.remove(number)
-        if own % factor:
-            return None
-        result[tuple(rest)] = own // factor
     return result
 
 
