@@ -28,6 +28,8 @@ class Source(NamedTuple):
 
     name: str
     text: str
+    what: str = "spec"
+    """What the text should hold."""
 
     def line(self, number: int) -> str:
         """Return line ``number`` (from 1), without its line break; empty past the end."""
@@ -168,7 +170,7 @@ def _shortened(trace: list[str]) -> list[str]:
     return [*trace[:4], f"... {len(trace) - 8} more ...", *trace[-4:]]
 
 
-def closest(word: str, known: Iterable[str]) -> str | None:
+def closest(word: str, known: Iterable[str], likeness: float = 0.6) -> str | None:
     """Return the known name that a word resembles, if there is one.
 
     >>> closest("strid", ["kernel", "stride"])
@@ -178,7 +180,7 @@ def closest(word: str, known: Iterable[str]) -> str | None:
     import difflib
 
     lowered = {name.lower(): name for name in known}
-    found = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
+    found = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=likeness)
     return lowered[found[0]] if found else None
 
 

@@ -71,20 +71,27 @@ Node: TypeAlias = Scalar | Seq | Map
 KIND_OF = {Scalar: "a single value", Seq: "a list", Map: "a mapping"}
 
 
-def read(path: Path) -> Source:
-    """Read a text file.
+_HELD = {
+    "spec": ("a short table of layers", "name, input and body"),
+    "convention": ("a short list of weights and formulas", "name, unit and params"),
+}
+"""What the texts that people write are, and the least that they need."""
+
+
+def read(path: Path, what: str = "spec") -> Source:
+    """Read a text file; ``what`` says what it should hold.
 
     Raises: SourceError: missing, a directory, unreadable, too big, or not UTF-8 text.
     """
     name = str(path)
     try:
         if path.is_dir():
-            raise SourceError(f"{name} is a directory, not a spec file")
+            raise SourceError(f"{name} is a directory, not a {what} file")
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise SourceError(f"cannot read {name}: {error.strerror or error}") from None
-    return decode(name, data)
+    return decode(name, data, what)
 
 
 def read_stdin() -> Source:
@@ -92,22 +99,22 @@ def read_stdin() -> Source:
     return decode("<stdin>", sys.stdin.buffer.read(MAX_BYTES + 1))
 
 
-def decode(name: str, data: bytes) -> Source:
+def decode(name: str, data: bytes, what: str = "spec") -> Source:
     """Turn bytes into a source.
 
     Raises: SourceError: too big, or not printable UTF-8 text.
     """
     if len(data) > MAX_BYTES:
         raise SourceError(
-            f"{name} is larger than {MAX_BYTES:,} bytes", hint="a spec is a short table of layers"
+            f"{name} is larger than {MAX_BYTES:,} bytes", hint=f"a {what} is {_HELD[what][0]}"
         )
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise SourceError(
-            f"{name} is not UTF-8 text (byte {error.start})", hint="a spec is a YAML text file"
+            f"{name} is not UTF-8 text (byte {error.start})", hint=f"a {what} is a YAML text file"
         ) from None
-    source = Source(name, text)
+    source = Source(name, text, what)
     found = _UNPRINTABLE.search(text)
     if found:
         line = text.count("\n", 0, found.start()) + 1
@@ -115,7 +122,7 @@ def decode(name: str, data: bytes) -> Source:
         code = ord(found.group())
         raise SourceError(
             f"{name}:{line}:{column} holds the control character {code:#04x}",
-            hint="a spec is a YAML text file",
+            hint=f"a {what} is a YAML text file",
         )
     return source
 
@@ -165,14 +172,17 @@ class _Builder:
         next(self.events)
         first = next(self.events)
         if isinstance(first, yaml.StreamEndEvent):
+            what = self.source.what
             raise SourceError(
-                f"{self.source.name} is empty", hint="a spec needs at least name, input and body"
+                f"{self.source.name} is empty", hint=f"a {what} needs at least {_HELD[what][1]}"
             )
         root = self.node(next(self.events), 0)
         next(self.events)
         more = next(self.events)
         if not isinstance(more, yaml.StreamEndEvent):
-            raise SourceError("a second document; a spec is one document", self.loc(more))
+            raise SourceError(
+                f"a second document; a {self.source.what} is one document", self.loc(more)
+            )
         return root
 
     def loc(self, event: Any) -> Loc:

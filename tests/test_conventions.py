@@ -258,6 +258,13 @@ def test_a_convention_in_a_file(tmp_path: Path) -> None:
     assert network.profile(str(path)).total.macs == 272 + 16
 
 
+@pytest.mark.parametrize("call", ["nn.Conv1d", "nn.SELU", "Conv2dOfMine", "nn.Softmax2d", "a.b"])
+def test_calls_of_other_libraries_have_formulas(tmp_path: Path, call: str) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(CONVENTION.replace("relu: out", f"{call}: out"))
+    assert call in conventions.load(str(path)).measures["flops"].rules
+
+
 def test_a_convention_that_counts_no_cost_prints_none() -> None:
     data = mbprof.load("mobilenet_v1").build().profile("keras", "all").to_dict()
     assert data["unit"] is None

@@ -13,7 +13,7 @@ from mbprof.source import parse, read
 __all__ = ["DEFAULT", "KEYS", "UNITS", "Convention", "Count", "Measure", "load", "names"]
 
 DEFAULT = "kernels"
-_FOLDER = Path(__file__).parent
+_FOLDER = Path(__file__).resolve().parent
 
 
 def names() -> list[str]:
@@ -43,4 +43,6 @@ def load(name: str) -> Convention:
 @lru_cache(maxsize=64)
 def _read(path: Path, changed: int) -> Convention:
     """Read a file; one that has changed since is another file."""
-    return convention(parse(read(path)))
+    built_in = path.resolve().parent == _FOLDER
+    others = () if built_in else tuple(load(name) for name in names())
+    return convention(parse(read(path, "convention")), others)

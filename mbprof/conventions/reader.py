@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterable, Sequence
 
 from mbprof.conventions.model import SIDE, UNITS, Convention, Measure
 from mbprof.conventions.quantities import NAMES
-from mbprof.errors import SpecError, nearest
+from mbprof.errors import SpecError, closest, nearest
 from mbprof.expr import Expr
 from mbprof.facts import KINDS
 from mbprof.ops import OPS
@@ -33,19 +34,21 @@ KEYS = {
 """The keys of a convention's file, with what each is."""
 
 
-def convention(root: Node) -> Convention:
-    """Read a convention from its tree.
+def convention(root: Node, others: Sequence[Convention] = ()) -> Convention:
+    """Read a convention from its tree; it has another name than ``others``.
 
+    A call that only resembles those of others, or of ops, is taken for a misspelt one.
     Raises: SpecError, ExpressionError: with the place and a hint.
     """
     what = "a convention"
     tree = mapping(root, what)
     known_keys(tree, KEYS, what)
+    calls = _calls(others) if others else set()
     unit = word(required(tree, "unit", what), "unit")
     units = [*UNITS.values(), "none"]
     if unit.text not in units:
         raise SpecError(f"unknown unit {unit.text!r}", unit.loc, nearest(unit.text, units))
-    measures = {name: each for name in UNITS if (each := _measure(tree, name)) is not None}
+    measures = {name: each for name in UNITS if (each := _measure(tree, name, calls)) is not None}
     main = unit.text.lower()
     if unit.text == "none" and measures:
         raise SpecError(f"a cost in {next(iter(measures))} needs a unit", unit.loc)
@@ -55,12 +58,16 @@ def convention(root: Node) -> Convention:
             unit.loc,
             f"add {main} or {main}_of",
         )
-    params = _measure(tree, "params")
+    params = _measure(tree, "params", calls)
     if params is None:
         raise SpecError("a convention lacks the key 'params'", tree.loc)
     faults = tree.get("faults")
+    name = word(required(tree, "name", what), "name")
+    if any(name.text == each.name for each in others):
+        hint = "give yours another name"
+        raise SpecError(f"{name.text!r} is the name of a built-in convention", name.loc, hint)
     return Convention(
-        name=word(required(tree, "name", what), "name").text,
+        name=name.text,
         doc=text(tree, "doc"),
         tool=text(tree, "tool"),
         source=text(tree, "source"),
@@ -72,7 +79,7 @@ def convention(root: Node) -> Convention:
     )
 
 
-def _measure(tree: Map, name: str) -> Measure | None:
+def _measure(tree: Map, name: str, calls: Collection[str]) -> Measure | None:
     """Read the weights of kinds under a name, or the formulas under ``NAME_of``."""
     kinds, rules = tree.get(name), tree.get(f"{name}_of")
     if kinds is not None and rules is not None:
@@ -80,7 +87,7 @@ def _measure(tree: Map, name: str) -> Measure | None:
     if kinds is not None:
         return Measure(_weights(mapping(kinds, name)), {})
     if rules is not None:
-        return Measure({}, _rules(mapping(rules, f"{name}_of")))
+        return Measure({}, _rules(mapping(rules, f"{name}_of"), calls))
     return None
 
 
@@ -98,7 +105,7 @@ def _weights(node: Map) -> dict[str, int]:
     return weights
 
 
-def _rules(node: Map) -> dict[str, Expr]:
+def _rules(node: Map, calls: Collection[str]) -> dict[str, Expr]:
     """Read ``{OPS: FORMULA}``; a key is an op, a function or a call, or several with commas."""
     rules: dict[str, Expr] = {}
     for keys, entry in node.entries.items():
@@ -107,15 +114,51 @@ def _rules(node: Map) -> dict[str, Expr]:
         formula = Expr.parse(word(entry.value, "a formula"))
         formula.check(NAMES)
         for key in (part.strip() for part in keys.split(",")):
-            _check_key(key, entry.key)
+            _check_key(key, entry.key, calls)
             if key in rules:
                 raise SpecError(f"{key} has two formulas", entry.key.loc)
             rules[key] = formula
     return rules
 
 
-def _check_key(key: str, scalar: Scalar) -> None:
-    """Refuse a plain word that is no op; the names of calls have dots, capitals or signs."""
+def _calls(others: Iterable[Convention]) -> set[str]:
+    """Return the calls that ops make, and those that conventions have formulas for."""
+    found = {op.call for op in OPS.values()} | {each.call for each in FUNCTIONS.values()}
+    for each in others:
+        for measure in (each.params, *each.measures.values()):
+            found.update(measure.rules)
+    return found
+
+
+_OTHERS = {
+    "nn.Bilinear", "nn.Hardshrink", "nn.LazyBatchNorm2d", "nn.LazyConv2d", "nn.LazyLinear",
+    "nn.LogSigmoid", "nn.LogSoftmax", "nn.MaxUnpool2d", "nn.Softmin", "nn.SyncBatchNorm",
+    "F.bilinear", "F.hardshrink", "F.log_softmax", "F.logsigmoid", "F.max_unpool2d", "F.softmin",
+}  # fmt: skip
+"""Calls of PyTorch that resemble known ones and are not those."""
+
+
+def _check_key(key: str, scalar: Scalar, calls: Collection[str]) -> None:
+    """Refuse a plain word that is no op, and a call that is a known one misspelt.
+
+    The names of calls have dots, capitals or signs.
+    """
     known = [*OPS, *FUNCTIONS]
     if key.isidentifier() and key.islower() and key not in known:
         raise SpecError(f"unknown op or activation {key!r}", scalar.loc, nearest(key, known))
+    if calls and key not in known and (meant := _misspelt(key, {*known, *calls})):
+        raise SpecError(f"unknown op or call {key!r}", scalar.loc, f"did you mean {meant!r}?")
+
+
+def _misspelt(key: str, known: Collection[str]) -> str | None:
+    """Return the known name that a name is but for its case or a few letters."""
+    if key in known or key in _OTHERS:
+        return None
+    if (same := next((n for n in sorted(known) if n.lower() == key.lower()), None)) is not None:
+        return same
+    close = closest(key, sorted(known), 0.82)
+    # Short names are alike by chance, those for other dimensions by design.
+    if close is None or len(key.rpartition(".")[2]) < 6:
+        return None
+    flat = [re.sub("[123]d$", "", each) for each in (key, close)]
+    return None if key != flat[0] and flat[0] == flat[1] else close
