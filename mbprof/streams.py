@@ -222,7 +222,7 @@ def table(job: Sweep, chunks: Iterator[Chunk]) -> Report:
         columns=shown,
         rows=tuple(rows),
         data=rows,
-        notes=(f"Scope {job.scope}, convention {job.convention}.",),
+        notes=(f"Scope {job.scope}, convention {job.stamp()['convention']}.",),
     )
 
 

@@ -27,10 +27,10 @@ def explain(
     settings: SetOption = None,
     scope: ScopeOption = None,
     before: Annotated[
-        str | None, typer.Option("--from", metavar="NAME", help="the convention to start from")
+        str | None, typer.Option("--from", metavar="NAME|FILE", help="the convention to start from")
     ] = None,
     after: Annotated[
-        str | None, typer.Option("--to", metavar="NAME", help="the convention to arrive at")
+        str | None, typer.Option("--to", metavar="NAME|FILE", help="the convention to arrive at")
     ] = None,
     number: Annotated[
         str | None,

@@ -25,7 +25,9 @@ FormatOption = Annotated[
     str, typer.Option("--format", metavar="FORMAT", help="rich, md, csv, json or html")
 ]
 ScopeOption = Annotated[str | None, typer.Option("--scope", metavar="SCOPE", help="body or all")]
-ConventionOption = Annotated[str, typer.Option("--convention", metavar="NAME", help="what counts")]
+ConventionOption = Annotated[
+    str, typer.Option("--convention", metavar="NAME|FILE", help="what counts")
+]
 MaxMacsOption = Annotated[
     str | None, typer.Option("--max-macs", metavar="N", help="a budget, such as 300M")
 ]
