@@ -106,12 +106,10 @@ def _lead(found: Difference) -> tuple[str, ...]:
     """Say what became of the totals, first of all."""
     old, new, unit = found.old.total, found.new.total, found.new.convention.unit
     if found.params == 0 and found.macs == 0:
-        costs = f"{fmt.integer(new.params)} params, {fmt.integer(new.macs)} {unit}"
-        return (f"No change in cost: {costs}.",)
-    return (
-        _became("params", old.params, new.params),
-        _became(unit, old.macs, new.macs),
-    )
+        cost = f", {fmt.integer(new.macs)} {unit}" if unit else ""
+        return (f"No change in cost: {fmt.integer(new.params)} params{cost}.",)
+    params = _became("params", old.params, new.params)
+    return (params, _became(unit, old.macs, new.macs)) if unit else (params,)
 
 
 def _became(word: str, old: int, new: int) -> str:
@@ -163,9 +161,15 @@ def _columns(found: Difference, data: bool) -> tuple[Column, ...]:
     if data:
         costs = ("old_params", "new_params", "params", "old_macs", "new_macs", "macs")
         names = ("kind", "name", "op", "what", "old_name", "new_name", *costs)
-        return tuple(Column(name, name, name) for name in names)
+        columns = tuple(Column(name, name, name) for name in names)
+    else:
+        columns = _read_columns(found.by, unit)
+    return tuple(each for each in columns if unit or "macs" not in each.name)
+
+
+def _read_columns(by: str, unit: str) -> tuple[Column, ...]:
     return (
-        Column("name", found.by, f"the {found.by}", wraps=True),
+        Column("name", by, f"the {by}", wraps=True),
         Column("op", "op", "the op", yields=2),
         Column("change", "change", "what changed", wraps=True),
         Column("params", "Δ params", "difference in params", fmt.signed, True),

@@ -187,8 +187,9 @@ def _wide(found: Comparison) -> bool:
 
 
 def _exactly(profile: Profile) -> str:
-    params, macs = fmt.integer(profile.total.params), fmt.integer(profile.total.macs)
-    return f"; {params} params, {macs} {profile.convention.unit}"
+    unit = profile.convention.unit
+    cost = f", {fmt.integer(profile.total.macs)} {unit}" if unit else ""
+    return f"; {fmt.integer(profile.total.params)} params{cost}"
 
 
 def _letter(number: int) -> str:
@@ -230,7 +231,8 @@ def _columns(
         ]
     # Of many networks a narrow terminal shows the MACs; the params stand in the first lines.
     yields = {"params": (3 if len(letters) > 2 else 0, 4), "macs": (0, 2)}
-    for each, word in {"params": "params", "macs": found.profiles[0].convention.unit}.items():
+    words = {"params": "params", "macs": found.profiles[0].convention.unit}
+    for each, word in ((each, word) for each, word in words.items() if word):
         counts, ratios = yields[each]
         columns += [
             Column(f"{each}_{x}", f"{word} {x}", word, count, True, counts, group=each)

@@ -23,6 +23,7 @@ from mbprof.profile import totals
 from mbprof.spec.knobs import parse
 from tests.oracle import Oracle, oracles
 from tests.oracle import settings as knobs_of
+from tests.test_cli import run
 
 FOLDER = Path(__file__).parent / "data" / "counters"
 
@@ -270,6 +271,24 @@ def test_a_convention_that_counts_no_cost_prints_none() -> None:
     assert data["unit"] is None
     assert data["total"]["params"] == 4253864
     assert not {"macs", "flops"} & {*data["total"], *data["layers"][0]}
+
+
+@pytest.mark.parametrize("format", ["rich", "md", "csv"])
+@pytest.mark.parametrize("command", ["compare", "diff"])
+def test_where_no_cost_is_counted_there_is_no_column_of_it(command: str, format: str) -> None:
+    pair = ("mobilenet_v2", "mobilenet_v2@torchvision")
+    said = run(command, *pair, "--convention", "keras", "--format", format)
+    costs = ("macs", "MACs", "0 .", "Δ  ", ": 0")
+    assert "params" in said
+    assert not [each for each in costs if each in said]
+
+
+def test_a_sweep_names_the_convention_of_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(CONVENTION)
+    said = run("sweep", "mobilenet_v1", "--alpha", "0.5,1.0", "--convention", str(path))
+    assert "convention mine." in said
+    assert str(path) not in said
 
 
 def test_two_measures_stand_side_by_side() -> None:
