@@ -50,7 +50,7 @@ class Measure:
         Raises: ExpressionError, SpecError: a formula has no whole value for a node.
         """
         if not self.rules:
-            return added(weight * getattr(facts, kind) for kind, weight in self.weights.items())
+            return sum(weight * getattr(facts, kind) for kind, weight in self.weights.items())
         return added(self._one(node) for node in nodes)
 
     def _one(self, node: Node) -> int:
