@@ -186,4 +186,4 @@ def _notes(found: Origins) -> tuple[str, ...]:
     if not names:
         return (f"{said}.",) if found.origins else ()
     two = f"--from {conventions.DEFAULT} --to {names[0]}"
-    return (f"mbprof explain {found.spec} {two} shows the difference, layer by layer; {said}.",)
+    return (f"mbprof explain {found.spec} {two} shows the difference, line by line; {said}.",)
