@@ -37,6 +37,8 @@ class Origins:
     closest: Origin | None
     printed: tuple[str, ...] = ()
     """Who printed the number for the network, as the spec's claims say."""
+    left_out: int = 0
+    """How many counts print like the number, too, less likely than enough others."""
 
     @property
     def verdict(self) -> str:
@@ -81,7 +83,10 @@ def origins(
     search = Search.of(spec, wanted, fixed, places, (scope,) if scope else SCOPES)
     found = search.first(ring for name in (spec, *_flavours(spec)) for ring in _rings(search, name))
     closest = None if found else search.closest
-    return Origins(spec, wanted, tuple(found), search.looked, closest, _printed(loaded, wanted))
+    printed = _printed(loaded, wanted)
+    return Origins(
+        spec, wanted, tuple(found), search.looked, closest, printed, search.left_out if found else 0
+    )
 
 
 def _printed(spec: Spec, wanted: Number) -> tuple[str, ...]:
@@ -175,8 +180,15 @@ def origins_report(found: Origins) -> Report:
         columns=columns,
         rows=rows,
         data=[origin.to_dict() for origin in found.origins],
-        notes=(*found.printed, *_notes(found)),
+        notes=(*found.printed, *_left_out(found), *_notes(found)),
     )
+
+
+def _left_out(found: Origins) -> tuple[str, ...]:
+    if not found.left_out:
+        return ()
+    more = fmt.several(found.left_out, "less likely count")
+    return (f"{more} left out: rounded further, doubled, halved or folded.",)
 
 
 def _notes(found: Origins) -> tuple[str, ...]:

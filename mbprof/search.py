@@ -72,6 +72,8 @@ class Search:
     own: dict[str, Mapping[str, Value]] = field(default_factory=dict)
     """The settings that each spec has by itself, with what was typed."""
     looked: int = 0
+    left_out: int = 0
+    """How many counts print like the number, too, less likely than enough others."""
     nearest: float = float("inf")
     closest: Origin | None = None
 
@@ -94,7 +96,8 @@ class Search:
     def first(self, rings: Iterable[list[Origin]]) -> list[Origin]:
         """Return what the first ring with a match has, ranked.
 
-        Where that is weak, no count as it is, the next ring answers, too.
+        Where that is weak, no count as it is, the next ring answers, too. Of too many counts
+        those that are rounded to zeros are left out, and then all weak ones.
         Raises: UsageError: too many counts print like the number.
         """
         found: list[Origin] = []
@@ -103,11 +106,13 @@ class Search:
             if weak or any(_strong(each) for each in found):
                 break
         ranked = self.ranked(found)
-        if _values(ranked) > MOST:
-            ranked = [each for each in ranked if not each.coarse]
+        for keeps in (lambda each: not each.coarse, _strong):
+            if _values(ranked) > MOST:
+                ranked = [each for each in ranked if keeps(each)] or ranked
+        self.left_out = _values(found) - _values(ranked)
         if _values(ranked) > MOST:
             raise UsageError(
-                f"{self.number.text} prints like {_values(ranked)} different counts of {self.spec}",
+                f"{self.number.text} prints like {_values(found)} different counts of {self.spec}",
                 hint="give more digits, or what you know: --alpha, --res, --set classes=N, --scope",
             )
         return ranked

@@ -236,6 +236,12 @@ def test_origins_stand_in_order() -> None:
     assert coarse == sorted(coarse)
 
 
+def test_of_too_many_counts_the_weak_are_left_out() -> None:
+    found = origins("mobilenet_v1", "41M")
+    assert found.left_out
+    assert all(each.factor == 1 and not each.folded for each in found.origins)
+
+
 def test_settings_that_change_nothing_are_named_once() -> None:
     found = origins("efficientnet_b0", "5330571 params", typed("classes=1000")).origins
     names = [(each.convention, each.scope, each.folded, each.value, each.spec) for each in found]
