@@ -45,9 +45,10 @@ def processes() -> list[tuple[str, float, float]]:
         ("table --format csv", table, python("import typer, yaml, networkx"), 1.3),
         ("--help", [mbprof_, "--help"], python("import typer"), 1.5),
     ]
-    for spec in ("mobilenet_v2", "efficientnet_b7", "shufflenet_v2"):
-        check, whole = [mbprof_, "check", spec], [mbprof_, "table", spec]
-        cases.append((f"check {spec}, reference table", check, whole, 1.5))
+    for command in ("check", "explain"):
+        for spec in ("mobilenet_v2", "efficientnet_b7", "shufflenet_v2"):
+            asked, whole = [mbprof_, command, spec], [mbprof_, "table", spec]
+            cases.append((f"{command} {spec}, reference table", asked, whole, 1.5))
     rows = []
     for name, ours, theirs, limit in cases:
         mine, other = side_by_side(ours, theirs)
