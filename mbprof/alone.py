@@ -249,8 +249,19 @@ def _defaults(found: Found, place: Loc) -> Node:
     """Return what the block's ops have where it leaves that open: the example's, or the usual."""
     example = found.node.get("example")
     own = example.get("defaults") if isinstance(example, Map) else None
-    usual = as_map({key: Scalar(value, place) for key, value in DEFAULTS.items()}, place)
-    return own or as_map({"conv": usual}, place)
+    return own or usual_defaults(place)
+
+
+def usual_defaults(place: Loc) -> Map:
+    """Return what follows a convolution that nothing is said of, as the ``defaults:`` of a spec."""
+    conv = as_map({key: Scalar(value, place) for key, value in DEFAULTS.items()}, place)
+    return as_map({"conv": conv}, place)
+
+
+def input_of(image: Shape, place: Loc) -> Map:
+    """Return an image (C, H, W) as the ``input:`` of a spec."""
+    c, h, w = image
+    return as_map({"channels": Scalar(str(c), place), "res": Scalar(f"{h}x{w}", place)}, place)
 
 
 def _image(scalar: Scalar) -> Shape:
@@ -332,16 +343,13 @@ def _root(
 
 def around(found: Found, image: Shape, typed: Loc, place: Loc) -> dict[str, Node]:
     """Return the keys of a spec around a block, all but the body; the image was typed somewhere."""
-    c, h, w = image
     own = found.around.root.entries if found.around else {}
     entries: dict[str, Node] = {
         "padding": Scalar("tf-same", place),
         "defaults": _defaults(found, place),
         **{key: entry.value for key, entry in own.items() if key in _KEPT},
         "name": Scalar(found.name, place),
-        "input": as_map(
-            {"channels": Scalar(str(c), typed), "res": Scalar(f"{h}x{w}", typed)}, typed
-        ),
+        "input": input_of(image, typed),
     }
     for key in ("accept", "budget"):
         if found.around is None and (node := found.node.get(key)) is not None:

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from mbprof import conventions, fmt, zoo
-from mbprof.alone import DEFAULTS, Alone, as_map
+from mbprof.alone import Alone, as_map, input_of, usual_defaults
 from mbprof.conventions import Convention
 from mbprof.describe import block_text
 from mbprof.errors import MbprofError
@@ -18,7 +18,7 @@ from mbprof.ops import Shape
 from mbprof.profile import totals
 from mbprof.reports import Column, Report
 from mbprof.reports.tables import profile_report
-from mbprof.source import Entry, Map, Node, Scalar, Seq, parse, read
+from mbprof.source import Map, Node, Scalar, Seq, parse, read
 from mbprof.spec.knobs import parse as parse_value
 from mbprof.spec.nodes import mapping, required, sequence, word
 
@@ -84,21 +84,16 @@ def _stride(image: Shape, output: Shape) -> int | None:
 def _cost(
     name: str, row: Map, image: Shape, knobs: tuple[int, int], output: Shape, convention: str
 ) -> Alternative:
-    place, (c, h, w) = row.loc, image
-    values: dict[str, Node] = dict(
-        zip(("c", "s"), (Scalar(str(knob), place) for knob in knobs), strict=True)
-    )
-    default: Node = as_map({key: Scalar(value, place) for key, value in DEFAULTS.items()}, place)
+    place = row.loc
+    values = zip(("c", "s"), (Scalar(str(knob), place) for knob in knobs), strict=True)
     entries: dict[str, Node] = {
         "name": Scalar("alternative", place),
-        "input": as_map(
-            {"channels": Scalar(str(c), place), "res": Scalar(f"{h}x{w}", place)}, place
-        ),
-        "knobs": as_map(values, place),
-        "defaults": as_map({"conv": default}, place),
+        "input": input_of(image, place),
+        "knobs": as_map(dict(values), place),
+        "defaults": usual_defaults(place),
         "body": Seq((row,), place),
     }
-    root = Map({key: Entry(Scalar(key, place), node) for key, node in entries.items()}, place)
+    root = as_map(entries, place)
     try:
         network = Spec(zoo.define(zoo.Opened(root, _FILE.name, "", None))).build()
     except MbprofError as error:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from mbprof import conventions
+from mbprof import conventions, fmt
 from mbprof.conventions import Convention, Count
 from mbprof.errors import UsageError
 from mbprof.facts import total
@@ -86,7 +86,7 @@ def number(text: str) -> Number:
     )
     coarse = 1 if decimals else _coarsest(count)
     if coarse > step:
-        said = f"to {_short(coarse)}"
+        said = "to " + fmt.short(coarse).replace(" ", "")
         ranges += (Range(count - coarse // 2, count + coarse // 2, said),)
     word = word.lower()
     if word.startswith("param"):
@@ -102,13 +102,6 @@ def _coarsest(count: int) -> int:
     digits = str(count)
     zeros = len(digits) - max(2, len(digits.rstrip("0")))
     return int(10 ** max(0, zeros))
-
-
-def _short(power: int) -> str:
-    unit, letter = next(
-        (pair for pair in ((10**9, "G"), (10**6, "M"), (10**3, "k")) if power >= pair[0]), (1, "")
-    )
-    return f"{power // unit}{letter}"
 
 
 class Counted(NamedTuple):

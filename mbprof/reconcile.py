@@ -328,8 +328,8 @@ def explanation_report(found: Explanation, layout: str = "page") -> Report:
         data=found.to_dict(),
         notes=(
             _kinds(found),
-            "A MAC is one multiplication with its addition; a FLOP is either. mbprof explain "
-            f"{found.spec} --from kernels --to fvcore reconciles two of them.",
+            "A MAC is one multiplication with its addition; a FLOP is either. mbprof explain SPEC "
+            "--from A --to B reconciles two of them.",
         ),
     )
 
@@ -349,16 +349,13 @@ def _title(found: Explanation) -> str:
 
 def _view_row(view: View, reference: View | None) -> dict[str, Any]:
     base = reference.value if reference else None
-    macs = view.convention.named(view.costs).get("macs")
     return {
         "name": view.convention.name,
         "params": view.params,
         "value": view.value,
         "unit": view.convention.unit,
         "ratio": round(view.value / base, 6) if view.value is not None and base else None,
-        "macs": macs if view.convention.unit == "FLOPs" else None,
         "tool": view.convention.tool,
-        "faults": len(view.convention.faults),
     }
 
 

@@ -19,7 +19,7 @@ import mbprof
 from mbprof import cli, zoo
 from mbprof.checks import RULES, Finding, check
 from mbprof.checks.model import SEVERITIES, UNDECIDED
-from mbprof.checks.paths import receptive_fields
+from mbprof.checks.paths import receptive_fields, traffic
 from mbprof.checks.report import rule_report
 
 ROOT = Path(__file__).parent.parent
@@ -44,7 +44,7 @@ def said(finding: Finding) -> str:
 
 def of_code(text: str, code: str, path: Path) -> list[Finding]:
     path.write_text(text)
-    return [finding for finding in check(path.name).findings if finding.code == code]
+    return [finding for finding in check(str(path)).findings if finding.code == code]
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
@@ -105,6 +105,44 @@ def test_no_rule_cries_wolf_over_the_zoo() -> None:
     reasons = ROOT / "docs" / "checks.md"
     section = reasons.read_text().partition("## What they find in the zoo")[2]
     assert {code for _, code, _, _ in found} == {c for c in RULES if f"| {c} |" in section}
+
+
+# What the specs of the cases move and hold, summed up by hand: inputs, outputs and weights.
+BY_HAND: dict[str, dict[str, float]] = {
+    # 1x1, 8 -> 128 at 32x32: hw·(c1 + c2) + c1·c2, and 2·sqrt(hw·B) + B/hw with B = 1024·1024.
+    "MB211": {"access": 1024 * (8 + 128) + 8 * 128, "bound": 2 * 32768 + 1024},
+    # 1x1, 96 -> 96 in 8 groups; ungrouped at the same MACs it is 96 -> 12.
+    "MB212": {
+        "access": 1024 * (96 + 96) + 96 * 96 // 8,
+        "ungrouped": 1024 * (96 + 12) + 96 * 12,
+    },
+    # relu, hswish and shuffle of 8x32x32 beside a depthwise convolution with its 72 weights.
+    "MB214": {"access": 3 * 2 * 8192, "all": 3 * 2 * 8192 + 2 * 8192 + 72},
+    # two 3x3 at stride 2 and 1 behind a change of size: 1 + 2·1, then 2·1 more.
+    "MB404": {"height": 5, "width": 5},
+    # 96 maps of 32x32 and the 16x16 that its depthwise convolution gives; 144 -> 8x8 behind.
+    "MB601": {"elements": 96 * (1024 + 256), "others": 144 * (256 + 64)},
+    # 3x3 at stride 2: 9·16·16² MACs over 16·32² + 16·16² elements and 144 weights.
+    "MB602": {"least": round(9 * 16 * 256 / (16 * 1024 + 16 * 256 + 144), 4)},
+}
+
+
+@pytest.mark.parametrize("code", BY_HAND)
+def test_numbers_of_rules_are_those_computed_by_hand(code: str, tmp_path: Path) -> None:
+    case = sections(next(path for path in CASES if path.stem == code))
+    numbers = of_code(case["fires"], code, tmp_path / "spec.yaml")[0].numbers
+    assert {name: numbers[name] for name in BY_HAND[code]} == BY_HAND[code]
+
+
+def test_the_bound_of_the_first_guideline_is_met_where_widths_are_equal(tmp_path: Path) -> None:
+    """Both sides are 819,200 for 128 -> 128 at 56x56, a published value; 1:12 is far above."""
+    text = "name: net\ninput: {channels: %d, res: 56}\nbody:\n  - {op: conv, k: 1, c: %d}\n"
+    spec = tmp_path / "spec.yaml"
+    assert of_code(text % (128, 128), "MB211", spec) == []
+    numbers = of_code(text % (24, 288), "MB211", spec)[0].numbers
+    assert numbers["access"] == 3136 * (24 + 288) + 24 * 288
+    node = mbprof.loads(text % (128, 128)).build().layers.nodes[0]
+    assert traffic(node) == 819_200
 
 
 SEEDS: dict[str, tuple[str, str, int]] = {
