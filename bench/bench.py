@@ -15,7 +15,7 @@ from pathlib import Path
 import lanes
 
 import mbprof
-from mbprof.verify import verify
+from mbprof.published.verify import verify
 
 ROUNDS = 21
 BIN = Path(sys.executable).parent

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 import mbprof
-from mbprof.axes import Random, read_axis
-from mbprof.sweeping import plan_sweep
+from mbprof.sweeps.axes import Random, read_axis
+from mbprof.sweeps.sweep import plan_sweep
 
 NAME = "mobilenet_v2@torchvision"
 COUNT = 1_000_000

@@ -12,38 +12,38 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mbprof.alone import block
     from mbprof.checks.model import Finding
     from mbprof.checks.run import Checked, check
-    from mbprof.comparing import Comparison, compare
-    from mbprof.differing import Difference, diff
+    from mbprof.compare.diff import Difference, diff
+    from mbprof.compare.side_by_side import Comparison, compare
     from mbprof.errors import MbprofError
     from mbprof.formulas import Formula, formula
-    from mbprof.network import Network, Profile, Spec, load, loads
-    from mbprof.profile import Row
-    from mbprof.sweeping import sweep
+    from mbprof.network.block import block
+    from mbprof.network.load import Network, Profile, Spec, load, loads
+    from mbprof.network.profile import Row
+    from mbprof.sweeps.sweep import sweep
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Checked": "mbprof.checks.run",
-    "Comparison": "mbprof.comparing",
-    "Difference": "mbprof.differing",
+    "Comparison": "mbprof.compare.side_by_side",
+    "Difference": "mbprof.compare.diff",
     "Finding": "mbprof.checks.model",
     "Formula": "mbprof.formulas",
     "MbprofError": "mbprof.errors",
-    "Network": "mbprof.network",
-    "Profile": "mbprof.network",
-    "Row": "mbprof.profile",
-    "Spec": "mbprof.network",
-    "block": "mbprof.alone",
+    "Network": "mbprof.network.load",
+    "Profile": "mbprof.network.load",
+    "Row": "mbprof.network.profile",
+    "Spec": "mbprof.network.load",
+    "block": "mbprof.network.block",
     "check": "mbprof.checks.run",
-    "compare": "mbprof.comparing",
-    "diff": "mbprof.differing",
+    "compare": "mbprof.compare.side_by_side",
+    "diff": "mbprof.compare.diff",
     "formula": "mbprof.formulas",
-    "load": "mbprof.network",
-    "loads": "mbprof.network",
-    "sweep": "mbprof.sweeping",
+    "load": "mbprof.network.load",
+    "loads": "mbprof.network.load",
+    "sweep": "mbprof.sweeps.sweep",
 }
 
 __all__ = [

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import mbprof
-from mbprof.spec.knobs import parse
+from mbprof.language.values import parse
 
 FOLDER = Path(__file__).parent / "data" / "oracle"
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mbprof
-from mbprof.align import align, align_all, likeness, octave, parts_of
+from mbprof.compare.align import align, align_all, likeness, octave, parts_of
 from mbprof.errors import LimitError
 
 WORDS = st.text("abcd", max_size=12)

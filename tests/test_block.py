@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mbprof
-from mbprof import zoo
-from mbprof.alone import alone, at_command_line, is_block
-from mbprof.alternatives import alternatives, block_report
+from mbprof.network.block import alone, at_command_line, is_block
+from mbprof.pages.block import alternatives, block_report
+from mbprof.spec import zoo
 from tests.test_cli import run
 
 

@@ -16,11 +16,12 @@ import pytest
 from sarif import loader
 
 import mbprof
-from mbprof import cli, zoo
+from mbprof import cli
 from mbprof.checks import RULES, Finding, check
 from mbprof.checks.model import SEVERITIES, UNDECIDED
-from mbprof.checks.paths import receptive_fields, traffic
 from mbprof.checks.report import rule_report
+from mbprof.checks.walks import receptive_fields, traffic
+from mbprof.spec import zoo
 
 ROOT = Path(__file__).parent.parent
 CASES = sorted((Path(__file__).parent / "cases" / "checks").glob("*.case"))

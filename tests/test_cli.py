@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 import mbprof
 from mbprof import cli
-from mbprof.reports import REPORTS
+from mbprof.output import REPORTS
 
 SPEC = "name: net\ninput: {res: 8}\nbody: [{op: conv, k: 3, c: 4, name: a_b|c<d>}, {op: gap}]\n"
 
@@ -135,7 +135,7 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.M
 
 
 def cli_emit(text: str, path: str) -> None:
-    from mbprof.output import emit
+    from mbprof.output.files import emit
 
     emit(text, path)
 

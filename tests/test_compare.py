@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mbprof
-from mbprof.changes import difference_report, folded
-from mbprof.comparing import comparison_report
+from mbprof.compare.diff_report import difference_report, folded
+from mbprof.compare.side_by_side import comparison_report
 from mbprof.errors import UsageError
-from mbprof.reports import REPORTS, render
+from mbprof.output import REPORTS, render
 from tests.test_cli import run
 from tests.test_structure import HEAVY
 

@@ -16,11 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mbprof
-from mbprof import conventions
-from mbprof.conventions.quantities import QUANTITIES
-from mbprof.facts import KINDS, STORED
-from mbprof.profile import totals
-from mbprof.spec.knobs import parse
+from mbprof.language.values import parse
+from mbprof.network import conventions
+from mbprof.network.conventions.quantities import QUANTITIES
+from mbprof.network.profile import totals
+from mbprof.ops.facts import KINDS, STORED
 from tests.oracle import Oracle, oracles
 from tests.oracle import settings as knobs_of
 from tests.test_cli import run

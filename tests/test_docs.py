@@ -15,15 +15,16 @@ from pathlib import Path
 import pytest
 
 import mbprof
-from mbprof import cli, conventions
+from mbprof import cli
 from mbprof.checks import RULES as CHECKS
-from mbprof.conventions.quantities import QUANTITIES
-from mbprof.facts import KINDS
-from mbprof.fields import ARGUMENT_KINDS
-from mbprof.functions import FUNCTIONS
+from mbprof.language.functions import FUNCTIONS
+from mbprof.network import conventions
+from mbprof.network.conventions.quantities import QUANTITIES
 from mbprof.ops import OPS
 from mbprof.ops.act import FUNCTIONS as ACTIVATIONS
-from mbprof.padding import RULES
+from mbprof.ops.facts import KINDS
+from mbprof.ops.fields import ARGUMENT_KINDS
+from mbprof.ops.padding import RULES
 from mbprof.spec.calls import FIELDS as CALL_FIELDS
 from mbprof.spec.model import COUNTERS, INPUT_NAMES
 from mbprof.spec.reader import SPEC_KEYS

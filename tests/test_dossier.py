@@ -6,9 +6,10 @@ from pathlib import Path
 import matplotlib
 import pytest
 
-from mbprof import MbprofError, dossier
+from mbprof import MbprofError
+from mbprof.pages import dossier
 
-ROOT = Path(dossier.__file__).parent.parent
+ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "reports"
 PINNED = "matplotlib==" + matplotlib.__version__ in (ROOT / "constraints.txt").read_text()
 

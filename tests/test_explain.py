@@ -11,15 +11,16 @@ from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 import mbprof
-from mbprof import conventions, zoo
-from mbprof.conventions import load as convention
 from mbprof.errors import Loc, Source, UsageError
-from mbprof.numbers import countings, counts, number
-from mbprof.origins import origins
-from mbprof.profile import SCOPES
-from mbprof.reconcile import QUANTITIES, bridge, explain
-from mbprof.search import SIDES
-from mbprof.spec.knobs import plain
+from mbprof.language.values import plain
+from mbprof.network import conventions
+from mbprof.network.conventions import load as convention
+from mbprof.network.profile import SCOPES
+from mbprof.published.counts import countings, counts, number
+from mbprof.published.origins import origins
+from mbprof.published.search import SIDES
+from mbprof.published.tools import QUANTITIES, bridge, explain
+from mbprof.spec import zoo
 from tests.test_cli import run
 
 DATA = Path(__file__).parent / "data" / "origins.csv"

@@ -15,9 +15,7 @@ from matplotlib.mathtext import MathTextParser
 from typer.testing import CliRunner
 
 import mbprof
-from mbprof import cli, zoo
-from mbprof.alone import alone
-from mbprof.build import build
+from mbprof import cli
 from mbprof.errors import KnobError, UsageError
 from mbprof.formulas import Formula, formula
 from mbprof.formulas.latex import Latex
@@ -25,9 +23,12 @@ from mbprof.formulas.lone import block_spec
 from mbprof.formulas.sheet import render
 from mbprof.formulas.text import Text
 from mbprof.formulas.tree import Product, Sum, Symbol
-from mbprof.lanes import divisible
-from mbprof.profile import Profile
-from mbprof.spec.knobs import parse
+from mbprof.language.values import parse
+from mbprof.network.block import alone
+from mbprof.network.build import build
+from mbprof.network.profile import Profile
+from mbprof.spec import zoo
+from mbprof.symbolic.arithmetic import divisible
 
 NAMES = zoo.names()
 kept = cache(formula)

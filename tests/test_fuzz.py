@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 import mbprof
 from mbprof import MbprofError
 from mbprof.errors import Loc, Source
-from mbprof.expr import Expr
-from mbprof.source import Scalar
+from mbprof.language.expr import Expr
+from mbprof.language.source import Scalar
 
 SPECS = Path(__file__).parent.parent / "specs"
 TEXT = (SPECS / "mobilenet_v1.yaml").read_text()

@@ -10,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mbprof
-from mbprof import lanes, zoo
-from mbprof.engine import Engine, counter
-from mbprof.lanes.program import Program
-from mbprof.lanes.symbols import Trace
+from mbprof.network.many import Engine, counter
+from mbprof.spec import zoo
 from mbprof.spec.knobs import Knob
+from mbprof.symbolic import arithmetic as lanes
+from mbprof.symbolic.program import Program
+from mbprof.symbolic.symbols import Trace
 
 wholes = st.integers(-40, 40)
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mbprof
-from mbprof import zoo
-from mbprof.facts import Facts
+from mbprof.ops.facts import Facts
+from mbprof.spec import zoo
 
 alphas = st.decimals(min_value="0.05", max_value="2", places=2).map(float)
 resolutions = st.integers(32, 300)

@@ -4,7 +4,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import mbprof
-from mbprof.profile import Row
+from mbprof.network.profile import Row
 from tests import loops
 
 small = st.integers(1, 3)

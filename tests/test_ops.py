@@ -4,9 +4,10 @@ import pytest
 
 import mbprof
 from mbprof import MbprofError
-from mbprof.facts import Facts
-from mbprof.graph import Node
-from mbprof.ops import OPS, Shape
+from mbprof.language.values import Shape
+from mbprof.network.graph import Node
+from mbprof.ops import OPS
+from mbprof.ops.facts import Facts
 
 
 def node(image: str, step: str, padding: str = "torch") -> Node:

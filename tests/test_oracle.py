@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 import mbprof
-from mbprof.profile import Row
+from mbprof.network.profile import Row
 from tests.oracle import Oracle, oracles, selected, settings
 
 MULTIPLY = ("conv", "dwconv", "linear", "matmul")

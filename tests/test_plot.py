@@ -19,12 +19,14 @@ from matplotlib.patches import Rectangle
 from matplotlib.text import Annotation, Text
 from matplotlib.transforms import Bbox
 
-from mbprof import MbprofError, load, plot
-from mbprof.charts import costs, fronts, style
-from mbprof.charts.kinds import KINDS, Options
-from mbprof.charts.points import Point, best, front, points, settings, sweep
+from mbprof import MbprofError, load
+from mbprof.pages import plot
+from mbprof.pages.charts import costs, fronts, style
+from mbprof.pages.charts.kinds import KINDS, Options
+from mbprof.pages.points import Point, best, front, points, settings, sweep
+from mbprof.published import accuracy
 
-DATA = Path(plot.__file__).parent / "data" / "accuracy.csv"
+DATA = Path(accuracy.__file__).parent / "data" / "accuracy.csv"
 MANY = [
     "alexnet", "vgg16", "inception_v3", "inception_v4", "inception_resnet_v2", "xception",
     "resnet50", "resnet50_v2", "se_resnet50", "senet154", "densenet121", "mobilenet_v1",
@@ -310,7 +312,9 @@ def test_files_that_cannot_be_written_are_said(tmp_path: Path) -> None:
 
 
 def test_matplotlib_is_loaded_only_to_draw() -> None:
-    script = "import sys, mbprof.plot, mbprof.dossier; print('matplotlib' in sys.modules)"
+    script = (
+        "import sys, mbprof.pages.plot, mbprof.pages.dossier; print('matplotlib' in sys.modules)"
+    )
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )

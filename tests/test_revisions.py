@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import mbprof
-from mbprof.revisions import Revision, beside, revision
+from mbprof.spec.git import Revision, beside, revision
 from tests.test_cli import run
 
 SPEC = "name: net\ninput: {res: 8}\nbody: [{op: conv, k: %d, c: 4, name: a}]\n"

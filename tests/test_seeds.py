@@ -11,7 +11,7 @@ import pytest
 
 import mbprof
 from mbprof import MbprofError
-from mbprof.expr import Value
+from mbprof.language.values import Value
 from mbprof.ops.act import Activation
 
 SEEDS = Path(__file__).parent.parent / "specs" / "seeds"

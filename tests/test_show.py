@@ -1,8 +1,8 @@
 """How `mbprof show` explains a spec and draws the wiring of its blocks."""
 
 import mbprof
-from mbprof.describe import spec_report
-from mbprof.wiring import draw, wires
+from mbprof.pages.spec import spec_report
+from mbprof.pages.wiring import draw, wires
 
 HEAD = "name: net\ninput: {channels: 16, res: 32}\n"
 

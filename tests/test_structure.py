@@ -5,173 +5,85 @@ import subprocess
 import sys
 from pathlib import Path
 
+import networkx
 import pytest
 
 import mbprof
 
 PACKAGE = Path(mbprof.__file__).parent
 
-# From the text to the terminal; a module imports only what stands before it.
-ORDER = [
-    "errors",
-    "source",
-    "lanes.atoms",
-    "lanes.symbols",
-    "lanes",
-    "lanes.program",
-    "functions",
-    "expr",
-    "padding",
-    "facts",
-    "fields",
-    "ops.base",
-    "ops.window",
-    "ops.conv",
-    "ops.linear",
-    "ops.pool",
-    "ops.norm",
-    "ops.act",
-    "ops.join",
-    "ops.form",
-    "ops",
-    "spec",
-    "spec.nodes",
-    "spec.knobs",
-    "spec.calls",
-    "spec.claims",
-    "spec.budget",
-    "spec.model",
-    "spec.scalars",
-    "spec.steps",
-    "spec.overlay",
-    "spec.reader",
-    "revisions",
-    "zoo",
-    "graph",
-    "build.frame",
-    "build.names",
-    "build.nodes",
-    "build.expand",
-    "build",
-    "folding",
-    "conventions.quantities",
-    "conventions.model",
-    "conventions.reader",
-    "conventions",
-    "profile",
-    "fmt",
-    "reports.model",
-    "reports.terminal",
-    "reports.writers",
-    "reports",
-    "reports.tables",
-    "engine",
-    "axes",
-    "filters",
-    "network",
-    "alone",
-    "formulas.tree",
-    "formulas.algebra",
-    "formulas.naming",
-    "formulas.paths",
-    "formulas.collect",
-    "formulas.conditions",
-    "formulas.letters",
-    "formulas.text",
-    "formulas.closed",
-    "formulas.lone",
-    "formulas",
-    "formulas.latex",
-    "formulas.notes",
-    "formulas.sheet",
-    "accuracy",
-    "estimate",
-    "joined",
-    "sweeping",
-    "verify",
-    "catalogue",
-    "align",
-    "comparing",
-    "differing",
-    "changes",
-    "wiring",
-    "describe",
-    "alternatives",
-    "checks.model",
-    "checks.paths",
-    "checks.broken",
-    "checks.shortcuts",
-    "checks.widths",
-    "checks.guidelines",
-    "checks.functions",
-    "checks.resolution",
-    "checks.balance",
-    "checks.budget",
-    "checks.run",
-    "checks",
-    "checks.sarif",
-    "checks.report",
-    "schema",
-    "output",
-    "streams",
-    "charts",
-    "charts.points",
-    "charts.style",
-    "charts.kinds",
-    "charts.costs",
-    "charts.fronts",
-    "plot",
-    "dossier",
-    "reconcile",
-    "numbers",
-    "search",
-    "origins",
-    "watching",
-    "cli.app",
-    "cli.options",
-    "cli.inputs",
-    "cli.compare",
-    "cli.costs",
-    "cli.formulas",
-    "cli.zoo",
-    "cli.blocks",
-    "cli.explain",
-    "cli",
-    "__main__",
-]
-# The front door names what is behind it, and imports it when it is asked for.
-FRONT = "__init__"
+# From the ground up: a room imports rooms above it; rooms on one line do not know each other.
+ROOMS = (
+    ("errors",),
+    ("symbolic",),
+    ("language",),
+    ("output",),
+    ("ops",),
+    ("spec",),
+    ("network",),
+    ("compare", "published", "checks", "formulas"),
+    ("sweeps",),
+    ("pages",),
+    ("cli",),
+)
+FLOOR = {room: floor for floor, rooms in enumerate(ROOMS) for room in rooms}
 
 
 def modules() -> dict[str, Path]:
+    """Return every module by its name within the package, the front door as ``__init__``."""
     found = {}
     for path in PACKAGE.rglob("*.py"):
-        name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
-        found[name.removesuffix(".__init__")] = path
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        found[".".join(parts).removesuffix(".__init__")] = path
     return found
 
 
-def imported(path: Path) -> set[str]:
-    names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+def imported(name: str) -> set[str]:
+    """Return the modules of the package that a module imports, at its top or in a function."""
+    known, names = modules(), set()
+    for node in ast.walk(ast.parse(known[name].read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "mbprof":
             base = (node.module or "").removeprefix("mbprof").removeprefix(".")
             for alias in node.names:
-                inner = f"{base}.{alias.name}" if base else alias.name
-                names.add(inner if inner in modules() else base or FRONT)
+                inner = f"{base}.{alias.name}".removeprefix(".")
+                names.add(inner if inner in known else base or "__init__")
         elif isinstance(node, ast.Import):
             names |= {a.name[7:] for a in node.names if a.name.startswith("mbprof.")}
     return names
 
 
-def test_every_module_has_its_place() -> None:
-    assert sorted(modules()) == sorted([*ORDER, FRONT])
+def room(name: str) -> str:
+    return name.partition(".")[0]
 
 
-@pytest.mark.parametrize("name", ORDER)
-def test_imports_run_one_way(name: str) -> None:
-    before = {*ORDER[: ORDER.index(name)], FRONT}
-    assert imported(modules()[name]) <= before
+def test_the_house_has_thirteen_rooms_and_nothing_else() -> None:
+    kept = {path.name for path in PACKAGE.iterdir()} - {"__pycache__"}
+    files = {"__init__.py", "__main__.py", "errors.py", "py.typed"}
+    assert kept == {*FLOOR, *files} - {"errors"}
+    assert len(FLOOR) - 1 == 13
+
+
+def test_each_room_says_what_it_is_for_in_a_sentence() -> None:
+    for name in FLOOR:
+        text = ast.get_docstring(ast.parse(modules()[name].read_text(encoding="utf-8"))) or ""
+        assert text.partition("\n")[0].endswith("."), name
+
+
+# The front door names what is behind it, and imports it when it is asked for.
+@pytest.mark.parametrize("name", sorted(set(modules()) - {"__init__", "__main__"}))
+def test_imports_between_rooms_run_one_way(name: str) -> None:
+    own = room(name)
+    for other in imported(name) - {"__init__"}:
+        assert room(other) == own or FLOOR[room(other)] < FLOOR[own], (name, other)
+
+
+def test_no_two_modules_import_each_other() -> None:
+    graph: networkx.DiGraph[str] = networkx.DiGraph()
+    graph.add_edges_from((name, other) for name in modules() for other in imported(name))
+    graph.remove_node("__init__")
+    assert [
+        sorted(each) for each in networkx.strongly_connected_components(graph) if len(each) > 1
+    ] == []
 
 
 def test_modules_fit_in_a_head() -> None:
@@ -191,7 +103,7 @@ HEAVY = {"pandas", "matplotlib", "networkx", "numpy", "rich", "yaml"}
 
 def test_importing_mbprof_loads_nothing_else() -> None:
     assert not loaded("import mbprof") & (HEAVY | {"typer"})
-    assert "mbprof.network" not in loaded("import mbprof")
+    assert "mbprof.network.load" not in loaded("import mbprof")
 
 
 def test_help_loads_no_library_but_typer() -> None:

@@ -19,10 +19,10 @@ from typer.testing import CliRunner
 
 import mbprof
 from mbprof import cli
-from mbprof.axes import CHUNK, read_axis
-from mbprof.filters import Front
 from mbprof.spec.knobs import Knob
-from mbprof.streams import SINKS
+from mbprof.sweeps.axes import CHUNK, read_axis
+from mbprof.sweeps.filters import Front
+from mbprof.sweeps.write import SINKS
 
 V1_CELLS = [(a, r) for a in (1.0, 0.75, 0.5, 0.25) for r in (224, 192, 160, 128)]
 V2_CELLS = [(a, r) for a in (1.0, 0.75, 0.5, 0.35) for r in (224, 192, 160, 128, 96)]

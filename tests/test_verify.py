@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from mbprof import MbprofError, cli
-from mbprof.verify import ERRATUM, FAILS, HOLDS, STALE, verify
+from mbprof.published.verify import ERRATUM, FAILS, HOLDS, STALE, verify
 
 SPEC = """
 name: net

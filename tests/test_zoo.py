@@ -11,11 +11,11 @@ import pytest
 import yaml
 
 import mbprof
-from mbprof import zoo
-from mbprof.conventions import load as convention
+from mbprof.network.conventions import load as convention
 from mbprof.ops import OPS
-from mbprof.schema import schema, schema_text
-from mbprof.verify import verify
+from mbprof.published.verify import verify
+from mbprof.spec import zoo
+from mbprof.spec.schema import schema, schema_text
 
 ROOT = Path(__file__).parent.parent
 

@@ -9,12 +9,11 @@ from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias
 
 from mbprof.errors import Loc, MbprofError
-from mbprof.expr import Value
-from mbprof.graph import Graph, Node
-from mbprof.network import Network, Spec
-from mbprof.source import Scalar
+from mbprof.language.source import Scalar
+from mbprof.language.values import Value, plain
+from mbprof.network.graph import Graph, Node
+from mbprof.network.load import Network, Spec
 from mbprof.spec.budget import Budget
-from mbprof.spec.knobs import plain
 
 ERROR, WARNING, ADVICE = "error", "warning", "advice"
 UNDECIDED, ACCEPTED = "undecided", "accepted"

@@ -10,7 +10,7 @@ from mbprof.checks.model import RULES, SEVERITIES, Finding, Rule
 from mbprof.checks.run import Checked
 from mbprof.checks.sarif import sarif
 from mbprof.errors import Loc, UsageError, nearest
-from mbprof.reports import Column, Report
+from mbprof.output import Column, Report
 
 _SHOWN = 4
 

@@ -8,10 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mbprof import conventions
-from mbprof.alone import alone, at_command_line, is_block, typed
-from mbprof.checks.broken import finding
-from mbprof.checks.budget import exceeded
 from mbprof.checks.model import (
     ADVICE,
     ERROR,
@@ -24,13 +20,16 @@ from mbprof.checks.model import (
     accepted,
     declare,
 )
+from mbprof.checks.rules.broken import finding
+from mbprof.checks.rules.budget import exceeded
 from mbprof.errors import Loc, MbprofError, Source, UsageError, nearest
-from mbprof.expr import Value
-from mbprof.network import load
-from mbprof.profile import setting
-from mbprof.source import Scalar
+from mbprof.language.source import Scalar
+from mbprof.language.values import Value, parse
+from mbprof.network import conventions
+from mbprof.network.block import alone, at_command_line, is_block, typed
+from mbprof.network.load import load
+from mbprof.network.profile import setting
 from mbprof.spec.budget import Budget, limit
-from mbprof.spec.knobs import parse
 
 COMMAND_LINE = "command line"
 FAILING = {

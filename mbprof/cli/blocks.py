@@ -49,9 +49,9 @@ def block(
     output: OutputOption = None,
 ) -> None:
     """Cost one block alone, beside other blocks of its width."""
-    from mbprof.alone import alone
-    from mbprof.alternatives import block_report
-    from mbprof.reports import layout
+    from mbprof.network.block import alone
+    from mbprof.output import layout
+    from mbprof.pages.block import block_report
 
     chosen, limits = layout(format), limits_of(max_macs, max_params)
     found = alone(block, image, given_knobs(None, None, settings))
@@ -91,7 +91,7 @@ def check(
     from mbprof.checks.report import findings_report, rule_report, rules_report
     from mbprof.checks.run import examine
     from mbprof.errors import UsageError
-    from mbprof.reports import layout
+    from mbprof.output import layout
 
     layout(format)
     if explain is not None:
@@ -125,8 +125,8 @@ def watch(
     """Check a file now and whenever it is saved, until interrupted."""
     from mbprof.checks.report import findings_report
     from mbprof.checks.run import examine
+    from mbprof.cli.watch import saves
     from mbprof.errors import MbprofError
-    from mbprof.watching import saves
 
     given, limits = given_knobs(alpha, res, settings), limits_of(max_macs, max_params)
     for _ in saves(file):

@@ -37,9 +37,9 @@ def compare(
     output: OutputOption = None,
 ) -> None:
     """Set networks side by side, with ratios to the first."""
-    from mbprof.comparing import compare as side_by_side
-    from mbprof.comparing import comparison_report
-    from mbprof.reports import layout
+    from mbprof.compare.side_by_side import compare as side_by_side
+    from mbprof.compare.side_by_side import comparison_report
+    from mbprof.output import layout
 
     chosen = layout(format)
     networks, asked = networks_of(specs, given_knobs(alpha, res, settings))
@@ -66,9 +66,9 @@ def diff(
     output: OutputOption = None,
 ) -> None:
     """Print what changed from one network to another, for a pull request."""
-    from mbprof.changes import difference_report
-    from mbprof.differing import diff as difference
-    from mbprof.reports import layout
+    from mbprof.compare.diff import diff as difference
+    from mbprof.compare.diff_report import difference_report
+    from mbprof.output import layout
 
     chosen = layout(format)
     networks, asked = networks_of([old, new], given_knobs(alpha, res, settings))

@@ -51,9 +51,9 @@ def table(
     output: OutputOption = None,
 ) -> None:
     """Print what each layer of a network costs, and the total."""
-    from mbprof.network import Spec
-    from mbprof.reports import layout
-    from mbprof.reports.tables import profile_report
+    from mbprof.network.load import Spec
+    from mbprof.network.table import profile_report
+    from mbprof.output import layout
 
     chosen, limits = layout(format), limits_of(max_macs, max_params)
     network = network_of(spec, alpha, res, settings)
@@ -107,9 +107,9 @@ def sweep(
     """Cost many configurations: a grid, random or listed ones."""
     import shutil
 
-    from mbprof.network import load
-    from mbprof.streams import write
-    from mbprof.sweeping import plan_sweep
+    from mbprof.network.load import load
+    from mbprof.sweeps.sweep import plan_sweep
+    from mbprof.sweeps.write import write
 
     loaded = load(spec)
     given = given_knobs(alpha, res, settings)
@@ -135,9 +135,9 @@ def accuracy(
     output: OutputOption = None,
 ) -> None:
     """Print published accuracies beside computed costs."""
-    from mbprof.accuracy import accuracy_report
-    from mbprof.network import load
-    from mbprof.reports import layout
+    from mbprof.network.load import load
+    from mbprof.output import layout
+    from mbprof.published.accuracy import accuracy_report
 
     layout(format)
     print_report(accuracy_report(load(spec), series, limit), format, output)
@@ -163,8 +163,8 @@ def plot(
     scope: Annotated[str, typer.Option("--scope", metavar="SCOPE", help="body or all")] = "all",
 ) -> None:
     """Draw published accuracy or computed cost for print."""
-    from mbprof.network import load
-    from mbprof.plot import numbers, write
+    from mbprof.network.load import load
+    from mbprof.pages.plot import numbers, write
 
     write(
         output,
@@ -191,8 +191,8 @@ def report(
     ] = None,
 ) -> None:
     """Write Markdown with charts of one network or of several."""
-    from mbprof.dossier import regenerate, write
     from mbprof.errors import UsageError
+    from mbprof.pages.dossier import regenerate, write
 
     if folder is not None and not specs and output is None:
         regenerate(folder)

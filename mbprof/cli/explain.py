@@ -41,21 +41,21 @@ def explain(
 ) -> None:
     """Count a network by every convention, and say why they differ."""
     from mbprof.errors import UsageError
-    from mbprof.reports import layout
+    from mbprof.output import layout
 
     layout(format)
     if number is not None:
         if before is not None or after is not None:
             raise UsageError("give either --number, or --from and --to")
-        from mbprof.origins import origins, origins_report
+        from mbprof.published.origins import origins, origins_report
 
         found = origins(spec, number, given_knobs(alpha, res, settings), scope)
         print_report(origins_report(found), format, output)
         if not found.origins and layout(format) == "data":
             typer.echo(found.verdict, err=True)
         return
-    from mbprof.reconcile import explain as count
-    from mbprof.reconcile import explanation_report
+    from mbprof.published.tools import explain as count
+    from mbprof.published.tools import explanation_report
 
     network = network_of(spec, alpha, res, settings)
     explained = count(network, scope, before, after)

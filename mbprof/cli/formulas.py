@@ -48,8 +48,8 @@ def formula(
 
     from mbprof.formulas import formula_at
     from mbprof.formulas.sheet import render
-    from mbprof.output import emit
-    from mbprof.spec.knobs import parse
+    from mbprof.language.values import parse
+    from mbprof.output.files import emit
 
     given = given_knobs(alpha, res, settings)
     found = formula_at(

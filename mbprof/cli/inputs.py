@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from mbprof.axes import Plan
     from mbprof.errors import Loc
-    from mbprof.network import Network, Spec
+    from mbprof.network.load import Network, Spec
+    from mbprof.sweeps.axes import Plan
 
 Given: TypeAlias = "dict[str, tuple[str, Loc]]"
 
@@ -17,10 +17,10 @@ def networks_of(specs: list[str], given: Given) -> tuple[list[Network], list[str
 
     Returns: the networks, and what each was called.
     """
-    from mbprof.alone import alone, is_block
     from mbprof.errors import MbprofError, UsageError
-    from mbprof.network import load
-    from mbprof.spec.knobs import parse
+    from mbprof.language.values import parse
+    from mbprof.network.block import alone, is_block
+    from mbprof.network.load import load
 
     taken = [_settings(spec) for spec in specs]
     if sum(name == "-" for name, _ in taken) > 1:
@@ -72,8 +72,8 @@ def plan_of(
     """Return which configurations the command line asks for."""
     from pathlib import Path
 
-    from mbprof.axes import Grid, Random, knob_of, listed, read_axis, read_configs
     from mbprof.errors import UsageError
+    from mbprof.sweeps.axes import Grid, Random, knob_of, listed, read_axis, read_configs
 
     knobs = spec.definition.knobs
     if configs is not None:

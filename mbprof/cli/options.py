@@ -8,8 +8,8 @@ import typer
 
 if TYPE_CHECKING:
     from mbprof.errors import Loc
-    from mbprof.network import Network, Spec
-    from mbprof.reports import Report
+    from mbprof.network.load import Network, Spec
+    from mbprof.output import Report
     from mbprof.spec.budget import Budget
 
 SpecArgument = Annotated[
@@ -63,7 +63,7 @@ def given_knobs(
 def limits_of(max_macs: str | None, max_params: str | None) -> Budget:
     """Return the budget that the command line gives."""
     from mbprof.errors import Loc, Source
-    from mbprof.source import Scalar
+    from mbprof.language.source import Scalar
     from mbprof.spec.budget import Budget, limit
 
     found = {}
@@ -88,8 +88,8 @@ def hold_to(
     """Say on stderr what exceeds a budget, and stop with status 1 if anything does."""
     if limits.params is None and limits.macs is None:
         return
-    from mbprof.checks.budget import exceeded
     from mbprof.checks.model import Subject
+    from mbprof.checks.rules.budget import exceeded
 
     counted = scope or spec.definition.scope
     found = list(exceeded(Subject(spec, network, alone, scope=counted), limits, convention))
@@ -103,8 +103,8 @@ def network_of(
     spec: str, alpha: str | None, res: str | None, settings: list[str] | None
 ) -> Network:
     """Build the network that the command line describes; errors point into it."""
-    from mbprof.network import load
-    from mbprof.spec.knobs import parse
+    from mbprof.language.values import parse
+    from mbprof.network.load import load
 
     given = given_knobs(alpha, res, settings)
     knobs = {name: parse(value) for name, (value, _) in given.items()}
@@ -115,7 +115,7 @@ def print_report(report: Report, format: str, output: str | None) -> None:
     """Write a report in a format, to a file or fitted to the terminal."""
     import shutil
 
-    from mbprof.output import emit
-    from mbprof.reports import render
+    from mbprof.output import render
+    from mbprof.output.files import emit
 
     emit(render(report, format, shutil.get_terminal_size((80, 24)).columns), output)

@@ -17,8 +17,8 @@ def list_specs(
     output: OutputOption = None,
 ) -> None:
     """List the networks of the zoo by family."""
-    from mbprof.catalogue import catalogue_report
-    from mbprof.reports import layout
+    from mbprof.output import layout
+    from mbprof.pages.zoo import catalogue_report
 
     layout(format)
     print_report(catalogue_report(text), format, output)
@@ -27,8 +27,8 @@ def list_specs(
 @app.command(epilog="Example: mbprof show mobilenet_v1@keras")
 def show(spec: SpecArgument, format: FormatOption = "rich", output: OutputOption = None) -> None:
     """Explain a network: source, knobs, blocks, rows, claims."""
-    from mbprof.describe import spec_report
-    from mbprof.network import load
+    from mbprof.network.load import load
+    from mbprof.pages.spec import spec_report
 
     print_report(spec_report(load(spec)), format, output)
 
@@ -42,9 +42,9 @@ def verify(
     output: OutputOption = None,
 ) -> None:
     """Recompute what others published; status 1 if a claim fails."""
-    from mbprof.reports import layout
-    from mbprof.verify import verdict_report
-    from mbprof.verify import verify as recompute
+    from mbprof.output import layout
+    from mbprof.published.verify import verdict_report
+    from mbprof.published.verify import verify as recompute
 
     layout(format)
     verdicts = recompute(specs or ())
@@ -56,7 +56,7 @@ def verify(
 @app.command(epilog="Example: mbprof schema -o spec.schema.json")
 def schema(output: OutputOption = None) -> None:
     """Print the JSON Schema of specs, for editors."""
-    from mbprof.output import emit
-    from mbprof.schema import schema_text
+    from mbprof.output.files import emit
+    from mbprof.spec.schema import schema_text
 
     emit(schema_text(), output)

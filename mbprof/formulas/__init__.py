@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
-from mbprof import zoo
-from mbprof.alone import is_block
-from mbprof.conventions import DEFAULT
 from mbprof.errors import KnobError, Loc, ShapeError, UsageError, nearest
-from mbprof.expr import Value
 from mbprof.formulas.closed import SIZES, Cost, Formula, Request
 from mbprof.formulas.lone import INSTEAD, PREFIX, block_spec, unclashed
-from mbprof.network import Spec, load
+from mbprof.language.values import Value
+from mbprof.network.block import is_block
+from mbprof.network.conventions import DEFAULT
+from mbprof.network.load import Spec, load
+from mbprof.spec import zoo
 from mbprof.spec.knobs import checked
 from mbprof.spec.model import Definition
 

@@ -7,19 +7,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from mbprof import conventions
 from mbprof.errors import KnobError, UsageError, nearest
-from mbprof.expr import Value
 from mbprof.formulas.algebra import replaced
+from mbprof.formulas.builds import Domain, Paths
 from mbprof.formulas.collect import Collector, Items
 from mbprof.formulas.conditions import Condition, Range, broken, equal, pinned, stated
 from mbprof.formulas.letters import Letters
 from mbprof.formulas.naming import Variables
-from mbprof.formulas.paths import Domain, Paths
 from mbprof.formulas.tree import Symbol, Tree
-from mbprof.graph import Graph, Node, layers
-from mbprof.profile import SCOPES
-from mbprof.spec.knobs import Knob, plain
+from mbprof.language.values import Value, plain
+from mbprof.network import conventions
+from mbprof.network.graph import Graph, Node, layers
+from mbprof.network.profile import SCOPES
+from mbprof.spec.knobs import Knob
 from mbprof.spec.model import Definition
 
 GROUPINGS = ("layer", "block", "net")

@@ -10,8 +10,8 @@ from typing import Any, Self, TypeAlias
 from mbprof.formulas.algebra import Poly, quotient, shared, times
 from mbprof.formulas.naming import Variables, variable
 from mbprof.formulas.tree import Number, Product, Sum, Tree
-from mbprof.lanes.atoms import Monomial, Terms
-from mbprof.lanes.symbols import Whole, key
+from mbprof.symbolic.atoms import Monomial, Terms
+from mbprof.symbolic.symbols import Whole, key
 
 Factor: TypeAlias = "int | Terms"
 """A variable, or a sum that stands as a factor."""

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from mbprof.formulas.algebra import Poly, equality, plus, replaced, shared
+from mbprof.formulas.builds import Domain, Paths
 from mbprof.formulas.naming import Variables
-from mbprof.formulas.paths import Domain, Paths
 from mbprof.formulas.tree import Number, Product, Rest, Symbol, Tree, Values
-from mbprof.lanes.atoms import Guard, Terms
+from mbprof.symbolic.atoms import Guard, Terms
 
 SIGNS: dict[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq,

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from mbprof import zoo
-from mbprof.alone import around, as_map, find
 from mbprof.errors import KnobError, Loc, UsageError
-from mbprof.expr import Env, Value
-from mbprof.fields import Bound
-from mbprof.source import Scalar, Seq
+from mbprof.language.source import Scalar, Seq
+from mbprof.language.values import Env, Value
+from mbprof.language.values import parse as typed
+from mbprof.network.block import around, as_map, find
+from mbprof.ops.fields import Bound
+from mbprof.spec import zoo
 from mbprof.spec.knobs import Knob, checked
-from mbprof.spec.knobs import parse as typed
 from mbprof.spec.model import Argument, Block, BlockStep, Definition, Table, Template, Wiring
 from mbprof.spec.reader import SpecReader
 

@@ -17,8 +17,8 @@ from mbprof.formulas.tree import (
     Symbol,
     Tree,
 )
-from mbprof.lanes.atoms import Atom, Terms
-from mbprof.lanes.symbols import Trace, Whole, key
+from mbprof.symbolic.atoms import Atom, Terms
+from mbprof.symbolic.symbols import Trace, Whole, key
 
 UNNAMED = "#"
 """The letter of a variable that has no name yet; its number is that of its atom."""

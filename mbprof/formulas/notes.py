@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from mbprof.fmt import integer
 from mbprof.formulas.closed import Formula
 from mbprof.formulas.text import Text, number
 from mbprof.formulas.tree import Call, Double, Symbol, Tree, children
-from mbprof.spec.knobs import plain
+from mbprof.language.fmt import integer
+from mbprof.language.values import plain
 
 _ROUND = (
     "{one} is the multiple of {n} nearest to {x}, but at least {n}, and {n} more where that is "

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import mbprof
-from mbprof.conventions.model import UNITS, Convention
 from mbprof.errors import UsageError, nearest
 from mbprof.formulas.closed import Formula
 from mbprof.formulas.conditions import Condition, Range
@@ -15,6 +14,7 @@ from mbprof.formulas.latex import Latex, Markdown, escaped
 from mbprof.formulas.notes import notes
 from mbprof.formulas.text import Text
 from mbprof.formulas.tree import Sum, Symbol, Tree, symbols
+from mbprof.network.conventions.model import UNITS, Convention
 
 COUNTS = ("params", "macs")
 """The fields of lines and costs; macs is the cost in the convention's unit."""

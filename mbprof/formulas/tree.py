@@ -7,7 +7,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from mbprof.lanes import ceiled, divisible, floored, maximum, minimum, power, rounded, truncated
+from mbprof.symbolic.arithmetic import (
+    ceiled,
+    divisible,
+    floored,
+    maximum,
+    minimum,
+    power,
+    rounded,
+    truncated,
+)
 
 Values: TypeAlias = Mapping["Symbol", Any]
 

@@ -1,15 +1,13 @@
 """The ops: importing this package fills the registry `OPS`, one class for each word of a spec."""
 
 from mbprof.ops import act, conv, form, join, linear, norm, pool
-from mbprof.ops.base import OPS, Geometry, Letter, Op, Shape, Shapes, elements, show
+from mbprof.ops.base import OPS, Geometry, Letter, Op, elements
 
 __all__ = [
     "OPS",
     "Geometry",
     "Letter",
     "Op",
-    "Shape",
-    "Shapes",
     "act",
     "conv",
     "elements",
@@ -18,5 +16,4 @@ __all__ = [
     "linear",
     "norm",
     "pool",
-    "show",
 ]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar, NamedTuple
 
-from mbprof.facts import Facts
-from mbprof.fields import NUMBER, choice
-from mbprof.lanes import product
-from mbprof.ops.base import Op, Shapes, letter, op
+from mbprof.language.values import Shapes
+from mbprof.ops.base import Op, letter, op
+from mbprof.ops.facts import Facts
+from mbprof.ops.fields import NUMBER, choice
+from mbprof.symbolic.arithmetic import product
 
 
 class Function(NamedTuple):

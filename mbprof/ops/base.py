@@ -6,15 +6,13 @@ import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple, TypeAlias, TypeVar, dataclass_transform
+from typing import Any, ClassVar, NamedTuple, TypeVar, dataclass_transform
 
 from mbprof.errors import ShapeError
-from mbprof.facts import Facts
-from mbprof.fields import Kind
-from mbprof.lanes import product
-
-Shape: TypeAlias = tuple[int, ...]
-Shapes: TypeAlias = tuple[Shape, ...]
+from mbprof.language.values import Shape, Shapes, show
+from mbprof.ops.facts import Facts
+from mbprof.ops.fields import Kind
+from mbprof.symbolic.arithmetic import product
 
 
 class Geometry(NamedTuple):
@@ -125,15 +123,6 @@ def op(word: str, call: str, family: str | None = None) -> Callable[[_T], _T]:
         return made  # type: ignore[no-any-return]  # dataclass() of a type variable is Any
 
     return register
-
-
-def show(shape: Shape) -> str:
-    """Write a shape as C×H×W.
-
-    >>> show((32, 112, 112))
-    '32×112×112'
-    """
-    return "×".join(str(size) for size in shape)
 
 
 def maps(shape: Shape, word: str) -> tuple[int, int, int]:

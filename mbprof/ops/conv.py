@@ -6,11 +6,12 @@ from dataclasses import replace
 from typing import ClassVar
 
 from mbprof.errors import ShapeError
-from mbprof.facts import Facts
-from mbprof.fields import FLAG, PADDING, PAIR, SIZE
-from mbprof.lanes import product
-from mbprof.ops.base import Geometry, Op, Shapes, letter, maps, op
+from mbprof.language.values import Shapes
+from mbprof.ops.base import Geometry, Op, letter, maps, op
+from mbprof.ops.facts import Facts
+from mbprof.ops.fields import FLAG, PADDING, PAIR, SIZE
 from mbprof.ops.window import Padding, Pair, dilated, slide
+from mbprof.symbolic.arithmetic import product
 
 
 @op("conv", "nn.Conv2d")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import ClassVar
 
 from mbprof.errors import ShapeError
-from mbprof.facts import Facts
-from mbprof.fields import NUMBER, PADDING, PAIR, SIZES, choice
-from mbprof.lanes import product, truncated
-from mbprof.ops.base import Op, Shapes, letter, maps, op, show
+from mbprof.language.values import Shapes, show
+from mbprof.ops.base import Op, letter, maps, op
+from mbprof.ops.facts import Facts
+from mbprof.ops.fields import NUMBER, PADDING, PAIR, SIZES, choice
 from mbprof.ops.window import Padding, Pair
+from mbprof.symbolic.arithmetic import product, truncated
 
 
 @op("pad", "F.pad")

@@ -6,10 +6,11 @@ from functools import reduce
 from typing import ClassVar
 
 from mbprof.errors import ShapeError
-from mbprof.facts import Facts
-from mbprof.fields import COUNT, SIZE, SIZES
-from mbprof.lanes import maximum, product
-from mbprof.ops.base import Op, Shapes, elements, letter, maps, op, show
+from mbprof.language.values import Shapes, show
+from mbprof.ops.base import Op, elements, letter, maps, op
+from mbprof.ops.facts import Facts
+from mbprof.ops.fields import COUNT, SIZE, SIZES
+from mbprof.symbolic.arithmetic import maximum, product
 
 
 @op("add", "+")

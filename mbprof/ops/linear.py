@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import ClassVar
 
 from mbprof.errors import ShapeError
-from mbprof.facts import Facts
-from mbprof.fields import FLAG, SIZE
-from mbprof.lanes import product
-from mbprof.ops.base import Op, Shapes, letter, op, show
+from mbprof.language.values import Shapes, show
+from mbprof.ops.base import Op, letter, op
+from mbprof.ops.facts import Facts
+from mbprof.ops.fields import FLAG, SIZE
+from mbprof.symbolic.arithmetic import product
 
 
 @op("linear", "nn.Linear")

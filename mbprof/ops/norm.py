@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from mbprof.facts import Facts
-from mbprof.fields import FLAG
-from mbprof.lanes import product
-from mbprof.ops.base import Op, Shape, Shapes, letter, op
+from mbprof.language.values import Shape, Shapes
+from mbprof.ops.base import Op, letter, op
+from mbprof.ops.facts import Facts
+from mbprof.ops.fields import FLAG
+from mbprof.symbolic.arithmetic import product
 
 
 def _channels(shape: Shape) -> int:

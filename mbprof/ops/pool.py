@@ -6,12 +6,13 @@ from dataclasses import replace
 from typing import ClassVar
 
 from mbprof.errors import ShapeError
-from mbprof.facts import Facts
-from mbprof.fields import FLAG, PADDING, PAIR
-from mbprof.lanes import gcd, product
-from mbprof.ops.base import Geometry, Op, Shapes, letter, maps, op
+from mbprof.language.values import Shapes
+from mbprof.ops.base import Geometry, Op, letter, maps, op
+from mbprof.ops.facts import Facts
+from mbprof.ops.fields import FLAG, PADDING, PAIR
+from mbprof.ops.padding import RULES
 from mbprof.ops.window import Padding, Pair, covered, dilated, slide
-from mbprof.padding import RULES
+from mbprof.symbolic.arithmetic import gcd, product
 
 
 @op("maxpool", "nn.MaxPool2d")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from mbprof.errors import ShapeError
-from mbprof.lanes import ceil_div, maximum
-from mbprof.padding import RULES, effective
+from mbprof.ops.padding import RULES, effective
+from mbprof.symbolic.arithmetic import ceil_div, maximum
 
 Pair: TypeAlias = tuple[int, int]
 Padding: TypeAlias = str | tuple[int, int, int, int]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from mbprof.errors import SpecError
-from mbprof.source import Node, Scalar
-from mbprof.spec.nodes import known_keys, mapping, word
+from mbprof.language.source import Node, Scalar
+from mbprof.language.tree import known_keys, mapping, word
 
 KEYS = {
     "macs": "the most multiply-accumulates, such as 300M or 300e6",

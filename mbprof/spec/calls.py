@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from mbprof.errors import ExpressionError, SpecError, nearest
-from mbprof.expr import Expr, Value
-from mbprof.ops import OPS, Op, Shapes
+from mbprof.language.expr import Expr
+from mbprof.language.source import Map, Node, Scalar
+from mbprof.language.tree import mapping, word
+from mbprof.language.values import Shapes, Value
+from mbprof.ops import OPS, Op
 from mbprof.ops.act import FUNCTIONS
-from mbprof.source import Map, Node, Scalar
-from mbprof.spec.nodes import mapping, word
 
 FIELDS = {
     "k": "the larger side of the window, 1 if there is none",

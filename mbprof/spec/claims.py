@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from mbprof.errors import Loc, SpecError
-from mbprof.expr import Value
-from mbprof.source import Entry, Map, Node, Scalar
-from mbprof.spec.knobs import parse
-from mbprof.spec.nodes import known_keys, mapping, one_of, required, sequence, text, word, words
+from mbprof.language.source import Entry, Map, Node, Scalar
+from mbprof.language.tree import known_keys, mapping, one_of, required, sequence, text, word, words
+from mbprof.language.values import Value, parse
 
 SCOPES = ("body", "all")
 KEYS = (

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from mbprof.errors import Loc, SpecError
-from mbprof.expr import Env, Expr, Value
-from mbprof.fields import Bound, Kind
+from mbprof.language.expr import Expr
+from mbprof.language.source import Map, Scalar
+from mbprof.language.values import Env, Value, plain
 from mbprof.ops import Op
-from mbprof.source import Map, Scalar
+from mbprof.ops.fields import Bound, Kind
 from mbprof.spec.budget import Budget
 from mbprof.spec.calls import Calls
 from mbprof.spec.claims import Claim
-from mbprof.spec.knobs import Knob, plain
+from mbprof.spec.knobs import Knob
 
 COUNTERS = {
     "i": "the row's number in its table, from 0, repeats counted",

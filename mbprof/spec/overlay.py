@@ -8,7 +8,7 @@ spec, a knob, a block, a flavour or a row. Rows are changed one by one with
 from __future__ import annotations
 
 from mbprof.errors import SpecError, nearest
-from mbprof.source import Entry, Map, Node, Scalar, Seq
+from mbprof.language.source import Entry, Map, Node, Scalar, Seq
 from mbprof.spec.steps import as_mapping
 
 _DEEP = ("knobs", "defaults", "input", "calls", "flavours", "presets", "blocks")

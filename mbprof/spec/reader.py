@@ -6,25 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from mbprof.errors import KnobError, SpecError, nearest
-from mbprof.expr import Value
-from mbprof.fields import ANY, ARGUMENT_KINDS, FLAG, NUMBER, PADDING, SIZE, WORD, Bound, Kind
-from mbprof.ops import OPS
-from mbprof.padding import FAMILIES
-from mbprof.source import Map, Node, Scalar, Seq
-from mbprof.spec.budget import budget
-from mbprof.spec.calls import calls
-from mbprof.spec.claims import SCOPES, claims
-from mbprof.spec.knobs import KINDS, Knob, builtin, checked, parse
-from mbprof.spec.model import (
-    COUNTERS,
-    Argument,
-    Block,
-    Definition,
-    Flavour,
-    Preset,
-    Table,
-)
-from mbprof.spec.nodes import (
+from mbprof.language.source import Map, Node, Scalar, Seq
+from mbprof.language.tree import (
     identifier,
     known_keys,
     mapping,
@@ -33,6 +16,23 @@ from mbprof.spec.nodes import (
     text,
     word,
     words,
+)
+from mbprof.language.values import Value, parse
+from mbprof.ops import OPS
+from mbprof.ops.fields import ANY, ARGUMENT_KINDS, FLAG, NUMBER, PADDING, SIZE, WORD, Bound, Kind
+from mbprof.ops.padding import FAMILIES
+from mbprof.spec.budget import budget
+from mbprof.spec.calls import calls
+from mbprof.spec.claims import SCOPES, claims
+from mbprof.spec.knobs import KINDS, Knob, builtin, checked
+from mbprof.spec.model import (
+    COUNTERS,
+    Argument,
+    Block,
+    Definition,
+    Flavour,
+    Preset,
+    Table,
 )
 from mbprof.spec.steps import StepReader, row_names, width_rules
 

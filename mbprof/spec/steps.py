@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from mbprof.errors import Loc, SpecError, closest, nearest
-from mbprof.expr import Expr
-from mbprof.fields import COUNT, FLAG, WORD, Bound, Kind, argument
+from mbprof.language.expr import Expr
+from mbprof.language.source import Entry, Map, Node, Scalar, Seq
+from mbprof.language.tree import known_keys, mapping, required, sequence, word, words
 from mbprof.ops import OPS, Op
 from mbprof.ops.act import ACTIVATION
-from mbprof.source import Entry, Map, Node, Scalar, Seq
+from mbprof.ops.fields import COUNT, FLAG, WORD, Bound, Kind, argument
 from mbprof.spec.model import (
     COUNTERS,
     INPUT_NAMES,
@@ -29,7 +30,6 @@ from mbprof.spec.model import (
     Template,
     Wiring,
 )
-from mbprof.spec.nodes import known_keys, mapping, required, sequence, word, words
 
 Known: TypeAlias = Mapping[str, object]
 

@@ -1,0 +1,173 @@
+"""Budgets: what exceeds them, by how much, what weighs most, and what would fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from operator import attrgetter
+from typing import Any
+
+from mbprof.checks.model import ERROR, Finding, Subject, declare
+from mbprof.errors import UsageError
+from mbprof.language import fmt
+from mbprof.language.values import Value, plain, size
+from mbprof.network import conventions
+from mbprof.network.conventions import Convention
+from mbprof.network.profile import Profile, totals
+from mbprof.spec.budget import Budget, Limit
+
+HEAVIEST = 5
+_PARTS, _MULTIPLE = 100, 32
+"""Widths are tried in hundredths, sizes in multiples of the usual total stride."""
+
+declare(
+    "MB901",
+    ERROR,
+    """The network exceeds its budget.
+
+    The budget stands in the spec, budget: {macs: 300M, params: 4M}, or on the command line. It
+    is compared with the totals of the scope and convention that are counted.
+
+    Why: somebody wrote down what the device or the team can afford.
+    Remedy: the message names the five heaviest layers, and the largest alpha and resolution that
+    fit.
+    Source: arXiv:1704.04861, section 3.3, on choosing both multipliers by a budget.
+    """,
+)
+
+
+def exceeded(
+    subject: Subject, limits: Budget, convention: str = conventions.DEFAULT
+) -> Iterator[Finding]:
+    """Yield a finding for each limit that is exceeded, of the spec's budget and of another one.
+
+    Raises: UsageError: no such convention.
+    """
+    profile = subject.network.profile(convention, subject.scope)
+    for kind in ("params", "macs"):
+        own: Limit | None = getattr(subject.budget, kind)
+        asked: Limit | None = getattr(limits, kind)
+        for limit in (own, asked):
+            if limit is None:
+                continue
+            of = _of(profile.convention, kind, limit)
+            if of(profile.total) > limit.count:
+                yield _finding(subject, profile, kind, limit, of)
+
+
+def _of(convention: Convention, kind: str, limit: Limit) -> Callable[[Any], int]:
+    """Return how a count is taken from a total or a row.
+
+    Raises: UsageError: the convention counts no MACs.
+    """
+    if kind == "params":
+        return attrgetter("params")
+    measures = list(convention.measures)
+    if "macs" not in measures:
+        raise UsageError(
+            f"convention {convention.name} counts no MACs, so that nothing can be said about the "
+            f"budget of {limit.scalar.text}",
+            hint="choose a convention in MACs, such as kernels",
+        )
+    index = measures.index("macs")
+    return lambda counted: int(counted.costs[index])
+
+
+def _finding(
+    subject: Subject, profile: Profile, kind: str, limit: Limit, of: Callable[[Any], int]
+) -> Finding:
+    total, name = of(profile.total), {"params": "params", "macs": "MACs"}[kind]
+    rows = [row for row in sorted(profile.rows, key=of, reverse=True)[:HEAVIEST] if of(row)]
+    heavy = ", ".join(f"{row.name} {fmt.percent(of(row), total)} %" for row in rows)
+    over = total - limit.count
+    fits = _fits(subject, profile.convention.name, kind, limit.count, of)
+    loc = limit.scalar.loc
+    if loc.source.name == "command line":
+        loc = subject.spec.definition.loc
+    return Finding(
+        "MB901",
+        ERROR,
+        f"{fmt.integer(total)} {name} exceed the budget of {limit.scalar.text} by "
+        f"{fmt.integer(over)} ({fmt.percent(over, limit.count)} %); heaviest: {heavy}; "
+        f"{_said(fits)}",
+        loc,
+        tuple(row.name for row in rows),
+        {
+            "kind": kind,
+            "limit": limit.count,
+            "count": total,
+            "over": over,
+            "heaviest": [{"layer": row.name, kind: of(row)} for row in rows],
+            "fits": fits,
+        },
+    )
+
+
+def _said(fits: Mapping[str, Value]) -> str:
+    said = []
+    for knob, value in fits.items():
+        if value is None:
+            said.append(f"no {knob} fits with the rest as it is")
+        else:
+            steps = _STEPS.get(knob, "")
+            said.append(f"{knob} {plain(value)} is the largest{steps} that fits by itself")
+    return "; ".join(said) or "nothing scales it"
+
+
+_STEPS = {"res": " multiple of 32"}
+
+
+def _fits(
+    subject: Subject, convention: str, kind: str, limit: int, of: Callable[[Any], int]
+) -> dict[str, Value]:
+    """Return the largest alpha and the largest resolution that fit, each with the rest as it is.
+
+    Tried are the alphas that the knob lists, or the hundredths in its range, and resolutions of the
+    network's aspect ratio whose longer side is a multiple of 32; settings that make no network do
+    not fit.
+    """
+    knobs, found = subject.spec.definition.knobs, dict[str, Value]()
+    alpha = subject.network.knobs.get("alpha")
+
+    def fits(knob: str, value: Value) -> bool | None:
+        graph = subject.at(knob, value).graph
+        return None if graph is None else of(totals(graph, convention, subject.scope)) <= limit
+
+    if isinstance(alpha, int | float):
+        listed = [each for each in knobs["alpha"].one_of if isinstance(each, int | float)]
+        hundredths = [step / _PARTS for step in range(1, int(alpha * _PARTS) + 1)]
+        usual = [each for each in listed or hundredths if knobs["alpha"].inside(each)]
+        widths = sorted(each for each in usual if each < alpha)
+        found["alpha"] = _largest(widths, partial(fits, "alpha"))
+    if kind == "macs" and not subject.alone:
+        found["res"] = _largest(_sizes(subject), partial(fits, "res"))
+    return found
+
+
+def _sizes(subject: Subject) -> list[Value]:
+    """Return the sizes below the network's own, of its aspect ratio."""
+    high, wide = size(subject.network.knobs["res"])
+    long = max(high, wide)
+    return [
+        (max(1, round(high * side / long)), max(1, round(wide * side / long)))
+        for side in range(_MULTIPLE, long, _MULTIPLE)
+    ]
+
+
+def _largest(values: Sequence[Value], fits: Callable[[Value], bool | None]) -> Value:
+    """Return the largest value that fits, None if none does.
+
+    Found by bisection, as params and cost grow with either; where settings make no network, all
+    below are tried one by one.
+    """
+    low, high = 0, len(values)
+    while low < high:
+        middle = (low + high) // 2
+        fit = fits(values[middle])
+        if fit is None:
+            return next((value for value in reversed(values[:high]) if fits(value)), None)
+        if fit:
+            low = middle + 1
+        else:
+            high = middle
+    return values[low - 1] if low else None

@@ -1,0 +1,308 @@
+"""Rules about activations, biases and normalisations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mbprof.checks.model import ADVICE, WARNING, Found, Subject, rule
+from mbprof.checks.walks import (
+    KEEPING,
+    MULTIPLY,
+    NON_NEGATIVE,
+    area,
+    behind,
+    channels,
+    function,
+    has_bias,
+    is_pointwise,
+    producer,
+)
+from mbprof.language import fmt
+from mbprof.network.graph import Node
+from mbprof.ops.padding import effective
+
+_AROUND = (*KEEPING, "act")
+
+
+@rule("MB301", WARNING)
+def nonlinear_bottleneck(subject: Subject) -> Iterator[Found]:
+    """A non-linearity behind a linear bottleneck.
+
+    Looked at are 1x1 convolutions that narrow what a depthwise convolution gives, whose input
+    was widened by a 1x1 convolution before: the projection of an inverted residual, alone or
+    added.
+
+    Why: a ReLU on few channels throws away what the expansion was for; linear bottlenecks win 1
+    to 2 points of accuracy in the paper's ablation.
+    Remedy: act: none for the projection, and none behind the add.
+    Source: arXiv:1801.04381, sections 3.2 and 6.4, figure 6(a).
+    """
+    bad = []
+    for number, node in enumerate(subject.nodes):
+        c_in, c_out = channels(node) if is_pointwise(node) else (0, 0)
+        if c_out >= c_in or not _is_projection(subject, node):
+            continue
+        for taker in behind(subject, number):
+            after = subject.nodes[taker]
+            nexts = [after]
+            if after.op.word == "add":
+                nexts += [subject.nodes[each] for each in behind(subject, taker)]
+            if any(function(each) != "none" for each in nexts):
+                bad.append(node)
+                break
+    if bad:
+        c_in, c_out = channels(bad[0])
+        yield Found(
+            f"{fmt.several(len(bad), 'linear bottleneck')} with a non-linearity behind, "
+            f"{bad[0].layer} ({c_in} -> {c_out} channels) first",
+            nodes=bad,
+            numbers={"layers": len(bad)},
+        )
+
+
+def _is_projection(subject: Subject, node: Node) -> bool:
+    """Whether an expansion and a depthwise convolution stand before a 1x1 convolution."""
+    depthwise = _main_path(subject, node)
+    if depthwise is None or depthwise.op.word != "dwconv":
+        return False
+    expansion = _main_path(subject, depthwise)
+    if expansion is None or not is_pointwise(expansion):
+        return False
+    narrow, wide = channels(expansion)
+    return wide > narrow
+
+
+def _main_path(subject: Subject, node: Node) -> Node | None:
+    """Return the layer before a node, past activations, a gate and what joins parallel parts."""
+    before = producer(subject.graph, node.inputs[0], _AROUND)
+    while before is not None and before.op.word in ("mul", "concat", "split", "shuffle"):
+        sizes = [area(shape) for shape in before.in_shapes]
+        edge = before.inputs[sizes.index(max(sizes))]
+        before = producer(subject.graph, edge, _AROUND)
+    return before
+
+
+@rule("MB302", WARNING)
+def linear_twice(subject: Subject) -> Iterator[Found]:
+    """Two linear layers behind each other that one layer computes at no more cost.
+
+    Looked at are convolutions and linear layers with nothing but normalisation between. One layer
+    that does the same has the kernel k1 + (k2 - 1)·s1 on each axis, no groups, and the channels of
+    both ends; the rule fires where its MACs are no more than those of the two. Factorisations, by
+    groups, by depth or through fewer channels, are cheaper and are left alone, and so is the
+    projection behind a depthwise convolution, the linear bottleneck.
+
+    Why: without a non-linearity between, both are one linear map; the second adds cost and no
+    power.
+    Remedy: an activation between them, or leave one out.
+    Source: arXiv:1512.03385, section 3.2, the remark below equation 1: a single layer is a linear
+    one.
+    """
+    bad = []
+    for number, node in enumerate(subject.nodes):
+        before = _main_path(subject, node) if node.op.word in MULTIPLY else None
+        takers = [subject.nodes[each] for each in behind(subject, number)]
+        projects = before is not None and before.op.word == "dwconv" and is_pointwise(node)
+        if node.op.word not in MULTIPLY or projects or len(takers) != 1:
+            continue
+        pair = node.facts.mac + takers[0].facts.mac
+        if takers[0].op.word in MULTIPLY and _merged(node, takers[0]) <= pair:
+            bad.append((node, takers[0]))
+    if bad:
+        first, second = bad[0]
+        yield Found(
+            f"{fmt.several(len(bad), 'pair')} of layers with no non-linearity between, "
+            f"{first.layer} ({channels(first)[0]} -> {channels(first)[1]}) and {second.layer} "
+            "first",
+            nodes=[first for first, _ in bad],
+            numbers={"pairs": len(bad), "macs": sum(first.facts.mac for first, _ in bad)},
+        )
+
+
+def _merged(first: Node, second: Node) -> int:
+    """Return the MACs of the one dense layer that does what two linear ones do."""
+    kernels = []
+    for axis in (0, 1):
+        (k1, s1, d1), (k2, _, d2) = (_window(node, axis) for node in (first, second))
+        kernels.append(effective(k1, d1) + (effective(k2, d2) - 1) * s1)
+    c_in, c_out = channels(first)[0], channels(second)[1]
+    return kernels[0] * kernels[1] * c_in * c_out * area(second.out_shapes[0])
+
+
+def _window(node: Node, axis: int) -> tuple[int, int, int]:
+    """Return kernel, stride and dilation on an axis; a linear layer is a 1x1 convolution."""
+    window = node.op.geometry(node.in_shapes)
+    sizes = (window.kernel, window.stride, window.dilation)
+    k, s, d = (size[axis] if size is not None else 1 for size in sizes)
+    return k, s, d
+
+
+@rule("MB303", WARNING)
+def bias_before_norm(subject: Subject) -> Iterator[Found]:
+    """A bias right before a batch norm.
+
+    Why: the batch norm subtracts the mean, and the bias with it; its shift takes the bias's
+    place. The bias is stored, loaded and trained for nothing.
+    Remedy: bias: false where bn: true.
+    Source: arXiv:1502.03167, section 3.2.
+    """
+    bad = []
+    for number, node in enumerate(subject.nodes):
+        takers = subject.consumers[number]
+        biased = node.op.word in MULTIPLY and has_bias(node)
+        if biased and takers and all(subject.nodes[each].op.word == "bn" for each in takers):
+            bad.append(node)
+    if bad:
+        biases = sum(node.facts.biases for node in bad)
+        yield Found(
+            f"{fmt.several(len(bad), 'layer')} with a bias that a batch norm takes away, "
+            f"{fmt.integer(biases)} params in all",
+            nodes=bad,
+            numbers={"layers": len(bad), "biases": biases},
+        )
+
+
+@rule("MB304", ADVICE)
+def activation_before_norm(subject: Subject) -> Iterator[Found]:
+    """An activation between a convolution and its batch norm.
+
+    Why: the batch norm can be folded into the convolution only where they touch; behind an
+    activation it stays, a multiplication and an addition for every element.
+    Remedy: convolution, batch norm, activation; or batch norm, activation, convolution.
+    Source: arXiv:1502.03167, section 3.2; arXiv:1603.05027, figure 4.
+    """
+    bad = []
+    for node in subject.nodes:
+        if node.op.word != "bn":
+            continue
+        act = producer(subject.graph, node.inputs[0], ())
+        before = (
+            producer(subject.graph, act.inputs[0], ()) if act and function(act) != "none" else None
+        )
+        if before is not None and before.op.word in MULTIPLY:
+            bad.append((before, node))
+    if bad:
+        cost = sum(node.facts.mul + node.facts.add for _, node in bad)
+        yield Found(
+            f"{fmt.several(len(bad), 'batch norm')} behind an activation, which cannot be folded: "
+            f"{fmt.short(cost)} multiplications and additions",
+            nodes=[before for before, _ in bad],
+            numbers={"layers": len(bad), "operations": cost},
+        )
+
+
+@rule("MB305", WARNING)
+def activation_of_activation(subject: Subject) -> Iterator[Found]:
+    """An activation of what is no longer negative.
+
+    Looked at are two activations behind each other, the first of which gives no negative values:
+    a sigmoid behind a ReLU gives 1/2 to 1, a second ReLU gives what it gets.
+
+    Why: a gate that cannot close below one half hardly gates; a ReLU of a ReLU is a pass over
+    memory for nothing.
+    Remedy: leave the first one out.
+    Source: arXiv:1709.01507, equation 3: the gate is the sigmoid of a linear layer.
+    """
+    through = ("dropout", "identity", "reshape", "flatten", "maxpool", "avgpool", "gap", "gmp")
+    for number, node in enumerate(subject.nodes):
+        if function(node) not in NON_NEGATIVE:
+            continue
+        for taker in behind(subject, number, through):
+            after = subject.nodes[taker]
+            if function(after) == "none":
+                continue
+            yield Found(
+                f"{after.layer}: {function(after)} of {function(node)} "
+                f"{_consequence(function(node), function(after))}",
+                nodes=[after, node],
+            )
+
+
+def _consequence(first: str, second: str) -> str:
+    """Say what an activation comes to behind one that gives no negative values."""
+    if second in ("relu", "leaky_relu", "prelu", "elu") or (first, second) == ("relu6", "relu6"):
+        return "changes nothing"
+    halves = {"sigmoid": "1/2 to 1", "hsigmoid": "1/2 to 1", "tanh": "0 to 1"}
+    if second in halves and first in ("relu", "relu6"):
+        return f"gives {halves[second]} only"
+    return "never sees a negative value"
+
+
+@rule("MB306", ADVICE)
+def unshifted_activation(subject: Subject) -> Iterator[Found]:
+    """A convolution before an activation has neither a bias nor a batch norm.
+
+    Why: nothing can move the threshold of the activation; the layer's maps are cut at zero
+    whatever the data is.
+    Remedy: bn: true, or bias: true.
+    Source: arXiv:1502.03167, section 3.2: BN is put before the non-linearity, in the place of
+    the bias.
+    """
+    bad = []
+    for node in subject.nodes:
+        if function(node) == "none":
+            continue
+        before = producer(subject.graph, node.inputs[0], ("dropout", "identity"))
+        if before is not None and before.op.word in MULTIPLY and not has_bias(before):
+            bad.append(before)
+    if bad:
+        yield Found(
+            f"{fmt.several(len(bad), 'layer')} before an activation with neither bias nor batch "
+            f"norm, {bad[0].layer} first",
+            nodes=bad,
+            numbers={"layers": len(bad)},
+        )
+
+
+@rule("MB307", ADVICE)
+def norm_missing(subject: Subject) -> Iterator[Found]:
+    """A convolution without the batch norm that all others have.
+
+    Looked at are convolutions on maps of more than one pixel with a bias, no batch norm, and an
+    activation behind, in a network where nine in ten of those have a batch norm, or all others
+    of a block.
+
+    Why: one layer without normalisation among many with it is mostly an oversight, and its scale
+    is what the others were normalised against.
+    Remedy: bn: true, bias: false.
+    Source: arXiv:1502.03167, section 3.
+    """
+    normed, bare = 0, []
+    for number, node in enumerate(subject.nodes):
+        if node.op.word not in ("conv", "dwconv") or node.out_shapes[0][1:] == (1, 1):
+            continue
+        takers = [subject.nodes[taker].op.word for taker in subject.consumers[number]]
+        if "bn" in takers:
+            normed += 1
+        elif "act" in takers and has_bias(node):
+            bare.append(node)
+    if bare and (normed >= 9 * len(bare) or (normed > 1 and len(bare) == 1)):
+        yield Found(
+            f"{len(bare)} of {fmt.several(normed + len(bare), 'convolution')} without batch norm, "
+            f"{bare[0].layer} first",
+            nodes=bare,
+            numbers={"layers": len(bare), "normed": normed},
+        )
+
+
+@rule("MB308", WARNING)
+def activated_scores(subject: Subject) -> Iterator[Found]:
+    """A ReLU on the scores of the classifier.
+
+    Looked at is the last layer that multiplies, where it stands on vectors or maps of one pixel and
+    its activation is that of the output, or of the softmax.
+
+    Why: scores that cannot be negative cannot say no; the softmax of clipped scores is flat where
+    the network is sure that it is none of the classes.
+    Remedy: act: none for the last layer.
+    Source: arXiv:1704.04861, table 1: the last layer feeds the softmax without a non-linearity.
+    """
+    last = max((i for i, n in enumerate(subject.nodes) if n.op.word in MULTIPLY), default=None)
+    if last is None or not subject.is_network or area(subject.nodes[last].out_shapes[0]) > 1:
+        return
+    node = subject.nodes[last]
+    for taker in behind(subject, last):
+        after = subject.nodes[taker]
+        rest = {subject.nodes[each].op.word for each in subject.consumers[taker]}
+        if function(after) in ("relu", "relu6") and rest <= {"softmax", "dropout", "flatten"}:
+            yield Found(f"{node.layer} ends in {function(after)}", nodes=[node])

@@ -1,0 +1,248 @@
+"""Rules about sizes: strides, kernels, padding, receptive fields."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from mbprof.checks.model import ADVICE, WARNING, Found, Subject, rule
+from mbprof.checks.walks import WHOLE, Field, area, padded, receptive_fields, windows
+from mbprof.language import fmt
+from mbprof.network.graph import Node
+from mbprof.ops.padding import effective
+
+_AXES = ("height", "width")
+
+
+@rule("MB401", ADVICE)
+def uneven_size(subject: Subject) -> Iterator[Found]:
+    """The resolution is not divisible by the total stride.
+
+    Looked at are layers that stride and pad their input: those whose input size is no multiple
+    of the stride. Layers without padding drop what is left over on purpose.
+
+    Why: frameworks pad odd sizes differently, so weights moved between them see shifted maps,
+    sizes that are rounded up cost more than the resolution says, and up- and downsampled maps do
+    not fit.
+    Remedy: choose a resolution that is a multiple of the total stride, mostly of 32.
+    Source: the padding rules of TensorFlow and of PyTorch, see mbprof/padding.py.
+    """
+    odd = []
+    for node in windows(subject.nodes):
+        stride = node.op.geometry(node.in_shapes).stride or (1, 1)
+        for axis in (0, 1):
+            n, s = node.in_shapes[0][1 + axis], stride[axis]
+            if n % s and n > 1 and sum(padded(node, axis)) > 0:
+                odd.append((n, s, node))
+                break
+    if odd:
+        n, s, node = odd[0]
+        res = subject.graph.image
+        yield Found(
+            f"{res[1]}x{res[2]} is not divisible by the total stride: {node.layer} strides "
+            f"{n} by {s}"
+            + (f", like {fmt.several(len(odd) - 1, 'more layer')}" if odd[1:] else ""),
+            nodes=[node for _, _, node in odd],
+            numbers={"size": n, "stride": s, "layers": len(odd)},
+        )
+
+
+@rule("MB402", WARNING)
+def kernel_over_maps(subject: Subject) -> Iterator[Found]:
+    """A kernel is larger than the maps that it slides over.
+
+    Why: most of its taps only ever see padding, but are stored, loaded and multiplied.
+    Remedy: a higher resolution, a smaller kernel or dilation, or fewer strides before it.
+    Source: arXiv:1706.05587, section 3.3 and figure 4: weights of an atrous filter that see
+    padding.
+    """
+    large = []
+    for node in windows(subject.nodes):
+        window = node.op.geometry(node.in_shapes)
+        if window.kernel is None or node.in_shapes[0][1:] == (1, 1):
+            continue
+        dilation = window.dilation or (1, 1)
+        for axis in (0, 1):
+            extent = effective(window.kernel[axis], dilation[axis])
+            if extent > node.in_shapes[0][1 + axis] and sum(padded(node, axis)) > 0:
+                large.append((extent, axis, node))
+                break
+    if large:
+        extent, axis, node = large[0]
+        size = node.in_shapes[0][1 + axis]
+        yield Found(
+            f"{fmt.several(len(large), 'layer')} with kernels larger than the maps; {node.layer} "
+            f"reaches over {extent}, the {_AXES[axis]} of its input is {size}",
+            nodes=[node for _, _, node in large],
+            numbers={"kernel": extent, "size": size, "layers": len(large)},
+        )
+
+
+@rule("MB403", WARNING)
+def collapsed(subject: Subject) -> Iterator[Found]:
+    """The maps shrink to one pixel before the head.
+
+    Looked at are windows of more than one tap, and global poolings, that get maps of 1x1 though no
+    pooling of whole maps stands before.
+
+    Why: from there on a 3x3 kernel multiplies one pixel and eight zeros, and the global pooling
+    has nothing to pool.
+    Remedy: a higher resolution, or fewer strides.
+    Source: arXiv:1704.04861, section 3.3: the resolution multiplier is set by the input
+    resolution.
+    """
+    empty, pooled = [], set[int]()
+    for number, node in enumerate(subject.nodes):
+        shape, kernel = node.in_shapes[0], node.op.geometry(node.in_shapes).kernel
+        ends = area(node.out_shapes[0]) == 1
+        whole = node.op.word in ("gap", "gmp", "adaptiveavgpool") or (ends and kernel == shape[1:])
+        if all(edge.node in pooled for edge in node.inputs) or (whole and area(shape) > 1):
+            pooled.add(number)
+        elif shape[1:] == (1, 1) and (whole or node.op.windowed) and kernel != (1, 1):
+            empty.append(node)
+    if empty:
+        res = subject.graph.image
+        yield Found(
+            f"at {res[1]}x{res[2]} the maps are 1x1 where {empty[0].layer} ({empty[0].op.word}) "
+            f"gets them; {fmt.several(len(empty), 'layer')} left with one pixel",
+            nodes=empty,
+            numbers={"layers": len(empty)},
+        )
+
+
+@rule("MB404", ADVICE)
+def narrow_view(subject: Subject) -> Iterator[Found]:
+    """The receptive field is smaller than the input where the maps end.
+
+    r += (k_eff - 1)·j and j *= s from layer to layer, k_eff = (k - 1)·d + 1; at a join the
+    largest. The last maps are those that the global pooling or the first linear layer gets.
+    Gates of a squeeze-and-excitation see the whole image and are left out. A block alone has no
+    image.
+
+    Why: no unit sees the whole object; what relates distant parts is left to an average or to a
+    linear layer.
+    Remedy: more or larger kernels, dilation, or an earlier stride; or a lower resolution.
+    Source: google-research/receptive_field, README.md; arXiv:1705.07049.
+    """
+    if not subject.is_network:
+        return
+    fields = receptive_fields(subject.graph)
+    last = _last_maps(subject, fields)
+    if last is None:
+        return
+    node, image = subject.nodes[last[0]], subject.graph.image
+    high, wide = last[1].size
+    if high < image[1] or wide < image[2]:
+        yield Found(
+            f"{node.layer} sees {high}x{wide} pixels of {image[1]}x{image[2]}",
+            nodes=[node],
+            numbers={"height": int(high), "width": int(wide)},
+        )
+
+
+def _last_maps(subject: Subject, fields: Sequence[Field | None]) -> tuple[int, Field] | None:
+    """Return the last node on the main path that does not see the whole image by its nature."""
+    number = subject.graph.outputs[0].node
+    while number >= 0:
+        node, field = subject.nodes[number], fields[number]
+        if field is not None:
+            return number, field
+        if area(node.out_shapes[0]) > 1 and node.op.word not in WHOLE:
+            return None  # a path that sees the whole image has been joined
+        sizes = [area(shape) for shape in node.in_shapes]
+        number = node.inputs[sizes.index(max(sizes))].node
+    return None
+
+
+@rule("MB405", ADVICE)
+def asymmetric_padding(subject: Subject) -> Iterator[Found]:
+    """Padding of one side more than of the other, where PyTorch pads both alike.
+
+    Looked at are layers whose rule (TensorFlow's SAME, or Keras') pads before and after by
+    different amounts at this resolution, and explicit paddings that do.
+
+    Why: a port with padding=k//2 has the same shapes and the same costs, and its maps are
+    shifted by a pixel; accuracy drops with weights that were trained on the other side.
+    Remedy: nothing for costs; ports of weights need an explicit pad, as timm's tf_ models have.
+    Source: timm/layers/padding.py; tensorflow/python/ops/nn_ops.py, padding SAME.
+    """
+    odd = []
+    for node in subject.nodes:
+        if len(node.in_shapes[0]) != 3 or not (node.op.windowed or node.op.word == "pad"):
+            continue
+        for axis in (0, 1):
+            before, after = padded(node, axis) if node.op.windowed else _explicit(node, axis)
+            if before != after:
+                odd.append((before, after, node))
+                break
+    if odd:
+        before, after, node = odd[0]
+        yield Found(
+            f"{fmt.several(len(odd), 'layer')} padded more on one side: {node.layer} by ({before}, "
+            f"{after}); PyTorch's padding is the same on both",
+            nodes=[node for _, _, node in odd],
+            numbers={"layers": len(odd), "before": before, "after": after},
+        )
+
+
+def _explicit(node: Node, axis: int) -> tuple[int, int]:
+    amounts = getattr(node.op, "padding", (0, 0, 0, 0))
+    return int(amounts[2 * axis]), int(amounts[2 * axis + 1])
+
+
+@rule("MB406", ADVICE)
+def skipped_pixels(subject: Subject) -> Iterator[Found]:
+    """A stride larger than the kernel skips pixels.
+
+    A window of k_h·k_w every s_h·s_w pixels reads (k_h·k_w)/(s_h·s_w) of them where k < s.
+
+    Why: the rest was computed by the layers before, and is never read; ResNet's strided 1x1
+    shortcuts drop three quarters of their input.
+    Remedy: average pooling of that stride before an unstrided 1x1 convolution.
+    Source: arXiv:1812.01187, section 4.2, ResNet-B and ResNet-D.
+    """
+    bad = []
+    for node in windows(subject.nodes):
+        window = node.op.geometry(node.in_shapes)
+        kernel, stride = window.kernel or (1, 1), window.stride or (1, 1)
+        if any(k < s for k, s in zip(kernel, stride, strict=True)) and area(node.in_shapes[0]) > 1:
+            bad.append((kernel, stride, node))
+    if bad:
+        kernel, stride, node = bad[0]
+        read = [min(k, s) for k, s in zip(kernel, stride, strict=True)]
+        part, whole = read[0] * read[1], stride[0] * stride[1]
+        yield Found(
+            f"{fmt.several(len(bad), 'layer')} skipping pixels; {node.layer} ({fmt.pair(kernel)}, "
+            f"stride {fmt.pair(stride)}) reads {part} of {whole}",
+            nodes=[node for _, _, node in bad],
+            numbers={"layers": len(bad), "read": part, "of": whole},
+        )
+
+
+@rule("MB407", WARNING)
+def padding_over_kernel(subject: Subject) -> Iterator[Found]:
+    """Padding as large as the kernel.
+
+    Looked at are paddings in numbers: where p >= (k - 1)·d + 1 the first window sees nothing but
+    zeros.
+
+    Why: the maps get a frame that says nothing, and every layer behind pays for it.
+    Remedy: p: same, or at most half of the kernel.
+    Source: torch.nn.MaxPool2d, which refuses padding of more than half of the kernel.
+    """
+    bad = []
+    for node in windows(subject.nodes):
+        window = node.op.geometry(node.in_shapes)
+        kernel, dilation = window.kernel or (1, 1), window.dilation or (1, 1)
+        for axis in (0, 1):
+            extent = effective(kernel[axis], dilation[axis])
+            if max(padded(node, axis)) >= extent:
+                bad.append((max(padded(node, axis)), extent, node))
+                break
+    if bad:
+        amount, extent, node = bad[0]
+        yield Found(
+            f"{fmt.several(len(bad), 'layer')} with windows of padding alone; {node.layer} pads "
+            f"{amount} for a kernel that reaches over {extent}",
+            nodes=[node for _, _, node in bad],
+            numbers={"padding": amount, "kernel": extent, "layers": len(bad)},
+        )

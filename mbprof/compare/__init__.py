@@ -1,0 +1,1 @@
+"""Networks aligned, side by side or as a difference."""

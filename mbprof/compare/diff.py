@@ -1,0 +1,221 @@
+"""What changed from one network to another: layer by layer, so that the changes add up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from mbprof.compare.align import Part, align, likeness, parts_of
+from mbprof.errors import UsageError, nearest
+from mbprof.language import fmt
+from mbprof.language.values import plain
+from mbprof.network import conventions
+from mbprof.network.load import Network
+from mbprof.network.profile import Profile, Row
+from mbprof.ops.facts import KINDS
+
+CHANGED, ADDED, REMOVED, RENAMED = "changed", "added", "removed", "renamed"
+WAYS = ("layer", "block")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A layer or block that is not what it was: ``old`` or ``new`` is None where it is not there.
+
+    ``what`` says in words what is different, one thing each.
+    """
+
+    kind: str
+    old: Row | None
+    new: Row | None
+    what: tuple[str, ...]
+
+    @property
+    def params(self) -> int:
+        """How many params more there are."""
+        return (self.new.params if self.new else 0) - (self.old.params if self.old else 0)
+
+    @property
+    def macs(self) -> int:
+        """How much more it costs, in the unit of the convention."""
+        return (self.new.macs if self.new else 0) - (self.old.macs if self.old else 0)
+
+    @property
+    def name(self) -> str:
+        """The name, or the old and the new one."""
+        names = dict.fromkeys(row.name for row in (self.old, self.new) if row is not None)
+        return " → ".join(names)
+
+    @property
+    def op(self) -> str:
+        """The op, or the unit of a block; the new one where it has changed."""
+        row = self.new or self.old
+        return row.op if row is not None else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What changed between two networks; the changes add up to the difference of the totals.
+
+    ``knobs`` holds the knobs whose default is not the same, with both; None where a spec lacks it.
+    """
+
+    old: Profile
+    new: Profile
+    by: str
+    changes: tuple[Change, ...]
+    unchanged: int
+    knobs: Mapping[str, tuple[str | None, str | None]]
+
+    @property
+    def params(self) -> int:
+        """How many params more there are in total."""
+        return self.new.total.params - self.old.total.params
+
+    @property
+    def macs(self) -> int:
+        """How much more the network costs in total."""
+        return self.new.total.macs - self.old.total.macs
+
+
+def diff(
+    old: Network,
+    new: Network,
+    by: str = "layer",
+    scope: str | None = None,
+    convention: str = conventions.DEFAULT,
+) -> Difference:
+    """Say what changed from one network to another, by layer or by block.
+
+    Layers are aligned in their order, by name and shape. The scope is ``all`` unless given: a
+    change of the head is a change.
+
+    Raises: UsageError: no such grouping, scope or convention. LimitError: too many layers to align.
+
+    >>> from mbprof import load
+    >>> spec = load("mobilenet_v1")
+    >>> found = diff(spec.build(), spec.build(classes=10), scope="all")
+    >>> [(change.name, change.params) for change in found.changes if change.params]
+    [('Conv2d_1c_1x1', -1013760)]
+    """
+    if by not in WAYS:
+        raise UsageError(f"cannot group by {by!r}", hint=nearest(by, WAYS))
+    chosen = scope or "all"
+    profiles = [network.profile(convention, chosen) for network in (old, new)]
+    before, after = (
+        parts_of(network, profile.grouped(by), chosen)
+        for network, profile in zip((old, new), profiles, strict=True)
+    )
+    inner = [
+        _inner(network, profile) if by == "block" else {}
+        for network, profile in zip((old, new), profiles, strict=True)
+    ]
+    changes = [
+        _change(before[i] if i is not None else None, after[j] if j is not None else None, *inner)
+        for i, j in align(before, after, likeness)
+    ]
+    listed = tuple(change for change in changes if change is not None)
+    return Difference(
+        profiles[0], profiles[1], by, listed, len(changes) - len(listed), _defaults(old, new)
+    )
+
+
+Inner: TypeAlias = Mapping[str, Sequence[Part]]
+"""The layers of each block."""
+
+
+def _inner(network: Network, profile: Profile) -> Inner:
+    blocks: dict[str, list[Part]] = {}
+    for part in parts_of(network, profile.rows, profile.scope):
+        blocks.setdefault(part.row.block, []).append(part)
+    return blocks
+
+
+def _change(old: Part | None, new: Part | None, before: Inner, after: Inner) -> Change | None:
+    """Say what changed between two parts, None if nothing did."""
+    if old is None or new is None:
+        part, kind = (new, ADDED) if old is None else (old, REMOVED)
+        what = _described(part.row) if part is not None else ()
+        return Change(kind, old.row if old else None, new.row if new else None, what)
+    what = _geometry(old, new)
+    if old.row.facts != new.row.facts and (not what or what[0].startswith("layers ")):
+        layers = before.get(old.row.name, ()), after.get(new.row.name, ())
+        what += _within(*layers)
+        what = what or _kinds(old.row, new.row)
+    if what:
+        return Change(CHANGED, old.row, new.row, what)
+    return Change(RENAMED, old.row, new.row, ()) if old.row.name != new.row.name else None
+
+
+def _geometry(old: Part, new: Part) -> tuple[str, ...]:
+    """Say in which visible property two parts differ."""
+    a, b = old.row, new.row
+    # A depthwise layer has as many groups as it has channels.
+    depthwise = a.groups == a.in_shape[0] and b.groups == b.in_shape[0]
+    seen = (
+        ("op", a.op, b.op),
+        ("layers", str(a.layers), str(b.layers)),
+        ("kernel", fmt.pair(a.kernel), fmt.pair(b.kernel)),
+        ("stride", fmt.pair(a.stride), fmt.pair(b.stride)),
+        ("dilation", fmt.pair(a.dilation), fmt.pair(b.dilation)),
+        ("groups", *(("", "") if depthwise else (_word(a.groups), _word(b.groups)))),
+        ("output", fmt.shape(a.out_shape), fmt.shape(b.out_shape)),
+        ("then", _list(old.after), _list(new.after)),
+    )
+    said = tuple(f"{word} {x} → {y}" for word, x, y in seen if x != y)
+    # That the input changed, too, is said by the row above.
+    if a.in_shape != b.in_shape and not said:
+        return (f"input {fmt.shape(a.in_shape)} → {fmt.shape(b.in_shape)}",)
+    return said
+
+
+def _word(value: int | None) -> str:
+    return "–" if value is None else str(value)
+
+
+def _list(words: Sequence[str]) -> str:
+    return ", ".join(words) or "nothing"
+
+
+def _within(before: Sequence[Part], after: Sequence[Part]) -> tuple[str, ...]:
+    """Say what changed in the layers of a block, each thing once."""
+    said: dict[str, None] = {}
+    for i, j in align(before, after, likeness):
+        change = _change(
+            before[i] if i is not None else None, after[j] if j is not None else None, {}, {}
+        )
+        if change is not None and change.kind != RENAMED:
+            if change.kind == CHANGED:
+                said |= dict.fromkeys(f"{change.op}: {each}" for each in change.what)
+            else:
+                said[f"{change.op} {change.kind}"] = None
+    return tuple(said)
+
+
+def _kinds(a: Row, b: Row) -> tuple[str, ...]:
+    """Say which kinds of facts differ, where nothing else can be seen."""
+    return tuple(
+        f"{kind.replace('_', ' ')} {fmt.integer(x)} → {fmt.integer(y)}"
+        for kind, x, y in zip(KINDS, a.facts, b.facts, strict=True)
+        if x != y
+    )
+
+
+def _described(row: Row) -> tuple[str, ...]:
+    """Say what a layer is that has no counterpart."""
+    said = [f"kernel {fmt.pair(row.kernel)}"] if row.kernel not in (None, (1, 1)) else []
+    said += [f"stride {fmt.pair(row.stride)}"] if row.stride not in (None, (1, 1)) else []
+    return (*said, f"output {fmt.shape(row.out_shape)}")
+
+
+def _defaults(old: Network, new: Network) -> dict[str, tuple[str | None, str | None]]:
+    before, after = (
+        {name: plain(knob.default) for name, knob in network.definition.knobs.items()}
+        for network in (old, new)
+    )
+    return {
+        name: (before.get(name), after.get(name))
+        for name in {**before, **after}
+        if before.get(name) != after.get(name)
+    }

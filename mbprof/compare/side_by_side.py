@@ -1,0 +1,293 @@
+"""Networks side by side: by block, stage, layer or op, and in total, with ratios to the first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import mbprof
+from mbprof.compare.align import Part, align_all, likeness, octave, parts_of
+from mbprof.errors import UsageError, nearest
+from mbprof.language import fmt
+from mbprof.network import conventions
+from mbprof.network.load import Network
+from mbprof.network.profile import GROUPINGS, Profile, Row, merged
+from mbprof.network.table import headline
+from mbprof.output import Column, Report
+
+WAYS = (*GROUPINGS, "stage")
+"""How networks can be summed up to be compared; a stage is all that has one size of output."""
+
+_QUANTITIES = ("params", "macs")
+
+
+class Ratio(NamedTuple):
+    """An exact ratio of two counts; there is none where ``whole`` is 0 or something is missing."""
+
+    part: int
+    whole: int
+
+    def __float__(self) -> float:
+        return self.part / self.whole
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What stands side by side: a row of each network, None where a network has none."""
+
+    rows: tuple[Row | None, ...]
+
+    @property
+    def name(self) -> str:
+        """The name that all rows have, empty if they have several."""
+        names = {row.name for row in self.rows if row is not None}
+        return names.pop() if len(names) == 1 else ""
+
+    def ratios(self, quantity: str) -> tuple[Ratio | None, ...]:
+        """Return ``params`` or ``macs`` of each network as a ratio to those of the first."""
+        first = self.rows[0]
+        whole = getattr(first, quantity) if first is not None else 0
+        return tuple(
+            Ratio(getattr(row, quantity), whole) if row is not None and whole else None
+            for row in self.rows
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Networks side by side; each network's rows add up to its total."""
+
+    profiles: tuple[Profile, ...]
+    by: str
+    lines: tuple[Line, ...]
+
+    def ratios(self, quantity: str) -> tuple[Ratio | None, ...]:
+        """Return the total ``params`` or ``macs`` of each network as a ratio to the first's."""
+        whole = getattr(self.profiles[0].total, quantity)
+        return tuple(
+            Ratio(getattr(profile.total, quantity), whole) if whole else None
+            for profile in self.profiles
+        )
+
+
+def common_scope(networks: Sequence[Network]) -> str:
+    """Return the scope that the specs agree on; ``all`` where one is of its body and one not."""
+    scopes = {network.definition.scope for network in networks}
+    return scopes.pop() if len(scopes) == 1 else "all"
+
+
+def compare(
+    *networks: Network,
+    by: str = "block",
+    scope: str | None = None,
+    convention: str = conventions.DEFAULT,
+) -> Comparison:
+    """Set networks side by side, part by part in their order.
+
+    Parts stand in one line if they have the same name, or else the same size of output and the
+    same op or, of blocks, any; what has no counterpart stands alone. The scope is the one that the
+    specs agree on, else ``all``.
+
+    Raises: UsageError: fewer than two networks; no such grouping, scope or convention. LimitError:
+    too many layers to align.
+
+    >>> from mbprof import load
+    >>> spec = load("mobilenet_v1")
+    >>> compare(spec.build(), spec.build(alpha=0.5)).ratios("params")[1]
+    Ratio(part=807648, whole=3185088)
+    """
+    if len(networks) < 2:
+        raise UsageError("a comparison needs two networks at least")
+    if by not in WAYS:
+        raise UsageError(f"cannot group by {by!r}", hint=nearest(by, WAYS))
+    chosen = scope or common_scope(networks)
+    profiles = tuple(network.profile(convention, chosen) for network in networks)
+    if by == "stage":
+        grouped = [_stages(*each) for each in zip(networks, profiles, strict=True)]
+    else:
+        grouped = [profile.grouped(by) for profile in profiles]
+    if by in ("op", "stage"):
+        rank = _ranks(grouped)
+        grouped = [tuple(sorted(rows, key=lambda row: rank[row.name])) for rows in grouped]
+    parts = [
+        tuple(Part(row, None) for row in rows) if by == "op" else parts_of(network, rows, chosen)
+        for network, rows in zip(networks, grouped, strict=True)
+    ]
+    alike = _same_name if by in ("op", "stage") else likeness
+    lines = tuple(
+        Line(tuple(part.row if part is not None else None for part in line))
+        for line in align_all(parts, alike)
+    )
+    return Comparison(profiles, by, lines)
+
+
+def _same_name(one: Part, other: Part) -> int:
+    return int(one.row.name == other.row.name)
+
+
+def _ranks(grouped: Sequence[Sequence[Row]]) -> dict[str, tuple[int, ...]]:
+    """Number the names in an order that is the same for all networks.
+
+    Stages go by their size; ops in the order in which the networks bring them up.
+    """
+    names = dict.fromkeys(row.name for rows in grouped for row in rows)
+    return {
+        name: (int(name[2:]) if name.startswith("1/") else 1 << 30, number)
+        for number, name in enumerate(names)
+    }
+
+
+def _stages(network: Network, profile: Profile) -> tuple[Row, ...]:
+    """Sum blocks up by the size of their output: 1/8 of the image, or 1×1."""
+    stages: dict[str, list[Row]] = {}
+    for row in profile.grouped("block"):
+        halved = octave(network.layers.image, row.out_shape)
+        stages.setdefault("1×1" if halved is None else f"1/{1 << halved}", []).append(row)
+    return tuple(merged(name, rows, "block") for name, rows in stages.items())
+
+
+def comparison_report(found: Comparison, layout: str = "page", asked: Sequence[str] = ()) -> Report:
+    """Lay out a comparison; ``asked`` says how each network was called, if not by its name."""
+    letters = [_letter(number) for number in range(len(found.profiles))]
+    data, short = layout == "data", layout == "terminal" and _wide(found)
+    lines = tuple(_cells(line, letters, data) for line in found.lines)
+    total: dict[str, Any] = {"name": "total", f"name_{letters[0]}": "total"}
+    for letter, profile in zip(letters, found.profiles, strict=True):
+        total |= {f"params_{letter}": profile.total.params, f"macs_{letter}": profile.total.macs}
+        total[f"layers_{letter}"] = profile.total.layers
+    for quantity in _QUANTITIES:
+        for letter, ratio in zip(letters, found.ratios(quantity), strict=True):
+            total[f"{quantity}_ratio_{letter}"] = ratio
+    legend = tuple(
+        f"{letter}: {titled(profile, name)}{_exactly(profile) if short else ''}"
+        for letter, profile, name in zip(
+            letters, found.profiles, asked or [p.spec for p in found.profiles], strict=True
+        )
+    )
+    return Report(
+        title=f"{len(letters)} networks by {found.by}",
+        lead=legend,
+        columns=_columns(found, letters, data, fmt.short if short else fmt.integer),
+        rows=lines,
+        data=_data(found),
+        total=total,
+        notes=_notes(found),
+    )
+
+
+def titled(profile: Profile, asked: str) -> str:
+    """Name a network as it was asked for, with its width, resolution and the knobs turned."""
+    said = headline(profile)
+    return said if asked == profile.spec else f"{said} ({asked})"
+
+
+def _wide(found: Comparison) -> bool:
+    """Whether full counts are too much for a terminal: of many networks, or of many names."""
+    return len(found.profiles) > 2 or any(not line.name for line in found.lines)
+
+
+def _exactly(profile: Profile) -> str:
+    unit = profile.convention.unit
+    cost = f", {fmt.integer(profile.total.macs)} {unit}" if unit else ""
+    return f"; {fmt.integer(profile.total.params)} params{cost}"
+
+
+def _letter(number: int) -> str:
+    """Return A to Z, then A2 and so on."""
+    return chr(ord("A") + number % 26) + (str(number // 26 + 1) if number >= 26 else "")
+
+
+def _cells(line: Line, letters: Sequence[str], data: bool) -> dict[str, Any]:
+    cells: dict[str, Any] = {"name": line.name}
+    for letter, row in zip(letters, line.rows, strict=True):
+        for field in ("name", "op", "out_shape", "layers", "params", "macs"):
+            cells[f"{field}_{letter}"] = getattr(row, field) if row is not None else None
+    for quantity in _QUANTITIES:
+        for letter, ratio in zip(letters, line.ratios(quantity), strict=True):
+            cells[f"{quantity}_ratio_{letter}"] = float(ratio) if data and ratio else ratio
+    return cells
+
+
+def _written(ratio: Ratio | None) -> str:
+    return fmt.ratio(*ratio) if ratio is not None else "–"
+
+
+def _columns(
+    found: Comparison, letters: Sequence[str], data: bool, count: Callable[[int], str]
+) -> tuple[Column, ...]:
+    by, first = found.by, letters[0]
+    columns = []
+    if data or any(not line.name for line in found.lines):
+        columns += [
+            Column(f"name_{x}", f"{by} {x}", f"the {by} of {x}", shrinks=x == first)
+            for x in letters
+        ]
+    else:
+        columns.append(Column("name", by, f"the {by}", shrinks=True))
+    if by != "op":
+        columns += [
+            Column(f"out_shape_{x}", f"output {x}", "output shape", fmt.shape, True, 5, group="out")
+            for x in letters
+        ]
+    # Of many networks a narrow terminal shows the MACs; the params stand in the first lines.
+    yields = {"params": (3 if len(letters) > 2 else 0, 4), "macs": (0, 2)}
+    words = {"params": "params", "macs": found.profiles[0].convention.unit}
+    for each, word in ((each, word) for each, word in words.items() if word):
+        counts, ratios = yields[each]
+        columns += [
+            Column(f"{each}_{x}", f"{word} {x}", word, count, True, counts, group=each)
+            for x in letters
+        ]
+        columns += [
+            Column(
+                f"{each}_ratio_{x}", f"{x}/{first}", f"{word} of {x} to those of {first}",
+                _written, True, ratios, group=f"{each}_ratio",
+            )
+            for x in letters[1:]
+        ]  # fmt: skip
+    return tuple(replace(column, absent="–") for column in columns)
+
+
+def _notes(found: Comparison) -> tuple[str, ...]:
+    profile = found.profiles[0]
+    convention = profile.convention
+    notes = [f"Scope {profile.scope}. Counted: {convention.doc} (convention {convention.name})."]
+    if found.by == "block" and any(not line.name for line in found.lines):
+        notes.append(
+            "Blocks of other names stand in one line where the size of their output is the same; "
+            "--by stage sums them up by size."
+        )
+    if found.by == "stage":
+        notes.append("A stage is all blocks whose output is 1/2, 1/4, ... of the image's height.")
+    return tuple(notes)
+
+
+def _data(found: Comparison) -> dict[str, Any]:
+    plain = [profile.to_dict() for profile in found.profiles]
+    return {
+        "version": mbprof.__version__,
+        "by": found.by,
+        "networks": [{k: v for k, v in each.items() if k != "layers"} for each in plain],
+        "rows": [
+            {
+                "name": line.name or None,
+                "networks": [_row(row) for row in line.rows],
+                "ratios": {each: _floats(line.ratios(each)) for each in _QUANTITIES},
+            }
+            for line in found.lines
+        ],
+        "total": {each: _floats(found.ratios(each)) for each in _QUANTITIES},
+    }
+
+
+def _row(row: Row | None) -> Mapping[str, Any] | None:
+    if row is None:
+        return None
+    fields = ("name", "op", "in_shape", "out_shape", "layers", "params", "macs")
+    values = {field: getattr(row, field) for field in fields}
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
+
+
+def _floats(ratios: Sequence[Ratio | None]) -> list[float | None]:
+    return [None if ratio is None else float(ratio) for ratio in ratios]

@@ -1,0 +1,1 @@
+"""Text and values: the located tree, expressions, and how numbers are read and written."""

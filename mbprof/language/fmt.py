@@ -1,0 +1,111 @@
+"""How numbers, shapes and shares are written; nothing before this rounds anything."""
+
+from __future__ import annotations
+
+from mbprof.language.values import Shape, show
+
+
+def integer(value: int) -> str:
+    """Group the digits of a count.
+
+    >>> integer(567716352)
+    '567,716,352'
+    """
+    return f"{value:,}"
+
+
+def short(value: int) -> str:
+    """Write a count with three or four digits and k, M, G or T.
+
+    >>> short(567716352), short(3185088), short(150)
+    ('567.7 M', '3.185 M', '150')
+    """
+    for unit, power in (("T", 12), ("G", 9), ("M", 6), ("k", 3)):
+        if abs(value) >= 10**power:
+            return f"{value / 10**power:.4g} {unit}"
+    return str(value)
+
+
+def several(count: int, noun: str) -> str:
+    """Write how many there are of something.
+
+    >>> several(1, "layer"), several(3, "layer")
+    ('1 layer', '3 layers')
+    """
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+def percent(part: int, whole: int) -> str:
+    """Write a share in percent, with one decimal; a dash where there is nothing to share.
+
+    >>> percent(1, 3), percent(0, 3), percent(1, 100000), percent(0, 0)
+    ('33.3', '0.0', '<0.1', '–')
+    """
+    if whole == 0:
+        return "–"
+    if 0 < part * 2000 < whole:
+        return "<0.1"
+    return f"{100 * part / whole:.1f}"
+
+
+def signed(value: int) -> str:
+    """Write a difference with its sign.
+
+    >>> signed(1200), signed(-1200), signed(0)
+    ('+1,200', '−1,200', '0')
+    """
+    return f"{'+' if value > 0 else '−' if value < 0 else ''}{abs(value):,}"
+
+
+def change(part: int, whole: int) -> str:
+    """Write a difference in percent of what was there before.
+
+    >>> change(-1, 8), change(1, 3), change(0, 3), change(1, 10**6), change(5, 0)
+    ('−12.5', '+33.3', '0.0', '+<0.1', '–')
+    """
+    said = percent(abs(part), whole)
+    return said if part == 0 or whole == 0 else f"{'+' if part > 0 else '−'}{said}"
+
+
+def ratio(part: int, whole: int) -> str:
+    """Write a ratio with two decimals, fewer where it is large; a dash where there is none.
+
+    >>> ratio(1, 3), ratio(25, 2), ratio(1, 999), ratio(0, 5), ratio(5, 0)
+    ('0.33', '12.5', '<0.01', '0.00', '–')
+    """
+    if whole == 0:
+        return "–"
+    if 0 < part * 200 < whole:
+        return "<0.01"
+    value = part / whole
+    return f"{value:,.{2 if value < 10 else 1 if value < 100 else 0}f}"
+
+
+def shape(value: Shape) -> str:
+    """Write a shape, a dash where there is none.
+
+    >>> shape((32, 112, 112)), shape(())
+    ('32×112×112', '–')
+    """
+    return show(value) if value else "–"
+
+
+def pair(value: tuple[int, int] | None) -> str:
+    """Write a kernel or a stride, a dash where there is none.
+
+    >>> pair((3, 3)), pair((2, 2)), pair(None)
+    ('3×3', '2×2', '–')
+    """
+    return show(value) if value else "–"
+
+
+def bar(part: int, whole: int, width: int = 8) -> str:
+    """Draw a share as a bar of eighths of a character.
+
+    >>> bar(1, 2, 4), bar(0, 2, 4)
+    ('██', '')
+    """
+    if whole == 0:
+        return ""
+    eighths = round(8 * width * part / whole)
+    return "█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8].strip()

@@ -1,0 +1,1 @@
+"""A spec at some values, compiled to a graph and costed."""

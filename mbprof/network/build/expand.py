@@ -1,0 +1,335 @@
+"""Rows, blocks and branches are expanded, until nothing but nodes is left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from mbprof.errors import KnobError, MbprofError, SpecError, UnusedError, WiringError, nearest
+from mbprof.language.source import Scalar
+from mbprof.language.values import Value
+from mbprof.network.build.frame import Frame, Tensor
+from mbprof.network.build.names import Names
+from mbprof.network.build.nodes import Nodes
+from mbprof.network.graph import IMAGE, Edge, Graph
+from mbprof.ops import OPS
+from mbprof.ops.fields import whole
+from mbprof.spec.model import (
+    COUNTERS,
+    BlockStep,
+    BranchStep,
+    ChosenStep,
+    Definition,
+    OpStep,
+    RepeatStep,
+    SideStep,
+    Step,
+    Table,
+    TableStep,
+    Wiring,
+)
+from mbprof.symbolic.arithmetic import rounded
+
+MAX_DEPTH = 32
+
+
+class _Stop(Exception):
+    """Internal: the final endpoint is reached."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        super().__init__()
+        self.tensor = tensor
+
+
+def build(spec: Definition, knobs: Mapping[str, Value]) -> Graph:
+    """Compile a spec for one set of knob values, which are checked already.
+
+    Raises: ShapeError, WiringError, SpecError, ExpressionError, LimitError, KnobError: with the
+    place in the spec and the way through its blocks.
+    """
+    return _Builder(spec, knobs).graph()
+
+
+class _Builder:
+    def __init__(self, spec: Definition, knobs: Mapping[str, Value]) -> None:
+        self.spec = spec
+        self.knobs = knobs
+        self.nodes = Nodes(knobs.get("output_stride"), spec.calls)
+        self.names = Names()
+        self.endpoints: list[str] = []
+        self.sides: list[Edge] = []
+        self.stop_at = knobs.get("final_endpoint")
+
+    def graph(self) -> Graph:
+        spec, nodes = self.spec, self.nodes
+        image = Tensor(Edge(IMAGE), (spec.channels.evaluate(self.knobs), *self.resolution()))
+        env = {**self.knobs, **dict.fromkeys(COUNTERS, 0), "row": ""}
+        frame = Frame(env, (image,), {"x": image}, {})
+        try:
+            self.table(spec.body, frame)
+            if self.stop_at is not None:
+                raise self.no_endpoint()
+            if spec.head is not None:
+                nodes.scope, frame.place = "head", "row {} of the head"
+                self.table(spec.head, frame)
+            frame.close()
+        except _Stop as stop:
+            return Graph(tuple(nodes.nodes), image.shape, ()).cut(stop.tensor.edge)
+        last = frame.single(spec.body)
+        if last.edge.node == IMAGE:
+            raise SpecError("the network has no layers with these knobs", spec.body.loc)
+        graph = Graph(tuple(nodes.nodes), image.shape, (last.edge, *self.sides))
+        for edge in graph.unused():
+            raise UnusedError(
+                f"the output of {graph.name_of(edge)} is never used",
+                graph.nodes[edge.node].trail[-1],
+                "take it with in:, or leave the step out with when:",
+            )
+        return graph
+
+    def resolution(self) -> tuple[int, int]:
+        """Return the size of the image: the knob, times the spec's scale if it has one."""
+        res: Any = self.knobs["res"]
+        if self.spec.scale is None:
+            return res[0], res[1]
+        factor, loc = self.spec.scale.evaluate(self.knobs), self.spec.scale.loc
+        high, wide = (whole(rounded(size * factor), 1, loc) for size in res)
+        return high, wide
+
+    def no_endpoint(self) -> KnobError:
+        name = str(self.stop_at)
+        hint = nearest(name, self.endpoints)
+        return KnobError(f"{self.spec.name} has no endpoint {name!r}", None, hint)
+
+    # Tables and steps
+
+    def table(self, table: Table, frame: Frame) -> None:
+        """Run the steps of a table; rows are counted at the top and where a table names them."""
+        counted = table.names is not None or not frame.inside
+        i = 0
+        for stage, step in enumerate(table.steps):
+            if counted:
+                frame.env.update(i=i, j=0, stage=stage)
+            try:
+                i += self.row(step, frame, table)
+            except MbprofError as error:
+                loc = step.wiring.loc
+                place = frame.place.format(stage + 1)
+                step_in = f"in {place} ({loc.source.name}:{loc.line})"
+                raise error.at(loc).through(step_in, loc) from None
+
+    def row(self, step: Step, frame: Frame, table: Table) -> int:
+        """Run one row as often as it is repeated, and return how often that was."""
+        wiring = step.wiring
+        if not frame.inside:
+            frame.look_at(frame.take(wiring)[0] if wiring.inputs else frame.previous[0])
+        if wiring.when is not None and not wiring.when.evaluate(frame.env):
+            frame.pass_by(wiring)
+            return 0
+        if wiring.times is None:
+            self.step(step, frame, table, 0)
+            return 1
+        times: int = wiring.times.evaluate(frame.env)
+        if times and (rule := self.width_rules(wiring, frame).get("n")) is not None:
+            times = rule(times)
+        first = frame.env["i"]
+        for j in range(int(times)):
+            frame.env.update(i=first + j, j=j)
+            if j and not frame.inside:
+                frame.look_at(frame.previous[0])
+            self.step(step, frame, table, j)
+        frame.env.update(i=first, j=0)
+        return times
+
+    def step(self, step: Step, frame: Frame, table: Table, j: int) -> None:
+        """Run one step once and make its output the previous one."""
+        wiring = step.wiring
+        self.nodes.spend(1, wiring)
+        if isinstance(step, ChosenStep):
+            word = step.chosen.evaluate(frame.env)
+            if not isinstance(word, str):
+                raise SpecError(f"expected the name of an op or block, found {word}", wiring.loc)
+            step = step.read(word)
+        taken = frame.take(wiring) if j == 0 else frame.previous
+        frame.previous = _STEPS[type(step)](self, step, taken, frame, table, j)
+        if wiring.outputs:
+            frame.declare(wiring, frame.previous)
+
+    # The kinds of steps
+
+    def op_step(
+        self, step: OpStep, taken: tuple[Tensor, ...], frame: Frame, table: Table, j: int
+    ) -> tuple[Tensor, ...]:
+        name = self.enter(step.wiring, step.op.word, frame, table, j)
+        letters = step.op.letters
+        values = {key: bound.evaluate(frame.env) for key, bound in step.fields.items()}
+        for letter, rule in self.width_rules(step.wiring, frame).items():
+            if letter in letters and (key := letters[letter].attribute) in values:
+                values[key] = rule(values[key])
+        if j and "stride" in values:
+            values["stride"] = (1, 1)
+        if (padding := letters.get("p")) and values.get("padding", padding.default) == "same":
+            values["padding"] = self.spec.padding
+        outputs = self.nodes.layer(step.op(**values), name, taken, step.after, step, frame)
+        self.leave(name, self.given(step.wiring, table), outputs, layer=True)
+        return outputs
+
+    def block_step(
+        self, step: BlockStep, taken: tuple[Tensor, ...], frame: Frame, table: Table, j: int
+    ) -> tuple[Tensor, ...]:
+        block = self.spec.blocks[step.block]
+        if step.block in frame.inside or len(frame.inside) >= MAX_DEPTH:
+            chain = " -> ".join((*frame.inside, step.block))
+            raise WiringError(f"block {step.block} contains itself: {chain}", step.wiring.loc)
+        if len(taken) != len(block.inputs):
+            raise WiringError(
+                f"block {block.name} takes {len(block.inputs)} inputs, not {len(taken)}",
+                step.wiring.loc,
+            )
+        name = self.enter(step.wiring, step.block, frame, table, j)
+        values = {key: bound.evaluate(frame.env) for key, bound in step.arguments.items()}
+        for letter, rule in self.width_rules(step.wiring, frame).items():
+            if letter in values:
+                values[letter] = rule(values[letter])
+        if j and "s" in values:
+            values["s"] = 1
+        inner = Frame(
+            {**self.knobs, **{key: frame.env[key] for key in COUNTERS}, "row": name},
+            taken[:1],
+            dict(zip(block.inputs, taken, strict=True)),
+            {},
+            name,
+            frame.block,
+            frame.unit,
+            (*frame.inside, step.block),
+            f"step {{}} of block {step.block}",
+            (*frame.trail, step.wiring.loc),
+        )
+        inner.look_at(taken[0])
+        for key, argument in block.takes.items():
+            if key in values:
+                inner.env[key] = values[key]
+            elif argument.default is not None:
+                inner.env[key] = argument.default.evaluate(inner.env)
+        self.table(block.body, inner)
+        inner.close()
+        self.leave(name, None, inner.previous, layer=False)
+        return inner.previous
+
+    def branch_step(
+        self, step: BranchStep, taken: tuple[Tensor, ...], frame: Frame, table: Table, j: int
+    ) -> tuple[Tensor, ...]:
+        """A step with a name, or at the top, holds what is in its branches under that name."""
+        word = step.join.word
+        holds = not frame.inside or self.given(step.wiring, table) is not None
+        name = self.enter(step.wiring, word, frame, table, j) if holds else frame.path
+        ends: list[Tensor] = []
+        for number, branch in enumerate(step.branches):
+            inner = frame.path_from(taken[0], f"step {{}} of branch {number + 1}", name, number)
+            self.table(branch, inner)
+            ends.append(inner.single(branch))
+            inner.close()
+        layer = self.names.default(name, word)
+        outputs = self.nodes.layer(step.join(), layer, tuple(ends), step.after, step, frame)
+        self.leave(layer, None, outputs, layer=True)
+        if holds:
+            self.leave(name, None, outputs, layer=False)
+        return outputs
+
+    def repeat_step(
+        self, step: RepeatStep, taken: tuple[Tensor, ...], frame: Frame, table: Table, j: int
+    ) -> tuple[Tensor, ...]:
+        dense = step.dense is not None and step.dense.evaluate(frame.env)
+        before = list(taken)
+        frame.previous = taken
+        for number in range(int(step.count.evaluate(frame.env))):
+            self.nodes.spend(1, step.wiring)
+            frame.env["j"] = number
+            if dense and len(before) > 1:
+                frame.previous = self.joined(before, step, frame)
+            if not frame.inside:
+                frame.look_at(frame.previous[0])
+            self.table(step.body, frame)
+            before.append(frame.single(step.body))
+        frame.env["j"] = 0
+        return self.joined(before, step, frame) if dense and len(before) > 1 else frame.previous
+
+    def joined(self, before: list[Tensor], step: Step, frame: Frame) -> tuple[Tensor, ...]:
+        name = self.names.default(frame.path, "concat")
+        outputs = self.nodes.layer(OPS["concat"](), name, tuple(before), (), step, frame)
+        self.leave(name, None, outputs, layer=True)
+        return outputs
+
+    def side_step(
+        self, step: SideStep, taken: tuple[Tensor, ...], frame: Frame, table: Table, j: int
+    ) -> tuple[Tensor, ...]:
+        """Run a path that ends in an output of its own; it belongs to the head's scope."""
+        before = frame.previous
+        inner = frame.path_from(taken[0], "step {} of the side path", frame.path)
+        scope, side = self.nodes.scope, self.nodes.side
+        self.nodes.scope, self.nodes.side = "head", True
+        self.table(step.body, inner)
+        self.nodes.scope, self.nodes.side = scope, side
+        self.sides.append(inner.single(step.body).edge)
+        inner.close()
+        return before
+
+    def table_step(
+        self, step: TableStep, taken: tuple[Tensor, ...], frame: Frame, table: Table, j: int
+    ) -> tuple[Tensor, ...]:
+        frame.previous = taken
+        self.table(step.body, frame)
+        return frame.previous
+
+    # Names and widths
+
+    def given(self, wiring: Wiring, table: Table) -> Scalar | None:
+        """Return the text of the name that the spec gives a step, if it gives one."""
+        template = wiring.name or table.names
+        return template.scalar if template else None
+
+    def enter(self, wiring: Wiring, word: str, frame: Frame, table: Table, j: int) -> str:
+        """Return the name of the layer or block that begins; at the top it begins a block."""
+        template = wiring.name or table.names
+        if template is None:
+            name = self.names.default(frame.path, word)
+        else:
+            name = self.names.filled(template, frame.env, frame.path, j)
+        if not frame.inside:
+            frame.block, frame.unit = name, word
+        return name
+
+    def leave(
+        self, name: str, given: Scalar | None, outputs: tuple[Tensor, ...], layer: bool
+    ) -> None:
+        """Book the name of a finished layer or block; stop if it is the final endpoint."""
+        if layer:
+            self.names.book(name, given)
+        counts = layer or self.spec.endpoints == "all"
+        if counts and self.nodes.scope == "body" and len(outputs) == 1:
+            self.endpoints.append(name)
+            if name == self.stop_at:
+                raise _Stop(outputs[0])
+
+    def width_rules(self, wiring: Wiring, frame: Frame) -> dict[str, Callable[[Any], int]]:
+        """Return the rules that scale a row's widths; what blocks hand on is scaled already."""
+        rules = wiring.width if wiring.width is not None else {}
+        if not frame.inside:
+            rules = rules or self.spec.width
+
+        def scaled(letter: str, value: Any) -> int:
+            rule = rules[letter]
+            return whole(rule({**frame.env, letter: value}), 1, rule.scalar.loc)
+
+        return {letter: partial(scaled, letter) for letter in rules}
+
+
+_STEPS: dict[type, Callable[..., tuple[Tensor, ...]]] = {
+    OpStep: _Builder.op_step,
+    BlockStep: _Builder.block_step,
+    BranchStep: _Builder.branch_step,
+    RepeatStep: _Builder.repeat_step,
+    SideStep: _Builder.side_step,
+    TableStep: _Builder.table_step,
+}

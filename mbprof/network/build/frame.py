@@ -1,0 +1,140 @@
+"""Where the builder stands: the tensors and names in sight of a step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from mbprof.errors import Loc, UnusedError, WiringError, nearest
+from mbprof.language.source import Scalar
+from mbprof.language.values import Shape
+from mbprof.network.graph import Edge
+from mbprof.spec.model import Table, Wiring
+
+
+class Tensor(NamedTuple):
+    """An edge while the graph is built: its shape, and how it relates to the image.
+
+    ``stride`` is the ratio of the image's size to the tensor's, ``rate`` the dilation that layers
+    need because strides before them became dilation.
+    """
+
+    edge: Edge
+    shape: Shape
+    stride: int = 1
+    rate: int = 1
+
+
+@dataclass(slots=True)
+class Frame:
+    """One level of the expansion: the body or head, a block, or a path beside others.
+
+    ``place`` names a step of the level in errors, ``inside`` are the blocks that led here and
+    ``trail`` the places of the steps that called them.
+    """
+
+    env: dict[str, Any]
+    previous: tuple[Tensor, ...]
+    outputs: dict[str, Tensor]
+    declared: dict[str, Scalar]
+    path: str = ""
+    block: str = ""
+    unit: str = ""
+    inside: tuple[str, ...] = ()
+    place: str = "row {} of the body"
+    trail: tuple[Loc, ...] = ()
+
+    def path_from(self, taken: Tensor, place: str, path: str, branch: int = 0) -> Frame:
+        """Return a frame for a path that starts from ``taken`` and sees the same names."""
+        return Frame(
+            {**self.env, "branch": branch},
+            (taken,),
+            dict(self.outputs),
+            {},
+            path,
+            self.block,
+            self.unit,
+            self.inside,
+            place,
+            self.trail,
+        )
+
+    def look_at(self, tensor: Tensor) -> None:
+        """Let ``in.c``, ``in.h`` and ``in.w`` speak of a tensor."""
+        shape = tensor.shape
+        self.env["in.c"] = shape[0] if len(shape) == 3 else shape[-1]
+        self.env["in.h"], self.env["in.w"] = shape[1:] if len(shape) == 3 else (1, 1)
+
+    def take(self, wiring: Wiring) -> tuple[Tensor, ...]:
+        """Return the tensors that a step takes.
+
+        Raises: WiringError: an output of that name is not in sight.
+        """
+        if not wiring.inputs:
+            return (self.single(wiring),)
+        taken = []
+        for scalar in wiring.inputs:
+            if scalar.text == "_":
+                taken.append(self.single(wiring))
+                continue
+            if scalar.text not in self.outputs:
+                known = ["_", *self.outputs]
+                raise WiringError(
+                    f"unknown output {scalar.text!r}", scalar.loc, nearest(scalar.text, known)
+                )
+            self.declared.pop(scalar.text, None)
+            taken.append(self.outputs[scalar.text])
+        return tuple(taken)
+
+    def single(self, at: Wiring | Table) -> Tensor:
+        """Return the previous output.
+
+        Raises: WiringError: the previous step has several.
+        """
+        if len(self.previous) != 1:
+            raise WiringError(
+                f"the previous step has {len(self.previous)} outputs; say which one to take",
+                at.loc,
+                "name them with out: [left, right] and take one with in: left",
+            )
+        return self.previous[0]
+
+    def declare(self, wiring: Wiring, outputs: tuple[Tensor, ...]) -> None:
+        """Give a step's outputs the names that it says.
+
+        Raises: WiringError: there are more or fewer names than outputs.
+        """
+        if len(wiring.outputs) != len(outputs):
+            raise WiringError(
+                f"out names {len(wiring.outputs)} outputs, the step has {len(outputs)}",
+                wiring.outputs[0].loc,
+            )
+        for scalar, tensor in zip(wiring.outputs, outputs, strict=True):
+            self.outputs[scalar.text] = tensor
+            self.declared[scalar.text] = scalar
+
+    def pass_by(self, wiring: Wiring) -> None:
+        """Let a step that is left out hand on what it would have taken.
+
+        Raises: WiringError: it would have taken or given several tensors.
+        """
+        if not wiring.outputs:
+            return
+        taken = self.take(wiring)
+        if len(wiring.outputs) != 1 or len(taken) != 1:
+            raise WiringError(
+                "a step with several inputs or outputs cannot be left out", wiring.loc
+            )
+        self.declare(wiring, taken)
+
+    def close(self) -> None:
+        """Refuse names that were given to outputs and never taken.
+
+        Raises: UnusedError: there is one.
+        """
+        for name, scalar in self.declared.items():
+            raise UnusedError(
+                f"the output {name!r} is never used",
+                scalar.loc,
+                f"take it with  in: {name}  or drop the name",
+            )

@@ -1,0 +1,138 @@
+"""The graph of a network: ops with their shapes, in execution order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from mbprof.errors import Loc
+from mbprof.language.values import Shape, Shapes
+from mbprof.ops import Op
+from mbprof.ops.facts import Facts
+
+if TYPE_CHECKING:
+    import networkx
+
+IMAGE = -1
+"""The producer of the network's input."""
+
+
+class Edge(NamedTuple):
+    """One output of one node; ``node`` is its number, or IMAGE."""
+
+    node: int
+    port: int = 0
+
+
+class Node(NamedTuple):
+    """An op in its place.
+
+    ``layer`` is the row of a report that it belongs to: a convolution's batch norm and activation
+    share the convolution's layer. ``block`` is the row of the body or head that it came from and
+    ``unit`` the block or op that the row calls. ``call`` is the framework's class or function, and
+    ``side`` is set on a path that ends in an output of its own, such as an auxiliary classifier.
+    ``trail`` are the places in the spec that led to the node, from the row through the blocks to
+    the step itself.
+    """
+
+    name: str
+    op: Op
+    inputs: tuple[Edge, ...]
+    in_shapes: Shapes
+    out_shapes: Shapes
+    layer: str
+    block: str
+    unit: str
+    scope: str
+    facts: Facts
+    call: str = ""
+    side: bool = False
+    trail: tuple[Loc, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Nodes in execution order; every node comes behind those that it takes from."""
+
+    nodes: tuple[Node, ...]
+    image: Shape
+    outputs: tuple[Edge, ...]
+
+    @property
+    def output_shape(self) -> Shape:
+        """The shape of the network's output."""
+        return self.shape(self.outputs[0])
+
+    def shape(self, edge: Edge) -> Shape:
+        """Return the shape that an edge carries."""
+        return self.image if edge.node == IMAGE else self.nodes[edge.node].out_shapes[edge.port]
+
+    def cut(self, output: Edge) -> Graph:
+        """Return the part that ``output`` depends on, with it as the only output."""
+        kept = {output.node}
+        for number in range(len(self.nodes) - 1, -1, -1):
+            if number in kept:
+                kept.update(edge.node for edge in self.nodes[number].inputs)
+        order = sorted(kept - {IMAGE})
+        moved: Mapping[int, int] = {IMAGE: IMAGE, **{old: new for new, old in enumerate(order)}}
+        nodes = tuple(
+            self.nodes[old]._replace(
+                inputs=tuple(Edge(moved[e.node], e.port) for e in self.nodes[old].inputs)
+            )
+            for old in order
+        )
+        return Graph(nodes, self.image, (Edge(moved[output.node], output.port),))
+
+    def unused(self) -> Iterator[Edge]:
+        """Yield the outputs of nodes that nobody takes."""
+        taken = set(self.outputs)
+        for node in self.nodes:
+            taken.update(node.inputs)
+        for number, node in enumerate(self.nodes):
+            for port in range(len(node.out_shapes)):
+                if Edge(number, port) not in taken:
+                    yield Edge(number, port)
+
+    def to_networkx(self) -> networkx.DiGraph[str]:
+        """Return the graph as a networkx DiGraph, one node for each op and one for the input.
+
+        Node attributes: ``op``, ``in_shapes``, ``out_shapes``, ``layer``, ``block``, ``unit``,
+        ``scope``, ``facts``, ``call``. Edge attribute: ``shape``.
+        """
+        import networkx
+
+        graph: networkx.DiGraph[str] = networkx.DiGraph()
+        graph.add_node("input", op="input", in_shapes=(), out_shapes=(self.image,))
+        for node in self.nodes:
+            graph.add_node(
+                node.name,
+                op=node.op.word,
+                in_shapes=node.in_shapes,
+                out_shapes=node.out_shapes,
+                layer=node.layer,
+                block=node.block,
+                unit=node.unit,
+                scope=node.scope,
+                facts=node.facts,
+                call=node.call,
+            )
+            for edge, shape in zip(node.inputs, node.in_shapes, strict=True):
+                graph.add_edge(self.name_of(edge), node.name, shape=shape)
+        return graph
+
+    def name_of(self, edge: Edge) -> str:
+        """Return the name of an edge's producer."""
+        return "input" if edge.node == IMAGE else self.nodes[edge.node].name
+
+
+def layers(nodes: Iterable[Node]) -> Iterator[tuple[Node, ...]]:
+    """Group nodes, which stand in execution order, into layers."""
+    group: list[Node] = []
+    for node in nodes:
+        if group and node.layer != group[0].layer:
+            yield tuple(group)
+            group = []
+        group.append(node)
+    if group:
+        yield tuple(group)

@@ -1,0 +1,254 @@
+"""Charts of costs: over width and resolution, and layer by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from mbprof.errors import UsageError
+from mbprof.language.values import plain
+from mbprof.network.load import Spec
+from mbprof.pages.charts import style
+from mbprof.pages.charts.kinds import QUANTITIES, Options, counted, kind
+from mbprof.pages.points import Point, axes, default_alpha, default_res, has_width, settings, sweep
+
+_LABELS, _LONGEST = 48, 26
+_FAR = 20
+
+
+@kind("cost", "MACs and params against width and resolution")
+def cost(specs: Sequence[Spec], options: Options) -> Figure:
+    """Draw what a network costs against its width and its resolution.
+
+    One network shows every width and resolution; several show one of them at a time, the other
+    at its default.
+    Raises: UsageError: too many networks for lines that can be told apart.
+    """
+    _at_most(specs, len(style.LINES), "cost")
+    swept = {spec.name: _lines(spec, options, len(specs) > 1) for spec in specs}
+    knobs = [name for name in ("alpha", "res") if any(lines[name] for lines in swept.values())]
+    if not knobs:
+        raise UsageError("there is only one configuration to draw", hint="give more to --res")
+    shown = [each for lines in swept.values() for line in lines["alpha"] for each in line]
+    caption = f"{counted(options)} {settings(shown)}"
+    made = style.figure(4.6 if len(knobs) > 1 else 2.9, caption)
+    if len(knobs) > 1:
+        panels = made.subplots(2, 2, sharex="col", sharey="row")
+    else:
+        panels = made.subplots(1, 2, sharex=True).reshape(2, 1)
+    for row, quantity in enumerate(QUANTITIES):
+        counts = [
+            getattr(each, quantity)
+            for lines in swept.values()
+            for line in (*lines["alpha"], *lines["res"])
+            for each in line
+        ]
+        power, letter = style.unit(max(counts))
+        for panel, over in zip(panels[row], knobs, strict=True):
+            _curves(panel, swept, over, quantity, power)
+            if row == 1 or len(knobs) == 1:
+                panel.set_xlabel(_KNOBS[over])
+        panels[row, 0].set_ylabel(style.titled(QUANTITIES[quantity], letter))
+        if len(specs) > 1 and max(counts) > _FAR * min(counts):
+            style.log_axis(panels[row, 0], "y")
+        else:
+            panels[row, 0].set_ylim(0, 1.06 * max(counts) / power)
+    if len(specs) > 1:
+        style.legend(made, [_handles(swept)])
+    return made
+
+
+_KNOBS = {"alpha": "width multiplier α", "res": "resolution (pixels)"}
+_Lines: TypeAlias = dict[str, list[tuple[Point, ...]]]
+
+
+def _lines(spec: Spec, options: Options, several: bool) -> _Lines:
+    """Return the curves of a network over each knob: one for each value of the other knob."""
+    alphas = options.alphas if has_width(spec) or not several else ()
+    found = sweep(spec, alphas, options.sides, options.scope)
+    over: _Lines = {"alpha": [], "res": []}
+    for name, other in (("alpha", "res"), ("res", "alpha")):
+        for value in dict.fromkeys(getattr(each, other) for each in found):
+            line = tuple(each for each in found if getattr(each, other) == value)
+            if len({getattr(each, name) for each in line}) > 1:
+                over[name].append(line)
+    if several:
+        wanted = {"alpha": default_res(spec), "res": default_alpha(spec)}
+        for name, other in (("alpha", "res"), ("res", "alpha")):
+            at = [line for line in over[name] if getattr(line[0], other) == wanted[name]]
+            over[name] = (at or over[name])[:1]
+    return over
+
+
+def _curves(panel: Axes, swept: dict[str, _Lines], over: str, quantity: str, power: int) -> None:
+    several = len(swept) > 1
+    for number, lines in enumerate(swept.values()):
+        shown = lines[over]
+        heights = [tuple(getattr(each, quantity) for each in line) for line in shown]
+        # Parameters do not depend on the resolution: one line stands for all.
+        same = len(shown) > 1 and len(set(heights)) == 1
+        colours = ["0.3"] if several or same else style.shades(len(shown))
+        for i, line in enumerate(shown[:1] if same else shown):
+            other = f"{line[0].res[0]} px" if over == "alpha" else f"α {plain(line[0].alpha)}"
+            panel.plot(
+                [each.alpha or 0.0 if over == "alpha" else each.res[0] for each in line],
+                [height / power for height in heights[i]],
+                style.LINES[number],
+                color=colours[0 if several else i],
+                marker=style.MARKERS[number if several else i],
+                markersize=4,
+                label="at every resolution" if same else other,
+            )
+        if same or (not several and len(shown) > 1 and quantity == "macs"):
+            # Costs rise to the right, so that this corner is free.
+            panel.legend(loc="upper left", ncols=2 if len(shown) > 5 else 1)
+    panel.grid(True)
+
+
+def _handles(swept: dict[str, _Lines]) -> list[Line2D]:
+    return [
+        Line2D(
+            [], [], linestyle=style.LINES[i], color="0.3", marker=style.MARKERS[i],
+            markersize=4, label=name,
+        )
+        for i, name in enumerate(swept)
+    ]  # fmt: skip
+
+
+@kind("grid", "MACs over width and resolution, the numbers in the cells")
+def grid(specs: Sequence[Spec], options: Options) -> Figure:
+    """Draw the MACs of every width and resolution as a heat map.
+
+    Raises: UsageError: a network without a width multiplier, or too many networks.
+    """
+    _at_most(specs, len(style.LINES), "grid")
+    for spec in specs:
+        if not has_width(spec):
+            raise UsageError(
+                f"{spec.name} has no width multiplier", hint="--kind cost needs no second axis"
+            )
+    swept = [sweep(spec, options.alphas, options.sides, options.scope) for spec in specs]
+    counts = [each.macs for found in swept for each in found]
+    power, letter = style.unit(max(counts))
+    rows = (len(specs) + 1) // 2
+    caption = f"{counted(options)} {settings(each for found in swept for each in found)}"
+    made = style.figure(0.7 + 2.6 * rows, caption)
+    panels = made.subplots(rows, min(2, len(specs)), squeeze=False).ravel()
+    scale = LogNorm(min(counts) / power, max(counts) / power)
+    for panel, spec, found in zip(panels, specs, swept, strict=False):
+        image = _cells(panel, found, axes(spec, options.alphas, options.sides), power, scale)
+        panel.set_title(spec.name)
+    for panel in panels[len(specs) :]:
+        panel.set_visible(False)
+    bar = made.colorbar(image, ax=list(panels), shrink=0.9, pad=0.015)
+    style.log_axis(bar.ax, "y")
+    bar.outline.set_visible(False)
+    bar.set_label(style.titled("multiply-accumulates", letter))
+    return made
+
+
+def _cells(
+    panel: Axes,
+    found: Sequence[Point],
+    sides: tuple[tuple[float, ...], tuple[int, ...]],
+    power: int,
+    scale: LogNorm,
+) -> Any:
+    alphas, heights = sides
+    at = {(each.alpha, each.res[0]): each.macs for each in found}
+    values = [[at.get((alpha, side), 0) / power for side in heights] for alpha in alphas]
+    shown = [[value or float("nan") for value in row] for row in values]
+    image = panel.imshow(shown, cmap="cividis", norm=scale, aspect="auto")
+    for row, line in enumerate(values):
+        for column, value in enumerate(line):
+            if value:
+                light = scale(value) > 0.55
+                panel.text(
+                    column, row, f"{value:#.3g}".rstrip(".") if value < 1000 else f"{value:.0f}",
+                    ha="center", va="center", color="black" if light else "white",
+                )  # fmt: skip
+    panel.set_xticks(range(len(heights)), [str(side) for side in heights])
+    panel.set_yticks(range(len(alphas)), [plain(alpha) for alpha in alphas])
+    panel.set_xlabel("resolution (pixels)")
+    panel.set_ylabel("width multiplier α")
+    panel.tick_params(length=0)
+    for spine in panel.spines.values():
+        spine.set_visible(False)
+    return image
+
+
+_HATCHES = ("", "////", "....", "xxxx", "----", "\\\\\\\\", "++++", "oo")
+
+
+@kind("layers", "params and MACs of each layer of one network")
+def layers(specs: Sequence[Spec], options: Options) -> Figure:
+    """Draw what each layer costs, params above and MACs below; layers without either are left out.
+
+    Raises: UsageError: more than one network.
+    """
+    _at_most(specs, 1, "layers")
+    knobs: dict[str, Any] = {}
+    if len(options.alphas) > 1 or len(options.sides) > 1:
+        raise UsageError("--kind layers draws one width and one resolution")
+    if options.alphas:
+        axes(specs[0], options.alphas)  # refuses them where there is no width
+        knobs["alpha"] = options.alphas[0]
+    if options.sides:
+        knobs["res"] = options.sides[0]
+    profile = specs[0].build(**knobs).profile(scope=options.scope)
+    rows = [row for row in profile.rows if row.params or row.macs]
+    ops = list(dict.fromkeys(row.op for row in rows))
+    colours = dict(zip(ops, style.shades(len(ops)), strict=True))
+    hatches = {op: _HATCHES[i % len(_HATCHES)] for i, op in enumerate(ops)}
+    alpha = f"α {plain(profile.knobs['alpha'])}, " if has_width(specs[0]) else ""
+    shown = f"{specs[0].name}, {alpha}{plain(profile.knobs['res'])} pixels."
+    left_out = len(profile.rows) - len(rows)
+    note = f" {left_out} layers without parameters and MACs are left out." if left_out else ""
+    made = style.figure(5.2, f"{shown}{note} {counted(options)}")
+    panels = made.subplots(2, 1, sharex=True)
+    for panel, quantity in zip(panels, ("params", "macs"), strict=True):
+        counts = [getattr(row, quantity) for row in rows]
+        power, letter = style.unit(max(counts, default=0))
+        bars = panel.bar(
+            range(len(rows)), [count / power for count in counts], width=0.85,
+            linewidth=0.3 if len(rows) < _LABELS else 0,
+            color=[colours[row.op] for row in rows], edgecolor="white",
+        )  # fmt: skip
+        for bar, row in zip(bars, rows, strict=True):
+            bar.set_hatch(hatches[row.op])
+        panel.set_ylabel(style.titled(QUANTITIES[quantity], letter))
+        panel.grid(True, axis="y")
+        panel.margins(x=0.01)
+    step = -(-len(rows) // _LABELS) or 1
+    ticks = range(0, len(rows), step)
+    names = [_cut(rows[i].name, _LONGEST) for i in ticks]
+    panels[1].set_xticks(ticks, names, rotation=90)
+    panels[1].set_xlabel("layer" if step == 1 else f"layer (one name in {step} is shown)")
+    style.legend(
+        made,
+        [
+            [
+                Patch(facecolor=colours[op], hatch=hatches[op], edgecolor="white", label=op)
+                for op in ops[i : i + 8]
+            ]
+            for i in range(0, len(ops), 8)
+        ],
+    )
+    return made
+
+
+def _cut(text: str, longest: int) -> str:
+    half = (longest - 1) // 2
+    return text if len(text) <= longest else f"{text[:half]}…{text[-half:]}"
+
+
+def _at_most(specs: Sequence[Spec], most: int, name: str) -> None:
+    if len(specs) > most:
+        allowed = "one network" if most == 1 else f"at most {most} networks"
+        raise UsageError(f"--kind {name} draws {allowed}, {len(specs)} are given")

@@ -1,0 +1,353 @@
+"""Dossiers: all that is known about a network, or how several compare, as Markdown with charts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mbprof.errors import UsageError
+from mbprof.language import fmt
+from mbprof.language.source import parse, read
+from mbprof.language.tree import known_keys, mapping, required, text, words
+from mbprof.language.values import plain
+from mbprof.network import conventions
+from mbprof.network.load import Spec, load
+from mbprof.network.profile import SCOPES, Profile
+from mbprof.network.table import profile_report
+from mbprof.ops.facts import STORED
+from mbprof.output import Column, Report, render
+from mbprof.pages import plot
+from mbprof.pages.points import Point, best, default_res, front, has_width, settings
+from mbprof.pages.points import sweep as swept
+from mbprof.published.verify import Verdict, verdict_report, verify
+
+LIST = "reports.yaml"
+"""The file of a folder of dossiers that says which there are."""
+
+_LONG = 24
+"""Tables of more rows are folded away."""
+
+
+def build(names: Sequence[str], file: str, title: str = "", folder: str = "") -> dict[str, bytes]:
+    """Return the files of a dossier by their paths: the page, and its charts in a folder beside it.
+
+    One name is a dossier of that network, several compare them. ``folder`` stands before the
+    file in the command that the page quotes.
+    Raises: UsageError: no name, a file that does not end in ``.md``, no such spec. MbprofError: a
+    spec cannot be read.
+    """
+    if not names:
+        raise UsageError("a report needs at least one spec")
+    if not file.endswith(".md"):
+        raise UsageError(f"a report is Markdown; {file} does not end in .md")
+    specs = [load(name) for name in names]
+    stem = file.removesuffix(".md")
+    charts = _charts(specs)
+    quoted = f' --title "{title}"' if title else ""
+    command = f"mbprof report {' '.join(names)}{quoted} -o {folder}{file}"
+    pictures = {name: f"{stem}/{name}.svg" for name in charts}
+    if len(specs) == 1:
+        parts = _single(specs[0], names[0], title, pictures)
+    else:
+        parts = _several(specs, title, pictures)
+    page = "\n\n".join(part.strip() for part in (*parts, _counted(), _command(command))) + "\n"
+    drawn = {pictures[name]: data for name, data in charts.items()}
+    return {file: page.encode(), **drawn}
+
+
+def write(names: Sequence[str], out: str | Path, title: str = "") -> tuple[Path, ...]:
+    """Write a dossier to a Markdown file and its charts to a folder of the same name beside it.
+
+    Raises: UsageError: see `build`; or a file cannot be written.
+    """
+    target = Path(out)
+    before = "" if target.is_absolute() or target.parent == Path() else f"{target.parent}/"
+    return _written(target.parent, build(names, target.name, title, before))
+
+
+def regenerate(folder: str | Path, into: str | Path | None = None) -> tuple[Path, ...]:
+    """Write every dossier that the list of a folder names, into that folder or another one.
+
+    Raises: SourceError, SpecError: the list cannot be read. UsageError: a file cannot be written.
+    """
+    here = Path(folder)
+    target = Path(into) if into is not None else here
+    written: list[Path] = []
+    root = mapping(parse(read(here / LIST)), "a list of reports")
+    for stem, entry in root.entries.items():
+        item = mapping(entry.value, "a report")
+        known_keys(item, ("title", "specs"), "a report")
+        names = [each.text for each in words(required(item, "specs", "a report"), "specs")]
+        files = build(names, f"{stem}.md", text(item, "title"), f"{here.name}/")
+        written += _written(target, files)
+    return tuple(written)
+
+
+def _written(folder: Path, files: Mapping[str, bytes]) -> tuple[Path, ...]:
+    paths = []
+    for name, data in files.items():
+        path = folder / name
+        if "/" in name:
+            try:
+                path.parent.mkdir(exist_ok=True)
+            except OSError as error:
+                raise UsageError(f"cannot write {path}: {error.strerror or error}") from None
+        plot.save(path, data)
+        paths.append(path)
+    return tuple(paths)
+
+
+def _charts(specs: Sequence[Spec]) -> dict[str, bytes]:
+    """Draw what there is to draw, by the kind of the chart."""
+    scored = any(each.top1 is not None for spec in specs for each in swept(spec))
+    if len(specs) > 1:
+        return {"accuracy": plot.draw(specs, "accuracy")} if scored else {}
+    kinds = ["accuracy"] if scored else []
+    if len(swept(specs[0])) > 1:
+        kinds.append("cost")
+    if has_width(specs[0]):
+        kinds.append("grid")
+    return {kind: plot.draw(specs, kind) for kind in [*kinds, "layers"]}
+
+
+_ALT = {
+    "accuracy": "Published top-1 against multiply-accumulates and parameters",
+    "cost": "Multiply-accumulates and parameters against width and resolution",
+    "grid": "Multiply-accumulates over width and resolution",
+    "layers": "Parameters and multiply-accumulates of each layer",
+}
+
+
+def _picture(kind: str, pictures: Mapping[str, str]) -> str:
+    return f"![{_ALT[kind]}]({pictures[kind]})" if kind in pictures else ""
+
+
+def _single(spec: Spec, name: str, title: str, pictures: Mapping[str, str]) -> Iterator[str]:
+    definition = spec.definition
+    profiles = {scope: spec.build().profile(scope=scope) for scope in SCOPES}
+    shown = profiles[definition.scope]
+    yield f"# {title or spec.name}"
+    yield _about(spec)
+    yield "## Totals"
+    yield _totals(profiles)
+    yield _kinds(profiles)
+    yield "## Layers"
+    yield _picture("layers", pictures)
+    yield _folded("every layer", render(profile_report(shown), "md"))
+    yield "## Shares"
+    yield _group(shown, "op")
+    yield _group(shown, "block")
+    yield "## Width and resolution" if has_width(spec) else "## Resolution"
+    yield from (_picture(kind, pictures) for kind in ("accuracy", "cost", "grid"))
+    yield _sweep(spec)
+    yield "## Published and computed"
+    yield _claims(name)
+
+
+def _about(spec: Spec) -> str:
+    definition = spec.definition
+    height, width = default_res(spec)
+    flavours = ", ".join(f"`@{name}`" for name in definition.flavours)
+    rows = {
+        "what": definition.doc,
+        "family": definition.family,
+        "source": definition.source,
+        "spec": f"`{definition.path}`",
+        "input": f"{height}×{width}",
+        "other flavours": flavours,
+    }
+    return "\n".join(f"- {name}: {value}" for name, value in rows.items() if value)
+
+
+def _table(
+    title: str,
+    columns: Iterable[Column],
+    rows: Iterable[Mapping[str, Any]],
+    total: Mapping[str, Any] | None = None,
+) -> str:
+    return render(Report(title, tuple(columns), tuple(rows), None, total), "md")
+
+
+def _number(name: str, heading: str) -> Column:
+    return Column(name, heading, "", fmt.integer, numeric=True)
+
+
+def _totals(profiles: Mapping[str, Profile]) -> str:
+    columns = (
+        Column("scope", "scope", ""),
+        _number("layers", "layers"),
+        _number("params", "params"),
+        _number("macs", "MACs"),
+    )
+    rows = (
+        {
+            "scope": f"{name}: {_SCOPES[name]}",
+            "layers": profile.total.layers,
+            "params": profile.total.params,
+            "macs": profile.total.macs,
+        }
+        for name, profile in profiles.items()
+    )
+    return _table("Params and MACs, convention kernels", columns, rows)
+
+
+_SCOPES = {"body": "without the head", "all": "the whole network"}
+
+
+def _kinds(profiles: Mapping[str, Profile]) -> str:
+    columns = (
+        Column("kind", "stored values", ""),
+        *(_number(scope, f"scope {scope}") for scope in profiles),
+    )
+    totals = {scope: profile.total.facts for scope, profile in profiles.items()}
+    rows = [
+        {"kind": doc, **{scope: getattr(facts, kind) for scope, facts in totals.items()}}
+        for kind, doc in STORED.items()
+        if any(getattr(facts, kind) for facts in totals.values())
+    ]
+    total = {"kind": "all", **{scope: facts.params for scope, facts in totals.items()}}
+    return _table("Every stored value, by kind", columns, rows, total)
+
+
+def _group(profile: Profile, by: str) -> str:
+    columns = ("name", "layers", "params", "params_share", "macs", "macs_share")
+    report = profile_report(profile, by, columns=columns)
+    written = render(replace(report, title=f"Share by {by}", notes=()), "md")
+    return _folded(f"share by {by}", written) if len(report.rows) > _LONG else written
+
+
+def _folded(summary: str, inside: str) -> str:
+    return f"<details>\n<summary>{summary}</summary>\n\n{inside.strip()}\n\n</details>"
+
+
+def _percent(value: float) -> str:
+    """Write an accuracy as published, with at least one decimal."""
+    return str(float(value))
+
+
+def _sweep(spec: Spec) -> str:
+    """Set the published top-1 beside the computed costs, and mark the front."""
+    found = swept(spec)
+    best_of = set(front(found))
+    sources = dict.fromkeys(each.source for each in found if each.source)
+    wide = [Column("alpha", "α", "", plain, numeric=True)] if has_width(spec) else []
+    scored = [
+        Column("top1", "top-1 (%)", "", _percent, numeric=True),
+        Column("front", "front", ""),
+    ]
+    columns = (
+        *wide,
+        Column("res", "resolution", "", plain, numeric=True),
+        _number("params", "params"),
+        _number("macs", "MACs"),
+        *(scored if sources else ()),
+    )
+    table = _table(
+        "Published top-1 beside computed costs" if sources else "Computed costs",
+        columns,
+        ({**_values(each), "front": "●" if each in best_of else ""} for each in found),
+    )
+    said = "Costs are of the whole network (scope all)."
+    if sources:
+        said = (
+            f"{said} Top-1 on ImageNet-1k as published by {', '.join(sources)}. ● marks the Pareto "
+            "front: nothing of this series costs as few MACs and scores as high."
+        )
+    return f"{table}\n{said} {settings(found)}"
+
+
+def _values(each: Point) -> dict[str, Any]:
+    return {name: getattr(each, name) for name in Point.__dataclass_fields__}
+
+
+_CLAIM = (
+    "spec",
+    "at",
+    "scope",
+    "convention",
+    "quantity",
+    "published",
+    "computed",
+    "verdict",
+)
+
+
+def _claims(name: str) -> str:
+    stem = name.partition("@")[0]
+    found = tuple(each for each in verify([name]) if each.spec.partition("@")[0] == stem)
+    if not found:
+        return "Nobody's numbers are recorded for this network."
+    report = verdict_report(found)
+    columns = tuple(each for each in report.columns if each.name in _CLAIM)
+    parts = []
+    for source in dict.fromkeys(each.source for each in found):
+        rows = tuple(row for row in report.rows if row["source"] == source)
+        parts.append(
+            render(replace(report, title=source, columns=columns, rows=rows, notes=()), "md")
+        )
+    reasons = dict.fromkeys(_reason(each) for each in found if each.erratum)
+    wrong = "\n".join(["Wrong at their source:", "", *reasons]) if reasons else ""
+    return f"{report.title}\n\n{_folded('every claim', chr(10).join(parts))}\n\n{wrong}"
+
+
+def _reason(verdict: Verdict) -> str:
+    at = ", ".join(f"{name} {plain(value)}" for name, value in verdict.at.items())
+    where = f"{verdict.spec}, {at}" if at else verdict.spec
+    return f"- {where} ({verdict.source}): {verdict.erratum}"
+
+
+def _several(specs: Sequence[Spec], title: str, pictures: Mapping[str, str]) -> Iterator[str]:
+    yield f"# {title or ', '.join(spec.name for spec in specs)}"
+    yield (
+        "Each network at its default width and resolution, with the best top-1 that is published "
+        "for it there."
+    )
+    yield _picture("accuracy", pictures)
+    columns = (
+        Column("spec", "network", ""),
+        Column("alpha", "α", "", plain, numeric=True),
+        Column("res", "resolution", "", plain, numeric=True),
+        _number("params", "params"),
+        _number("macs", "MACs"),
+        Column("top1", "top-1 (%)", "", _percent, numeric=True),
+    )
+    found = [best(spec) for spec in specs]
+    ranked = sorted(found, key=lambda each: (each.macs, each.spec))
+    yield _table("By MACs of the whole network", columns, (_values(each) for each in ranked))
+    yield (
+        "A blank top-1 means that none is recorded at this size. Distilled networks and those "
+        "trained on more data are left out. What is left still differs in training, which is worth "
+        "several points: top-1 of two sources says little about their networks."
+    )
+    yield _origins(specs, found)
+
+
+def _origins(specs: Sequence[Spec], found: Sequence[Point]) -> str:
+    columns = (
+        Column("network", "network", ""),
+        Column("paper", "the network's source", ""),
+        Column("top1", "source of its top-1", ""),
+    )
+    rows = [
+        {"network": spec.name, "paper": spec.definition.source, "top1": each.source}
+        for spec, each in zip(specs, found, strict=True)
+    ]
+    return _folded("sources", _table("Where the networks and accuracies come from", columns, rows))
+
+
+def _counted() -> str:
+    convention = conventions.load(conventions.DEFAULT)
+    lines = (
+        f"- Convention `{convention.name}`: {convention.doc}. One MAC is one multiplication with "
+        "its addition; padding taps count.",
+        "- Scope `body` is the network without its head, `all` is all of it.",
+        "- Counts are exact integers for one image. Shares are rounded to one decimal, numbers in "
+        "charts to three digits. Published numbers stand as printed.",
+    )
+    return "\n".join(["## How it was counted", "", *lines])
+
+
+def _command(command: str) -> str:
+    return f"## Again\n\n```sh\n{command}\n```"

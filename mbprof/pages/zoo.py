@@ -1,0 +1,96 @@
+"""The zoo as a list: every name with its knobs and what it costs as it stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import mbprof
+from mbprof.errors import UsageError, nearest
+from mbprof.language import fmt
+from mbprof.network.conventions import DEFAULT
+from mbprof.network.load import load
+from mbprof.output import Column, Report
+from mbprof.spec import zoo
+from mbprof.spec.knobs import builtin
+
+COMMON = tuple(builtin(None))
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A name of the zoo and the cost of its defaults under the convention ``kernels``."""
+
+    name: str
+    family: str
+    doc: str
+    source: str
+    flavours: tuple[str, ...]
+    knobs: tuple[str, ...]
+    scope: str
+    params: int
+    macs: int
+
+
+def catalogue(text: str = "") -> tuple[Entry, ...]:
+    """Return the specs and presets whose name or family holds a text, by family and name.
+
+    Raises: UsageError: there are none.
+
+    >>> [entry.macs for entry in catalogue("V1_cifar")]
+    [46354432]
+    """
+    wanted = text.lower()
+    names = [
+        name
+        for name in zoo.names()
+        if wanted in name or wanted in load(name).definition.family.lower()
+    ]
+    if not names:
+        raise UsageError(f"no name or family holds {text!r}", hint=nearest(text, zoo.names()))
+    entries = [_entry(name) for name in names]
+    return tuple(sorted(entries, key=lambda entry: (entry.family.lower(), entry.name)))
+
+
+def _entry(name: str) -> Entry:
+    spec = load(name)
+    definition = spec.definition
+    profile = spec.build().profile()
+    return Entry(
+        name,
+        definition.family,
+        definition.doc,
+        definition.source,
+        tuple(definition.flavours),
+        tuple(name for name in definition.knobs if name not in COMMON),
+        profile.scope,
+        profile.total.params,
+        profile.total.macs,
+    )
+
+
+def catalogue_report(text: str = "") -> Report:
+    """Lay out the catalogue, see `catalogue`."""
+    columns = (
+        Column("family", "family", "the family", once=True),
+        Column("name", "name", "the name to type"),
+        Column("flavours", "flavours", "implementations, NAME@FLAVOUR", ", ".join, yields=4),
+        Column("knobs", "knobs", "what can be set", ", ".join, yields=2, wraps=True),
+        Column("scope", "scope", "what is counted", yields=3),
+        Column("params", "params", "kernels of convolution and linear layers", fmt.integer, True),
+        Column("macs", "MACs", "multiply-accumulates of the same layers", fmt.integer, True),
+        Column("source", "source", "the paper or code", yields=1, wraps=True),
+    )
+    rows = tuple(
+        {name: getattr(entry, name) for name in Entry.__dataclass_fields__}
+        for entry in catalogue(text)
+    )
+    return Report(
+        title=f"{len(rows)} networks",
+        columns=columns,
+        rows=rows,
+        data=[{**row, "convention": DEFAULT, "version": mbprof.__version__} for row in rows],
+        notes=(
+            f"Every network also has the knobs {', '.join(COMMON)}.",
+            "mbprof show NAME explains one; mbprof table NAME costs it layer by layer.",
+        ),
+    )

@@ -1,0 +1,1 @@
+"""Other people's numbers: accuracies, claims, counters, and where a number comes from."""

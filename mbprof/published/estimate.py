@@ -1,0 +1,199 @@
+"""Accuracy between published cells: a quadratic surface, never without its error."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from mbprof.errors import UsageError, nearest
+from mbprof.language.values import plain
+from mbprof.published.accuracy import Published, default_series, published, series
+from mbprof.spec.model import Definition
+
+WIDTHS = RESOLUTIONS = 4
+"""A grid is dense if it has this many widths with this many resolutions each."""
+
+_TINY = 1e-9
+
+
+class Estimate(NamedTuple):
+    """An estimated top-1 accuracy in percent, with the error that the surface is known to make.
+
+    ``error_mean`` and ``error_worst`` are those of published cells that were left out of the fit
+    one by one, in percentage points.
+    """
+
+    top1: float
+    error_mean: float
+    error_worst: float
+    cells: int
+    series: str
+    source: str
+
+
+class Cell(NamedTuple):
+    """A published accuracy at a width and a resolution."""
+
+    alpha: float
+    res: int
+    top1: float
+
+
+class Surface(NamedTuple):
+    """The coefficients of a surface, and its errors on cells that were left out."""
+
+    coefficients: tuple[float, ...]
+    error_mean: float
+    error_worst: float
+
+    def at(self, alpha: float, res: int) -> float:
+        """Return the accuracy at a width and a resolution, in percent."""
+        return sum(c * x for c, x in zip(self.coefficients, _terms(alpha, res), strict=True))
+
+
+def estimate(of: Definition | str, alpha: float, res: int, series: str | None = None) -> Estimate:
+    """Estimate top-1 inside the cells that one series published of a spec or a family.
+
+    top1 = c0 + c1·a + c2·r + c3·a² + c4·a·r + c5·r², a = ln alpha, r = ln(res / 224), by least
+    squares. It holds for the training recipe of the series and for no other.
+
+    Raises: UsageError: no such family or series, no dense grid of float accuracies, or a point
+    outside the cells.
+
+    >>> found = estimate("MobileNetV1", 0.6, 192)
+    >>> round(found.top1, 1), round(found.error_mean, 1), round(found.error_worst, 1)
+    (64.4, 0.2, 0.5)
+    """
+    name, rows = _chosen(of, series)
+    cells = _cells(rows)
+    if not _dense(cells):
+        raise UsageError(
+            f"the series {name} of {_called(of)} has no dense grid of accuracies",
+            hint=f"needed are {WIDTHS} widths at {RESOLUTIONS} resolutions, as of {_grids()}",
+        )
+    _check_inside(cells, alpha, res, name)
+    surface = fit(cells)
+    return Estimate(
+        surface.at(alpha, res),
+        surface.error_mean,
+        surface.error_worst,
+        len(cells),
+        name,
+        rows[0].source,
+    )
+
+
+def _called(of: Definition | str) -> str:
+    return of if isinstance(of, str) else of.name
+
+
+def _chosen(of: Definition | str, name: str | None) -> tuple[str, tuple[Published, ...]]:
+    found = series(of)
+    usual = default_series(of)
+    name = name or usual
+    if name is None:
+        raise UsageError(
+            f"no float accuracy is published of {_called(of)}",
+            hint=f"published grids are those of {_grids()}",
+        )
+    if name not in found:
+        hint = nearest(name, found, 12)
+        raise UsageError(f"{_called(of)} has no series {name!r}", hint=hint)
+    if found[name][0].precision != "fp32":
+        raise UsageError(
+            f"the series {name} is {found[name][0].precision}; only float accuracy is estimated",
+            hint=f"the default series is {usual}",
+        )
+    return name, found[name]
+
+
+def _cells(rows: Iterable[Published]) -> tuple[Cell, ...]:
+    """Return what a surface can be fitted to: one trained network a cell, no known errors."""
+    fitted = [
+        Cell(row.alpha, row.resolution, row.top1)
+        for row in rows
+        if row.precision == "fp32"
+        and row.alpha is not None
+        and row.resolution is not None
+        and row.train_resolution in (None, row.resolution)
+        and "top1" not in row.wrong
+    ]
+    shared = Counter((cell.alpha, cell.res) for cell in fitted)
+    return tuple(cell for cell in fitted if shared[cell.alpha, cell.res] == 1)
+
+
+def _dense(cells: Iterable[Cell]) -> bool:
+    widths = Counter(cell.alpha for cell in cells)
+    return sum(count >= RESOLUTIONS for count in widths.values()) >= WIDTHS
+
+
+@lru_cache(maxsize=1)
+def _grids() -> str:
+    """Name the families with a dense grid, and its series."""
+    groups: dict[tuple[str, str], list[Published]] = {}
+    for row in published():
+        groups.setdefault((row.family, row.series), []).append(row)
+    dense = [key for key, rows in groups.items() if _dense(_cells(rows))]
+    return ", ".join(f"{family} ({name})" for family, name in sorted(dense))
+
+
+def _check_inside(cells: Sequence[Cell], alpha: float, res: int, name: str) -> None:
+    widths = [cell.alpha for cell in cells]
+    low, high = min(widths), max(widths)
+    if not low <= alpha <= high:
+        raise UsageError(
+            f"alpha {plain(alpha)} is outside the cells of {name}",
+            hint=f"its alpha goes from {plain(low)} to {plain(high)}",
+        )
+    bottom, top = _span(cells, alpha)
+    if not math.exp(bottom) - _TINY * res <= res <= math.exp(top) + _TINY * res:
+        least, most = math.ceil(math.exp(bottom) - 1e-6), math.floor(math.exp(top) + 1e-6)
+        raise UsageError(
+            f"alpha {plain(alpha)} at res {res} is outside the cells of {name}",
+            hint=f"at alpha {plain(alpha)} its res goes from {least} to {most}",
+        )
+
+
+def _span(cells: Sequence[Cell], alpha: float) -> tuple[float, float]:
+    """Return least and largest ln res of the convex hull of the cells at a width.
+
+    The hull of a plane set is the union of the segments between its points and what they enclose,
+    so at any width its ends lie on segments.
+    """
+    x = math.log(alpha)
+    points = [(math.log(cell.alpha), math.log(cell.res)) for cell in cells]
+    ends = []
+    for xa, ya in points:
+        for xb, yb in points:
+            if xa == xb and abs(xa - x) <= _TINY:
+                ends.append(ya)
+            elif xa <= x <= xb and xa < xb:
+                ends.append(ya + (yb - ya) * (x - xa) / (xb - xa))
+    return min(ends), max(ends)
+
+
+def _terms(alpha: float, res: int) -> tuple[float, ...]:
+    a, r = math.log(alpha), math.log(res / 224)
+    return 1.0, a, r, a * a, a * r, r * r
+
+
+@lru_cache(maxsize=64)
+def fit(cells: tuple[Cell, ...]) -> Surface:
+    """Fit a surface to cells by least squares; the errors are those of cells left out.
+
+    A cell left out misses the surface by its residual / (1 - leverage), so no fit is repeated.
+    """
+    import numpy
+
+    terms = numpy.array([_terms(cell.alpha, cell.res) for cell in cells])
+    top1 = numpy.array([cell.top1 for cell in cells])
+    q, r = numpy.linalg.qr(terms)
+    coefficients = numpy.linalg.solve(r, q.T @ top1)
+    leverage = (q**2).sum(axis=1)
+    missed = abs((top1 - terms @ coefficients) / (1 - leverage))
+    return Surface(
+        tuple(float(each) for each in coefficients), float(missed.mean()), float(missed.max())
+    )

@@ -1,0 +1,203 @@
+"""Where a number comes from: what was counted, of which network, at which settings.
+
+A number from a paper or a leaderboard is compared with every convention, scope, folding and factor
+of two; first of the network as it is asked for, then with the usual numbers of classes, then over
+the usual widths and resolutions, then of its other flavours. The first ring with a match answers,
+with the next one if nothing in it is a count as it is: not doubled or halved, not folded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from mbprof.errors import Loc, MbprofError, UsageError, nearest
+from mbprof.language import fmt
+from mbprof.language.values import Value, parse, plain
+from mbprof.network import conventions
+from mbprof.network.load import Spec, load
+from mbprof.network.profile import SCOPES
+from mbprof.output import Column, Report
+from mbprof.published.counts import Number, number
+from mbprof.published.search import Origin, Search
+from mbprof.spec import zoo
+from mbprof.spec.knobs import checked
+
+FAR = 0.1
+"""A count that is further off than this, in parts of the number, is not worth a mention."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origins:
+    """What was found for a number, and the count that comes nearest if nothing was."""
+
+    spec: str
+    number: Number
+    origins: tuple[Origin, ...]
+    looked: int
+    closest: Origin | None
+    printed: tuple[str, ...] = ()
+    """Who printed the number for the network, as the spec's claims say."""
+    left_out: int = 0
+    """How many counts print like the number, too, less likely than enough others."""
+
+    @property
+    def verdict(self) -> str:
+        """The answer in a sentence."""
+        if self.origins:
+            values = {origin.value for origin in self.origins}
+            return f"{self.number.text} is {fmt.several(len(values), 'count')} of {self.spec}"
+        said = f"{self.number.text}: not found among {self.looked:,} counts of {self.spec}"
+        if self.closest is None:
+            return said
+        off = float(self.closest.value * self.closest.factor / self.number.middle - 1)
+        if abs(off) > FAR:
+            return said
+        sign = "−" if off < 0 else "+"
+        return f"{said}; nearest is {_described(self.closest)}, {sign}{100 * abs(off):.2g} % off"
+
+
+def origins(
+    spec: str,
+    text: str,
+    given: Mapping[str, tuple[str, Loc]] | None = None,
+    scope: str | None = None,
+) -> Origins:
+    """Find out which ways to count a network give a number.
+
+    Raises: UsageError: the number cannot be read, or too many different counts print like it; no
+    such scope. MbprofError: the spec makes no network with what is given.
+
+    >>> found = origins("mobilenet_v2@torchvision", "314193216").origins
+    >>> sorted({(each.convention, each.scope) for each in found})
+    [('fvcore', 'all')]
+    """
+    wanted = number(text)
+    if scope is not None and scope not in SCOPES:
+        raise UsageError(f"unknown scope {scope!r}", hint=nearest(scope, SCOPES))
+    loaded = load(spec)
+    knobs = loaded.definition.knobs
+    values = {name: parse(typed) for name, (typed, _) in (given or {}).items()}
+    places = {name: loc for name, (_, loc) in (given or {}).items()}
+    loaded.build_at(values, places)
+    fixed = {name: checked(knobs[name], value, places[name]) for name, value in values.items()}
+    search = Search.of(spec, wanted, fixed, places, (scope,) if scope else SCOPES)
+    found = search.first(ring for name in (spec, *_flavours(spec)) for ring in _rings(search, name))
+    closest = None if found else search.closest
+    printed = _printed(loaded, wanted)
+    return Origins(
+        spec, wanted, tuple(found), search.looked, closest, printed, search.left_out if found else 0
+    )
+
+
+def _printed(spec: Spec, wanted: Number) -> tuple[str, ...]:
+    """Return the claims of a spec that print the number, with what is wrong with them."""
+    said: dict[tuple[str, str], list[str]] = {}
+    for claim in spec.definition.published:
+        for quantity in (claim.params, claim.macs):
+            if quantity is not None and number(quantity.text).ranges == wanted.ranges:
+                wrong = f"; wrong at its source: {claim.erratum}" if claim.erratum else ""
+                said.setdefault((claim.source, wrong), []).append(_knobs(claim.at))
+    lines = []
+    for (source, wrong), places in said.items():
+        where = "; ".join(dict.fromkeys(place for place in places if place))
+        lines.append(f"Printed by {source}{f' for {where}' if where else ''}{wrong}.")
+    return tuple(lines)
+
+
+def _rings(search: Search, name: str) -> Iterator[list[Origin]]:
+    """Yield the rings of one flavour; one that lacks a knob or makes no network is passed by."""
+    try:
+        yield from search.rings(load(name))
+    except MbprofError:
+        return
+
+
+def _flavours(spec: str) -> list[str]:
+    """Return the other flavours of a spec of the zoo."""
+    stem, _, own = spec.partition("@")
+    if "/" in spec or stem not in zoo.names():
+        return []
+    definition = load(stem).definition
+    return [
+        f"{stem}@{name}" for name in definition.flavours if name not in (own, definition.flavour)
+    ]
+
+
+def _described(origin: Origin) -> str:
+    knobs = ", ".join(f"{name} {plain(value)}" for name, value in origin.knobs.items())
+    folded = ", batch norms folded" if origin.folded else ""
+    times = "" if origin.factor == 1 else f" × {origin.factor}"
+    return (
+        f"{fmt.integer(origin.value)} {origin.unit}{times} ({origin.convention}, scope "
+        f"{origin.scope}{folded}, {knobs})"
+    )
+
+
+def _knobs(value: Mapping[str, Value]) -> str:
+    return ", ".join(f"{name} {plain(each)}" for name, each in value.items())
+
+
+COLUMNS = (
+    Column("value", "count", "the exact count", fmt.integer, True),
+    Column("unit", "of", "params, MACs or FLOPs"),
+    Column("factor", "×", "what it was multiplied by", str, True, yields=1),
+    Column("rounding", "rounded", "how it prints as the number", yields=3),
+    Column("scope", "scope", "body or all"),
+    Column("folded", "folded", "whether batch norms are folded", yields=2),
+    Column("knobs", "at", "the settings", _knobs, wraps=True),
+    Column("spec", "network", "the name and flavour", yields=3),
+    Column("conventions", "conventions", "those that count so", ", ".join, wraps=True),
+)
+
+
+def origins_report(found: Origins) -> Report:
+    """Lay out where a number comes from: a row for each count, with who counts so."""
+    groups: dict[tuple[Any, ...], list[str]] = {}
+    for each in found.origins:
+        key = (each.value, each.unit, each.factor, each.rounding, each.scope, each.folded)
+        shown = (tuple(each.knobs.items()), each.spec)
+        groups.setdefault((*key, *shown), []).append(each.convention)
+    rows = tuple(
+        {
+            "value": value,
+            "unit": unit,
+            "factor": factor,
+            "rounding": rounding,
+            "scope": scope,
+            "folded": "folded" if folded else "",
+            "knobs": dict(knobs),
+            "spec": spec,
+            "conventions": names,
+        }
+        for (value, unit, factor, rounding, scope, folded, knobs, spec), names in groups.items()
+    )
+    several = len({row["rounding"] for row in rows}) > 1
+    columns = tuple(
+        replace(each, yields=0) if several and each.name == "rounding" else each for each in COLUMNS
+    )
+    return Report(
+        title=found.verdict,
+        columns=columns,
+        rows=rows,
+        data=[origin.to_dict() for origin in found.origins],
+        notes=(*found.printed, *_left_out(found), *_notes(found)),
+    )
+
+
+def _left_out(found: Origins) -> tuple[str, ...]:
+    if not found.left_out:
+        return ()
+    more = fmt.several(found.left_out, "less likely count")
+    return (f"{more} left out: rounded further, doubled, halved or folded.",)
+
+
+def _notes(found: Origins) -> tuple[str, ...]:
+    """Say how to find out what the conventions that were found count."""
+    said = "docs/conventions.md says what each of them counts"
+    names = [each.convention for each in found.origins if each.convention != conventions.DEFAULT]
+    if not names:
+        return (f"{said}.",) if found.origins else ()
+    two = f"--from {conventions.DEFAULT} --to {names[0]}"
+    return (f"mbprof explain {found.spec} {two} shows the difference, line by line; {said}.",)

@@ -1,0 +1,307 @@
+"""The search for a number: every count over rings of settings, and how likely each match is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, NamedTuple, Self
+
+import mbprof
+from mbprof.errors import Loc, MbprofError, UsageError
+from mbprof.language.values import Value
+from mbprof.network import conventions
+from mbprof.network.graph import Graph
+from mbprof.network.load import Spec
+from mbprof.network.many import Engine
+from mbprof.network.profile import setting
+from mbprof.published.counts import Counted, Number, countings, counts
+
+ALPHAS = (0.1, 0.25, 0.35, 0.5, 0.6, 0.75, 0.8, 1.0, 1.1, 1.2, 1.25, 1.3, 1.4, 1.5, 2.0)
+"""The usual width multipliers."""
+SIDES = (96, 128, 160, 192, 224, 240, 256, 260, 280, 288, 299, 300, 320)
+"""The usual resolutions."""
+CLASSES = (1000, 1001)
+"""The usual numbers of classes: of ImageNet, and with one for the background."""
+MOST = 50
+"""More different counts than these are no answer."""
+
+
+class Origin(NamedTuple):
+    """A way to count that gives the number: ``value`` · ``factor`` prints like it."""
+
+    spec: str
+    convention: str
+    scope: str
+    knobs: Mapping[str, Value]
+    quantity: str
+    folded: bool
+    value: int
+    unit: str
+    factor: Fraction
+    rounding: str
+
+    @property
+    def coarse(self) -> bool:
+        """Whether the number's last digits, which are zeros, are rounded as well."""
+        return self.rounding.startswith("to ")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the origin as plain data."""
+        return {
+            **self._asdict(),
+            "knobs": {name: setting(value) for name, value in self.knobs.items()},
+            "factor": float(self.factor) if self.factor.denominator > 1 else int(self.factor),
+            "version": mbprof.__version__,
+        }
+
+
+@dataclass(slots=True)
+class Search:
+    """One search: what was typed, and how far it has looked."""
+
+    spec: str
+    number: Number
+    given: Mapping[str, Value]
+    places: Mapping[str, Loc]
+    scopes: tuple[str, ...]
+    wanted: list[Counted]
+    middle: float
+    reach: float
+    """How far from the middle, in parts of it, a count can be and print like the number."""
+    own: dict[str, Mapping[str, Value]] = field(default_factory=dict)
+    """The settings that each spec has by itself, with what was typed."""
+    looked: int = 0
+    left_out: int = 0
+    """How many counts print like the number, too, less likely than enough others."""
+    nearest: float = float("inf")
+    closest: Origin | None = None
+
+    @classmethod
+    def of(
+        cls,
+        spec: str,
+        number: Number,
+        given: Mapping[str, Value],
+        places: Mapping[str, Loc],
+        scopes: tuple[str, ...],
+    ) -> Self:
+        """Prepare a search."""
+        middle = float(number.middle)
+        ends = [end for each in number.ranges for end in each[:2]]
+        reach = max(abs(end / middle - 1) for end in ends) + 1e-9
+        wanted = countings(scopes, number.quantities)
+        return cls(spec, number, given, places, scopes, wanted, middle, reach)
+
+    def first(self, rings: Iterable[list[Origin]]) -> list[Origin]:
+        """Return what the first ring with a match has, ranked.
+
+        Where that is weak, no count as it is, the next ring answers, too. Of too many counts
+        those that are rounded to zeros are left out, and then all weak ones.
+        Raises: UsageError: too many counts print like the number.
+        """
+        found: list[Origin] = []
+        for ring in rings:
+            weak, found = bool(found), found + ring
+            if weak or any(_strong(each) for each in found):
+                break
+        ranked = self.ranked(found)
+        for keeps in (lambda each: not each.coarse, _strong):
+            if _values(ranked) > MOST:
+                ranked = [each for each in ranked if keeps(each)] or ranked
+        self.left_out = _values(found) - _values(ranked)
+        if _values(ranked) > MOST:
+            raise UsageError(
+                f"{self.number.text} prints like {_values(found)} different counts of {self.spec}",
+                hint="give more digits, or what you know: --alpha, --res, --set classes=N, --scope",
+            )
+        return ranked
+
+    def rings(self, spec: Spec) -> Iterator[list[Origin]]:
+        """Yield what is found in a spec at its own settings, by classes, widths and resolutions."""
+        own = self.own[spec.name] = {**spec.knobs, **self.given}
+        yield self.at(spec, [own])
+        classes: list[Any] = []
+        if "classes" in own and "classes" not in self.given:
+            classes = list(dict.fromkeys((own["classes"], *CLASSES)))
+            yield self.at(spec, [{**own, "classes": each} for each in classes[1:]])
+        yield self.grid(spec, own, classes)
+
+    def at(self, spec: Spec, options: Iterable[Mapping[str, Value]]) -> list[Origin]:
+        """Look at single settings."""
+        found = []
+        for knobs in options:
+            graph = spec.build_at(knobs, self.places).layers
+            values = counts(graph, self.scopes, self.number.quantities)
+            found += self.matches(spec, [knobs], [[value] for value in values])
+        return found
+
+    def grid(self, spec: Spec, own: Mapping[str, Value], classes: Sequence[int]) -> list[Origin]:
+        """Look at the usual widths and resolutions, for all numbers of classes at once."""
+        alphas = ALPHAS if "alpha" in own and "alpha" not in self.given else ()
+        # Stored values do not depend on the resolution.
+        sides = () if "res" in self.given or "cost" not in self.number.quantities else SIDES
+        lanes = _lanes(spec, own, alphas, sides)
+        if classes and lanes and spec.definition.knobs["classes"].kind == "int":
+            lanes = [{**lane, "classes": each} for lane in lanes for each in classes]
+        found = []
+        for part, values in self.run(spec, own, lanes):
+            found += self.matches(spec, [_at(own, lane) for lane in part], values)
+        return found
+
+    def run(
+        self, spec: Spec, knobs: Mapping[str, Value], lanes: list[dict[str, Any]]
+    ) -> Iterator[tuple[list[dict[str, Any]], list[Any]]]:
+        """Yield lanes with columns of their counts; those that make no network are passed by."""
+        import numpy as np
+
+        if not lanes or not lanes[0]:
+            return
+        names = list(lanes[0])
+        columns = {name: np.array([lane[name] for lane in lanes]) for name in names}
+        ranges = {name: (min(c.tolist()), max(c.tolist())) for name, c in columns.items()}
+
+        def count(graph: Graph) -> list[Any]:
+            return counts(graph, self.scopes, self.number.quantities)
+
+        engine = Engine(spec.definition, knobs, ranges, count, len(self.wanted))
+        try:
+            results = engine.run(columns, len(lanes))
+        except MbprofError:
+            half = len(lanes) // 2
+            if half:
+                yield from self.run(spec, knobs, lanes[:half])
+                yield from self.run(spec, knobs, lanes[half:])
+            return
+        yield lanes, results
+
+    def matches(
+        self, spec: Spec, knobs: Sequence[Mapping[str, Value]], columns: Sequence[Any]
+    ) -> list[Origin]:
+        """Return the counts that print like the number; remember the one that comes nearest.
+
+        A column holds one way to count at all the settings.
+        """
+        import numpy as np
+
+        found: list[Origin] = []
+        unfolded: dict[tuple[str, ...], Any] = {}
+        for counted, column in zip(self.wanted, columns, strict=True):
+            values = np.asarray(column, dtype=np.float64)
+            key = (counted.convention, counted.scope, counted.quantity, counted.unit)
+            # Folding is news only where it changes what is counted.
+            same = counted.folded & (unfolded.setdefault(key, values) == values)
+            self.looked += len(values) - int(np.count_nonzero(same))
+            for factor, times in _FACTORS[counted.unit]:
+                distances = np.where(same, np.inf, np.abs(values * times / self.middle - 1))
+                rows = np.flatnonzero(distances <= self.reach).tolist()
+                nearest = int(np.argmin(distances))
+                if distances[nearest] < self.nearest and nearest not in rows:
+                    rows.append(nearest)
+                for row in rows:
+                    value = int(column[row])
+                    origin = _origin(spec, counted, knobs[row], value, factor)
+                    rounding = self.number.rounding(value * factor)
+                    if rounding is not None:
+                        found.append(origin._replace(rounding=rounding))
+                    elif distances[row] < self.nearest:
+                        self.nearest, self.closest = float(distances[row]), origin
+        return found
+
+    def ranked(self, found: Iterable[Origin]) -> list[Origin]:
+        """Return origins, the likeliest first; settings that change nothing are named once.
+
+        What is rounded most comes last. Then a number is a count rather than twice or half of
+        one, of a network as it is rather than folded, at its own settings, by the default
+        convention, rounded rather than cut off, and close.
+        """
+        kept: dict[tuple[Any, ...], Origin] = {}
+        for each in found:
+            key = each._replace(knobs={}, rounding="")
+            at = (*key[:3], *key[4:])
+            if at not in kept or self.turned(each) < self.turned(kept[at]):
+                kept[at] = each
+        return sorted(kept.values(), key=self.rank)
+
+    def turned(self, origin: Origin) -> tuple[int, int, float, float]:
+        """Return how far an origin's settings are from the network's own."""
+        own = self.own[origin.spec]
+        apart = [name for name, value in origin.knobs.items() if own.get(name) != value]
+        far = {name: abs(_number(origin.knobs[name]) - _number(own.get(name))) for name in apart}
+        return len(apart), int("res" in apart), far.get("res", 0.0), sum(far.values())
+
+    def rank(self, origin: Origin) -> tuple[Any, ...]:
+        """Return what origins are sorted by."""
+        return (
+            origin.coarse,
+            origin.factor != 1,
+            origin.folded,
+            self.turned(origin)[:2],
+            origin.convention != conventions.DEFAULT,
+            origin.rounding == "down",
+            abs(float(origin.value * origin.factor) - self.middle),
+        )
+
+
+def _strong(origin: Origin) -> bool:
+    return origin.factor == 1 and not origin.folded and not origin.coarse
+
+
+def _values(found: Iterable[Origin]) -> int:
+    return len({(origin.value, origin.factor) for origin in found})
+
+
+def _at(own: Mapping[str, Value], lane: Mapping[str, Any]) -> dict[str, Value]:
+    """Return all knobs with those of a lane."""
+    res = (lane["res"], lane["res"]) if "res" in lane else own["res"]
+    return {**own, **lane, "res": res}
+
+
+def _number(value: Any) -> float:
+    value = value[0] if isinstance(value, tuple) else value
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+def _origin(
+    spec: Spec, counted: Counted, knobs: Mapping[str, Value], value: int, factor: Fraction
+) -> Origin:
+    """Return an origin, at its width, resolution and classes and at what was turned besides."""
+    turned = [name for name, each in knobs.items() if each != spec.knobs.get(name)]
+    names = dict.fromkeys((*(name for name in _SHOWN if name in knobs), *turned))
+    return Origin(
+        spec.name,
+        counted.convention,
+        counted.scope,
+        {name: knobs[name] for name in names},
+        counted.quantity,
+        counted.folded,
+        value,
+        counted.unit,
+        factor,
+        "",
+    )
+
+
+_SHOWN = ("alpha", "res", "classes")
+_FACTORS = {
+    "params": ((Fraction(1), 1.0),),
+    "MACs": ((Fraction(1), 1.0), (Fraction(2), 2.0)),
+    "FLOPs": ((Fraction(1), 1.0), (Fraction(1, 2), 0.5)),
+}
+"""What a count may have been multiplied by: a FLOP for a MAC is the usual confusion."""
+
+
+def _lanes(
+    spec: Spec, knobs: Mapping[str, Value], alphas: Sequence[float], sides: Sequence[int]
+) -> list[dict[str, Any]]:
+    """Return the widths and resolutions that the knobs take, without those of ``knobs``."""
+    definition = spec.definition.knobs
+    widths: list[dict[str, Any]] = [{}]
+    if alphas and not definition["alpha"].one_of:
+        widths = [{"alpha": each} for each in alphas if definition["alpha"].inside(each)]
+    sizes: list[dict[str, Any]] = [{"res": each} for each in sides] or [{}]
+    own = {"alpha": knobs.get("alpha"), "res": knobs["res"]}
+    lanes = [{**width, **size} for width in widths for size in sizes]
+    return [
+        lane for lane in lanes if lane and any(own[n] not in (v, (v, v)) for n, v in lane.items())
+    ]

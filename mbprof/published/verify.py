@@ -1,0 +1,141 @@
+"""Claims recomputed: what others published about a network, beside what mbprof counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import mbprof
+from mbprof.errors import MbprofError
+from mbprof.language import fmt
+from mbprof.language.values import Value, plain
+from mbprof.network.load import Network, Spec, load
+from mbprof.network.profile import totals
+from mbprof.output import Column, Report
+from mbprof.spec import zoo
+from mbprof.spec.claims import Claim
+
+HOLDS, FAILS, ERRATUM, STALE = "holds", "fails", "wrong at its source", "erratum is out of date"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One published number, and whether the computed one prints like it."""
+
+    spec: str
+    at: Mapping[str, Value]
+    scope: str
+    convention: str
+    quantity: str
+    published: str
+    computed: int
+    verdict: str
+    source: str
+    erratum: str | None
+
+    @property
+    def passed(self) -> bool:
+        """Whether the number is right, or known to be wrong at its source."""
+        return self.verdict in (HOLDS, ERRATUM)
+
+
+def verify(specs: Iterable[str] = ()) -> tuple[Verdict, ...]:
+    """Recompute every claim of the specs, of the whole zoo if none is named.
+
+    Raises: MbprofError: a spec cannot be read, or a claim cannot be computed.
+
+    >>> {verdict.verdict for verdict in verify(["mobilenet_v1"])} == {HOLDS, ERRATUM}
+    True
+    """
+    return tuple(verdict for name in specs or zoo.spec_names() for verdict in _spec(name))
+
+
+def _spec(name: str) -> Iterator[Verdict]:
+    specs: dict[str, Spec] = {}
+    networks: dict[tuple[str, str], Network] = {}
+    for claim in load(name).definition.published:
+        stem = claim.preset or name.partition("@")[0]
+        asked = f"{stem}@{claim.flavour}" if claim.flavour else stem
+        try:
+            if asked not in specs:
+                specs[asked] = load(asked)
+            key = (asked, repr(sorted(claim.at.items())))
+            if key not in networks:
+                networks[key] = specs[asked].build(**claim.at)
+            yield from _claim(asked, claim, networks[key])
+        except MbprofError as error:
+            raise error.at(claim.loc) from None
+
+
+def _claim(asked: str, claim: Claim, network: Network) -> Iterator[Verdict]:
+    params, macs = _counted(network, claim)
+    numbers = {"params": (claim.params, params), "macs": (claim.macs, macs)}
+    given = {name: pair for name, pair in numbers.items() if pair[0] is not None}
+    right = {name: bool(pair[0] and pair[0].holds(pair[1])) for name, pair in given.items()}
+    for name, (quantity, computed) in given.items():
+        if claim.erratum is not None and all(right.values()):
+            verdict = STALE
+        elif right[name]:
+            verdict = HOLDS
+        else:
+            verdict = FAILS if claim.erratum is None else ERRATUM
+        yield Verdict(
+            asked,
+            claim.at,
+            claim.scope,
+            claim.convention,
+            name,
+            quantity.text if quantity else "",
+            computed,
+            verdict,
+            claim.source,
+            claim.erratum,
+        )
+
+
+def _counted(network: Network, claim: Claim) -> tuple[int, int]:
+    counted = totals(network.layers, claim.convention, claim.scope)
+    return counted.params, counted.cost
+
+
+def _at(at: Mapping[str, Value]) -> str:
+    return ", ".join(f"{name} {plain(value)}" for name, value in at.items())
+
+
+COLUMNS = (
+    Column("spec", "network", "the name and flavour"),
+    Column("at", "at", "the knobs that were turned", _at, yields=1, wraps=True),
+    Column("scope", "scope", "what is counted", yields=3),
+    Column("convention", "convention", "which kinds count", yields=4),
+    Column("quantity", "of", "params or macs"),
+    Column("published", "published", "as printed at the source", numeric=True),
+    Column("computed", "computed", "as counted here", fmt.integer, numeric=True),
+    Column("verdict", "verdict", "whether it holds", wraps=True),
+    Column("source", "source", "who published it", yields=2, wraps=True),
+)
+
+
+def verdict_report(verdicts: tuple[Verdict, ...]) -> Report:
+    """Lay out verdicts."""
+    rows = tuple({name: getattr(each, name) for name in Verdict.__slots__} for each in verdicts)
+    count = dict.fromkeys((HOLDS, ERRATUM, FAILS, STALE), 0)
+    for each in verdicts:
+        count[each.verdict] += 1
+    said = ", ".join(f"{number} {name}" for name, number in count.items() if number)
+    failing = tuple(
+        f"{each.spec}: {each.published} {each.quantity} ({each.source}) {each.verdict}"
+        for each in verdicts
+        if not each.passed
+    )
+    return Report(
+        title=f"{len(rows)} claims: {said}" if rows else "no claims",
+        columns=COLUMNS,
+        rows=rows,
+        data=[_data(row) for row in rows],
+        notes=failing[:20],
+    )
+
+
+def _data(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {**row, "at": dict(row["at"]), "version": mbprof.__version__}

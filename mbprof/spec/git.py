@@ -1,0 +1,158 @@
+"""A spec as git remembers it: ``REV:PATH``, read from the repository of the current folder.
+
+Git is asked through pipes: what a user typed reaches it on standard input, as the name of an
+object and never as an option, and nothing passes through a shell.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from mbprof.errors import Source, SourceError, closest
+from mbprof.language.source import MAX_BYTES, decode
+
+_SPLIT = re.compile(r"((?:[^:{]|\{[^}]*\})*):(.+)", re.S)
+_MISSING = ("missing", "ambiguous")
+
+
+class Revision(NamedTuple):
+    """A file at a revision; without a revision, as it is staged.
+
+    ``path`` is from the top of the repository, or from the current folder if it starts with ``./``
+    or ``../``, as git has it.
+    """
+
+    rev: str
+    path: str
+
+    def __str__(self) -> str:
+        return f"{self.rev}:{self.path}"
+
+
+def revision(text: str) -> Revision | None:
+    r"""Take ``REV:PATH`` apart; None if a text is a file, or does not have this form.
+
+    >>> revision("main:specs/x.yaml")
+    Revision(rev='main', path='specs/x.yaml')
+    >>> revision("HEAD@{2026-01-31 12:00}:./x.yaml").rev
+    'HEAD@{2026-01-31 12:00}'
+    >>> revision("C:\\specs\\x.yaml"), revision("C:/specs/x.yaml"), revision("x.yaml")
+    (None, None, None)
+    """
+    found = _SPLIT.fullmatch(text)
+    # A path of git is never absolute; these are drives, addresses and git's search (:/text).
+    if found is None or found[2].startswith(("/", "\\")) or re.match(r"[A-Za-z]:.*\\", text):
+        return None
+    if any(ord(sign) < 32 for sign in text) or Path(text).is_file():
+        return None
+    return Revision(found[1], found[2])
+
+
+def beside(text: str, path: str) -> Revision | None:
+    """Return the file at ``path`` from where ``REV:PATH`` stands; None if that is no revision.
+
+    >>> beside("main:specs/x.yaml", "../base.yaml")
+    Revision(rev='main', path='base.yaml')
+    >>> beside("main:./x.yaml", "base.yaml")
+    Revision(rev='main', path='./base.yaml')
+    """
+    here = revision(text)
+    if here is None:
+        return None
+    joined = posixpath.normpath(posixpath.join(posixpath.dirname(here.path), path))
+    outside, from_here = joined.startswith("../"), here.path.startswith(("./", "../"))
+    if outside == from_here:
+        return Revision(here.rev, joined)
+    # Above the top of the repository, with a slash in front, git finds nothing.
+    return Revision(here.rev, f"./{joined}" if from_here else f"/{joined}")
+
+
+def read(asked: Revision) -> Source:
+    """Read a file at a revision.
+
+    Raises: SourceError: there is no git, no repository, no such revision or no such file in it.
+    """
+    # Two questions in one run of git: is there such a revision, and such a file in it?
+    tree = f"{asked.rev}^{{tree}}" if asked.rev else ""
+    answers = (
+        _git(asked, "--batch-check", f"{tree}\n{asked}\n").decode(errors="replace").splitlines()
+    )
+    if asked.rev and answers[0].endswith(_MISSING):
+        raise _no_revision(asked, "ambiguous" if answers[0].endswith("ambiguous") else "unknown")
+    if answers[1].endswith(_MISSING):
+        raise _no_file(asked)
+    name, kind, size = answers[1].split()
+    if kind != "blob":
+        raise SourceError(f"{asked} is a directory, not a spec file")
+    if int(size) > MAX_BYTES:
+        return decode(str(asked), b" " * (MAX_BYTES + 1))
+    return decode(str(asked), _git(asked, "blob", name=name))
+
+
+def exists(asked: Revision) -> bool:
+    """Whether there is a file of that path at the revision.
+
+    Raises: SourceError: there is no git or no repository.
+    """
+    return b" blob " in _git(asked, "--batch-check", f"{asked}\n")
+
+
+def _git(asked: Revision, what: str, typed: str = "", name: str = "") -> bytes:
+    """Run ``git cat-file`` and return what it says; ``name`` is an object's own number."""
+    import subprocess
+
+    environment = {**os.environ, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
+    command = ["git", "--no-pager", "cat-file", what, *([name] if name else [])]
+    try:
+        done = subprocess.run(
+            command, input=typed.encode(errors="surrogateescape"), capture_output=True,
+            env=environment, check=False,
+        )  # fmt: skip
+    except OSError as error:
+        hint = "REV:PATH is a file at a revision; git is needed to read it"
+        reason = "is not installed" if isinstance(error, FileNotFoundError) else error.strerror
+        raise SourceError(f"cannot read {asked}: git {reason}", hint=hint) from None
+    if done.returncode == 0:
+        return done.stdout
+    said = done.stderr.decode(errors="replace").strip().splitlines() or ["git failed"]
+    reason = said[0].removeprefix("fatal: ")
+    if reason.startswith("not a git repository"):
+        raise SourceError(
+            f"there is no file {asked}, and this folder is not in a git repository",
+            hint="REV:PATH is a file at a revision of the repository of the current folder",
+        )
+    raise SourceError(f"cannot read {asked}: git says: {reason}")
+
+
+def _no_revision(asked: Revision, what: str) -> SourceError:
+    names = _refs()
+    near = closest(asked.rev, names)
+    hint = f"did you mean {near}:{asked.path}?" if near else "git log lists the revisions"
+    if what == "ambiguous":
+        hint = "give more digits of the commit"
+    return SourceError(f"cannot read {asked}: {what} revision {asked.rev!r}", hint=hint)
+
+
+def _no_file(asked: Revision) -> SourceError:
+    where = f"at revision {asked.rev}" if asked.rev else "among the staged files"
+    from_here = Revision(asked.rev, f"./{asked.path}")
+    if not asked.path.startswith(("./", "../")) and exists(from_here):
+        hint = f"from the current folder it is {from_here}"
+    elif asked.path.startswith(("./", "../")):
+        hint = f"{asked.rev}:PATH is from the top of the repository, ./ from the current folder"
+    else:
+        hint = f"a path is from the top of the repository; {asked.rev}:./PATH from this folder"
+    return SourceError(f"there is no {asked.path} {where}", hint=hint)
+
+
+def _refs() -> list[str]:
+    """Return the names of branches and tags, for a hint."""
+    import subprocess
+
+    command = ["git", "for-each-ref", "--count=500", "--format=%(refname:short)"]
+    done = subprocess.run(command, capture_output=True, check=False)
+    return ["HEAD", *done.stdout.decode(errors="replace").splitlines()]

@@ -1,0 +1,1 @@
+"""Many configurations: which, filtered how, written where."""

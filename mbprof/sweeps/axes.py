@@ -1,0 +1,281 @@
+"""Axes of a sweep: from what a user types to checked values, and from values to columns."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from mbprof.errors import KnobError, Loc, UsageError, nearest
+from mbprof.language.values import Value, parse
+from mbprof.spec.knobs import Knob, checked
+
+MAX_VALUES = 10_000_000
+CHUNK = 1 << 15
+Column: TypeAlias = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """The values of one knob; ``continuous`` if any value between the two is meant."""
+
+    knob: Knob
+    values: tuple[Value, ...]
+    continuous: bool = False
+
+    @property
+    def symbolic(self) -> bool:
+        """Whether the values are numbers that formulas can carry side by side."""
+        kinds = ("int", "number", "size")
+        return self.knob.kind in kinds and not self.knob.one_of and None not in self.values
+
+
+def axis(knob: Knob, values: Iterable[Value], loc: Loc | None = None) -> Axis:
+    """Check the values of an axis.
+
+    Raises: KnobError: there are none, or one that the knob does not take.
+    """
+    found = tuple(checked(knob, value, loc) for value in values)
+    if not found:
+        raise KnobError(f"{knob.name} has no values", loc, "write 0.5,1.0 or 0.25:1.0:0.25")
+    return Axis(knob, found)
+
+
+def read_axis(knob: Knob, text: str, loc: Loc | None, random: bool = False) -> Axis:
+    """Read ``0.5,0.75,1.0``, ``0.25:1.0:0.25``, or both; with ``random`` also ``0.25:1.0``.
+
+    Raises: KnobError: no values, a range that runs backwards or never arrives, a wrong value.
+    """
+    values: list[Value] = []
+    for part in text.split(","):
+        if not part.strip():
+            raise KnobError(f"{knob.name} has an empty value in {text!r}", loc)
+        bounds = part.split(":")
+        if random and len(bounds) == 2 and len(text.split(",")) == 1:
+            ends = axis(knob, _numbers(knob, bounds, part, loc), loc)
+            _ordered(knob, ends.values, part, loc)
+            return Axis(knob, ends.values, continuous=True)
+        values += _range(knob, bounds, part, loc) if len(bounds) > 1 else [parse(part)]
+    return axis(knob, values, loc)
+
+
+def _numbers(knob: Knob, bounds: Sequence[str], text: str, loc: Loc | None) -> list[Value]:
+    numbers: list[Value] = []
+    for bound in bounds:
+        value = parse(bound)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise KnobError(f"{knob.name}: {bound!r} is no number in the range {text!r}", loc)
+        numbers.append(value)
+    return numbers
+
+
+def _ordered(knob: Knob, ends: Sequence[Value], text: str, loc: Loc | None) -> None:
+    low, high = ((end[0] if isinstance(end, tuple) else end) for end in ends)
+    if not low <= high:  # type: ignore[operator]  # both are numbers by now
+        raise KnobError(f"{knob.name}: the range {text} runs backwards", loc)
+
+
+def _range(knob: Knob, bounds: Sequence[str], text: str, loc: Loc | None) -> list[Value]:
+    """Return the values of START:STOP:STEP, STOP included, without the drift of doubles."""
+    if len(bounds) != 3:
+        raise KnobError(
+            f"{knob.name}: {text!r} is no range", loc, "a range is START:STOP:STEP, STOP included"
+        )
+    try:
+        start, stop, step = (Decimal(bound.strip()) for bound in bounds)
+    except InvalidOperation:
+        raise KnobError(f"{knob.name}: {text!r} is no range of numbers", loc) from None
+    if not (start.is_finite() and stop.is_finite() and step.is_finite()):
+        raise KnobError(f"{knob.name}: the range {text} is not finite", loc)
+    if start > stop:
+        raise KnobError(f"{knob.name}: the range {text} runs backwards", loc)
+    if step <= 0:
+        raise KnobError(f"{knob.name}: the range {text} never arrives; its step is {step}", loc)
+    count, rest = divmod(stop - start, step)
+    if rest:
+        last = start + count * step
+        raise KnobError(
+            f"{knob.name}: the range {text} never arrives at {stop}; it passes {last}",
+            loc,
+            f"write {bounds[0]}:{last}:{bounds[2]}, or another step",
+        )
+    if count >= MAX_VALUES:
+        raise KnobError(f"{knob.name}: the range {text} has more than {MAX_VALUES:,} values", loc)
+    return [parse(str(start + i * step)) for i in range(int(count) + 1)]
+
+
+def knob_of(knobs: Mapping[str, Knob], name: str, loc: Loc | None, spec: str) -> Knob:
+    """Return a knob by name.
+
+    Raises: KnobError: the spec lacks it.
+    """
+    if name not in knobs:
+        raise KnobError(f"{spec} has no knob {name!r}", loc, nearest(name, knobs, 12))
+    return knobs[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Every combination of the axes' values; the last axis changes fastest."""
+
+    axes: tuple[Axis, ...]
+
+    @property
+    def count(self) -> int:
+        """How many combinations there are."""
+        return math.prod(len(axis.values) for axis in self.axes)
+
+    def rows(self, start: int, stop: int) -> dict[str, Column]:
+        """Return, for some combinations, the number of the value on each axis."""
+        import numpy as np
+
+        sizes = tuple(len(axis.values) for axis in self.axes)
+        numbers = np.unravel_index(np.arange(start, stop), sizes)
+        return {axis.knob.name: _taken(axis, n) for axis, n in zip(self.axes, numbers, strict=True)}
+
+
+@dataclass(frozen=True, slots=True)
+class Random:
+    """Combinations drawn at random, each axis by itself; the seed decides on all of them."""
+
+    axes: tuple[Axis, ...]
+    count: int
+    seed: int
+
+    def rows(self, start: int, stop: int) -> dict[str, Column]:
+        """Return some of the combinations; chunks are drawn independently of each other."""
+        import numpy as np
+
+        rng = np.random.default_rng((self.seed, start // CHUNK))
+        columns = {}
+        for axis in self.axes:
+            if axis.continuous:
+                columns[axis.knob.name] = _between(rng, axis, stop - start)
+            else:
+                columns[axis.knob.name] = _taken(
+                    axis, rng.integers(0, len(axis.values), stop - start)
+                )
+        return columns
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Configurations that are listed one by one, a column for each knob."""
+
+    axes: tuple[Axis, ...]
+    columns: Mapping[str, Column]
+    count: int
+
+    def rows(self, start: int, stop: int) -> dict[str, Column]:
+        """Return some of the configurations."""
+        return {name: column[start:stop] for name, column in self.columns.items()}
+
+
+Plan: TypeAlias = Grid | Random | Listed
+
+
+def _taken(axis: Axis, numbers: Column) -> Column:
+    """Return the values with the given numbers; a size that is square is one number."""
+    return column(axis.values)[numbers]
+
+
+def column(values: Sequence[Any]) -> Column:
+    """Return values as a column: int64 or float64 where they are numbers, else objects.
+
+    >>> column([(96, 96), (128, 128)]).tolist()
+    [96, 128]
+    """
+    import numpy as np
+
+    flat = [v[0] if isinstance(v, tuple) and len(set(v)) == 1 else v for v in values]
+    if all(isinstance(v, int) and not isinstance(v, bool) for v in flat):
+        return np.array(flat, dtype=np.int64)
+    if all(isinstance(v, float) for v in flat):
+        return np.array(flat, dtype=np.float64)
+    found = np.empty(len(flat), dtype=object)
+    found[:] = flat
+    return found
+
+
+def _between(rng: Any, axis: Axis, count: int) -> Column:
+    low, high = (end[0] if isinstance(end, tuple) else end for end in axis.values)
+    if axis.knob.kind == "number":
+        return rng.uniform(low, high, count)
+    return rng.integers(low, high, count, endpoint=True)
+
+
+def listed(knobs: Mapping[str, Knob], columns: Mapping[str, Any], spec: str) -> Listed:
+    """Make a plan of columns of equal length, each value checked.
+
+    Raises: KnobError: a knob that the spec lacks or a value that it does not take. UsageError: no
+    columns, or columns of different lengths.
+    """
+    import numpy as np
+
+    lengths = {name: len(values) for name, values in columns.items()}
+    if not lengths or not max(lengths.values()):
+        raise UsageError("there are no configurations")
+    if len(set(lengths.values())) > 1:
+        said = ", ".join(f"{name} has {length}" for name, length in lengths.items())
+        raise UsageError(f"the columns have different lengths: {said}")
+    axes, found = [], {}
+    for name, values in columns.items():
+        knob = knob_of(knobs, name, None, spec)
+        array = values if isinstance(values, np.ndarray) else column(list(values))
+        if array.dtype.kind in "iuf" and not knob.one_of:
+            one, found[name] = _numeric(knob, array)
+        else:
+            distinct = list(dict.fromkeys(array.tolist()))
+            one = axis(knob, distinct)
+            kept = dict(zip(distinct, one.values, strict=True))
+            found[name] = column([kept[value] for value in array.tolist()])
+        axes.append(one)
+    return Listed(tuple(axes), found, next(iter(lengths.values())))
+
+
+def _numeric(knob: Knob, array: Column) -> tuple[Axis, Column]:
+    """Check a column of numbers by its extremes, which bound all the others.
+
+    Raises: KnobError: a value that is not finite, not whole where it has to be, or out of range.
+    """
+    import numpy as np
+
+    odd = np.flatnonzero(~np.isfinite(array))
+    if not len(odd) and knob.kind != "number":
+        odd = np.flatnonzero(array != np.trunc(array))
+    suspects = array[odd[:1]] if len(odd) else np.array([array.min(), array.max()])
+    whole = not len(odd) and knob.kind != "number"
+    ends = axis(knob, (suspects.astype(np.int64) if whole else suspects).tolist())
+    typed = np.float64 if knob.kind == "number" else np.int64
+    return Axis(knob, ends.values), array.astype(typed)
+
+
+def read_configs(path: Path) -> dict[str, list[Value]]:
+    """Read configurations from a CSV file whose header names the knobs.
+
+    Raises: UsageError: the file cannot be read, or a row does not fit its header.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.reader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        why = getattr(error, "strerror", None) or error
+        raise UsageError(f"cannot read {path}: {why}") from None
+    if not rows:
+        raise UsageError(f"{path} is empty", hint="the first line names the knobs: alpha,res")
+    header = [name.strip() for name in rows[0]]
+    columns: dict[str, list[Value]] = {name: [] for name in header}
+    if len(columns) < len(header):
+        raise UsageError(f"{path} names a knob twice: {', '.join(header)}")
+    for number, row in enumerate(rows[1:], 2):
+        if not row:
+            continue
+        if len(row) != len(header):
+            raise UsageError(f"{path}:{number} has {len(row)} values for {len(header)} knobs")
+        for name, cell in zip(header, row, strict=True):
+            columns[name].append(parse(cell))
+    return columns

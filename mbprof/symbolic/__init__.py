@@ -1,0 +1,1 @@
+"""One build serves many configurations: symbols for the knobs that vary, and programs of them."""

@@ -1,0 +1,223 @@
+"""Arithmetic that shape rules and cost formulas are written with, once for every width of input.
+
+A quantity is a Python int, exact at any size, or a symbol that stands for the quantity of many
+configurations side by side. Formulas use only these helpers and the operators ``+ - * // % ==``,
+so that the same text serves both.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeGuard
+
+from mbprof.symbolic.atoms import Condition, Monomial
+from mbprof.symbolic.symbols import Real, Whole, bounds, key, whole_value
+
+
+def is_whole(x: object) -> TypeGuard[int]:
+    """Whether a value is a whole number, plain or symbol, and no flag."""
+    return isinstance(x, int | Whole) and not isinstance(x, bool)
+
+
+def is_number(x: object) -> TypeGuard[float]:
+    """Whether a value is a number, plain or symbol, and no flag."""
+    return isinstance(x, int | float | Whole | Real) and not isinstance(x, bool)
+
+
+def is_real(x: object) -> bool:
+    """Whether a value is a number with a decimal point, plain or symbol."""
+    return isinstance(x, float | Real)
+
+
+def is_flag(x: object) -> bool:
+    """Whether a value is true or false, or a condition that configurations answer differently."""
+    return isinstance(x, bool | Condition)
+
+
+def ceil_div(a: int, b: int) -> int:
+    """Return ⌈a / b⌉ in integers.
+
+    >>> ceil_div(7, 2), ceil_div(-7, 2)
+    (4, -3)
+    """
+    return -(-a // b)
+
+
+def product(values: Iterable[int]) -> int:
+    """Return the product of the values, 1 for none.
+
+    >>> product((3, 224, 224))
+    150528
+    """
+    result = 1
+    for value in values:
+        result *= value
+    return result
+
+
+def added(values: Iterable[int]) -> int:
+    """Return the sum of the values, 0 for none; of symbols, gathered at once.
+
+    >>> added((3, 4, 5))
+    12
+    """
+    listed: tuple[Any, ...] = tuple(values)
+    kinds: set[type] = set(map(type, listed))
+    symbols = Whole in kinds and Real not in kinds
+    found: int = _gathered(listed) if symbols else sum(listed)
+    return found
+
+
+def _gathered(values: Sequence[Whole | int]) -> Any:
+    """Return the sum of whole numbers, one of which at least is a symbol: one pass over all terms.
+
+    Adding one by one would sort the terms and compute their range as often as there are values.
+    """
+    terms: dict[Monomial, int] = {}
+    value = 0
+    for each in values:
+        if isinstance(each, Whole):
+            trace = each.trace
+            value += each.value
+            for monomial, factor in each.terms:
+                terms[monomial] = terms.get(monomial, 0) + factor
+        elif each:
+            value += each
+            terms[()] = terms.get((), 0) + each
+    return trace.polynomial(terms, value)
+
+
+def maximum(a: Any, b: Any) -> Any:
+    """Return the larger of two numbers.
+
+    >>> maximum(3, 5)
+    5
+    """
+    return _extreme("max", a, b, max)
+
+
+def minimum(a: Any, b: Any) -> Any:
+    """Return the smaller of two numbers.
+
+    >>> minimum(3, 5)
+    3
+    """
+    return _extreme("min", a, b, min)
+
+
+def _extreme(op: str, a: Any, b: Any, plain: Any) -> Any:
+    if not isinstance(a, Whole | Real) and not isinstance(b, Whole | Real):
+        return plain(a, b)
+    (p, q), (r, s) = bounds(a), bounds(b)
+    if p >= s:
+        return a if op == "max" else b
+    if q <= r:
+        return b if op == "max" else a
+    symbol = a if isinstance(a, Whole | Real) else b
+    if is_whole(a) and is_whole(b):
+        least, most = bounds(a - b)
+        if least >= 0 or most <= 0:
+            return a if (least >= 0) == (op == "max") else b
+        value = plain(whole_value(a), whole_value(b))
+        args = tuple(sorted((key(a), key(b)), key=str))
+        return symbol.trace.atom(op, args, value, plain(p, r), plain(q, s))
+    a, b = (each.real() if isinstance(each, Whole) else each for each in (a, b))
+    value = plain(*(each.value if isinstance(each, Real) else float(each) for each in (a, b)))
+    args = tuple(key(each) if isinstance(each, Real) else float(each) for each in (a, b))
+    return symbol.trace.real(op, args, value, float(plain(p, r)), float(plain(q, s)))
+
+
+def gcd(a: Any, b: Any) -> Any:
+    """Return the greatest common divisor.
+
+    >>> gcd(14, 4)
+    2
+    """
+    if not isinstance(a, Whole) and not isinstance(b, Whole):
+        return math.gcd(a, b)
+    symbol = a if isinstance(a, Whole) else b
+    most = max(*map(abs, bounds(a)), *map(abs, bounds(b)))
+    value = math.gcd(whole_value(a), whole_value(b))
+    return symbol.trace.atom("gcd", (key(a), key(b)), value, 0, most)
+
+
+def _rounding(op: str, plain: Any) -> Any:
+    def rounded(x: Any) -> Any:
+        if isinstance(x, Whole):
+            return x
+        if not isinstance(x, Real):
+            return plain(x)
+        if (whole := x.whole) is not None:
+            return whole
+        if not math.isfinite(x.low) or not math.isfinite(x.high):
+            # Too wide a range to promise anything: fix the value.
+            x.trace.fix((key(x), x.value))
+            return plain(x.value)
+        return x.trace.atom(op, (key(x),), plain(x.value), plain(x.low), plain(x.high))
+
+    rounded.__doc__ = f"Return a number made whole by {op}, as Python does it."
+    return rounded
+
+
+truncated = _rounding("int", int)
+ceiled = _rounding("ceil", math.ceil)
+floored = _rounding("floor", math.floor)
+rounded = _rounding("round", round)
+
+
+def divisible(v: Any, divisor: Any = 8, floor: Any = None) -> Any:
+    """Round v to the nearest multiple of a divisor, never below 90 % of v.
+
+    max(floor, ⌊v + divisor/2⌋ // divisor * divisor), plus divisor where that is < 0.9·v.
+    Source: `_make_divisible` of arXiv:1801.04381's reference implementation.
+
+    >>> divisible(24 * 0.35), divisible(72 / 4), divisible(33.6)
+    (8, 24, 32)
+    """
+    floor = divisor if floor is None else floor
+    divisor = int(divisor)
+    v = _exact(v)
+    if not isinstance(v, Whole | Real) and not isinstance(floor, Whole):
+        return _divisible(v, divisor, int(floor))
+    low, high = bounds(v)
+    least, most = bounds(floor)
+    if isinstance(v, Whole) and v.multiple % divisor == 0 and low >= most:
+        return v
+    symbol = v if isinstance(v, Whole | Real) else floor
+    value = _divisible(v.value if symbol is v else v, divisor, whole_value(floor))
+    slack = divisor if least != most else 0  # a larger floor can spare the step past 90 %
+    ends = _divisible(low, divisor, least) - slack, _divisible(high, divisor, most) + slack
+    multiple = math.gcd(divisor, floor.multiple if isinstance(floor, Whole) else int(floor))
+    return symbol.trace.atom("divisible", (key(v), divisor, key(floor)), value, *ends, multiple)
+
+
+def _divisible(v: float, divisor: int, floor: int) -> int:
+    rounded = max(floor, int(v + divisor / 2) // divisor * divisor)
+    return rounded + divisor if rounded < 0.9 * v else rounded
+
+
+def _exact(x: Any) -> Any:
+    """Return the whole number that a double is made of, if it is one of those."""
+    whole = x.whole if isinstance(x, Real) else None
+    return x if whole is None else whole
+
+
+def power(x: Any, y: Any) -> Any:
+    """Raise x to the power of y, as a double.
+
+    >>> power(1.2, 0), power(2, 10)
+    (1.0, 1024.0)
+    """
+    if not isinstance(x, Whole | Real) and not isinstance(y, Whole | Real):
+        return math.pow(x, y)
+    symbol = x if isinstance(x, Whole | Real) else y
+    real = symbol.real() if isinstance(symbol, Whole) else symbol
+    return real.power(x, y)
+
+
+def is_integral(x: Any) -> bool:
+    """Whether a number with a decimal point is whole; for a symbol, a guard."""
+    if isinstance(x, Real) and x.whole is None:
+        return x.trace.decide("whole", (key(x),), x.value.is_integer())
+    return isinstance(x, Real) or float(x).is_integer()

@@ -1,0 +1,221 @@
+"""A trace as a straight line of NumPy operations on whole columns of configurations."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from mbprof.symbolic.atoms import Atom, Guard, Monomial, Terms
+from mbprof.symbolic.symbols import Trace, Whole
+
+Column = Any
+FITS = 2**62
+"""Sums that stay below this cannot overflow 64 bits on the way."""
+
+
+def _floor_divide(x: Column, y: Column) -> Column:
+    if isinstance(y, int) and y > 0 and y & (y - 1) == 0:
+        return np.right_shift(x, y.bit_length() - 1)
+    return np.floor_divide(x, y)
+
+
+def _divisible(v: Column, divisor: int, floor: Column) -> Column:
+    near = np.asarray(v + divisor / 2).astype(np.int64)
+    if divisor & (divisor - 1) == 0:
+        near &= -divisor
+    else:
+        near = near // divisor * divisor
+    near = np.maximum(near, floor)
+    near += divisor * (near < 0.9 * v)
+    return near
+
+
+def _power(x: Column, y: Column) -> Column:
+    # NumPy's own power can differ from math.pow in the last bit.
+    return np.asarray(np.frompyfunc(math.pow, 2, 1)(x, y)).astype(np.float64)
+
+
+OPERATIONS: dict[str, Callable[..., Column]] = {
+    "sum": lambda x: x,
+    "//": _floor_divide,
+    "max": np.maximum,
+    "min": np.minimum,
+    "gcd": np.gcd,
+    "int": lambda x: np.trunc(x).astype(np.int64),
+    "ceil": lambda x: np.ceil(x).astype(np.int64),
+    "floor": lambda x: np.floor(x).astype(np.int64),
+    "round": lambda x: np.rint(x).astype(np.int64),
+    "divisible": _divisible,
+    "real": lambda x: np.asarray(x, dtype=np.float64),
+    "+": np.add,
+    "-": np.subtract,
+    "*": np.multiply,
+    "/": np.divide,
+    "/~": np.divide,
+    "//~": np.floor_divide,
+    "%~": np.mod,
+    "pow": _power,
+}
+"""What each kind of atom is in NumPy."""
+
+CONDITIONS: dict[str, Callable[..., Column]] = {
+    "==": np.equal,
+    "!=": np.not_equal,
+    "<": np.less,
+    "<=": np.less_equal,
+    ">": np.greater,
+    ">=": np.greater_equal,
+    "whole": lambda x: np.equal(np.mod(x, 1.0), 0.0),
+}
+"""What each kind of guard is in NumPy."""
+
+
+class Program:
+    """The outputs of a trace and its guards, ready to be evaluated on columns."""
+
+    def __init__(self, trace: Trace, outputs: Sequence[Any]) -> None:
+        self.atoms: list[Atom] = trace.atoms
+        self.guards = tuple(trace.guards.values())
+        self.outputs = tuple(each.terms if isinstance(each, Whole) else each for each in outputs)
+        self.fits = max(_magnitude(trace, each.terms) for each in _symbols(outputs)) < FITS
+        """Whether no output can overflow, whatever the configuration."""
+        inner = [each[1] for atom in self.atoms for each in atom.args if _is_sum(each)]
+        self.safe = all(_magnitude(trace, terms) < FITS for terms in inner)
+        """Whether nothing on the way to an output can overflow."""
+
+    def matches(self, columns: Mapping[str, Column]) -> Column:
+        """Return which configurations answer all guards as the trace does."""
+        run = Run(self.atoms, columns)
+        found: Column = None
+        # What does not match may well divide by zero on the way.
+        with np.errstate(all="ignore"):
+            for guard in self.guards:
+                right = run.answers(guard)
+                found = right if found is None else np.logical_and(found, right)
+        return found
+
+    def evaluate(self, columns: Mapping[str, Column], count: int) -> list[Column]:
+        """Return the outputs for columns of ``count`` configurations."""
+        run = Run(self.atoms, columns)
+        found = []
+        for output in self.outputs:
+            column = output if isinstance(output, int) else run.sum(output)
+            found.append(np.broadcast_to(np.asarray(column, dtype=np.int64), (count,)))
+        return found
+
+    def estimates(self, columns: Mapping[str, Column], count: int) -> list[Column]:
+        """Return the outputs as doubles, which do not overflow but round."""
+        run = _Rounded(self.atoms, columns)
+        return [
+            np.broadcast_to(
+                np.asarray(each if isinstance(each, int) else run.sum(each), dtype=np.float64),
+                (count,),
+            )
+            for each in self.outputs
+        ]
+
+
+def _symbols(outputs: Sequence[Any]) -> list[Any]:
+    return [each for each in outputs if isinstance(each, Whole)] or [_Nothing]
+
+
+class _Nothing:
+    terms: Terms = ()
+
+
+def _is_sum(argument: Any) -> bool:
+    return isinstance(argument, tuple) and argument[0] == "whole"
+
+
+def _magnitude(trace: Trace, terms: Terms) -> int:
+    """Return what no partial sum of some terms can exceed."""
+    total = 0
+    for monomial, factor in terms:
+        low, high = trace.range(monomial)
+        total += abs(factor) * max(abs(low), abs(high))
+    return total
+
+
+class Run:
+    """One evaluation: every atom, product and sum is computed once."""
+
+    def __init__(self, atoms: Sequence[Atom], columns: Mapping[str, Column]) -> None:
+        self.atoms, self.columns = atoms, columns
+        self.found: dict[int, Column] = {}
+        self.products: dict[Monomial, Column] = {}
+        self.sums: dict[Terms, Column] = {}
+
+    def atom(self, number: int) -> Column:
+        if number not in self.found:
+            atom = self.atoms[number]
+            if atom.op == "input":
+                value = self.columns[atom.args[0]]
+            else:
+                value = OPERATIONS[atom.op](*map(self.operand, atom.args))
+            self.found[number] = value
+        return self.found[number]
+
+    def operand(self, argument: Any) -> Column:
+        if isinstance(argument, tuple):
+            kind, what = argument
+            return self.sum(what) if kind == "whole" else self.atom(what)
+        return argument
+
+    def answers(self, guard: Guard) -> Column:
+        """Return which configurations answer a guard as it is noted."""
+        found = CONDITIONS[guard.op](*map(self.operand, guard.args))
+        return found if guard.answer else np.logical_not(found)
+
+    def product(self, monomial: Monomial) -> Column:
+        if len(monomial) == 1:
+            return self.atom(monomial[0])
+        if monomial not in self.products:
+            rest = self.product(monomial[:-1])
+            self.products[monomial] = rest * self.atom(monomial[-1])
+        return self.products[monomial]
+
+    def sum(self, terms: Terms) -> Column:
+        if terms not in self.sums:
+            self.sums[terms] = self.factored(terms)
+        return self.sums[terms]
+
+    def factored(self, terms: Terms) -> Column:
+        """Add up terms, taking out the atom that most of them share."""
+        if len(terms) == 1:
+            monomial, factor = terms[0]
+            if not monomial:
+                return factor
+            product = self.product(monomial)
+            return product if factor == 1 else product * factor
+        shared = Counter(number for monomial, _ in terms for number in set(monomial))
+        number, times = max(shared.items(), key=lambda item: (item[1], item[0]))
+        if times < 2:
+            first, *rest = (self.factored((term,)) for term in terms)
+            total = first + rest[0]
+            for column in rest[1:]:
+                total = total + column
+            return total
+        inside, outside = [], []
+        for monomial, factor in terms:
+            if number in monomial:
+                at = monomial.index(number)
+                inside.append((monomial[:at] + monomial[at + 1 :], factor))
+            else:
+                outside.append((monomial, factor))
+        product = self.factored(tuple(inside)) * self.atom(number)
+        return product + self.factored(tuple(outside)) if outside else product
+
+
+class _Rounded(Run):
+    """An evaluation whose products and sums are doubles, over atoms that are exact."""
+
+    def __init__(self, atoms: Sequence[Atom], columns: Mapping[str, Column]) -> None:
+        super().__init__(atoms, columns)
+        self.exact = Run(atoms, columns)
+
+    def atom(self, number: int) -> Column:
+        return np.asarray(self.exact.atom(number), dtype=np.float64)
