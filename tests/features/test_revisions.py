@@ -8,7 +8,7 @@ import pytest
 
 import mbprof
 from mbprof.spec.git import Revision, beside, revision
-from tests.test_cli import run
+from tests.features.test_cli import run
 
 SPEC = "name: net\ninput: {res: 8}\nbody: [{op: conv, k: %d, c: 4, name: a}]\n"
 WIDER = "extend: net.yaml\nname: wider\nbody: {rows: {0: {c: 8}}}\n"

@@ -17,7 +17,7 @@ import pytest
 
 from mbprof import cli
 
-CASES = Path(__file__).parent / "cases" / "errors"
+CASES = Path(__file__).parent / "errors"
 FILES = sorted(CASES.glob("*.case"))
 
 BILLION_LAUGHS = "\n".join(

@@ -17,7 +17,7 @@ from mbprof.compare.diff_report import difference_report, folded
 from mbprof.compare.side_by_side import comparison_report
 from mbprof.errors import UsageError
 from mbprof.output import REPORTS, render
-from tests.test_cli import run
+from tests.features.test_cli import run
 from tests.test_structure import HEAVY
 
 PAIRS = [

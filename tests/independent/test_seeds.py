@@ -14,7 +14,7 @@ from mbprof import MbprofError
 from mbprof.language.values import Value
 from mbprof.ops.act import Activation
 
-SEEDS = Path(__file__).parent.parent / "specs" / "seeds"
+SEEDS = Path(__file__).parents[2] / "specs" / "seeds"
 
 
 class Cost(NamedTuple):

@@ -21,9 +21,9 @@ from mbprof.network import conventions
 from mbprof.network.conventions.quantities import QUANTITIES
 from mbprof.network.profile import totals
 from mbprof.ops.facts import KINDS, STORED
-from tests.oracle import Oracle, oracles
-from tests.oracle import settings as knobs_of
-from tests.test_cli import run
+from tests.features.test_cli import run
+from tests.independent.oracle import Oracle, oracles
+from tests.independent.oracle import settings as knobs_of
 
 FOLDER = Path(__file__).parent / "data" / "counters"
 

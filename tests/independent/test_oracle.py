@@ -6,7 +6,7 @@ import pytest
 
 import mbprof
 from mbprof.network.profile import Row
-from tests.oracle import Oracle, oracles, selected, settings
+from tests.independent.oracle import Oracle, oracles, selected, settings
 
 MULTIPLY = ("conv", "dwconv", "linear", "matmul")
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 import mbprof
 from mbprof.network.profile import Row
-from tests import loops
+from tests.independent import loops
 
 small = st.integers(1, 3)
 sizes = st.integers(1, 7)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 GOOD = "name: net\ninput: {res: 32}\nbody:\n  - {op: conv, k: 3, c: 8, bn: true, act: relu}\n"
 BAD = GOOD.replace("c: 8", "chans: 8")
 

@@ -9,7 +9,7 @@ import pytest
 from mbprof import MbprofError
 from mbprof.pages import dossier
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "reports"
 PINNED = "matplotlib==" + matplotlib.__version__ in (ROOT / "constraints.txt").read_text()
 

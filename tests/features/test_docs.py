@@ -29,9 +29,9 @@ from mbprof.spec.calls import FIELDS as CALL_FIELDS
 from mbprof.spec.model import COUNTERS, INPUT_NAMES
 from mbprof.spec.reader import SPEC_KEYS
 from mbprof.spec.steps import WIRING_KEYS
-from tests.docs import blocks, commands
+from tests.features.docs import blocks, commands
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
 
 

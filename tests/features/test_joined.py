@@ -9,7 +9,7 @@ import pytest
 import mbprof
 from mbprof import MbprofError
 
-PUBLISHED = Path(__file__).parent.parent / "mbprof" / "published" / "data" / "accuracy.csv"
+PUBLISHED = Path(__file__).parents[2] / "mbprof" / "published" / "data" / "accuracy.csv"
 
 
 def cells(model: str) -> dict[tuple[float, int], float]:

@@ -14,7 +14,7 @@ from mbprof.errors import Loc, Source
 from mbprof.language.expr import Expr
 from mbprof.language.source import Scalar
 
-SPECS = Path(__file__).parent.parent / "specs"
+SPECS = Path(__file__).parents[2] / "specs"
 TEXT = (SPECS / "mobilenet_v1.yaml").read_text()
 WORDS = """
 { } [ ] : - , # ' " $ none true 0 -1 1e9 9999999999999999999999999 c in.c in.q rows op conv dw_sep k

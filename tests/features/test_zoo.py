@@ -17,7 +17,7 @@ from mbprof.published.verify import verify
 from mbprof.spec import zoo
 from mbprof.spec.schema import schema, schema_text
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("name", zoo.spec_names())

@@ -23,9 +23,9 @@ from mbprof.checks.report import rule_report
 from mbprof.checks.walks import receptive_fields, traffic
 from mbprof.spec import zoo
 
-ROOT = Path(__file__).parent.parent
-CASES = sorted((Path(__file__).parent / "cases" / "checks").glob("*.case"))
-ZOO = Path(__file__).parent / "data" / "zoo_findings.csv"
+ROOT = Path(__file__).parents[2]
+CASES = sorted((Path(__file__).parent / "checks").glob("*.case"))
+ZOO = Path(__file__).parent / "zoo_findings.csv"
 
 
 def sections(path: Path) -> dict[str, str]:
