@@ -111,5 +111,5 @@ def test_a_wheel_carries_the_zoo(tmp_path: Path) -> None:
     )
     names = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
     assert b"mbprof/specs/mobilenet_v1.yaml" in names
-    assert b"mbprof/conventions/kernels.yaml" in names
+    assert b"mbprof/network/conventions/kernels.yaml" in names
     assert b"mbprof/py.typed" in names
