@@ -1,14 +1,13 @@
 """The shape of the house: imports run one way, start-up stays light, modules fit in a head."""
 
 import ast
-import subprocess
-import sys
 from pathlib import Path
 
 import networkx
 import pytest
 
 import mbprof
+from tests.conftest import loaded, loaded_by
 
 PACKAGE = Path(mbprof.__file__).parent
 
@@ -91,13 +90,6 @@ def test_modules_fit_in_a_head() -> None:
     assert {name: length for name, length in lengths.items() if length > 450} == {}
 
 
-def loaded(code: str) -> set[str]:
-    script = f"import sys; {code}; print(*sys.modules)"
-    command = [sys.executable, "-c", script]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return set(done.stdout.split("\n")[-2].split())
-
-
 HEAVY = {"pandas", "matplotlib", "networkx", "numpy", "rich", "yaml"}
 
 
@@ -107,28 +99,12 @@ def test_importing_mbprof_loads_nothing_else() -> None:
 
 
 def test_help_loads_no_library_but_typer() -> None:
-    script = (
-        "import sys, contextlib\nfrom mbprof import cli\nsys.argv = ['mbprof', '--help']\n"
-        "with contextlib.suppress(SystemExit): cli.main()\nprint(*sys.modules)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True
-    )
-    assert not set(done.stdout.splitlines()[-1].split()) & HEAVY
+    assert loaded_by("--help") & (HEAVY | {"typer"}) == {"typer"}
 
 
 @pytest.mark.parametrize("format", ["csv", "md", "json", "html"])
 def test_a_table_needs_no_heavy_library(format: str) -> None:
-    script = (
-        "import sys, contextlib\nfrom mbprof import cli\n"
-        f"sys.argv = ['mbprof', 'table', 'mobilenet_v1', '--format', {format!r}]\n"
-        "with contextlib.suppress(SystemExit): cli.main()\nprint()\nprint(*sys.modules)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True
-    )
-    heavy = set(done.stdout.splitlines()[-1].split()) & HEAVY
-    assert heavy == {"yaml"}
+    assert loaded_by("table", "mobilenet_v1", "--format", format) & HEAVY == {"yaml"}
 
 
 def test_public_names_are_listed_and_documented() -> None:

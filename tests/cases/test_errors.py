@@ -2,20 +2,16 @@
 
 A case is ``args:``, optionally ``make:`` with the name of a generated input, optionally a section
 ``--- spec`` that becomes spec.yaml and one ``--- convention`` that becomes mine.yaml, and
-``--- stderr`` with all of what mbprof says. Run with OVERWRITE=1 to write down what it says now,
-and read the difference.
+``--- stderr`` with all of what mbprof says.
 """
 
-import io
-import os
 import shlex
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from mbprof import cli
+from tests.conftest import committed, invoke, sections, with_section
 
 CASES = Path(__file__).parent / "errors"
 FILES = sorted(CASES.glob("*.case"))
@@ -40,22 +36,8 @@ MAKERS: dict[str, Callable[[Path], object]] = {
 }
 
 
-def sections(path: Path) -> dict[str, str]:
-    head, *parts = path.read_text().split("\n--- ")
-    found = dict(line.split(": ", 1) for line in head.splitlines())
-    for part in parts:
-        name, _, body = part.partition("\n")
-        found[name] = body
-    return found
-
-
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_bad_input(
-    path: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_bad_input(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     case = sections(path)
     monkeypatch.chdir(tmp_path)
     spec = tmp_path / "spec.yaml"
@@ -65,22 +47,14 @@ def test_bad_input(
         spec.write_text(case["spec"])
     if "convention" in case:
         (tmp_path / "mine.yaml").write_text(case["convention"])
-    stdin = io.TextIOWrapper(io.BytesIO(case.get("stdin", "").encode()))
-    monkeypatch.setattr(sys, "stdin", stdin)
-    monkeypatch.setattr(sys, "argv", ["mbprof", *shlex.split(case["args"])])
     before = sorted(tmp_path.rglob("*"))
-    with pytest.raises(SystemExit) as stopped:
-        cli.main()
-    out, err = capsys.readouterr()
-    if os.environ.get("OVERWRITE"):
-        text = path.read_text().partition("\n--- stderr\n")[0].rstrip("\n")
-        path.write_text(f"{text}\n--- stderr\n{err}")
-        case = sections(path)
-    assert stopped.value.code == 2
-    assert err == case["stderr"]
-    assert out == ""
+    ended = invoke(*shlex.split(case["args"]), stdin=case.get("stdin", ""))
+    text = with_section(path, "stderr", ended.err)
+    assert committed(path, text) == text
+    assert (ended.out, ended.status) == ("", 2)
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_there_are_enough_cases() -> None:
-    assert len(FILES) >= 40
+def test_every_maker_has_a_case() -> None:
+    assert {case["make"] for case in map(sections, FILES) if "make" in case} == set(MAKERS)
+    assert len(FILES) == 294

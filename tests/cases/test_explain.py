@@ -21,7 +21,7 @@ from mbprof.published.origins import origins
 from mbprof.published.search import SIDES
 from mbprof.published.tools import QUANTITIES, bridge, explain
 from mbprof.spec import zoo
-from tests.features.test_cli import run
+from tests.conftest import run
 
 DATA = Path(__file__).parent / "origins.csv"
 NAMES = conventions.names()

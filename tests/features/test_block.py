@@ -12,7 +12,7 @@ import mbprof
 from mbprof.network.block import alone, at_command_line, is_block
 from mbprof.pages.block import alternatives, block_report
 from mbprof.spec import zoo
-from tests.features.test_cli import run
+from tests.conftest import run
 
 
 def report(name: str, image: str, **arguments: int) -> dict[str, object]:

@@ -3,26 +3,18 @@
 import csv
 import io
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
 import mbprof
 from mbprof import cli
 from mbprof.output import REPORTS
+from tests.conftest import child, invoke, run
 
 SPEC = "name: net\ninput: {res: 8}\nbody: [{op: conv, k: 3, c: 4, name: a_b|c<d>}, {op: gap}]\n"
-
-
-def run(*arguments: str, status: int = 0, width: int = 80, stdin: str | None = None) -> str:
-    environment = {"COLUMNS": str(width)}
-    result = CliRunner().invoke(cli.app, arguments, input=stdin, env=environment)
-    assert result.exit_code == status, result.output
-    return result.stdout
 
 
 def test_the_first_command_that_people_type() -> None:
@@ -117,10 +109,13 @@ def test_a_file_is_written_whole_and_keeps_its_mode(tmp_path: Path) -> None:
 def test_a_failing_run_leaves_the_old_file_alone(tmp_path: Path) -> None:
     target = tmp_path / "table.csv"
     target.write_text("old")
-    result = CliRunner().invoke(
-        cli.app, ["table", "mobilenet_v1", "--alpha", "0", "-o", str(target)]
+    ended = invoke("table", "mobilenet_v1", "--alpha", "0", "-o", str(target))
+    assert ended == (
+        "",
+        "command line:1:9: error[knob]: alpha is 0; it must be above 0\n    1 | --alpha 0\n"
+        "      |         ^\n  hint: the default of alpha (width multiplier) is 1.0\n",
+        2,
     )
-    assert isinstance(result.exception, mbprof.MbprofError)
     assert target.read_text() == "old"
 
 
@@ -182,9 +177,9 @@ def test_version() -> None:
 
 def test_a_closed_pipe_is_no_error() -> None:
     command = f"{sys.executable} -m mbprof table mobilenet_v1 --format csv | head -n 1"
-    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
-    assert done.stdout.startswith("name,")
-    assert done.stderr == ""
+    ended = child("bash", "-c", command)
+    assert ended.out.startswith("name,")
+    assert ended.err == ""
 
 
 def test_notebooks_show_a_table() -> None:

@@ -3,8 +3,6 @@
 import csv
 import io
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,7 @@ from mbprof.compare.diff_report import difference_report, folded
 from mbprof.compare.side_by_side import comparison_report
 from mbprof.errors import UsageError
 from mbprof.output import REPORTS, render
-from tests.features.test_cli import run
+from tests.conftest import loaded_by, run
 from tests.test_structure import HEAVY
 
 PAIRS = [
@@ -225,15 +223,7 @@ def test_csv_has_a_row_for_each_change() -> None:
 @pytest.mark.parametrize("format", ["csv", "md", "json"])
 @pytest.mark.parametrize("command", ["compare", "diff"])
 def test_no_heavy_library_is_loaded(command: str, format: str) -> None:
-    script = (
-        "import sys, contextlib\nfrom mbprof import cli\n"
-        f"sys.argv = ['mbprof', {command!r}, 'resnet18', 'resnet34', '--format', {format!r}]\n"
-        "with contextlib.suppress(SystemExit): cli.main()\nprint()\nprint(*sys.modules)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True
-    )
-    assert set(done.stdout.splitlines()[-1].split()) & HEAVY == {"yaml"}
+    assert loaded_by(command, "resnet18", "resnet34", "--format", format) & HEAVY == {"yaml"}
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])

@@ -1,21 +1,14 @@
-"""Every command and output in the docs is what mbprof really says.
-
-Run with OVERWRITE=1 to write down what it says now, and read the difference.
-"""
+"""Every command and output in the docs is what mbprof really says."""
 
 import doctest
-import os
 import re
 import shlex
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import mbprof
-from mbprof import cli
 from mbprof.checks import RULES as CHECKS
 from mbprof.language.functions import FUNCTIONS
 from mbprof.network import conventions
@@ -29,50 +22,35 @@ from mbprof.spec.calls import FIELDS as CALL_FIELDS
 from mbprof.spec.model import COUNTERS, INPUT_NAMES
 from mbprof.spec.reader import SPEC_KEYS
 from mbprof.spec.steps import WIRING_KEYS
+from tests.conftest import ROOT, child, committed, invoke
 from tests.features.docs import blocks, commands
 
-ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
 
 
-def said(
-    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> str:
-    """Run a command as typed and return what a terminal of 80 columns would show."""
-    assert arguments[0] == "mbprof"
-    monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.setattr(sys, "argv", arguments)
-    with pytest.raises(SystemExit):
-        cli.main()
-    out, err = capsys.readouterr()
-    return out + err
+def said(line: str) -> str:
+    """Return what a terminal of 80 columns shows of a command."""
+    program, *arguments = shlex.split(line)
+    assert program == "mbprof"
+    ended = invoke(*arguments)
+    return f"$ {line}\n{ended.out}{ended.err}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_commands_say_what_the_page_shows(
-    page: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    text, shift = page.read_text(), 0
+    text, end = "", 0
+    whole = page.read_text()
     for block in blocks(page):
         if block.file:
             (tmp_path / block.file).write_text(block.body)
-        if block.kind != "console":
-            continue
-        real = "".join(
-            f"$ {line}\n{said(shlex.split(line), monkeypatch, capsys)}"
-            for line in commands(block.body)
-        )
-        if os.environ.get("OVERWRITE"):
-            text = text[: block.start + shift] + real + text[block.end + shift :]
-            shift += len(real) - len(block.body)
-        else:
-            assert block.body == real
-    if os.environ.get("OVERWRITE"):
-        page.write_text(text)
+        if block.kind == "console":
+            text += whole[end : block.start] + "".join(map(said, commands(block.body)))
+            end = block.end
+    text += whole[end:]
+    assert committed(page, text) == text
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -88,10 +66,7 @@ def test_make_targets_of_the_docs_exist(page: Path) -> None:
     for block in blocks(page):
         for line in block.body.splitlines() if block.kind == "sh" else ():
             if line.startswith("make "):
-                done = subprocess.run(
-                    ["make", "-n", *line.split()[1:]], cwd=ROOT, capture_output=True, check=False
-                )
-                assert done.returncode == 0, line
+                assert child("make", "-n", *line.split()[1:], cwd=ROOT).status == 0, line
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -115,9 +90,7 @@ def test_rows_in_the_docs_are_those_of_the_specs() -> None:
     pattern = re.compile(r"(<!-- rows: (\S+) -->\n```yaml\n)(.*?)(```)", re.S)
     assert len(pattern.findall(text)) == 4
     shown = pattern.sub(lambda m: m[1] + rows_of(ROOT / m[2]) + m[4], text)
-    if os.environ.get("OVERWRITE"):
-        page.write_text(shown)
-    assert page.read_text() == shown
+    assert committed(page, shown) == shown
 
 
 def table(heads: list[str], rows: list[list[str]]) -> str:
@@ -189,9 +162,7 @@ def test_the_reference_is_generated_from_the_code() -> None:
         pattern = re.compile(rf"(<!-- generated: {name} -->\n).*?(<!-- end -->)", re.S)
         assert pattern.search(text), name
         text = pattern.sub(lambda m, part=part: m[1] + part + m[2], text)  # type: ignore[misc]
-    if os.environ.get("OVERWRITE"):
-        page.write_text(text)
-    assert page.read_text() == text
+    assert committed(page, text) == text
 
 
 def of_conventions() -> dict[str, str]:
@@ -221,9 +192,7 @@ def test_tables_of_registries_are_generated(name: str, parts: Callable[[], dict[
         pattern = re.compile(rf"(<!-- generated: {part} -->\n).*?(<!-- end -->)", re.S)
         assert pattern.search(text), part
         text = pattern.sub(lambda m, shown=shown: m[1] + shown + m[2], text)  # type: ignore[misc]
-    if os.environ.get("OVERWRITE"):
-        page.write_text(text)
-    assert page.read_text() == text
+    assert committed(page, text) == text
 
 
 def test_the_changelog_has_the_version() -> None:

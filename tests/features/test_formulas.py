@@ -4,7 +4,7 @@ import json
 import math
 import re
 from fractions import Fraction
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.mathtext import MathTextParser
-from typer.testing import CliRunner
 
 import mbprof
-from mbprof import cli
 from mbprof.errors import KnobError, UsageError
 from mbprof.formulas import Formula, formula
 from mbprof.formulas.latex import Latex
@@ -29,6 +27,7 @@ from mbprof.network.build import build
 from mbprof.network.profile import Profile
 from mbprof.spec import zoo
 from mbprof.symbolic.arithmetic import divisible
+from tests.conftest import run as command
 
 NAMES = zoo.names()
 kept = cache(formula)
@@ -426,10 +425,7 @@ def test_too_many_conditions_are_stated_rather_than_proved(tmp_path: Path) -> No
 # The command
 
 
-def run(*arguments: str) -> str:
-    result = CliRunner().invoke(cli.app, ["formula", *arguments], env={"COLUMNS": "80"})
-    assert result.exit_code == 0, result.output
-    return result.stdout
+run = partial(command, "formula")
 
 
 def test_json_has_text_latex_and_values() -> None:

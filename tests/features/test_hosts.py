@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -11,47 +10,37 @@ from pathlib import Path
 import pytest
 import yaml
 
-ROOT = Path(__file__).parents[2]
+from tests.conftest import MBPROF, ROOT, Ended, child, git, started
+
 GOOD = "name: net\ninput: {res: 32}\nbody:\n  - {op: conv, k: 3, c: 8, bn: true, act: relu}\n"
 BAD = GOOD.replace("c: 8", "chans: 8")
-
-
-def git(folder: Path, *arguments: str) -> str:
-    who = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
-    done = subprocess.run(
-        ["git", *who, *arguments], cwd=folder, capture_output=True, text=True, check=True
-    )
-    return done.stdout.strip()
 
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
     folder = tmp_path / "repository"
     (folder / "specs").mkdir(parents=True)
-    git(folder, "init", "--quiet", "--initial-branch", "main")
+    git("init", "--quiet", "--initial-branch", "main", cwd=folder)
     (folder / "specs" / "net.yaml").write_text(GOOD)
-    git(folder, "add", ".")
-    git(folder, "commit", "--quiet", "--message", "first")
+    git("add", ".", cwd=folder)
+    git("commit", "--quiet", "--message", "first", cwd=folder)
     return folder
 
 
 def test_the_hook_runs_in_pre_commit(repository: Path, tmp_path: Path) -> None:
-    environment = {**os.environ, "PRE_COMMIT_HOME": str(tmp_path / "home")}
-    command = [sys.executable, "-m", "pre_commit", "try-repo", str(ROOT), "mbprof-check"]
+    command = (sys.executable, "-m", "pre_commit", "try-repo", str(ROOT), "mbprof-check")
 
-    def commit(text: str) -> subprocess.CompletedProcess[str]:
+    def commit(text: str) -> Ended:
         (repository / "specs" / "net.yaml").write_text(text)
-        git(repository, "add", ".")
-        return subprocess.run(
-            [*command, "--files", "specs/net.yaml"],
-            cwd=repository, env=environment, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        git("add", ".", cwd=repository)
+        home = str(tmp_path / "home")
+        return child(*command, "--files", "specs/net.yaml", cwd=repository, PRE_COMMIT_HOME=home)
 
     good, bad = commit(GOOD), commit(BAD)
-    assert good.returncode == 0, good.stdout + good.stderr
-    assert bad.returncode == 1
-    assert "MB002" in bad.stdout
-    assert "specs/net.yaml" in bad.stdout
+    assert good.status == 0, good.out + good.err
+    assert bad.status == 1
+    assert "MB002" in bad.out
+    assert "specs/net.yaml" in bad.out
 
 
 def steps() -> list[dict[str, str]]:
@@ -73,15 +62,9 @@ def test_the_action_names_its_inputs_and_scripts() -> None:
         assert "${{" not in step.get("run", ""), "an input belongs in env:, not in a script"
 
 
-def act(
-    script: str, repository: Path, tools: Path, **environment: str
-) -> subprocess.CompletedProcess[str]:
+def act(script: str, repository: Path, tools: Path, **environment: str) -> Ended:
     path = f"{tools}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return subprocess.run(
-        ["bash", str(ROOT / "action" / script)], cwd=repository,
-        env={**os.environ, "PATH": path, **environment},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    return child("bash", str(ROOT / "action" / script), cwd=repository, PATH=path, **environment)
 
 
 @pytest.mark.parametrize(("text", "status"), [(GOOD, "0"), (BAD, "1")])
@@ -92,11 +75,11 @@ def test_the_action_checks(repository: Path, tmp_path: Path, text: str, status: 
         "check.sh", repository, tmp_path,
         FILES="specs/*.yaml", FAIL_ON="error", SARIF=str(sarif), GITHUB_OUTPUT=str(out),
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    assert done.status == 0, done.err
     assert out.read_text() == f"sarif={sarif}\nstatus={status}\n"
     assert '"version": "2.1.0"' in sarif.read_text()
     none = act("check.sh", repository, tmp_path, FILES="no/*.yaml", FAIL_ON="error", SARIF="x")
-    assert (none.returncode, none.stderr) == (2, "mbprof: no file matches 'no/*.yaml'\n")
+    assert (none.status, none.err) == (2, "mbprof: no file matches 'no/*.yaml'\n")
 
 
 def test_the_action_names_no_sarif_where_there_is_none(repository: Path, tmp_path: Path) -> None:
@@ -106,8 +89,8 @@ def test_the_action_names_no_sarif_where_there_is_none(repository: Path, tmp_pat
         FILES="specs/*.yaml specs/none.yaml", FAIL_ON="error", SARIF=str(sarif),
         GITHUB_OUTPUT=str(out),
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert "there is no file specs/none.yaml" in done.stderr
+    assert done.status == 0, done.err
+    assert "there is no file specs/none.yaml" in done.err
     assert (out.read_text(), sarif.exists()) == ("status=2\n", False)
     action = yaml.safe_load((ROOT / "action.yml").read_text())
     assert action["outputs"]["sarif"]["value"] == "${{ steps.check.outputs.sarif }}"
@@ -179,10 +162,10 @@ class Host:
             FILES="specs/*.yaml", BASE="main", COMMENT=str(self.repository.parent / "comment.md"),
             GITHUB_REPOSITORY="o/r", PULL_REQUEST="7", COMMENTS=str(self.store), **environment,
         )  # fmt: skip
-        assert done.returncode == 0, done.stderr
+        assert done.status == 0, done.err
         comments = json.loads(self.store.read_text())
         assert comments[:2] == [[1, "Nice."], [2, "See <!-- mbprof -->"]]
-        return done.stdout, [body for _, body in comments[2:]]
+        return done.out, [body for _, body in comments[2:]]
 
 
 def test_the_action_keeps_one_comment(repository: Path) -> None:
@@ -220,12 +203,12 @@ BLOCK += "body:\n  - {op: conv, k: 3, c: c}\n"
 
 def described(repository: Path, base: str = "main") -> str:
     comment = repository.parent / "described.md"
-    git(repository, "add", "--intent-to-add", ".")
+    git("add", "--intent-to-add", ".", cwd=repository)
     done = act(
         "diff.sh", repository, repository.parent,
         FILES="specs/*.yaml", BASE=base, COMMENT=str(comment),
     )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.status == 0, done.out + done.err
     return comment.read_text()
 
 
@@ -233,8 +216,8 @@ def test_the_action_goes_on_where_a_spec_does_not_compile(repository: Path) -> N
     specs = repository / "specs"
     (specs / "a.yaml").write_text(BAD)
     (specs / "b.yaml").write_text(GOOD)
-    git(repository, "add", ".")
-    git(repository, "commit", "--quiet", "--message", "a does not compile")
+    git("add", ".", cwd=repository)
+    git("commit", "--quiet", "--message", "a does not compile", cwd=repository)
     (specs / "a.yaml").write_text(GOOD)
     (specs / "b.yaml").write_text(BAD)
     (specs / "net.yaml").write_text(GOOD.replace("c: 8", "c: 16"))
@@ -249,8 +232,8 @@ def test_the_action_goes_on_where_a_spec_does_not_compile(repository: Path) -> N
 def test_the_action_sees_what_changes_through_another_file(repository: Path) -> None:
     (repository / "specs" / "child.yaml").write_text("name: child\nextend: net.yaml\n")
     (repository / "specs" / "other.yaml").write_text(GOOD.replace("name: net", "name: other"))
-    git(repository, "add", ".")
-    git(repository, "commit", "--quiet", "--message", "a child")
+    git("add", ".", cwd=repository)
+    git("commit", "--quiet", "--message", "a child", cwd=repository)
     (repository / "specs" / "net.yaml").write_text("# a note\n" + GOOD)
     assert not described(repository)
     (repository / "specs" / "net.yaml").write_text(GOOD.replace("c: 8", "c: 16"))
@@ -266,17 +249,17 @@ def test_the_action_needs_the_base(repository: Path) -> None:
         "diff.sh", repository, repository.parent,
         FILES="specs/*.yaml", BASE="1" * 40, COMMENT=str(repository / "comment.md"),
     )  # fmt: skip
-    assert done.returncode == 2
-    assert done.stdout.startswith("::error::mbprof: no base 1111")
-    assert "fetch-depth: 0" in done.stdout
+    assert done.status == 2
+    assert done.out.startswith("::error::mbprof: no base 1111")
+    assert "fetch-depth: 0" in done.out
 
 
 def test_the_action_names_deleted_specs(repository: Path) -> None:
     specs = repository / "specs"
     (specs / "deep").mkdir()
     (specs / "deep" / "x.yaml").write_text(GOOD)
-    git(repository, "add", ".")
-    git(repository, "commit", "--quiet", "--message", "deep")
+    git("add", ".", cwd=repository)
+    git("commit", "--quiet", "--message", "deep", cwd=repository)
     (specs / "deep" / "x.yaml").unlink()
     (specs / "net.yaml").rename(specs / "new.yaml")
     text = described(repository)
@@ -289,8 +272,8 @@ def test_the_action_costs_blocks_that_changed(repository: Path) -> None:
     block = repository / "specs" / "unit.yaml"
     block.write_text(BLOCK)
     assert described(repository).startswith("`specs/unit.yaml`, a block, is new:\n\n**unit, in")
-    git(repository, "add", ".")
-    git(repository, "commit", "--quiet", "--message", "a block")
+    git("add", ".", cwd=repository)
+    git("commit", "--quiet", "--message", "a block", cwd=repository)
     assert not described(repository)
     block.write_text(BLOCK.replace("k: 3", "k: 1"))
     text = described(repository)
@@ -304,20 +287,18 @@ def test_the_action_costs_blocks_that_changed(repository: Path) -> None:
 def test_a_file_is_checked_again_when_it_is_saved(tmp_path: Path) -> None:
     spec, log = tmp_path / "net.yaml", tmp_path / "log"
     spec.write_text(GOOD)
-    with log.open("w") as out:
-        watching = subprocess.Popen(
-            [sys.executable, "-m", "mbprof", "watch", "net.yaml"],
-            cwd=tmp_path, stdout=out, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+    with (
+        log.open("w") as out,
+        started(*MBPROF, "watch", "net.yaml", cwd=tmp_path, out=out) as watching,
+    ):
 
-    def wait_for(text: str) -> None:
-        until = time.monotonic() + 60
-        while text not in log.read_text():
-            assert watching.poll() is None, log.read_text()
-            assert time.monotonic() < until, f"no {text!r} in {log.read_text()!r}"
-            time.sleep(0.05)
+        def wait_for(text: str) -> None:
+            until = time.monotonic() + 60
+            while text not in log.read_text():
+                assert watching.poll() is None, log.read_text()
+                assert time.monotonic() < until, f"no {text!r} in {log.read_text()!r}"
+                time.sleep(0.05)
 
-    try:
         wait_for("net: 1 advice")
         spec.write_text(BAD)
         wait_for("MB002")
@@ -326,7 +307,6 @@ def test_a_file_is_checked_again_when_it_is_saved(tmp_path: Path) -> None:
         replaced.write_text(GOOD.replace("c: 8", "c: 12"))
         replaced.rename(spec)
         wait_for("MB201")
-    finally:
         watching.send_signal(signal.SIGINT)
         watching.wait(timeout=30)
     assert "Traceback" not in log.read_text()

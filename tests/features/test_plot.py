@@ -3,8 +3,6 @@
 import csv
 import itertools
 import re
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -25,6 +23,7 @@ from mbprof.pages.charts import costs, fronts, style
 from mbprof.pages.charts.kinds import KINDS, Options
 from mbprof.pages.points import Point, best, front, points, settings, sweep
 from mbprof.published import accuracy
+from tests.conftest import loaded
 
 DATA = Path(accuracy.__file__).parent / "data" / "accuracy.csv"
 MANY = [
@@ -312,13 +311,9 @@ def test_files_that_cannot_be_written_are_said(tmp_path: Path) -> None:
 
 
 def test_matplotlib_is_loaded_only_to_draw() -> None:
-    script = (
-        "import sys, mbprof.pages.plot, mbprof.pages.dossier; print('matplotlib' in sys.modules)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True
-    )
-    assert done.stdout == "False\n"
+    modules = loaded("import mbprof.pages.plot, mbprof.pages.dossier")
+    assert "mbprof.pages.dossier" in modules
+    assert "matplotlib" not in modules
 
 
 def test_every_kind_says_what_it_shows() -> None:

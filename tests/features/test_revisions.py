@@ -1,22 +1,16 @@
 """Specs at a revision, read from a real repository."""
 
 import os
-import subprocess
 from pathlib import Path
 
 import pytest
 
 import mbprof
 from mbprof.spec.git import Revision, beside, revision
-from tests.features.test_cli import run
+from tests.conftest import git, run
 
 SPEC = "name: net\ninput: {res: 8}\nbody: [{op: conv, k: %d, c: 4, name: a}]\n"
 WIDER = "extend: net.yaml\nname: wider\nbody: {rows: {0: {c: 8}}}\n"
-
-
-def git(*arguments: str, cwd: Path) -> None:
-    command = ["git", "-c", "user.name=a", "-c", "user.email=a@example.org", *arguments]
-    subprocess.run(command, cwd=cwd, check=True, capture_output=True)
 
 
 @pytest.fixture

@@ -7,22 +7,12 @@ import pyarrow.parquet
 import pytest
 
 import mbprof
-from mbprof import cli
+from tests.conftest import run
 
 
-def printed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, text: str) -> str:
-    monkeypatch.setattr("sys.argv", ["mbprof", *text.split()])
-    with pytest.raises(SystemExit) as stopped:
-        cli.main()
-    assert not stopped.value.code
-    return capsys.readouterr().out
-
-
-def test_a_table_is_stamped(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_table_is_stamped() -> None:
     text = "table mobilenet_v2@torchvision --alpha 0.5 --convention calflops --format json"
-    data = json.loads(printed(capsys, monkeypatch, text))
+    data = json.loads(run(*text.split()))
     assert data["version"] == mbprof.__version__
     assert (data["spec"], data["scope"], data["convention"], data["unit"]) == (
         "mobilenet_v2@torchvision",
@@ -36,11 +26,9 @@ def test_a_table_is_stamped(
     }
 
 
-def test_the_rows_of_a_sweep_are_stamped(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_rows_of_a_sweep_are_stamped() -> None:
     text = "sweep mobilenet_v1 --alpha 0.5,1 --convention torch --scope all --format json"
-    rows = json.loads(printed(capsys, monkeypatch, text))
+    rows = json.loads(run(*text.split()))
     assert [(row["alpha"], row["flops"]) for row in rows] == [(0.5, 298994176), (1.0, 1137480704)]
     stamp = rows[0]["stamp"]
     assert stamp.pop("knobs")["res"] == 224
@@ -53,9 +41,7 @@ def test_the_rows_of_a_sweep_are_stamped(
     }
 
 
-def test_a_csv_has_its_columns_and_no_more(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_csv_has_its_columns_and_no_more() -> None:
     header = "sweep mobilenet_v1 --alpha 1 --format csv --convention "
     for convention, columns in {
         "kernels": "alpha,params,macs",
@@ -63,15 +49,13 @@ def test_a_csv_has_its_columns_and_no_more(
         "calflops": "alpha,params,flops,macs",
         "keras": "alpha,params",
     }.items():
-        assert printed(capsys, monkeypatch, header + convention).splitlines()[0] == columns
+        assert run(*header.split(), convention).splitlines()[0] == columns
 
 
-def test_parquet_has_the_stamp_as_metadata(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_parquet_has_the_stamp_as_metadata(tmp_path: Path) -> None:
     path = tmp_path / "sweep.parquet"
     text = f"sweep mobilenet_v1 --alpha 0.5,1 --convention fvcore --format parquet -o {path}"
-    printed(capsys, monkeypatch, text)
+    run(*text.split())
     stamp = json.loads(pyarrow.parquet.read_schema(path).metadata[b"mbprof"])
     assert (stamp["convention"], stamp["unit"], stamp["version"]) == (
         "fvcore",
@@ -83,10 +67,8 @@ def test_parquet_has_the_stamp_as_metadata(
 @pytest.mark.parametrize(
     "command", ["list mobilenet_v1", "verify mobilenet_v1", "accuracy mobilenet_v1"]
 )
-def test_lists_are_stamped(
-    command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rows = json.loads(printed(capsys, monkeypatch, f"{command} --format json"))
+def test_lists_are_stamped(command: str) -> None:
+    rows = json.loads(run(*command.split(), "--format", "json"))
     assert rows
     for row in rows:
         assert row["version"] == mbprof.__version__

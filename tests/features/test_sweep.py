@@ -5,9 +5,8 @@ import io
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,24 +14,20 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from typer.testing import CliRunner
 
 import mbprof
-from mbprof import cli
 from mbprof.spec.knobs import Knob
 from mbprof.sweeps.axes import CHUNK, read_axis
 from mbprof.sweeps.filters import Front
 from mbprof.sweeps.write import SINKS
+from tests.conftest import MBPROF, child, invoke, started
+from tests.conftest import run as command
 
 V1_CELLS = [(a, r) for a in (1.0, 0.75, 0.5, 0.25) for r in (224, 192, 160, 128)]
 V2_CELLS = [(a, r) for a in (1.0, 0.75, 0.5, 0.35) for r in (224, 192, 160, 128, 96)]
 V2_CELLS += [(1.3, 224), (1.4, 224)]
-
-
-def run(*arguments: str, status: int = 0) -> str:
-    result = CliRunner().invoke(cli.app, ["sweep", *arguments], env={"COLUMNS": "100"})
-    assert result.exit_code == status, result.output
-    return result.stdout
+FULL = "error[usage]: cannot write {}: No space left on device\n"
+run = partial(command, "sweep", width=100)
 
 
 def rows(*arguments: str) -> list[dict[str, str]]:
@@ -207,18 +202,15 @@ def test_several_processes_give_the_same_rows(tmp_path: Path) -> None:
 
 def test_an_interrupted_run_leaves_no_file(tmp_path: Path) -> None:
     path = tmp_path / "sweep.csv"
-    command = [
-        sys.executable, "-m", "mbprof", "sweep", "mobilenet_v2", "--alpha", "0.35:1.4",
-        "--random", "50000000", "--format", "csv", "-o", str(path),
-    ]  # fmt: skip
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 60
-    while not list(tmp_path.iterdir()) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert err == "interrupted; no file was written\n"
+    asked = ("sweep", "mobilenet_v2", "--alpha", "0.35:1.4", "--random", "50000000")
+    with started(*MBPROF, *asked, "--format", "csv", "-o", str(path)) as process:
+        deadline = time.monotonic() + 60
+        while not list(tmp_path.iterdir()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        said, _ = process.communicate(timeout=60)
+        assert process.returncode == 130
+    assert said == "interrupted; no file was written\n"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -232,34 +224,24 @@ def test_a_full_disk_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(SINKS["csv"], "write", full)
-    result = CliRunner().invoke(
-        cli.app, ["sweep", "mobilenet_v1", "--alpha", "0.5", "--format", "csv", "-o", str(path)]
-    )
-    assert isinstance(result.exception, mbprof.MbprofError)
-    assert "No space left on device" in str(result.exception)
+    asked = ("sweep", "mobilenet_v1", "--alpha", "0.5", "--format", "csv", "-o", str(path))
+    assert invoke(*asked) == ("", FULL.format(path), 2)
     assert [each.name for each in tmp_path.iterdir()] == ["sweep.csv"]
     assert path.read_text() == "old"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a file system")
 def test_a_small_file_system_that_fills_up(tmp_path: Path) -> None:
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(tmp_path)], check=False,
-        capture_output=True,
-    )  # fmt: skip
-    if mounted.returncode != 0:
+    if child("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(tmp_path)).status != 0:
         pytest.skip("mounting is not allowed here")
     try:
-        command = [
-            sys.executable, "-m", "mbprof", "sweep", "mobilenet_v1", "--alpha", "0.1:1.0",
-            "--random", "100000", "--format", "csv", "-o", str(tmp_path / "sweep.csv"),
-        ]  # fmt: skip
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert done.returncode == 2
-        assert "No space left on device" in done.stderr
+        asked = ("sweep", "mobilenet_v1", "--alpha", "0.1:1.0", "--random", "100000")
+        path = tmp_path / "sweep.csv"
+        ended = child(*MBPROF, *asked, "--format", "csv", "-o", str(path))
+        assert ended == ("", FULL.format(path), 2)
         assert list(tmp_path.iterdir()) == []
     finally:
-        subprocess.run(["umount", str(tmp_path)], check=True)
+        assert child("umount", str(tmp_path)).status == 0
 
 
 def test_an_empty_result_still_has_its_header() -> None:

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from mbprof import MbprofError, cli
+from mbprof import MbprofError
 from mbprof.published.verify import ERRATUM, FAILS, HOLDS, STALE, verify
+from tests.conftest import run
 
 SPEC = """
 name: net
@@ -55,23 +55,17 @@ def test_an_erratum_has_to_be_one(spec: Path) -> None:
     ]
 
 
-def run(*arguments: str) -> tuple[int, str]:
-    result = CliRunner().invoke(cli.app, ["verify", *arguments], env={"COLUMNS": "100"})
-    return result.exit_code, result.stdout
-
-
 def test_the_exit_status_is_1_where_a_claim_fails(spec: Path) -> None:
     verdicts(spec, "params: 109")
-    status, text = run(str(spec))
-    assert status == 1
+    text = run("verify", str(spec), status=1, width=100)
     assert "109 params (a paper) fails" in " ".join(text.split())
     verdicts(spec, "params: 108")
-    assert run(str(spec))[0] == 0
+    run("verify", str(spec))
 
 
 def test_json_is_a_list_of_claims(spec: Path) -> None:
     verdicts(spec, "at: {c: 8}, params: 216")
-    (claim,) = json.loads(run(str(spec), "--format", "json")[1])
+    (claim,) = json.loads(run("verify", str(spec), "--format", "json"))
     expected: dict[str, Any] = {
         "spec": str(spec),
         "at": {"c": 8},

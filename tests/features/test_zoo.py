@@ -2,8 +2,8 @@
 
 import json
 import re
-import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import jsonschema
@@ -16,6 +16,7 @@ from mbprof.ops import OPS
 from mbprof.published.verify import verify
 from mbprof.spec import zoo
 from mbprof.spec.schema import schema, schema_text
+from tests.conftest import child
 
 ROOT = Path(__file__).parents[2]
 
@@ -101,15 +102,11 @@ def test_the_default_convention_is_data() -> None:
 
 
 def test_a_wheel_carries_the_zoo(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir"]
-    done = subprocess.run([*command, str(tmp_path), str(ROOT)], capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr.decode()
+    pip = (sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir")
+    ended = child(*pip, str(tmp_path), str(ROOT))
+    assert ended.status == 0, ended.err
     (wheel,) = tmp_path.glob("*.whl")
-    code = (
-        f"import sys; sys.path.insert(0, {str(wheel)!r}); import zipfile; "
-        f"print(*sorted(zipfile.ZipFile({str(wheel)!r}).namelist()))"
-    )
-    names = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
-    assert b"mbprof/specs/mobilenet_v1.yaml" in names
-    assert b"mbprof/network/conventions/kernels.yaml" in names
-    assert b"mbprof/py.typed" in names
+    names = zipfile.ZipFile(wheel).namelist()
+    assert "mbprof/specs/mobilenet_v1.yaml" in names
+    assert "mbprof/network/conventions/kernels.yaml" in names
+    assert "mbprof/py.typed" in names

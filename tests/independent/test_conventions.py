@@ -21,7 +21,7 @@ from mbprof.network import conventions
 from mbprof.network.conventions.quantities import QUANTITIES
 from mbprof.network.profile import totals
 from mbprof.ops.facts import KINDS, STORED
-from tests.features.test_cli import run
+from tests.conftest import run
 from tests.independent.oracle import Oracle, oracles
 from tests.independent.oracle import settings as knobs_of
 

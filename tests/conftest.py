@@ -1,0 +1,124 @@
+"""How tests run mbprof and other programs, and compare what is committed with what is generated.
+
+Run with OVERWRITE=1 to write down what is generated now, and read the difference.
+"""
+
+import contextlib
+import io
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, NamedTuple
+
+import pytest
+
+from mbprof import cli
+
+ROOT = Path(__file__).parents[1]
+MBPROF = (sys.executable, "-m", "mbprof")
+LONGEST = 600
+"""Seconds that a child process has to end."""
+
+
+class Ended(NamedTuple):
+    """What a command printed, and its exit status."""
+
+    out: str
+    err: str
+    status: int
+
+
+def invoke(*arguments: str, stdin: str = "", width: int = 80) -> Ended:
+    """Run a command in this process, as typed in a terminal that is so many columns wide."""
+    texts = {"stdin": stdin, "stdout": "", "stderr": ""}
+    streams = {
+        name: io.TextIOWrapper(io.BytesIO(text.encode()), encoding="utf-8")
+        for name, text in texts.items()
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["mbprof", *arguments])
+        patch.setenv("COLUMNS", str(width))
+        for name, stream in streams.items():
+            patch.setattr(sys, name, stream)
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+    for stream in streams.values():
+        stream.seek(0)
+    return Ended(streams["stdout"].read(), streams["stderr"].read(), int(stopped.value.code or 0))
+
+
+def run(*arguments: str, status: int = 0, stdin: str = "", width: int = 80) -> str:
+    """Run a command that ends with this exit status, and return its output."""
+    ended = invoke(*arguments, stdin=stdin, width=width)
+    assert ended.status == status, ended.out + ended.err
+    return ended.out
+
+
+@contextlib.contextmanager
+def started(
+    *command: str, cwd: Path | None = None, out: int | IO[str] = subprocess.PIPE
+) -> Iterator[subprocess.Popen[str]]:
+    """Start a program, and end it and all that it has started when the test leaves it."""
+    process = subprocess.Popen(
+        command, cwd=cwd, stdout=out, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def child(*command: str, cwd: Path | None = None, **environment: str) -> Ended:
+    """Run a program to its end; it does not outlive the test."""
+    done = subprocess.run(
+        command, cwd=cwd, env={**os.environ, **environment}, timeout=LONGEST,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return Ended(done.stdout, done.stderr, done.returncode)
+
+
+def loaded(code: str) -> set[str]:
+    """Return the modules that a new interpreter has loaded behind this code."""
+    ended = child(sys.executable, "-c", f"{code}\nimport sys; print(); print(*sys.modules)")
+    assert ended.status == 0, ended.err
+    return set(ended.out.splitlines()[-1].split())
+
+
+def loaded_by(*arguments: str) -> set[str]:
+    """Return the modules that a command has loaded when it ends."""
+    return loaded(
+        f"import sys, contextlib\nfrom mbprof import cli\nsys.argv = {['mbprof', *arguments]}\n"
+        "with contextlib.suppress(SystemExit): cli.main()"
+    )
+
+
+def git(*arguments: str, cwd: Path) -> None:
+    """Run git as somebody."""
+    ended = child("git", "-c", "user.name=a", "-c", "user.email=a@example.org", *arguments, cwd=cwd)
+    assert ended.status == 0, ended.err
+
+
+def committed(path: Path, generated: str) -> str:
+    """Return what a committed file holds, which is what is generated now if OVERWRITE is set."""
+    if os.environ.get("OVERWRITE"):
+        path.write_text(generated, encoding="utf-8")
+    return path.read_text(encoding="utf-8")
+
+
+def sections(path: Path) -> dict[str, str]:
+    """Return the parts of a case: lines ``key: value``, then each text below ``--- name``."""
+    head, *parts = re.split(r"^--- (\w+)\n", path.read_text(encoding="utf-8"), flags=re.M)
+    keys = dict(line.split(": ", 1) for line in head.splitlines())
+    return keys | dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+def with_section(path: Path, name: str, body: str) -> str:
+    """Return the text of a case whose last section, of this name, is this one."""
+    head, *_ = re.split(rf"^--- {name}\n", path.read_text(encoding="utf-8"), flags=re.M)
+    return f"{head.rstrip()}\n--- {name}\n{body}"
