@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # What the steps share: which files, and how strangers' text gets into a log. Sourced, not run.
 set -euo pipefail
 shopt -s globstar nullglob
