@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Say in Markdown what a change does to the costs of the specs, and post it to the pull request.
-# Reads FILES, BASE, COMMENT, and where it is to be posted GH_TOKEN, GITHUB_REPOSITORY, PULL_REQUEST.
-set -euo pipefail
-shopt -s globstar nullglob
+# Reads PYTHON, FILES, BASE, COMMENT, and where it is to be posted NAME, GH_TOKEN, GITHUB_REPOSITORY,
+# PULL_REQUEST.
+# shellcheck source=action/common.sh
+source "${BASH_SOURCE%/*}/common.sh"
 if ! git cat-file -e "${BASE}^{commit}"; then
   echo "::error::mbprof: no base ${BASE} in this checkout; actions/checkout needs 'fetch-depth: 0'"
   exit 2
@@ -11,40 +12,44 @@ set -f
 # shellcheck disable=SC2206
 patterns=(${FILES})
 set +f
-# Patterns are meant to be expanded here.
-# shellcheck disable=SC2206
-files=(${FILES})
+
+code() { # TEXT, as a span of code that it cannot end
+  "${PYTHON}" -I -c 'import os, sys
+from mbprof.output.inert import code
+print(code(os.fsencode(sys.argv[1]).decode("utf-8", "backslashreplace")))' "$1"
+}
 
 same() { # reads the JSON of a difference
-  python -c 'import json, sys
+  "${PYTHON}" -I -c 'import json, sys
 d = json.load(sys.stdin)
 sys.exit(bool(d["changes"] or any(d["delta"].values()) or d["old"]["total"] != d["new"]["total"]))'
 }
 
 describe() { # FILE
-  local file="$1" base="${BASE}:./$1" new="" difference costs error
+  local file="$1" base="${BASE}:./${1#./}" new="" name difference costs error
+  name="$(code "${file#./}")"
   if ! git cat-file -e "${base}" 2>/dev/null; then
     new=new
-  elif difference="$(mbprof diff "${base}" "${file}" --format json 2>/dev/null)"; then
+  elif difference="$(mbprof diff --format json -- "${base}" "${file}" 2>/dev/null)"; then
     if ! same <<<"${difference}"; then
-      mbprof diff "${base}" "${file}" --format md
+      mbprof diff --format md -- "${base}" "${file}"
     fi
     return
   fi
-  if costs="$(mbprof table "${file}" --by block --format md 2>/dev/null)"; then
+  if costs="$(mbprof table --by block --format md -- "${file}" 2>/dev/null)"; then
     if [ -n "${new}" ]; then
-      printf "\`%s\` is new:\n\n%s\n" "${file}" "${costs}"
+      printf '%s is new:\n\n%s\n' "${name}" "${costs}"
     else
-      error="$(mbprof table "${base}" --format json 2>&1 >/dev/null || true)"
-      printf "\`%s\`: the base does not compile, so these are the new costs alone.\n\n" "${file}"
-      printf "\`%s\`\n\n%s\n" "${error%%$'\n'*}" "${costs}"
+      error="$(mbprof table --format json -- "${base}" 2>&1 >/dev/null || true)"
+      printf '%s: the base does not compile, so these are the new costs alone.\n\n' "${name}"
+      printf '%s\n\n%s\n' "$(code "${error%%$'\n'*}")" "${costs}"
     fi
-  elif ! mbprof check "${file}" --fail-on error --format json >/dev/null; then
-    printf "\`%s\` does not compile:\n\n" "${file}"
-    mbprof check "${file}" --fail-on never --format md || true
+  elif ! mbprof check --fail-on error --format json -- "${file}" >/dev/null; then
+    printf '%s does not compile:\n\n' "${name}"
+    mbprof check --fail-on never --format md -- "${file}" || true
   elif [ -n "${new}" ] || ! git diff --quiet "${BASE}" -- "${file}"; then
-    printf "\`%s\`, a block, is %s:\n\n" "${file}" "${new:-changed}"
-    mbprof block "${file}" --format md || true
+    printf '%s, a block, is %s:\n\n' "${name}" "${new:-changed}"
+    mbprof block --format md -- "${file}" || true
   fi
 }
 
@@ -60,24 +65,30 @@ done
 git diff -z --name-only --no-renames --diff-filter=D --relative "${BASE}" -- \
   "${patterns[@]/#/:(glob)}" |
   while IFS= read -r -d '' file; do
-    printf "\`%s\` is deleted.\n\n" "${file}" >>"${COMMENT}"
+    printf '%s is deleted.\n\n' "$(code "${file}")" >>"${COMMENT}"
   done
-cat "${COMMENT}"
+if [ -s "${COMMENT}" ]; then
+  logged cat "${COMMENT}"
+fi
 
-post() { # the comment that starts with the marker is ours: one for a pull request
-  local marker="<!-- mbprof -->" issues="repos/${GITHUB_REPOSITORY}/issues" text ids
+post() { # the comment that starts with this use's mark, and that this token's owner wrote, is ours
+  local issues="repos/${GITHUB_REPOSITORY}/issues" text ids
+  # What the token of a job may not ask is who it is.
+  AUTHOR="$(gh api user --jq .login 2>/dev/null || echo 'github-actions[bot]')"
+  MARK="<!-- mbprof ${NAME//[^A-Za-z0-9_. ]/-} -->"
+  export AUTHOR MARK
   text="$(<"${COMMENT}")"
   if [ "${#text}" -gt 65000 ]; then
     text="${text:0:65000}"
     text="Cut at 65,000 characters; the log of the job has the rest."$'\n\n'"${text%$'\n'*}"
   fi
-  ids="$(gh api --paginate "${issues}/${PULL_REQUEST}/comments" \
-    --jq ".[] | select(.body | startswith(\"${marker}\")) | .id")" || return
+  ids="$(gh api --paginate "${issues}/${PULL_REQUEST}/comments" --jq \
+    '.[] | select(.user.login == env.AUTHOR and (.body | startswith(env.MARK))) | .id')" || return
   if [ -n "${ids}" ]; then
-    printf '%s\n%s\n' "${marker}" "${text:-The costs are those of the base.}" |
+    printf '%s\n%s\n' "${MARK}" "${text:-The costs are those of the base.}" |
       gh api --silent --method PATCH "${issues}/comments/${ids%%$'\n'*}" --field body=@-
   elif [ -n "${text}" ]; then
-    printf '%s\n%s\n' "${marker}" "${text}" |
+    printf '%s\n%s\n' "${MARK}" "${text}" |
       gh api --silent --method POST "${issues}/${PULL_REQUEST}/comments" --field body=@-
   fi
 }

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import sys
 import time
@@ -55,16 +56,20 @@ def test_the_action_names_its_inputs_and_scripts() -> None:
     for name in action["inputs"]:
         assert f"inputs.{name}" in text
     scripts = {path.name for path in (ROOT / "action").glob("*.sh")}
-    assert (
-        {name for name in scripts if f"action/{name}" in text} == scripts == {"check.sh", "diff.sh"}
-    )
+    steps_of = {"check.sh", "diff.sh", "install.sh"}
+    assert {name for name in scripts if f"action/{name}" in text} == steps_of
+    assert scripts == {*steps_of, "common.sh"}
+    for step in steps():
+        pinned = step.get("uses", "").partition("@")[2]
+        assert "uses" not in step or re.fullmatch("[0-9a-f]{40}", pinned), step
     for step in steps():
         assert "${{" not in step.get("run", ""), "an input belongs in env:, not in a script"
 
 
 def act(script: str, repository: Path, tools: Path, **environment: str) -> Ended:
-    path = f"{tools}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return child("bash", str(ROOT / "action" / script), cwd=repository, PATH=path, **environment)
+    path = f"{tools}{os.pathsep}{os.environ['PATH']}"
+    settings = {"PATH": path, "PYTHON": sys.executable, "NAME": "costs", **environment}
+    return child("bash", str(ROOT / "action" / script), cwd=repository, **settings)
 
 
 @pytest.mark.parametrize(("text", "status"), [(GOOD, "0"), (BAD, "1")])
@@ -90,7 +95,7 @@ def test_the_action_names_no_sarif_where_there_is_none(repository: Path, tmp_pat
         GITHUB_OUTPUT=str(out),
     )  # fmt: skip
     assert done.status == 0, done.err
-    assert "there is no file specs/none.yaml" in done.err
+    assert "there is no file specs/none.yaml" in done.out
     assert (out.read_text(), sarif.exists()) == ("status=2\n", False)
     action = yaml.safe_load((ROOT / "action.yml").read_text())
     assert action["outputs"]["sarif"]["value"] == "${{ steps.check.outputs.sarif }}"
@@ -99,8 +104,8 @@ def test_the_action_names_no_sarif_where_there_is_none(repository: Path, tmp_pat
 
 
 # `gh api` on a list of comments in a file; FORK says that the token only reads.
-GH = """
-import json, os, re, sys
+GH = r"""
+import json, os, sys
 
 verb, *rest = sys.argv[1:]
 options = {"--jq": "", "--method": "GET", "--field": ""}
@@ -117,13 +122,16 @@ store = os.environ["COMMENTS"]
 comments = json.load(open(store))
 assert verb == "api" and flags <= {"--paginate", "--silent"}
 (path,) = paths
+if path == "user":
+    assert options["--jq"] == ".login"
+    sys.exit(print(os.environ["ME"]) if "ME" in os.environ else "gh: HTTP 403")
+me = os.environ.get("ME", "github-actions[bot]")
 if options["--method"] == "GET":
     assert path == "repos/o/r/issues/7/comments" and "--paginate" in flags
-    marker = re.fullmatch(
-        r'\\.\\[\\] \\| select\\(\\.body \\| startswith\\("(.*)"\\)\\) \\| \\.id', options["--jq"]
-    )[1]
-    for number, body in comments:
-        if body.startswith(marker):
+    asked = ".[] | select(.user.login == env.AUTHOR and (.body | startswith(env.MARK))) | .id"
+    assert options["--jq"] == asked
+    for number, author, body in comments:
+        if author == os.environ["AUTHOR"] and body.startswith(os.environ["MARK"]):
             print(number)
     sys.exit()
 if os.environ.get("FORK"):
@@ -133,13 +141,21 @@ body = sys.stdin.read()
 assert len(body) <= 65536
 if options["--method"] == "POST":
     assert path == "repos/o/r/issues/7/comments"
-    comments.append([100 + len(comments), body])
+    comments.append([100 + len(comments), me, body])
 else:
     assert options["--method"] == "PATCH"
     (mine,) = [c for c in comments if path == f"repos/o/r/issues/comments/{c[0]}"]
-    mine[1] = body
+    mine[2] = body
 json.dump(comments, open(store, "w"))
 """
+MARK = "<!-- mbprof costs -->\n"
+OTHERS = [[1, "ann", "Nice."], [2, "ann", "See <!-- mbprof costs -->"], [3, "eve", MARK + "mine"]]
+COMMAND = re.compile("^::(?!stop-commands::|[0-9a-f]{32}::$)", re.MULTILINE)
+
+
+def said(log: str) -> str:
+    """Return what a step printed between the lines that stop and resume the runner's commands."""
+    return re.sub("^::(stop-commands::)?[0-9a-f]{32}(::)?$", "", log, flags=re.MULTILINE).strip()
 
 
 class Host:
@@ -152,7 +168,7 @@ class Host:
         (self.tools / "gh").write_text(f"#!{sys.executable}\n{GH}")
         (self.tools / "gh").chmod(0o755)
         self.store = repository.parent / "comments.json"
-        self.store.write_text(json.dumps([[1, "Nice."], [2, "See <!-- mbprof -->"]]))
+        self.store.write_text(json.dumps(OTHERS))
 
     def push(self, text: str, **environment: str) -> tuple[str, list[str]]:
         """What the log says and what the action has posted once the spec is this."""
@@ -164,8 +180,8 @@ class Host:
         )  # fmt: skip
         assert done.status == 0, done.err
         comments = json.loads(self.store.read_text())
-        assert comments[:2] == [[1, "Nice."], [2, "See <!-- mbprof -->"]]
-        return done.out, [body for _, body in comments[2:]]
+        assert comments[:3] == OTHERS
+        return said(done.out), [body for _, _, body in comments[3:]]
 
 
 def test_the_action_keeps_one_comment(repository: Path) -> None:
@@ -173,12 +189,23 @@ def test_the_action_keeps_one_comment(repository: Path) -> None:
     assert host.push(GOOD) == ("", [])
     log, (posted,) = host.push(GOOD.replace("c: 8", "c: 16"))
     assert "216 → 432 (+216, +100.0 %)" in log
-    assert posted.startswith("<!-- mbprof -->\n**net, res 32: main:./specs/net.yaml")
-    assert posted.strip() == "<!-- mbprof -->\n" + log.strip()
+    assert posted.startswith(MARK + "**net, res 32: main:./specs/net.yaml")
+    assert posted.strip() == MARK + log
     _, (posted,) = host.push(GOOD.replace("c: 8", "c: 24"))
     assert "216 → 648 (+432, +200.0 %)" in posted
     log, (posted,) = host.push(GOOD)
-    assert (log, posted) == ("", "<!-- mbprof -->\nThe costs are those of the base.\n")
+    assert (log, posted) == ("", MARK + "The costs are those of the base.\n")
+
+
+def test_two_uses_keep_two_comments(repository: Path) -> None:
+    host, changed = Host(repository), GOOD.replace("c: 8", "c: 16")
+    host.push(changed)
+    _, posted = host.push(changed, NAME="other `job`", ME="ann")
+    assert [text.partition("\n")[0] for text in posted] == [
+        MARK.strip(),
+        "<!-- mbprof other -job- -->",
+    ]
+    assert host.push(changed, NAME="other `job`", ME="ann")[1] == posted
 
 
 def test_the_action_goes_on_where_it_may_not_post(repository: Path) -> None:
@@ -193,7 +220,7 @@ def test_the_action_cuts_what_is_too_long(repository: Path) -> None:
     (repository / "specs" / "long.yaml").write_text(GOOD + rows)
     log, (posted,) = Host(repository).push(GOOD)
     assert len(log) > 65536
-    assert posted.startswith("<!-- mbprof -->\nCut at 65,000 characters; the log of the job has")
+    assert posted.startswith(MARK + "Cut at 65,000 characters; the log of the job has")
     assert posted.endswith("|\n"), "whole lines"
 
 
