@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeAlias
 from mbprof.errors import Loc, MbprofError
 from mbprof.language.source import Scalar
 from mbprof.language.values import Value, plain
+from mbprof.network import conventions
 from mbprof.network.graph import Graph, Node
 from mbprof.network.load import Network, Spec
 from mbprof.spec.budget import Budget
@@ -22,6 +23,9 @@ SEVERITIES = (ERROR, UNDECIDED, WARNING, ADVICE, ACCEPTED)
 
 ALPHAS = (0.25, 0.35, 0.5, 0.75, 1.0, 1.3, 1.4)
 """The usual grid of width multipliers: those of the released MobileNets V1 and V2."""
+
+COMMAND_LINE = "command line"
+"""What errors call the place of what was typed."""
 
 STRIDES = ("s", "stride", "strides")
 """What a knob or an argument that sets a block's stride is called."""
@@ -102,13 +106,15 @@ class Subject:
     network: Network
     alone: bool = False
     """Whether it is a block by itself rather than a whole network."""
-    budget: Budget = field(default_factory=Budget)
     scope: str = "all"
+    convention: str = conventions.DEFAULT
+    limits: Budget = field(default_factory=Budget)
+    """What was asked for besides the spec's own budget."""
 
     @property
     def graph(self) -> Graph:
         """The network's graph."""
-        return self.network.layers
+        return self.network.compiled
 
     @property
     def nodes(self) -> tuple[Node, ...]:
@@ -118,12 +124,21 @@ class Subject:
     @cached_property
     def consumers(self) -> list[list[int]]:
         """For each node the numbers of the nodes that take from it."""
-        found: list[list[int]] = [[] for _ in self.nodes]
+        consumers: list[list[int]] = [[] for _ in self.nodes]
         for number, node in enumerate(self.nodes):
             for edge in node.inputs:
                 if edge.node >= 0:
-                    found[edge.node].append(number)
-        return found
+                    consumers[edge.node].append(number)
+        return consumers
+
+    def takers(self, number: int) -> list[Node]:
+        """Return the nodes that take from a node."""
+        return [self.nodes[taker] for taker in self.consumers[number]]
+
+    @cached_property
+    def layers(self) -> list[Node]:
+        """The nodes that multiply: convolutions and linear layers."""
+        return [node for node in self.nodes if node.op.multiplies]
 
     @cached_property
     def alphas(self) -> list[Variant]:
@@ -159,10 +174,8 @@ class Subject:
     @cached_property
     def is_network(self) -> bool:
         """Whether the maps end in a pooling of whole maps or a linear layer: a whole network."""
-        ends = ("gap", "gmp", "adaptiveavgpool", "linear", "flatten")
         return not self.alone and any(
-            node.op.word in ends and not self.in_gate(number)
-            for number, node in enumerate(self.nodes)
+            node.op.ends_maps and not self.in_gate(number) for number, node in enumerate(self.nodes)
         )
 
     def in_gate(self, number: int) -> bool:
@@ -172,7 +185,7 @@ class Subject:
             if len(takers) != 1 or len(self.nodes[takers[0]].out_shapes[0]) == 0:
                 return False
             number = takers[0]
-            if self.nodes[number].op.word == "mul":
+            if self.nodes[number].op.gates:
                 return True
 
     def at(self, knob: str, value: Value) -> Variant:
@@ -181,7 +194,7 @@ class Subject:
             network = self.spec.build_at({**self.network.knobs, knob: value}, {})
         except MbprofError as error:
             return Variant(knob, value, None, error)
-        return Variant(knob, value, network.layers, None)
+        return Variant(knob, value, network.compiled, None)
 
     def place(self, trail: Sequence[Loc]) -> Loc | None:
         """Return the innermost place of a trail in the file that is checked."""
@@ -206,6 +219,19 @@ class Rule(NamedTuple):
         """What it finds, in one sentence."""
         return self.text.partition("\n")[0]
 
+    def finding(
+        self,
+        message: str,
+        loc: Loc | None,
+        layers: tuple[str, ...] = (),
+        numbers: Mapping[str, Any] | None = None,
+        hint: str | None = None,
+        severity: str | None = None,
+    ) -> Finding:
+        """Return a finding of this rule, as grave as the rule unless it says otherwise."""
+        grave = severity or self.severity
+        return Finding(self.code, grave, message, loc, layers, numbers or {}, hint)
+
     def apply(self, subject: Subject) -> Iterator[Finding]:
         """Yield what the rule finds; one finding that says so if it cannot be answered."""
         if self.check is None:
@@ -213,18 +239,12 @@ class Rule(NamedTuple):
         try:
             for found in self.check(subject):
                 trail = found.nodes[0].trail if found.nodes else ()
-                yield Finding(
-                    self.code,
-                    self.severity,
-                    found.message,
-                    found.loc or subject.place(trail) or subject.spec.definition.loc,
-                    tuple(dict.fromkeys(node.layer for node in found.nodes)),
-                    found.numbers,
-                    found.hint,
-                )
+                place = found.loc or subject.place(trail) or subject.spec.definition.loc
+                layers = tuple(dict.fromkeys(node.layer for node in found.nodes))
+                yield self.finding(found.message, place, layers, found.numbers, found.hint)
         except Undecided as why:
             message = f"cannot be decided: {self.title[0].lower()}{self.title[1:-1]}: {why}"
-            yield Finding(self.code, UNDECIDED, message, subject.spec.definition.loc)
+            yield self.finding(message, subject.spec.definition.loc, severity=UNDECIDED)
 
 
 RULES: dict[str, Rule] = {}
@@ -238,28 +258,28 @@ def rule(code: str, severity: str) -> Callable[[Check], Check]:
     """
 
     def register(check: Check) -> Check:
-        declare(code, severity, inspect.getdoc(check) or "", check)
+        declare(Rule(code, severity, check, inspect.getdoc(check) or ""))
         return check
 
     return register
 
 
-def declare(code: str, severity: str, text: str, check: Check | None = None) -> None:
-    """Register a rule by its text; one without a function stands for what the compiler finds.
+def declare(rule: Rule) -> Rule:
+    """Register a rule; one without a check stands for what the compiler finds.
 
     Raises: ValueError: the code is taken, or the text lacks a part.
     """
-    text = inspect.cleandoc(text)
-    missing = [part for part in ("Why: ", "Remedy: ", "Source: ") if f"\n{part}" not in text]
-    if code in RULES or missing:
-        raise ValueError(f"rule {code} is registered twice or lacks {missing}")
-    RULES[code] = Rule(code, severity, check, text)
+    missing = [part for part in ("Why: ", "Remedy: ", "Source: ") if f"\n{part}" not in rule.text]
+    if rule.code in RULES or missing:
+        raise ValueError(f"rule {rule.code} is registered twice or lacks {missing}")
+    RULES[rule.code] = rule
+    return rule
 
 
-def accepted(findings: Iterable[Finding], reasons: Mapping[str, str]) -> Iterator[Finding]:
-    """Mark the findings that a spec accepts with a reason."""
+def accepted(findings: Iterable[Finding], reasons: Mapping[str, Scalar]) -> Iterator[Finding]:
+    """Mark the findings that a spec accepts with a reason; that one is in vain stays."""
     for finding in findings:
-        if finding.code in reasons and finding.severity != ERROR:
-            yield replace(finding, severity=ACCEPTED, reason=reasons[finding.code])
+        if finding.code in reasons and finding.severity != ERROR and finding.code != "MB013":
+            yield replace(finding, severity=ACCEPTED, reason=reasons[finding.code].text)
         else:
             yield finding

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from mbprof.checks.model import (
@@ -18,11 +17,9 @@ from mbprof.checks.model import (
     Finding,
     Subject,
     accepted,
-    declare,
 )
-from mbprof.checks.rules.broken import finding
-from mbprof.checks.rules.budget import exceeded
-from mbprof.errors import Loc, MbprofError, Source, UsageError, nearest
+from mbprof.checks.rules.broken import refused
+from mbprof.errors import Loc, MbprofError, UsageError, nearest
 from mbprof.language.source import Scalar
 from mbprof.language.values import Value, parse
 from mbprof.network import conventions
@@ -31,7 +28,6 @@ from mbprof.network.load import load
 from mbprof.network.profile import setting
 from mbprof.spec.budget import Budget, limit
 
-COMMAND_LINE = "command line"
 FAILING = {
     "error": (ERROR, UNDECIDED),
     "warning": (ERROR, UNDECIDED, WARNING),
@@ -39,28 +35,6 @@ FAILING = {
     "never": (),
 }
 """What fails a check, by the word that a user types; what cannot be decided never passes."""
-
-declare(
-    "MB014",
-    WARNING,
-    """A block is not built, as it lacks an input or an argument.
-
-    Why: what is not built is not checked.
-    Remedy: give the block's file an example, such as example: {in: 56x56x24, c: 24}.
-    Source: mbprof, docs/spec-language.md.
-    """,
-)
-
-declare(
-    "MB013",
-    WARNING,
-    """A finding is accepted that is not there.
-
-    Why: a reason that no longer applies hides the next finding of that code.
-    Remedy: take the line out of accept:.
-    Source: mbprof, docs/checks.md.
-    """,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,36 +106,24 @@ def examine(
     """
     codes = list(ignore)
     for code in codes:
-        if not re.fullmatch(r"MB\d{1,3}", code) or not any(each.startswith(code) for each in RULES):
-            known = [each for each in RULES if each[:3] == code[:3]] or RULES
+        if not re.fullmatch(r"MB\d{1,3}", code) or not any(name.startswith(code) for name in RULES):
+            known = [name for name in RULES if name[:3] == code[:3]] or RULES
             raise UsageError(f"unknown code {code!r}", hint=nearest(code, known, 40))
     stamp: dict[str, Any] = {"knobs": {}, "scope": scope, "convention": convention}
     try:
         subject = _subject(text, image, given or {}, scope)
     except MbprofError as error:
-        return Checked(text, (_broken(text, error),), stamp)
-    found = [each for rule in RULES.values() for each in rule.apply(subject)]
-    found += exceeded(subject, limits or Budget(), convention)
-    marked = [*accepted(found, _reasons(subject)), *_stale(found, subject)]
-    kept = [each for each in marked if not any(each.code.startswith(code) for code in codes)]
+        return Checked(text, (refused(text, error),), stamp)
+    subject.convention, subject.limits = convention, limits or Budget()
+    findings = [finding for rule in RULES.values() for finding in rule.apply(subject)]
+    kept = [
+        finding
+        for finding in accepted(findings, subject.spec.definition.accept)
+        if not finding.code.startswith(tuple(codes))
+    ]
     knobs = {name: setting(value) for name, value in subject.network.knobs.items()}
     stamp |= {"knobs": knobs, "scope": subject.scope}
     return Checked(subject.spec.name, tuple(sorted(kept, key=_order)), stamp)
-
-
-def _broken(text: str, error: MbprofError) -> Finding:
-    """Return what makes it impossible to build a file as a finding.
-
-    Raises: MbprofError: the error itself, if it has no place in a file.
-    """
-    if error.loc is None and Path(text).is_file():
-        error.at(Loc(Source(text, ""), 1, 1))
-        if isinstance(error, UsageError):
-            message = f"cannot be decided: {error.message}"
-            return Finding("MB014", UNDECIDED, message, error.loc, hint=error.hint)
-    if error.loc is None or error.loc.source.name == COMMAND_LINE:
-        raise error
-    return finding(error, _own(text, error))
 
 
 def _subject(
@@ -169,36 +131,14 @@ def _subject(
 ) -> Subject:
     if is_block(text):
         block = alone(text, image, given)
-        definition = block.spec.definition
-        return Subject(block.spec, block.build(), True, definition.budget, scope or "all")
+        return Subject(block.spec, block.build(), True, scope or "all")
     if image is not None:
         raise UsageError("--in gives a block its input; a spec has its own", hint="use --res")
     spec = load(text)
     knobs = {name: parse(value) for name, (value, _) in given.items()}
     network = spec.build_at(knobs, {name: loc for name, (_, loc) in given.items()})
     network.profile(scope=scope)
-    return Subject(spec, network, False, spec.definition.budget, scope or spec.definition.scope)
-
-
-def _own(text: str, error: MbprofError) -> str:
-    """Return what errors call the file that is checked."""
-    names = [loc.source.name for loc in (error.loc, *error.trail) if loc is not None]
-    return text if text in names else names[-1]
-
-
-def _reasons(subject: Subject) -> dict[str, str]:
-    return {code: scalar.text for code, scalar in subject.spec.definition.accept.items()}
-
-
-def _stale(found: Iterable[Finding], subject: Subject) -> list[Finding]:
-    codes = {each.code for each in found}
-    stale = []
-    for code, scalar in subject.spec.definition.accept.items():
-        if code not in codes:
-            known = "" if code in RULES else f"; there is no such code, {nearest(code, RULES, 40)}"
-            message = f"{code} is accepted and not found{known}"
-            stale.append(Finding("MB013", WARNING, message, scalar.loc))
-    return stale
+    return Subject(spec, network, False, scope or spec.definition.scope)
 
 
 def _order(finding: Finding) -> tuple[int, int, str]:

@@ -2,38 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from mbprof.checks.model import Subject, Undecided
 from mbprof.language.values import Shape
 from mbprof.network.graph import IMAGE, Edge, Graph, Node
+from mbprof.ops import Op
 from mbprof.ops.base import elements
-from mbprof.ops.padding import RULES, effective
+from mbprof.ops.window import Axis
 from mbprof.symbolic.arithmetic import product
 
-DENSE = ("conv", "linear")
-MULTIPLY = ("conv", "dwconv", "linear")
-KEEPING = ("bn", "dropout", "identity")
-"""Ops that a linear layer can pass through and stay linear."""
+Through: TypeAlias = Callable[[Op], bool]
+"""Which ops a walk passes through."""
+
 NON_NEGATIVE = ("relu", "relu6", "sigmoid", "hsigmoid")
 """Activations that give no negative values."""
 
 
-def function(node: Node) -> str:
-    """Return the activation function of a node, ``none`` of any other op."""
-    return str(getattr(node.op, "function", "none")) if node.op.word == "act" else "none"
+def linear(op: Op) -> bool:
+    """Whether a linear layer stays linear behind an op, such as a batch norm."""
+    return op.keeps_linear
 
 
-def has_bias(node: Node) -> bool:
-    """Whether a convolution or linear layer adds a bias."""
-    return bool(getattr(node.op, "bias", False))
+def around(op: Op) -> bool:
+    """Whether an op belongs to the layer before it: an activation, or what keeps it linear."""
+    return op.keeps_linear or bool(op.function)
+
+
+def passes(op: Op) -> bool:
+    """Whether an op hands its input on at inference."""
+    return op.passes
+
+
+def activates(node: Node) -> bool:
+    """Whether a node is an activation with a function."""
+    return node.op.function not in ("", "none")
+
+
+def is_dense(node: Node) -> bool:
+    """Whether a node is a convolution that is not depthwise, or a linear layer."""
+    return node.op.multiplies and not node.op.depthwise
+
+
+def is_convolution(node: Node) -> bool:
+    """Whether a node is a convolution, depthwise ones included."""
+    return node.op.multiplies and node.op.windowed
 
 
 def is_pointwise(node: Node) -> bool:
     """Whether a node is a convolution with a 1x1 kernel."""
-    return node.op.word == "conv" and node.op.geometry(node.in_shapes).kernel == (1, 1)
+    return is_dense(node) and node.op.geometry(node.in_shapes).kernel == (1, 1)
+
+
+def groups(node: Node) -> int:
+    """Return the groups of a convolution that is not depthwise, 0 of another op."""
+    return node.op.geometry(node.in_shapes).groups or 0 if is_dense(node) else 0
 
 
 def channels(node: Node) -> tuple[int, int]:
@@ -50,26 +75,29 @@ def area(shape: Shape) -> int:
     return product(shape[1:]) if len(shape) == 3 else 1
 
 
-def before(graph: Graph, edge: Edge, through: Collection[str]) -> Edge:
-    """Return the first edge, upwards, whose producer is not one of some ops of one input."""
-    while edge.node != IMAGE:
-        node = graph.nodes[edge.node]
-        if node.op.word not in through or len(node.inputs) != 1:
-            return edge
-        edge = node.inputs[0]
-    return edge
+def widest(node: Node) -> Edge:
+    """Return the input of a node with the largest maps, the first of them."""
+    areas = [area(shape) for shape in node.in_shapes]
+    return node.inputs[areas.index(max(areas))]
 
 
-def producer(graph: Graph, edge: Edge, through: Collection[str] = KEEPING) -> Node | None:
+def before(graph: Graph, edge: Edge, through: Through = linear) -> list[Edge]:
+    """Return an edge and those above it, through some ops of one input."""
+    path = [edge]
+    while (node := graph.producer(path[-1])) and through(node.op) and len(node.inputs) == 1:
+        path.append(node.inputs[0])
+    return path
+
+
+def producer(graph: Graph, edge: Edge, through: Through = linear) -> Node | None:
     """Return the node behind an edge, through some ops; None for the image."""
-    found = before(graph, edge, through)
-    return None if found.node == IMAGE else graph.nodes[found.node]
+    return graph.producer(before(graph, edge, through)[-1])
 
 
-def behind(subject: Subject, number: int, through: Collection[str] = KEEPING) -> Iterator[int]:
+def behind(subject: Subject, number: int, through: Through = linear) -> Iterator[int]:
     """Yield the numbers of the nodes that take a node's output, through some ops."""
     for taker in subject.consumers[number]:
-        if subject.nodes[taker].op.word in through:
+        if through(subject.nodes[taker].op):
             yield from behind(subject, taker, through)
         else:
             yield taker
@@ -85,23 +113,15 @@ def held(node: Node) -> int:
     return elements(node.in_shapes) + elements(node.out_shapes)
 
 
-def padded(node: Node, axis: int) -> tuple[int, int]:
-    """Return the padding of a windowed node before and after, on the axis 0 (H) or 1 (W)."""
-    padding = getattr(node.op, "padding", "valid")
-    if not isinstance(padding, str):
-        return int(padding[2 * axis]), int(padding[2 * axis + 1])
-    window = node.op.geometry(node.in_shapes)
-    assert window.kernel is not None
-    stride, dilation = window.stride or (1, 1), window.dilation or (1, 1)
-    n = node.in_shapes[0][1 + axis]
-    return RULES[padding].amounts(n, window.kernel[axis], stride[axis], dilation[axis])
-
-
 def windows(nodes: Iterable[Node]) -> Iterator[Node]:
     """Yield the nodes with a window that slides over maps."""
-    for node in nodes:
-        if node.op.windowed and len(node.in_shapes[0]) == 3:
-            yield node
+    return (node for node in nodes if node.op.windowed)
+
+
+def along(nodes: Iterable[Node], test: Callable[[Axis], bool]) -> list[tuple[Axis, Node]]:
+    """Return the nodes that have an axis of which a test holds, each with the first such axis."""
+    first = ((next(filter(test, node.op.axes(node.in_shapes)), None), node) for node in nodes)
+    return [(axis, node) for axis, node in first if axis is not None]
 
 
 class Field(NamedTuple):
@@ -109,10 +129,6 @@ class Field(NamedTuple):
 
     size: tuple[Fraction, Fraction]
     jump: tuple[Fraction, Fraction]
-
-
-SPATIAL = ("maxpool", "avgpool", "conv", "dwconv", "pad")
-WHOLE = ("gap", "gmp", "adaptiveavgpool", "linear", "matmul", "flatten", "reshape", "softmax")
 
 
 def receptive_fields(graph: Graph) -> list[Field | None]:
@@ -123,19 +139,19 @@ def receptive_fields(graph: Graph) -> list[Field | None]:
     Raises: Undecided: paths of different steps meet.
     Source: google-research/receptive_field, python/util/receptive_field_computation.py.
     """
-    one = (Fraction(1), Fraction(1))
+    pixel = (Fraction(1), Fraction(1))
     fields: list[Field | None] = []
     for node in graph.nodes:
-        known = [Field(one, one) if e.node == IMAGE else fields[e.node] for e in node.inputs]
+        known = [Field(pixel, pixel) if e.node == IMAGE else fields[e.node] for e in node.inputs]
         seen = [field for field in known if field is not None]
-        gated = node.op.word == "mul" and seen
-        if node.op.word in WHOLE or not seen or (len(seen) < len(known) and not gated):
+        if node.op.sees_whole or not seen or (len(seen) < len(known) and not node.op.gates):
             fields.append(None)
             continue
         if len({field.jump for field in seen}) > 1:
             raise Undecided(f"{node.name} joins maps of different steps")
-        field = Field(_largest(seen), seen[0].jump)
-        if node.op.word == "resize":
+        high, wide = (max(field.size[axis] for field in seen) for axis in (0, 1))
+        field = Field((high, wide), seen[0].jump)
+        if node.op.resamples:
             field = _resampled(node, field)
         fields.append(_slid(node, field) if node.op.windowed else field)
     return fields
@@ -152,18 +168,12 @@ def _resampled(node: Node, field: Field) -> Field:
     return Field((size[0], size[1]), (jump[0], jump[1]))
 
 
-def _largest(fields: list[Field]) -> tuple[Fraction, Fraction]:
-    high, wide = (max(field.size[axis] for field in fields) for axis in (0, 1))
-    return high, wide
-
-
 def _slid(node: Node, field: Field) -> Field:
-    window = node.op.geometry(node.in_shapes)
-    assert window.kernel is not None
-    stride, dilation = window.stride or (1, 1), window.dilation or (1, 1)
-    size = [
-        field.size[axis] + (effective(window.kernel[axis], dilation[axis]) - 1) * field.jump[axis]
-        for axis in (0, 1)
-    ]
-    jump = [field.jump[axis] * stride[axis] for axis in (0, 1)]
-    return Field((size[0], size[1]), (jump[0], jump[1]))
+    high, wide = node.op.axes(node.in_shapes)
+    return Field(
+        (
+            field.size[0] + (high.extent - 1) * field.jump[0],
+            field.size[1] + (wide.extent - 1) * field.jump[1],
+        ),
+        (field.jump[0] * high.s, field.jump[1] * wide.s),
+    )

@@ -91,11 +91,11 @@ def hold_to(
     from mbprof.checks.model import Subject
     from mbprof.checks.rules.budget import exceeded
 
-    counted = scope or spec.definition.scope
-    found = list(exceeded(Subject(spec, network, alone, scope=counted), limits, convention))
-    for finding in found:
-        typer.echo(f"{finding.code}: {finding.message}", err=True)
-    if found:
+    subject = Subject(spec, network, alone, scope or spec.definition.scope, convention)
+    over = list(exceeded(subject, limits))
+    for excess in over:
+        typer.echo(f"MB901: {excess.message}", err=True)
+    if over:
         raise typer.Exit(1)
 
 

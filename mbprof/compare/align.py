@@ -170,10 +170,10 @@ def parts_of(network: Network, rows: Sequence[Row], scope: str) -> tuple[Part, .
     """Return the rows of a profile as parts; single layers with what follows their op."""
     from mbprof.network.graph import layers
 
-    image = network.layers.image
+    image = network.compiled.image
     after = {
-        group[0].layer: tuple(str(getattr(n.op, "function", n.op.word)) for n in group[1:])
-        for group in layers(network.layers.nodes)
+        group[0].layer: tuple(str(n.op.function or n.op.word) for n in group[1:])
+        for group in layers(network.compiled.nodes)
         if scope == "all" or group[0].scope == scope
     }
     return tuple(

@@ -13,7 +13,7 @@ from mbprof.language.values import plain
 from mbprof.network import conventions
 from mbprof.network.load import Network
 from mbprof.network.profile import Profile, Row
-from mbprof.ops.facts import KINDS
+from mbprof.ops.facts import FACTS
 
 CHANGED, ADDED, REMOVED, RENAMED = "changed", "added", "removed", "renamed"
 WAYS = ("layer", "block")
@@ -197,7 +197,7 @@ def _kinds(a: Row, b: Row) -> tuple[str, ...]:
     """Say which kinds of facts differ, where nothing else can be seen."""
     return tuple(
         f"{kind.replace('_', ' ')} {fmt.integer(x)} → {fmt.integer(y)}"
-        for kind, x, y in zip(KINDS, a.facts, b.facts, strict=True)
+        for kind, x, y in zip(FACTS, a.facts, b.facts, strict=True)
         if x != y
     )
 

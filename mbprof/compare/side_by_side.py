@@ -142,7 +142,7 @@ def _stages(network: Network, profile: Profile) -> tuple[Row, ...]:
     """Sum blocks up by the size of their output: 1/8 of the image, or 1×1."""
     stages: dict[str, list[Row]] = {}
     for row in profile.grouped("block"):
-        halved = octave(network.layers.image, row.out_shape)
+        halved = octave(network.compiled.image, row.out_shape)
         stages.setdefault("1×1" if halved is None else f"1/{1 << halved}", []).append(row)
     return tuple(merged(name, rows, "block") for name, rows in stages.items())
 

@@ -11,8 +11,6 @@ from mbprof.network.graph import IMAGE, Edge, Graph, Node
 from mbprof.ops import OPS
 from mbprof.ops.facts import Facts
 
-_HOSTS = ("conv", "dwconv", "linear")
-
 
 def fold(graph: Graph) -> Graph:
     """Return the graph with every batch norm folded that alone follows a layer with weights.
@@ -25,7 +23,7 @@ def fold(graph: Graph) -> Graph:
     taken.update(edge.node for edge in graph.outputs)
     nodes = list(graph.nodes)
     for number, node in enumerate(graph.nodes):
-        if node.op.word == "bn" and _host(nodes, node.inputs[0], taken):
+        if node.op.folds and _host(nodes, node.inputs[0], taken):
             host = node.inputs[0].node
             nodes[host] = _biased(nodes[host])
             gone = OPS["identity"]()
@@ -34,7 +32,7 @@ def fold(graph: Graph) -> Graph:
 
 
 def _host(nodes: Sequence[Node], edge: Edge, taken: Counter[int]) -> bool:
-    return edge.node != IMAGE and taken[edge.node] == 1 and nodes[edge.node].op.word in _HOSTS
+    return edge.node != IMAGE and taken[edge.node] == 1 and nodes[edge.node].op.multiplies
 
 
 def _biased(node: Node) -> Node:

@@ -68,6 +68,10 @@ class Graph:
         """Return the shape that an edge carries."""
         return self.image if edge.node == IMAGE else self.nodes[edge.node].out_shapes[edge.port]
 
+    def producer(self, edge: Edge) -> Node | None:
+        """Return the node that an edge comes from, None for the image."""
+        return None if edge.node == IMAGE else self.nodes[edge.node]
+
     def cut(self, output: Edge) -> Graph:
         """Return the part that ``output`` depends on, with it as the only output."""
         kept = {output.node}
@@ -123,7 +127,8 @@ class Graph:
 
     def name_of(self, edge: Edge) -> str:
         """Return the name of an edge's producer."""
-        return "input" if edge.node == IMAGE else self.nodes[edge.node].name
+        node = self.producer(edge)
+        return "input" if node is None else node.name
 
 
 def layers(nodes: Iterable[Node]) -> Iterator[tuple[Node, ...]]:

@@ -91,17 +91,17 @@ class Network:
 
     definition: Definition
     knobs: Mapping[str, Value]
-    layers: Graph
+    compiled: Graph
 
     @property
     def graph(self) -> networkx.DiGraph[str]:
         """The network as a networkx DiGraph, see `mbprof.network.graph.Graph.to_networkx`."""
-        return self.layers.to_networkx()
+        return self.compiled.to_networkx()
 
     @property
     def output_shape(self) -> Shape:
         """The shape (C, H, W) of the output."""
-        return self.layers.output_shape
+        return self.compiled.output_shape
 
     @property
     def changed(self) -> tuple[str, ...]:
@@ -119,7 +119,9 @@ class Network:
         """
         definition = self.definition
         scope = scope or definition.scope
-        return Profile.of(self.layers, definition.name, self.knobs, scope, convention, self.changed)
+        return Profile.of(
+            self.compiled, definition.name, self.knobs, scope, convention, self.changed
+        )
 
     def _repr_html_(self) -> str:
         return self.profile()._repr_html_()

@@ -239,7 +239,7 @@ def totals(graph: Graph, convention: str, scope: str) -> Count:
     Raises: UsageError: no such convention.
 
     >>> from mbprof.network.load import load
-    >>> totals(load("mobilenet_v2@torchvision").build().layers, "fvcore", "all").cost
+    >>> totals(load("mobilenet_v2@torchvision").build().compiled, "fvcore", "all").cost
     314193216
     """
     chosen = conventions.load(convention)

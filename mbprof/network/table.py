@@ -11,7 +11,7 @@ from mbprof.language import fmt
 from mbprof.language.values import Value, plain
 from mbprof.network.conventions import UNITS, Convention
 from mbprof.network.profile import Profile, Row, Total
-from mbprof.ops.facts import KINDS
+from mbprof.ops.facts import FACTS
 from mbprof.output.model import Column, Report
 
 _DASH = "–"
@@ -60,7 +60,7 @@ COLUMNS: dict[str, Column] = {
         ),
         *(
             Column(kind, kind.replace("_", " "), doc, fmt.integer, True, yields=1)
-            for kind, doc in KINDS.items()
+            for kind, doc in FACTS.items()
         ),
     )
 }
@@ -199,7 +199,7 @@ def _data(row: dict[str, Any]) -> dict[str, Any]:
     return {
         name: list(value) if isinstance(value, tuple) else value
         for name, value in row.items()
-        if not name.endswith(("_share", "_bar")) and name not in KINDS
+        if not name.endswith(("_share", "_bar")) and name not in FACTS
     }
 
 

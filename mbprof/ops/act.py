@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 from mbprof.language.values import Shapes
-from mbprof.ops.base import Op, letter, op
+from mbprof.ops.base import SameShape, letter, op
 from mbprof.ops.facts import Facts
 from mbprof.ops.fields import NUMBER, choice
 from mbprof.symbolic.arithmetic import product
@@ -44,8 +44,8 @@ FUNCTIONS: dict[str, Function] = {
 ACTIVATION = choice("activation", "an activation", (*FUNCTIONS, "none"))
 
 
-@op("act", "nn.Identity")
-class Activation(Op):
+@op("act", "nn.Identity", follower=ACTIVATION, elementwise=True)
+class Activation(SameShape):
     """Apply a function to each element.
 
     Shape: unchanged.
@@ -63,10 +63,6 @@ class Activation(Op):
     def called(self) -> str:
         """What the framework calls to compute the function, by default."""
         return self.call if self.function == "none" else FUNCTIONS[self.function].call
-
-    def shapes(self, inputs: Shapes) -> Shapes:
-        """Return the shape unchanged."""
-        return inputs
 
     def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
         """The function's operations for each element; nothing for ``none``."""
@@ -86,8 +82,8 @@ class Activation(Op):
         )
 
 
-@op("times", "*")
-class Times(Op):
+@op("times", "*", after=("act",))
+class Times(SameShape):
     """Multiply each element by a constant.
 
     Shape: unchanged.
@@ -101,20 +97,14 @@ class Times(Op):
 
     by: float = letter("by", NUMBER, "the constant")
 
-    after: ClassVar[tuple[str, ...]] = ("act",)
-
-    def shapes(self, inputs: Shapes) -> Shapes:
-        """Return the shape unchanged."""
-        return inputs
-
     def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
         """One multiplication for each element."""
         size = product(inputs[0])
         return Facts(mul=size, read=size, write=size)
 
 
-@op("softmax", "nn.Softmax")
-class Softmax(Op):
+@op("softmax", "nn.Softmax", sees_whole=True, ends_scores=True)
+class Softmax(SameShape):
     """Turn each vector of n scores into n probabilities.
 
     Shape: unchanged; the vector runs over the channels of maps, else over the last size.
@@ -125,10 +115,6 @@ class Softmax(Op):
     >>> Softmax().facts(((1000,),), ((1000,),)).exp
     1000
     """
-
-    def shapes(self, inputs: Shapes) -> Shapes:
-        """Return the shape unchanged."""
-        return inputs
 
     def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
         """Maximum, shift, exponential, sum and division."""

@@ -12,15 +12,16 @@ from mbprof.errors import ShapeError
 from mbprof.language.values import Shape, Shapes, show
 from mbprof.ops.facts import Facts
 from mbprof.ops.fields import Kind
+from mbprof.ops.window import Axis, Padding, Pair, dilated
 from mbprof.symbolic.arithmetic import product
 
 
 class Geometry(NamedTuple):
     """The window of an op, where it has one."""
 
-    kernel: tuple[int, int] | None = None
-    stride: tuple[int, int] | None = None
-    dilation: tuple[int, int] | None = None
+    kernel: Pair | None = None
+    stride: Pair | None = None
+    dilation: Pair | None = None
     groups: int | None = None
 
 
@@ -53,6 +54,24 @@ class Op(ABC):
     """The class or function of PyTorch that stands for the op unless a spec's ``calls`` says so."""
     letters: ClassVar[dict[str, Letter]]
 
+    # Traits: what others ask of an op, rather than for its name.
+    follower: ClassVar[Kind | None] = None  # the type of its key in rows of ops that it follows
+    joins: ClassVar[bool] = False  # branches can be joined by it
+    adds: ClassVar[bool] = False  # it adds a shortcut
+    gates: ClassVar[bool] = False  # one of its inputs weighs the other
+    rearranges: ClassVar[bool] = False  # it only puts channels elsewhere
+    multiplies: ClassVar[bool] = False  # it has weights: a convolution or a linear layer
+    depthwise: ClassVar[bool] = False  # it multiplies each map by itself
+    folds: ClassVar[bool] = False  # it can be folded into a layer that multiplies: a batch norm
+    passes: ClassVar[bool] = False  # it hands its input on as it is, at inference
+    resamples: ClassVar[bool] = False  # it interpolates maps
+    sees_whole: ClassVar[bool] = False  # an output can depend on all pixels, whatever its kernel
+    pools_whole: ClassVar[bool] = False  # it pools maps of any size
+    ends_maps: ClassVar[bool] = False  # maps end in it, as at the end of a whole network
+    ends_scores: ClassVar[bool] = False  # it can follow the scores of a classifier
+    keeps_sign: ClassVar[bool] = False  # it pools or hands on: what is not negative stays so
+    elementwise: ClassVar[bool] = False  # guideline G4 of ShuffleNetV2 counts it as element-wise
+
     @abstractmethod
     def shapes(self, inputs: Shapes) -> Shapes:
         """Return the output shapes.
@@ -65,11 +84,26 @@ class Op(ABC):
         """Return what the op costs for one image, by kind."""
 
     @property
+    def function(self) -> str:
+        """The activation function that the op applies, empty if it is another op."""
+        return ""
+
+    @property
+    def bias(self) -> bool:
+        """Whether the op adds a bias."""
+        return False
+
+    @property
+    def keeps_linear(self) -> bool:
+        """Whether the layer before stays linear behind it."""
+        return self.folds or self.passes
+
+    @property
     def called(self) -> str:
         """What the framework calls to compute the op, by default."""
         return self.call
 
-    def at_rate(self, stride: tuple[int, int], rate: int) -> Op:
+    def at_rate(self, stride: Pair, rate: int) -> Op:
         """Return the op with another stride, dilated further by ``rate``; windowed ops only."""
         return self
 
@@ -80,6 +114,78 @@ class Op(ABC):
     def geometry(self, inputs: Shapes) -> Geometry:
         """Return kernel, stride, dilation and groups, None where the op has none."""
         return Geometry()
+
+    def axes(self, inputs: Shapes) -> tuple[Axis, ...]:
+        """Return height and width with the window and the padding on them, if the op has any."""
+        return ()
+
+
+class SameShape(Op):
+    """An op whose output has the shape of its input."""
+
+    def shapes(self, inputs: Shapes) -> Shapes:
+        """Return the shape unchanged."""
+        return inputs
+
+
+class Free(Op):
+    """An op that neither computes nor moves anything, such as a view of its input."""
+
+    def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
+        """No cost."""
+        return Facts()
+
+
+class Windowed(Op):
+    """An op whose window slides over maps; the stride is the kernel size unless given.
+
+    Each map is worked on by itself unless the op says otherwise.
+    """
+
+    windowed: ClassVar[bool] = True
+    kernel: Pair
+    stride: Pair | None
+    padding: Padding
+    dilation: Pair = (1, 1)
+    ceil: bool = False
+
+    def shapes(self, inputs: Shapes) -> Shapes:
+        """(C, H, W) -> (C, H_out, W_out)."""
+        size = self.slide(inputs)
+        return ((inputs[0][0], *size),)
+
+    def slide(self, inputs: Shapes) -> Pair:
+        """Return (H_out, W_out) of the window that slides over (H, W).
+
+        ⌊(n + before + after - ((k - 1)·d + 1)) / s⌋ + 1 for each axis, see `Axis.stops`.
+        Raises: ShapeError: the input is no stack of maps; the window is larger than it is.
+        """
+        maps(inputs[0], self.word)
+        high, wide = (axis.stops(self.word, self.ceil) for axis in self.axes(inputs))
+        return high, wide
+
+    def axes(self, inputs: Shapes) -> tuple[Axis, ...]:
+        """Return height and width with the window and the padding on them."""
+        _, *size = inputs[0]
+        stride, padding = self.stride or self.kernel, self.padding
+        sides: tuple[str | Pair, str | Pair]
+        sides = (padding, padding) if isinstance(padding, str) else (padding[:2], padding[2:])
+        return tuple(
+            Axis(name, size[i], self.kernel[i], stride[i], self.dilation[i], sides[i])
+            for i, name in enumerate(("height", "width"))
+        )
+
+    def geometry(self, inputs: Shapes) -> Geometry:
+        """Return the window."""
+        return Geometry(self.kernel, self.stride or self.kernel, self.dilation)
+
+    def at_rate(self, stride: Pair, rate: int) -> Op:
+        """Return the same op with another stride, dilated further by ``rate``."""
+        own: Any = self
+        made: Op = dataclasses.replace(
+            own, stride=stride, dilation=dilated(self.kernel, self.dilation, rate)
+        )
+        return made
 
 
 OPS: dict[str, type[Op]] = {}
@@ -96,28 +202,30 @@ def letter(key: str, kind: Kind, doc: str, default: Any = dataclasses.MISSING) -
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(letter,))
-def op(word: str, call: str, family: str | None = None) -> Callable[[_T], _T]:
+def op(word: str, call: str, family: str | None = None, **traits: Any) -> Callable[[_T], _T]:
     """Register an op class under its word and what PyTorch calls for it; a word is registered once.
 
-    Raises: ValueError: the word is taken.
+    ``traits`` are the class variables of `Op` that the op has another value of.
+    Raises: ValueError: the word is taken, or a trait is none that ops have.
     """
 
     def register(cls: _T) -> _T:
         if word in OPS:
             raise ValueError(f"op {word!r} is registered twice")
+        if unknown := traits.keys() - Op.__annotations__.keys():
+            raise ValueError(f"op {word!r} has traits that no op has: {sorted(unknown)}")
         made: Any = dataclass(frozen=True, slots=True)(cls)
-        made.word = word
-        made.call = call
-        made.family = family or word
+        for name, value in {**traits, "word": word, "call": call, "family": family or word}.items():
+            setattr(made, name, value)
         made.letters = {
-            each.metadata["letter"]: Letter(
-                each.name,
-                each.metadata["kind"],
-                each.metadata["doc"],
-                each.default is dataclasses.MISSING,
-                None if each.default is dataclasses.MISSING else each.default,
+            field.metadata["letter"]: Letter(
+                field.name,
+                field.metadata["kind"],
+                field.metadata["doc"],
+                field.default is dataclasses.MISSING,
+                None if field.default is dataclasses.MISSING else field.default,
             )
-            for each in dataclasses.fields(made)
+            for field in dataclasses.fields(made)
         }
         OPS[word] = made
         return made  # type: ignore[no-any-return]  # dataclass() of a type variable is Any

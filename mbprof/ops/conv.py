@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import ClassVar
-
 from mbprof.errors import ShapeError
 from mbprof.language.values import Shapes
-from mbprof.ops.base import Geometry, Op, letter, maps, op
+from mbprof.ops.base import Geometry, Windowed, letter, maps, op
 from mbprof.ops.facts import Facts
 from mbprof.ops.fields import FLAG, PADDING, PAIR, SIZE
-from mbprof.ops.window import Padding, Pair, dilated, slide
+from mbprof.ops.window import Padding, Pair
 from mbprof.symbolic.arithmetic import product
 
 
-@op("conv", "nn.Conv2d")
-class Conv(Op):
+@op("conv", "nn.Conv2d", after=("bn", "act"), multiplies=True)
+class Conv(Windowed):
     """Convolve C_in maps into C_out maps, in g groups.
 
     Shape: (C_in, H, W) -> (C_out, H_out, W_out), see `slide`.
     Params: k_h·k_w·(C_in/g)·C_out weights, and C_out biases if ``bias``.
     MACs: k_h·k_w·(C_in/g)·C_out·H_out·W_out; padding taps count, the bias is an addition.
-    Raises: ShapeError: g divides C_in or C_out not; the kernel is larger than its input.
+    Raises: ShapeError: C_in or C_out is no multiple of g; the kernel is larger than its input.
     Source: arXiv:1704.04861, section 3.1.
 
     >>> conv = Conv(channels=64, kernel=(3, 3), padding="tf-same")
@@ -37,12 +34,9 @@ class Conv(Op):
     groups: int = letter("g", SIZE, "groups", 1)
     bias: bool = letter("bias", FLAG, "whether a bias is added", False)
 
-    after: ClassVar[tuple[str, ...]] = ("bn", "act")
-    windowed: ClassVar[bool] = True
-
     def shapes(self, inputs: Shapes) -> Shapes:
         """(C_in, H, W) -> (C_out, H_out, W_out)."""
-        c, h, w = maps(inputs[0], "conv")
+        c, _, _ = maps(inputs[0], "conv")
         for channels, which in ((c, "input"), (self.channels, "output")):
             if channels % self.groups:
                 raise ShapeError(
@@ -50,8 +44,7 @@ class Conv(Op):
                     letter="g",
                     hint=_divisors(c, self.channels),
                 )
-        high, wide = slide("conv", (h, w), self.kernel, self.stride, self.padding, self.dilation)
-        return ((self.channels, high, wide),)
+        return ((self.channels, *self.slide(inputs)),)
 
     def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
         """Weights, biases and their multiply-accumulates."""
@@ -62,14 +55,9 @@ class Conv(Op):
         """Return the window and the groups."""
         return Geometry(self.kernel, self.stride, self.dilation, self.groups)
 
-    def at_rate(self, stride: Pair, rate: int) -> Conv:
-        """Return the same convolution with another stride, dilated further by ``rate``."""
-        dilation = dilated(self.kernel, self.dilation, rate)
-        return replace(self, stride=stride, dilation=dilation)
 
-
-@op("dwconv", "nn.Conv2d", family="conv")
-class DepthwiseConv(Op):
+@op("dwconv", "nn.Conv2d", family="conv", after=("bn", "act"), multiplies=True, depthwise=True)
+class DepthwiseConv(Windowed):
     """Convolve each map by itself into m maps.
 
     Shape: (C, H, W) -> (m·C, H_out, W_out), see `slide`.
@@ -90,14 +78,10 @@ class DepthwiseConv(Op):
     multiplier: int = letter("m", SIZE, "output maps for each input map", 1)
     bias: bool = letter("bias", FLAG, "whether a bias is added", False)
 
-    after: ClassVar[tuple[str, ...]] = ("bn", "act")
-    windowed: ClassVar[bool] = True
-
     def shapes(self, inputs: Shapes) -> Shapes:
         """(C, H, W) -> (m·C, H_out, W_out)."""
-        c, h, w = maps(inputs[0], "dwconv")
-        high, wide = slide("dwconv", (h, w), self.kernel, self.stride, self.padding, self.dilation)
-        return ((c * self.multiplier, high, wide),)
+        size = self.slide(inputs)
+        return ((inputs[0][0] * self.multiplier, *size),)
 
     def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
         """Weights, biases and their multiply-accumulates."""
@@ -106,11 +90,6 @@ class DepthwiseConv(Op):
     def geometry(self, inputs: Shapes) -> Geometry:
         """Return the window; there are as many groups as input maps."""
         return Geometry(self.kernel, self.stride, self.dilation, inputs[0][0])
-
-    def at_rate(self, stride: Pair, rate: int) -> DepthwiseConv:
-        """Return the same convolution with another stride, dilated further by ``rate``."""
-        dilation = dilated(self.kernel, self.dilation, rate)
-        return replace(self, stride=stride, dilation=dilation)
 
 
 def _facts(per_output: int, inputs: Shapes, outputs: Shapes, bias: bool) -> Facts:

@@ -55,11 +55,6 @@ class Facts(NamedTuple):
         return self.params - self.norm_statistics - self.constants
 
     @property
-    def norm_trainable(self) -> int:
-        """Scales and shifts of the normalisations."""
-        return self.norm_scale + self.norm_shift
-
-    @property
     def norm_statistics(self) -> int:
         """Running means and variances."""
         return self.norm_mean + self.norm_variance
@@ -93,7 +88,7 @@ TRAFFIC = {
 }
 """The kinds of traffic, in elements, with what each is."""
 
-KINDS = {**STORED, **ARITHMETIC, **TRAFFIC}
+FACTS = {**STORED, **ARITHMETIC, **TRAFFIC}
 
 
 def total(facts: Iterable[Facts]) -> Facts:

@@ -14,7 +14,7 @@ from mbprof.errors import LimitError, Loc, SpecError, nearest
 from mbprof.language.expr import Expr
 from mbprof.language.source import KIND_OF, Node, Scalar, Seq
 from mbprof.language.values import Env
-from mbprof.ops.padding import RULES
+from mbprof.ops.padding import PADDING_RULES
 from mbprof.symbolic.arithmetic import is_flag, is_integral, is_number, is_real, is_whole, truncated
 
 LARGEST = 2**31 - 1
@@ -138,7 +138,7 @@ def _pair_reader(least: int) -> Callable[[Node, Known], Callable[[Env], tuple[in
 
 
 def _padding_reader(node: Node, known: Known) -> Callable[[Env], object]:
-    names = ("same", *RULES)
+    names = ("same", *PADDING_RULES)
 
     def sides(values: tuple[object, ...]) -> tuple[int, int, int, int]:
         numbers = [whole(value, 0, node.loc) for value in values]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from mbprof.errors import ShapeError
 from mbprof.language.values import Shapes, show
-from mbprof.ops.base import Op, letter, maps, op
+from mbprof.ops.base import Free, Op, SameShape, letter, maps, op
 from mbprof.ops.facts import Facts
 from mbprof.ops.fields import NUMBER, PADDING, PAIR, SIZES, choice
-from mbprof.ops.window import Padding, Pair
+from mbprof.ops.window import Axis, Padding, Pair
 from mbprof.symbolic.arithmetic import product, truncated
 
 
@@ -32,17 +30,29 @@ class Pad(Op):
     def shapes(self, inputs: Shapes) -> Shapes:
         """(C, H, W) -> (C, H + top + bottom, W + left + right)."""
         c, h, w = maps(inputs[0], "pad")
-        if isinstance(self.padding, str):
-            raise ShapeError("pad needs numbers, there is no window to be same with", letter="p")
-        top, bottom, left, right = self.padding
+        top, bottom, left, right = self._sides()
         return ((c, h + top + bottom, w + left + right),)
 
     def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
         """Traffic only."""
         return Facts(read=product(inputs[0]), write=product(outputs[0]))
 
+    def axes(self, inputs: Shapes) -> tuple[Axis, ...]:
+        """Return height and width, padded around a window of one pixel."""
+        _, h, w = inputs[0]
+        top, bottom, left, right = self._sides()
+        return (
+            Axis("height", h, 1, 1, 1, (top, bottom)),
+            Axis("width", w, 1, 1, 1, (left, right)),
+        )
 
-@op("resize", "F.interpolate")
+    def _sides(self) -> tuple[int, int, int, int]:
+        if isinstance(self.padding, str):
+            raise ShapeError("pad needs numbers, there is no window to be same with", letter="p")
+        return self.padding
+
+
+@op("resize", "F.interpolate", resamples=True)
 class Resize(Op):
     """Interpolate each map to another size.
 
@@ -82,8 +92,8 @@ class Resize(Op):
         return Facts(mul=4 * linear, add=3 * linear, read=product(inputs[0]), write=size)
 
 
-@op("flatten", "torch.flatten")
-class Flatten(Op):
+@op("flatten", "torch.flatten", sees_whole=True, ends_maps=True, ends_scores=True, keeps_sign=True)
+class Flatten(Free):
     """Read a tensor as one vector.
 
     Shape: (C, H, W) -> (C·H·W).
@@ -99,13 +109,9 @@ class Flatten(Op):
         """(C, H, W) -> (C·H·W)."""
         return ((product(inputs[0]),),)
 
-    def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
-        """No cost: the result is a view."""
-        return Facts()
 
-
-@op("reshape", "Tensor.reshape")
-class Reshape(Op):
+@op("reshape", "Tensor.reshape", sees_whole=True, keeps_sign=True)
+class Reshape(Free):
     """Read a tensor's elements in another shape.
 
     Shape: any -> ``to``, of as many elements.
@@ -130,13 +136,9 @@ class Reshape(Op):
             )
         return (self.to,)
 
-    def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
-        """No cost: the result is a view."""
-        return Facts()
 
-
-@op("dropout", "nn.Dropout")
-class Dropout(Op):
+@op("dropout", "nn.Dropout", passes=True, ends_scores=True, keeps_sign=True)
+class Dropout(Free):
     """Drop elements in training; hand them on at inference.
 
     Shape: unchanged.
@@ -151,21 +153,15 @@ class Dropout(Op):
 
     rate: float = letter("rate", NUMBER, "the probability of dropping an element", 0.5)
 
-    inputs: ClassVar[tuple[int, int | None]] = (1, 1)
-
     def shapes(self, inputs: Shapes) -> Shapes:
         """Return the shape unchanged."""
         if not 0 <= self.rate < 1:
             raise ShapeError(f"dropout: {self.rate:g} is not a rate in [0, 1)", letter="rate")
         return inputs
 
-    def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
-        """No cost at inference."""
-        return Facts()
 
-
-@op("identity", "nn.Identity")
-class Identity(Op):
+@op("identity", "nn.Identity", passes=True, keeps_sign=True)
+class Identity(SameShape, Free):
     """Hand a tensor on as it is.
 
     Shape: unchanged.
@@ -176,11 +172,3 @@ class Identity(Op):
     >>> Identity().shapes(((24, 56, 56),))
     ((24, 56, 56),)
     """
-
-    def shapes(self, inputs: Shapes) -> Shapes:
-        """Return the shape unchanged."""
-        return inputs
-
-    def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
-        """No cost."""
-        return Facts()

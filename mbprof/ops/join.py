@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from functools import reduce
-from typing import ClassVar
 
 from mbprof.errors import ShapeError
 from mbprof.language.values import Shapes, show
-from mbprof.ops.base import Op, elements, letter, maps, op
+from mbprof.ops.base import Free, Op, elements, letter, maps, op
 from mbprof.ops.facts import Facts
 from mbprof.ops.fields import COUNT, SIZE, SIZES
 from mbprof.symbolic.arithmetic import maximum, product
 
 
-@op("add", "+")
+@op("add", "+", inputs=(2, None), after=("act",), joins=True, adds=True, elementwise=True)
 class Add(Op):
     """Add tensors of one shape, element by element.
 
@@ -26,9 +25,6 @@ class Add(Op):
     >>> Add().facts(((24, 56, 56),) * 2, ((24, 56, 56),)).add
     75264
     """
-
-    inputs: ClassVar[tuple[int, int | None]] = (2, None)
-    after: ClassVar[tuple[str, ...]] = ("act",)
 
     def shapes(self, inputs: Shapes) -> Shapes:
         """Return the common shape."""
@@ -54,7 +50,7 @@ def _bridge(inputs: Shapes) -> str:
     return "give the shortcut a 1x1 conv, or guard the add with  when: in.c == c"
 
 
-@op("mul", "*")
+@op("mul", "*", inputs=(2, None), after=("act",), joins=True, gates=True, elementwise=True)
 class Mul(Op):
     """Multiply tensors element by element, repeating sizes of 1.
 
@@ -67,9 +63,6 @@ class Mul(Op):
     >>> Mul().shapes(((72, 28, 28), (72, 1, 1)))
     ((72, 28, 28),)
     """
-
-    inputs: ClassVar[tuple[int, int | None]] = (2, None)
-    after: ClassVar[tuple[str, ...]] = ("act",)
 
     def shapes(self, inputs: Shapes) -> Shapes:
         """Return the largest of each size."""
@@ -91,7 +84,7 @@ class Mul(Op):
         return Facts(mul=(len(inputs) - 1) * size, read=elements(inputs), write=size)
 
 
-@op("concat", "torch.cat")
+@op("concat", "torch.cat", inputs=(2, None), after=("bn", "act"), joins=True, rearranges=True)
 class Concat(Op):
     """Put tensors behind each other, by channel unless ``axis`` says otherwise.
 
@@ -106,9 +99,6 @@ class Concat(Op):
     """
 
     axis: int = letter("axis", COUNT, "the axis, 0 for channels", 0)
-
-    inputs: ClassVar[tuple[int, int | None]] = (2, None)
-    after: ClassVar[tuple[str, ...]] = ("bn", "act")
 
     def shapes(self, inputs: Shapes) -> Shapes:
         """Add up the sizes of one axis."""
@@ -132,14 +122,14 @@ class Concat(Op):
         return Facts(read=size, write=size)
 
 
-@op("split", "torch.chunk")
-class Split(Op):
+@op("split", "torch.chunk", rearranges=True)
+class Split(Free):
     """Part a tensor by channel, into g equal parts or into parts of given sizes.
 
     Shape: (C, H, W) -> g times (C/g, H, W); name the parts with ``out: [left, right]``.
     Params: none.
     Cost: nothing; the parts are views.
-    Raises: ShapeError: g divides C not, or the sizes do not add up to C.
+    Raises: ShapeError: C is no multiple of g, or the sizes do not add up to C.
     Source: arXiv:1807.11164, section 3.
 
     >>> Split().shapes(((116, 28, 28),))
@@ -164,19 +154,15 @@ class Split(Op):
             raise ShapeError(f"split: {c} channels do not divide into {self.parts}", letter="g")
         return ((c // self.parts, h, w),) * self.parts
 
-    def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
-        """No cost: the parts are views."""
-        return Facts()
 
-
-@op("shuffle", "Tensor.transpose")
+@op("shuffle", "Tensor.transpose", rearranges=True, elementwise=True)
 class ChannelShuffle(Op):
     """Interleave the channels of g groups.
 
     Shape: unchanged.
     Params: none.
     Cost: no arithmetic; every element is read and written once.
-    Raises: ShapeError: g divides C not.
+    Raises: ShapeError: C is no multiple of g.
     Source: arXiv:1707.01083, section 3.1.
 
     >>> ChannelShuffle(groups=2).shapes(((116, 28, 28),))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from mbprof.errors import ShapeError
 from mbprof.language.values import Shapes, show
 from mbprof.ops.base import Op, letter, op
@@ -12,7 +10,7 @@ from mbprof.ops.fields import FLAG, SIZE
 from mbprof.symbolic.arithmetic import product
 
 
-@op("linear", "nn.Linear")
+@op("linear", "nn.Linear", after=("bn", "act"), multiplies=True, sees_whole=True, ends_maps=True)
 class Linear(Op):
     """Multiply each vector of C_in features by a matrix.
 
@@ -29,8 +27,6 @@ class Linear(Op):
 
     channels: int = letter("c", SIZE, "output features")
     bias: bool = letter("bias", FLAG, "whether a bias is added", True)
-
-    after: ClassVar[tuple[str, ...]] = ("bn", "act")
 
     def shapes(self, inputs: Shapes) -> Shapes:
         """Replace the last size by C_out."""
@@ -60,7 +56,7 @@ class Linear(Op):
         )
 
 
-@op("matmul", "@")
+@op("matmul", "@", inputs=(2, 2), sees_whole=True)
 class MatMul(Op):
     """Multiply two tensors as stacks of matrices.
 
@@ -75,8 +71,6 @@ class MatMul(Op):
     """
 
     transposed: bool = letter("t", FLAG, "whether the second input is transposed", False)
-
-    inputs: ClassVar[tuple[int, int | None]] = (2, 2)
 
     def shapes(self, inputs: Shapes) -> Shapes:
         """(..., M, K), (..., K, N) -> (..., M, N)."""

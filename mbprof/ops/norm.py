@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from mbprof.language.values import Shape, Shapes
-from mbprof.ops.base import Op, letter, op
+from mbprof.ops.base import SameShape, letter, op
 from mbprof.ops.facts import Facts
 from mbprof.ops.fields import FLAG
 from mbprof.symbolic.arithmetic import product
@@ -16,8 +14,8 @@ def _channels(shape: Shape) -> int:
     return shape[0] if len(shape) == 3 else shape[-1]
 
 
-@op("bn", "nn.BatchNorm2d")
-class BatchNorm(Op):
+@op("bn", "nn.BatchNorm2d", after=("act",), follower=FLAG, folds=True)
+class BatchNorm(SameShape):
     """Scale and shift each channel by its running statistics.
 
     Shape: unchanged.
@@ -31,12 +29,6 @@ class BatchNorm(Op):
 
     scale: bool = letter("scale", FLAG, "whether a scale (gamma) is trained", True)
     shift: bool = letter("shift", FLAG, "whether a shift (beta) is trained", True)
-
-    after: ClassVar[tuple[str, ...]] = ("act",)
-
-    def shapes(self, inputs: Shapes) -> Shapes:
-        """Return the shape unchanged."""
-        return inputs
 
     def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
         """Scales, shifts and statistics; a multiplication and an addition for each element."""
@@ -53,8 +45,8 @@ class BatchNorm(Op):
         )
 
 
-@op("ln", "nn.LayerNorm")
-class LayerNorm(Op):
+@op("ln", "nn.LayerNorm", after=("act",))
+class LayerNorm(SameShape):
     """Normalise the channels of each position, or of each token.
 
     Shape: unchanged.
@@ -69,12 +61,6 @@ class LayerNorm(Op):
 
     scale: bool = letter("scale", FLAG, "whether a scale (gamma) is trained", True)
     shift: bool = letter("shift", FLAG, "whether a shift (beta) is trained", True)
-
-    after: ClassVar[tuple[str, ...]] = ("act",)
-
-    def shapes(self, inputs: Shapes) -> Shapes:
-        """Return the shape unchanged."""
-        return inputs
 
     def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
         """Scales and shifts; sums, squares and one root for each position."""
@@ -91,7 +77,7 @@ class LayerNorm(Op):
 
 
 @op("normalize", "Normalization")
-class Normalize(Op):
+class Normalize(SameShape):
     """Shift and scale each channel of the input by constants of the data set.
 
     Shape: unchanged.
@@ -102,10 +88,6 @@ class Normalize(Op):
     >>> Normalize().facts(((3, 224, 224),), ((3, 224, 224),)).constants
     7
     """
-
-    def shapes(self, inputs: Shapes) -> Shapes:
-        """Return the shape unchanged."""
-        return inputs
 
     def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
         """Constants; an addition and a division for each element."""

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from mbprof.symbolic.arithmetic import ceil_div, maximum
 
 
-class Rule(NamedTuple):
+class PaddingRule(NamedTuple):
     """A padding rule: the amounts before and after, what it does, and whose code does it."""
 
     amounts: Callable[[int, int, int, int], tuple[int, int]]
@@ -58,33 +58,33 @@ def _keras(n: int, k: int, s: int, d: int) -> tuple[int, int]:
     return _tf_same(n, k, s, d) if s == 1 else (k // 2 - (1 - n % 2), k // 2)
 
 
-RULES: dict[str, Rule] = {
-    "tf-same": Rule(
+PADDING_RULES: dict[str, PaddingRule] = {
+    "tf-same": PaddingRule(
         _tf_same,
         "output ⌈n/s⌉; an odd amount of padding goes one more after than before",
         "tensorflow/python/ops/nn_ops.py, padding SAME",
         size=ceil_div,
     ),
-    "valid": Rule(_valid, "no padding", "tensorflow/python/ops/nn_ops.py, padding VALID"),
-    "torch": Rule(
+    "valid": PaddingRule(_valid, "no padding", "tensorflow/python/ops/nn_ops.py, padding VALID"),
+    "torch": PaddingRule(
         _torch, "⌊d·(k - 1)/2⌋ on both sides", "torchvision/ops/misc.py, Conv2dNormActivation"
     ),
-    "fixed": Rule(
+    "fixed": PaddingRule(
         _fixed,
         "d·(k - 1) in total, whatever the size and the stride",
         "TF-slim research/slim/nets/resnet_utils.py, conv2d_same",
     ),
-    "keras-v1": Rule(
+    "keras-v1": PaddingRule(
         _keras_v1,
         "as tf-same at stride 1, else nothing before and 1 after",
         "keras/src/applications/mobilenet.py, ZeroPadding2D(((0, 1), (0, 1)))",
     ),
-    "keras": Rule(
+    "keras": PaddingRule(
         _keras,
         "as tf-same at stride 1, else ⌊k/2⌋ after and one less before at even sizes",
         "keras/src/applications/imagenet_utils.py, correct_pad",
     ),
 }
 
-FAMILIES = tuple(name for name in RULES if name != "valid")
+FAMILIES = tuple(name for name in PADDING_RULES if name != "valid")
 """The rules that can stand behind ``same``, that is the values of a spec's ``padding:``."""

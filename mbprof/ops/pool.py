@@ -7,16 +7,15 @@ from typing import ClassVar
 
 from mbprof.errors import ShapeError
 from mbprof.language.values import Shapes
-from mbprof.ops.base import Geometry, Op, letter, maps, op
+from mbprof.ops.base import Geometry, Op, Windowed, letter, maps, op
 from mbprof.ops.facts import Facts
 from mbprof.ops.fields import FLAG, PADDING, PAIR
-from mbprof.ops.padding import RULES
-from mbprof.ops.window import Padding, Pair, covered, dilated, slide
+from mbprof.ops.window import Padding, Pair, covered
 from mbprof.symbolic.arithmetic import gcd, product
 
 
-@op("maxpool", "nn.MaxPool2d")
-class MaxPool(Op):
+@op("maxpool", "nn.MaxPool2d", keeps_sign=True)
+class MaxPool(Windowed):
     """Take the largest value of each window.
 
     Shape: (C, H, W) -> (C, H_out, W_out), see `slide`; the stride is the kernel size unless given.
@@ -35,33 +34,15 @@ class MaxPool(Op):
     dilation: Pair = letter("d", PAIR, "dilation", (1, 1))
     ceil: bool = letter("ceil", FLAG, "whether a partial window at the end counts", False)
 
-    windowed: ClassVar[bool] = True
-
-    def shapes(self, inputs: Shapes) -> Shapes:
-        """(C, H, W) -> (C, H_out, W_out)."""
-        c, h, w = maps(inputs[0], "maxpool")
-        stride = self.stride or self.kernel
-        size = slide("maxpool", (h, w), self.kernel, stride, self.padding, self.dilation, self.ceil)
-        return ((c, *size),)
-
     def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
         """Comparisons only."""
         size = product(outputs[0])
         compared = (product(self.kernel) - 1) * size
         return Facts(compare=compared, read=product(inputs[0]), write=size)
 
-    def geometry(self, inputs: Shapes) -> Geometry:
-        """Return the window."""
-        return Geometry(self.kernel, self.stride or self.kernel, self.dilation)
 
-    def at_rate(self, stride: Pair, rate: int) -> MaxPool:
-        """Return the same pooling with another stride, dilated further by ``rate``."""
-        dilation = dilated(self.kernel, self.dilation, rate)
-        return replace(self, stride=stride, dilation=dilation)
-
-
-@op("avgpool", "nn.AvgPool2d")
-class AvgPool(Op):
+@op("avgpool", "nn.AvgPool2d", keeps_sign=True)
+class AvgPool(Windowed):
     """Take the mean of each window.
 
     Shape: (C, H, W) -> (C, H_out, W_out), see `slide`; the stride is the kernel size unless given.
@@ -79,15 +60,6 @@ class AvgPool(Op):
     padding: Padding = letter("p", PADDING, "padding", "valid")
     ceil: bool = letter("ceil", FLAG, "whether a partial window at the end counts", False)
 
-    windowed: ClassVar[bool] = True
-
-    def shapes(self, inputs: Shapes) -> Shapes:
-        """(C, H, W) -> (C, H_out, W_out)."""
-        c, h, w = maps(inputs[0], "avgpool")
-        stride = self.stride or self.kernel
-        size = slide("avgpool", (h, w), self.kernel, stride, self.padding, ceil=self.ceil)
-        return ((c, *size),)
-
     def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
         """Additions and divisions."""
         size = product(outputs[0])
@@ -101,14 +73,8 @@ class AvgPool(Op):
     def covered(self, inputs: Shapes, outputs: Shapes) -> int:
         """Return the elements of all windows together, those of the padding left out."""
         total = inputs[0][0]
-        for i in (0, 1):
-            n, out, k = inputs[0][i + 1], outputs[0][i + 1], self.kernel[i]
-            s = (self.stride or self.kernel)[i]
-            if isinstance(self.padding, str):
-                before, _ = RULES[self.padding].amounts(n, k, s, 1)
-            else:
-                before = self.padding[2 * i]
-            total *= covered(n, out, k, s, before)
+        for axis, count in zip(self.axes(inputs), outputs[0][1:], strict=True):
+            total *= covered(axis.n, count, axis.k, axis.s, axis.padded[0])
         return total
 
     def at_rate(self, stride: Pair, rate: int) -> AvgPool:
@@ -124,8 +90,22 @@ class AvgPool(Op):
         return replace(self, stride=stride)
 
 
+class WholePool(Op):
+    """A pooling of maps of any size: to one value for each map, unless the op says otherwise."""
+
+    sees_whole: ClassVar[bool] = True
+    pools_whole: ClassVar[bool] = True
+    ends_maps: ClassVar[bool] = True
+    keeps_sign: ClassVar[bool] = True
+
+    def shapes(self, inputs: Shapes) -> Shapes:
+        """(C, H, W) -> (C, 1, 1)."""
+        c, _, _ = maps(inputs[0], self.word)
+        return ((c, 1, 1),)
+
+
 @op("adaptiveavgpool", "nn.AdaptiveAvgPool2d")
-class AdaptiveAvgPool(Op):
+class AdaptiveAvgPool(WholePool):
     """Take the means of a grid of windows that covers each map, whatever its size.
 
     Shape: (C, H, W) -> (C, H_out, W_out); window i of an axis runs from ⌊i·n/m⌋ to ⌈(i + 1)·n/m⌉.
@@ -166,7 +146,7 @@ def _covered(n: int, m: int) -> int:
 
 
 @op("gap", "nn.AdaptiveAvgPool2d")
-class GlobalAvgPool(Op):
+class GlobalAvgPool(WholePool):
     """Take the mean of each map.
 
     Shape: (C, H, W) -> (C, 1, 1).
@@ -177,11 +157,6 @@ class GlobalAvgPool(Op):
     >>> GlobalAvgPool().shapes(((1024, 7, 7),))
     ((1024, 1, 1),)
     """
-
-    def shapes(self, inputs: Shapes) -> Shapes:
-        """(C, H, W) -> (C, 1, 1)."""
-        c, _, _ = maps(inputs[0], "gap")
-        return ((c, 1, 1),)
 
     def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
         """Additions and divisions."""
@@ -194,7 +169,7 @@ class GlobalAvgPool(Op):
 
 
 @op("gmp", "nn.AdaptiveMaxPool2d")
-class GlobalMaxPool(Op):
+class GlobalMaxPool(WholePool):
     """Take the largest value of each map.
 
     Shape: (C, H, W) -> (C, 1, 1).
@@ -205,11 +180,6 @@ class GlobalMaxPool(Op):
     >>> GlobalMaxPool().facts(((2, 3, 3),), ((2, 1, 1),)).compare
     16
     """
-
-    def shapes(self, inputs: Shapes) -> Shapes:
-        """(C, H, W) -> (C, 1, 1)."""
-        c, _, _ = maps(inputs[0], "gmp")
-        return ((c, 1, 1),)
 
     def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
         """Comparisons only."""

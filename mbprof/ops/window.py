@@ -2,39 +2,73 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from mbprof.errors import ShapeError
-from mbprof.ops.padding import RULES, effective
+from mbprof.ops.padding import PADDING_RULES, effective
 from mbprof.symbolic.arithmetic import ceil_div, maximum
 
 Pair: TypeAlias = tuple[int, int]
 Padding: TypeAlias = str | tuple[int, int, int, int]
 
 
-def slide(
-    word: str,
-    size: Pair,
-    kernel: Pair,
-    stride: Pair,
-    padding: Padding,
-    dilation: Pair = (1, 1),
-    ceil: bool = False,
-) -> Pair:
-    """Return (H_out, W_out) of a window that slides over (H, W).
+class Axis(NamedTuple):
+    """An axis under a window: its size n, kernel k, stride s and dilation d, and the padding.
 
-    ⌊(n + before + after - ((k - 1)·d + 1)) / s⌋ + 1 for each axis; with ``ceil`` rounded up, but a
-    window starts inside the image or its leading padding.
-    Raises: ShapeError: the window is larger than the padded input.
-    Source: torch.nn.Conv2d and torch.nn.MaxPool2d, "Shape".
-
-    >>> slide("conv", (224, 224), (3, 3), (2, 2), "tf-same")
-    (112, 112)
-    >>> slide("maxpool", (112, 112), (3, 3), (2, 2), "valid", ceil=True)
-    (56, 56)
+    The padding is a rule's name, or the amounts before and after.
     """
-    high = _axis(word, "height", size, kernel, stride, padding, dilation, ceil, 0)
-    return high, _axis(word, "width", size, kernel, stride, padding, dilation, ceil, 1)
+
+    name: str
+    n: int
+    k: int
+    s: int
+    d: int
+    padding: str | Pair
+
+    @property
+    def extent(self) -> int:
+        """The elements from the window's first tap to its last, (k - 1)·d + 1."""
+        return effective(self.k, self.d)
+
+    @property
+    def padded(self) -> Pair:
+        """The padding before and after."""
+        if isinstance(self.padding, str):
+            return PADDING_RULES[self.padding].amounts(self.n, self.k, self.s, self.d)
+        return self.padding
+
+    def stops(self, word: str, ceil: bool = False) -> int:
+        """Return how often the window stops; ``word`` is the op's, for the error.
+
+        ⌊(n + before + after - ((k - 1)·d + 1)) / s⌋ + 1; with ``ceil`` rounded up, but a window
+        starts inside the image or its leading padding.
+        Raises: ShapeError: the window is larger than the padded input.
+        Source: torch.nn.Conv2d and torch.nn.MaxPool2d, "Shape".
+
+        >>> Axis("height", 224, 3, 2, 1, "tf-same").stops("conv")
+        112
+        >>> Axis("height", 112, 3, 2, 1, "valid").stops("maxpool", ceil=True)
+        56
+        """
+        rule = PADDING_RULES[self.padding] if isinstance(self.padding, str) else None
+        if rule is not None and rule.size is not None and not ceil:
+            return rule.size(self.n, self.s)
+        before, after = self.padded
+        room = self.n + before + after - self.extent
+        if room < 0:
+            extent = f"{self.extent}"
+            extent += f" (kernel {self.k}, dilation {self.d})" if self.d > 1 else ""
+            padded = f", padded to {self.n + before + after}" if before + after else ""
+            raise ShapeError(
+                f"{word}: a window of {extent} is larger than the input's {self.name} of "
+                f"{self.n}{padded}",
+                letter="k",
+                hint="use a larger resolution, a smaller kernel or p: same",
+            )
+        if not ceil:
+            return room // self.s + 1
+        count = ceil_div(room, self.s) + 1
+        return count - 1 if (count - 1) * self.s >= self.n + before else count
 
 
 def covered(n: int, out: int, kernel: int, stride: int, before: int) -> int:
@@ -64,36 +98,3 @@ def dilated(kernel: Pair, dilation: Pair, rate: int) -> Pair:
     """
     high, wide = (d * rate if k > 1 else d for k, d in zip(kernel, dilation, strict=True))
     return high, wide
-
-
-def _axis(
-    word: str,
-    axis: str,
-    size: Pair,
-    kernel: Pair,
-    stride: Pair,
-    padding: Padding,
-    dilation: Pair,
-    ceil: bool,
-    i: int,
-) -> int:
-    n, k, s, d = size[i], kernel[i], stride[i], dilation[i]
-    if isinstance(padding, str):
-        if (size_of := RULES[padding].size) is not None and not ceil:
-            return size_of(n, s)
-        before, after = RULES[padding].amounts(n, k, s, d)
-    else:
-        before, after = padding[2 * i], padding[2 * i + 1]
-    room = n + before + after - effective(k, d)
-    if room < 0:
-        extent = f"{effective(k, d)}" + (f" (kernel {k}, dilation {d})" if d > 1 else "")
-        padded = f", padded to {n + before + after}" if before + after else ""
-        raise ShapeError(
-            f"{word}: a window of {extent} is larger than the input's {axis} of {n}{padded}",
-            letter="k",
-            hint="use a larger resolution, a smaller kernel or p: same",
-        )
-    if not ceil:
-        return room // s + 1
-    count = ceil_div(room, s) + 1
-    return count - 1 if (count - 1) * s >= n + before else count

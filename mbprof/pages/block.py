@@ -102,7 +102,7 @@ def _cost(
         return Alternative(name, reason=error.message)
     if network.output_shape != output:
         return Alternative(name, reason=f"its output is {fmt.shape(network.output_shape)}")
-    count = totals(network.layers, convention, "all")
+    count = totals(network.compiled, convention, "all")
     return Alternative(name, count.params, conventions.load(convention).named(count.costs))
 
 

@@ -361,5 +361,5 @@ def _cost(spec: Spec, row: Published) -> tuple[int, int] | None:
     except MbprofError:
         # A flavour need not take every knob that the published network was built with.
         return None
-    counted = totals(network.layers, "kernels", "all")
+    counted = totals(network.compiled, "kernels", "all")
     return counted.params, counted.cost

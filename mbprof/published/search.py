@@ -131,7 +131,7 @@ class Search:
         """Look at single settings."""
         found = []
         for knobs in options:
-            graph = spec.build_at(knobs, self.places).layers
+            graph = spec.build_at(knobs, self.places).compiled
             values = counts(graph, self.scopes, self.number.quantities)
             found += self.matches(spec, [knobs], [[value] for value in values])
         return found

@@ -150,7 +150,7 @@ def explain(
     chosen = scope or network.definition.scope
     if chosen not in SCOPES:
         raise UsageError(f"unknown scope {chosen!r}", hint=nearest(chosen, SCOPES))
-    graph = network.layers
+    graph = network.compiled
     nodes = within(graph, chosen)
     wanted = list(names if names is not None else conventions.names())
     wanted += [each for each in (before, after) if each is not None and each not in wanted]

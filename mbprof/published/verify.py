@@ -95,7 +95,7 @@ def _claim(asked: str, claim: Claim, network: Network) -> Iterator[Verdict]:
 
 
 def _counted(network: Network, claim: Claim) -> tuple[int, int]:
-    counted = totals(network.layers, claim.convention, claim.scope)
+    counted = totals(network.compiled, claim.convention, claim.scope)
     return counted.params, counted.cost
 
 

@@ -53,7 +53,7 @@ class Knob:
         )
 
 
-KINDS = {
+KNOB_TYPES = {
     "int": "a whole number",
     "number": "a number",
     "flag": "true or false",
@@ -72,7 +72,7 @@ def checked(knob: Knob, value: Value, loc: Loc | None = None) -> Value:
         return None
     typed, value = value, _as_kind(knob.kind, value)
     if not _is_kind(knob.kind, value):
-        raise _refusal(knob, typed, KINDS[knob.kind], loc)
+        raise _refusal(knob, typed, KNOB_TYPES[knob.kind], loc)
     if isinstance(value, float) and not math.isfinite(value):
         raise _refusal(knob, typed, "finite", loc)
     if knob.one_of and value not in knob.one_of:

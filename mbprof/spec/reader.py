@@ -24,7 +24,7 @@ from mbprof.ops.padding import FAMILIES
 from mbprof.spec.budget import budget
 from mbprof.spec.calls import calls
 from mbprof.spec.claims import SCOPES, claims
-from mbprof.spec.knobs import KINDS, Knob, builtin, checked
+from mbprof.spec.knobs import KNOB_TYPES, Knob, builtin, checked
 from mbprof.spec.model import (
     COUNTERS,
     Argument,
@@ -180,9 +180,11 @@ class SpecReader:
         one_of = full.get("one_of")
         options = tuple(parse(each.text) for each in words(one_of, "one_of")) if one_of else ()
         kind = text(full, "type") or _kind_of(options[0] if options else default, scalar)
-        if kind not in KINDS:
+        if kind not in KNOB_TYPES:
             raise SpecError(
-                f"unknown type {kind!r}", required(full, "type", what).loc, nearest(kind, KINDS)
+                f"unknown type {kind!r}",
+                required(full, "type", what).loc,
+                nearest(kind, KNOB_TYPES),
             )
         knob = Knob(
             name,

@@ -15,7 +15,7 @@ from mbprof.spec import zoo
 from mbprof.spec.budget import KEYS as BUDGET_KEYS
 from mbprof.spec.claims import SCOPES
 from mbprof.spec.reader import BLOCK_KEYS, ENDPOINTS, INPUT_KEYS, KNOB_KEYS, SPEC_KEYS
-from mbprof.spec.steps import FOLLOWERS, WIRING_KEYS
+from mbprof.spec.steps import FOLLOWERS, JOINS, WIRING_KEYS
 
 JSON = dict[str, Any]
 _VALUE: JSON = {"type": ["string", "number", "boolean", "array", "object"]}
@@ -103,7 +103,7 @@ def _step() -> JSON:
     wiring = {key: {**_VALUE, "description": doc} for key, doc in WIRING_KEYS.items()}
     forms: JSON = {
         "branches": {"type": "array", "items": {"$ref": "#/definitions/table"}, "minItems": 2},
-        "join": {"enum": ["add", "concat", "mul"]},
+        "join": {"enum": list(JOINS)},
         "repeat": _VALUE,
         "dense": {"type": ["boolean", "string"]},
         "side": {"$ref": "#/definitions/table"},

@@ -11,7 +11,6 @@ from mbprof.language.expr import Expr
 from mbprof.language.source import Entry, Map, Node, Scalar, Seq
 from mbprof.language.tree import known_keys, mapping, required, sequence, word, words
 from mbprof.ops import OPS, Op
-from mbprof.ops.act import ACTIVATION
 from mbprof.ops.fields import COUNT, FLAG, WORD, Bound, Kind, argument
 from mbprof.spec.model import (
     COUNTERS,
@@ -43,10 +42,10 @@ WIRING_KEYS = {
 }
 """Keys that every step accepts."""
 
-FOLLOWERS: dict[str, Kind] = {"bn": FLAG, "act": ACTIVATION}
+FOLLOWERS = {word: op.follower for word, op in OPS.items() if op.follower is not None}
 """Keys that put another op behind the step's own, with their types."""
 
-JOINS = ("add", "concat", "mul")
+JOINS = tuple(sorted(word for word, op in OPS.items() if op.joins))
 
 _SYNONYMS = {
     "fc": "linear",

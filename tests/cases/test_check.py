@@ -128,7 +128,7 @@ def test_the_bound_of_the_first_guideline_is_met_where_widths_are_equal(tmp_path
     assert of_code(text % (128, 128), "MB211", spec) == []
     numbers = of_code(text % (24, 288), "MB211", spec)[0].numbers
     assert numbers["access"] == 3136 * (24 + 288) + 24 * 288
-    node = mbprof.loads(text % (128, 128)).build().layers.nodes[0]
+    node = mbprof.loads(text % (128, 128)).build().compiled.nodes[0]
     assert traffic(node) == 819_200
 
 
@@ -169,7 +169,7 @@ FIELDS = {
 
 @pytest.mark.parametrize(("name", "layer"), FIELDS)
 def test_receptive_fields_are_the_published_ones(name: str, layer: str) -> None:
-    graph = mbprof.load(name).build().layers
+    graph = mbprof.load(name).build().compiled
     pairs = zip(graph.nodes, receptive_fields(graph), strict=True)
     fields = [field for node, field in pairs if layer in node.name and field is not None]
     size = Fraction(FIELDS[name, layer])

@@ -54,7 +54,7 @@ def rows() -> list[dict[str, str]]:
 def test_the_lines_of_a_bridge_add_up(
     name: str, before: str, after: str, scope: str, quantity: str
 ) -> None:
-    graph = mbprof.load(name).build().layers
+    graph = mbprof.load(name).build().compiled
     found = bridge(graph, scope, convention(before), convention(after), quantity)
     first, last = found.ends
     assert sum(line.difference for line in found.lines) == last - first
@@ -92,7 +92,7 @@ def test_the_worked_example_of_the_first_pain() -> None:
 
 
 def test_rules_of_macs_are_doubled_on_the_way_to_flops_and_back() -> None:
-    graph = mbprof.load("mobilenet_v2@torchvision").build().layers
+    graph = mbprof.load("mobilenet_v2@torchvision").build().compiled
     thop, calflops = convention("thop"), convention("calflops")
     unit, norm, pool = bridge(graph, "all", thop, calflops, "cost").lines
     assert unit.after == "2 FLOPs for a MAC; the rules of thop are doubled"
@@ -267,7 +267,7 @@ def test_a_count_prints_like_its_own_rounding(count: int, unit: str, digits: int
     st.integers(0, 10**6),
 )
 def test_any_count_of_the_grid_is_found_again(name: str, side: int, pick: int) -> None:
-    graph = mbprof.load(name).build(res=side).layers
+    graph = mbprof.load(name).build(res=side).compiled
     quantities = ("params", "cost")
     values = counts(graph, SCOPES, quantities)
     kinds = countings(SCOPES, quantities)

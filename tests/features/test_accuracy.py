@@ -67,7 +67,7 @@ def counted(row: Published) -> list[tuple[int, int]]:
     spec = load(row.spec)
     knobs = {"alpha": row.alpha, "res": row.resolution, **row.knobs}
     given = {name: at for name, at in knobs.items() if at is not None and name in spec.knobs}
-    layers = spec.build(**given).layers
+    layers = spec.build(**given).compiled
     counts = (totals(layers, name, "all") for name in ("kernels", "trainable", "stored"))
     return [(each.params, each.cost) for each in counts]
 

@@ -90,9 +90,9 @@ def test_what_cannot_be_says_why() -> None:
 
 def test_a_block_of_a_spec_has_its_defaults_and_knobs() -> None:
     block = mbprof.block("mobilenet_v2:inv_res", "56x56x24", c=24)
-    ops = [node.op.word for node in block.layers.nodes]
+    ops = [node.op.word for node in block.compiled.nodes]
     assert ops == ["conv", "bn", "act", "dwconv", "bn", "act", "conv", "bn", "add"]
-    assert {getattr(node.op, "function", "relu6") for node in block.layers.nodes} == {"relu6"}
+    assert {node.op.function for node in block.compiled.nodes} == {"", "relu6"}
     assert "alpha" in block.knobs
 
 

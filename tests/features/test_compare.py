@@ -51,7 +51,7 @@ def test_blocks_of_other_names_share_a_size(one: str, other: str) -> None:
         if None in line.rows or line.name:
             continue
         heights = [
-            round(network.layers.image[1] / row.out_shape[1], 0) if len(row.out_shape) == 3 else 0
+            round(network.compiled.image[1] / row.out_shape[1], 0) if len(row.out_shape) == 3 else 0
             for network, row in zip((first, second), line.rows, strict=True)
             if row is not None
         ]

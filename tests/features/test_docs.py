@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 
 import mbprof
-from mbprof.checks import RULES as CHECKS
+from mbprof.checks import RULES
 from mbprof.language.functions import FUNCTIONS
 from mbprof.network import conventions
 from mbprof.network.conventions.quantities import QUANTITIES
 from mbprof.ops import OPS
 from mbprof.ops.act import FUNCTIONS as ACTIVATIONS
-from mbprof.ops.facts import KINDS
+from mbprof.ops.facts import FACTS
 from mbprof.ops.fields import ARGUMENT_KINDS
-from mbprof.ops.padding import RULES
+from mbprof.ops.padding import PADDING_RULES
 from mbprof.spec.calls import FIELDS as CALL_FIELDS
 from mbprof.spec.model import COUNTERS, INPUT_NAMES
 from mbprof.spec.reader import SPEC_KEYS
@@ -128,7 +128,8 @@ def generated() -> dict[str, str]:
             ["activation", "formula"], [[f"`{k}`", v.formula] for k, v in ACTIVATIONS.items()]
         ),
         "padding": table(
-            ["rule", "what", "source"], [[f"`{k}`", v.doc, v.source] for k, v in RULES.items()]
+            ["rule", "what", "source"],
+            [[f"`{k}`", v.doc, v.source] for k, v in PADDING_RULES.items()],
         ),
         "functions": table(["function", "what"], [[f"`{k}`", v.doc] for k, v in FUNCTIONS.items()]),
         "call-fields": table(["name", "what"], [[f"`{k}`", v] for k, v in CALL_FIELDS.items()]),
@@ -148,7 +149,7 @@ def generated() -> dict[str, str]:
         "quantities": table(
             ["name", "what"], [[f"`{k}`", doc] for k, (doc, _) in QUANTITIES.items()]
         ),
-        "kinds": table(["kind", "what"], [[f"`{k}`", v] for k, v in KINDS.items()]),
+        "kinds": table(["kind", "what"], [[f"`{k}`", v] for k, v in FACTS.items()]),
         "names": table(
             ["name", "what"], [[f"`{k}`", v] for k, v in {**INPUT_NAMES, **COUNTERS}.items()]
         ),
@@ -178,7 +179,7 @@ def of_conventions() -> dict[str, str]:
 
 def of_rules() -> dict[str, str]:
     """Return what the rules of checks say of themselves."""
-    rows = [[f"`{rule.code}`", rule.severity, rule.title] for rule in CHECKS.values()]
+    rows = [[f"`{rule.code}`", rule.severity, rule.title] for rule in RULES.values()]
     return {"rules": table(["code", "severity", "finds"], sorted(rows))}
 
 

@@ -232,7 +232,7 @@ def test_defaults_hold_for_an_op_and_its_family() -> None:
 defaults: {conv: {bn: true, act: relu6}, dwconv: {act: none}, bn: {scale: false}}
 body: [{op: conv, k: 1, c: 4}, {op: dwconv, k: 3}]
 """
-    nodes = build(text).layers.nodes
+    nodes = build(text).compiled.nodes
     assert [node.op.word for node in nodes] == ["conv", "bn", "act", "dwconv", "bn"]
     assert nodes[1].facts.norm_scale == 0
     assert nodes[1].facts.norm_shift == 4

@@ -13,7 +13,7 @@ from mbprof.ops.facts import Facts
 def node(image: str, step: str, padding: str = "torch") -> Node:
     channels, _, res = image.partition("x")
     head = f"{{name: net, padding: {padding}, input: {{channels: {channels}, res: {res}}}"
-    return mbprof.loads(f"{head}, body: [{step}]}}").build().layers.nodes[-1]
+    return mbprof.loads(f"{head}, body: [{step}]}}").build().compiled.nodes[-1]
 
 
 # 2 maps of 4x4 are 32 elements.

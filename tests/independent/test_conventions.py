@@ -20,7 +20,7 @@ from mbprof.language.values import parse
 from mbprof.network import conventions
 from mbprof.network.conventions.quantities import QUANTITIES
 from mbprof.network.profile import totals
-from mbprof.ops.facts import KINDS, STORED
+from mbprof.ops.facts import FACTS, STORED
 from tests.conftest import run
 from tests.independent.oracle import Oracle, oracles
 from tests.independent.oracle import settings as knobs_of
@@ -58,7 +58,7 @@ def network(spec: str, knobs: str, res: tuple[int, int] | None = None) -> mbprof
 @pytest.mark.parametrize("oracle", [o for o in oracles() if "peers" in o.measured], ids=str)
 def test_every_peer_of_a_measured_network(oracle: Oracle) -> None:
     spec = mbprof.load(oracle.spec)
-    graph = spec.build(**knobs_of(oracle, spec)).layers
+    graph = spec.build(**knobs_of(oracle, spec)).compiled
     assert set(PEERS) <= set(oracle.measured["peers"])
     for peer, name in PEERS.items():
         printed = oracle.measured["peers"][peer]
@@ -72,7 +72,7 @@ def test_every_peer_of_a_measured_network(oracle: Oracle) -> None:
 )
 def test_tools_run_on_the_real_networks(row: dict[str, str]) -> None:
     size = (int(row["height"]), int(row["width"]))
-    graph = network(row["spec"], row["knobs"], size).layers
+    graph = network(row["spec"], row["knobs"], size).compiled
     for name in [key.removesuffix(" cost") for key in row if key.endswith(" cost")]:
         if row[f"{name} cost"]:
             found = totals(graph, name, "all")
@@ -105,7 +105,7 @@ def test_published_flops_of_the_profiler(group: list[dict[str, str]]) -> None:
     for row in group:
         spec = mbprof.load(row["spec"])
         knobs = settings_of(row["knobs"]) | {"final_endpoint": row["endpoint"]}
-        graph = spec.build(res=int(row["resolution"]), **knobs).layers
+        graph = spec.build(res=int(row["resolution"]), **knobs).compiled
         billions = totals(graph, "tf-profiler", "all").cost / 1e9
         assert (row["endpoint"], f"{billions:.3f}") == (row["endpoint"], row["billions"])
 
@@ -115,7 +115,7 @@ def test_keras_counts_every_stored_value(oracle: Oracle) -> None:
     spec = mbprof.load(oracle.spec)
     network = spec.build(**knobs_of(oracle, spec))
     params = oracle.measured["params"]
-    assert totals(network.layers, "keras", oracle.scope).params == params["total"]
+    assert totals(network.compiled, "keras", oracle.scope).params == params["total"]
 
 
 def samples() -> Iterator[str]:
@@ -131,7 +131,7 @@ def samples() -> Iterator[str]:
 def test_rows_sum_to_the_total_in_every_convention(name: str) -> None:
     network = mbprof.load(name).build(res=128)
     for convention in conventions.names():
-        whole = totals(network.layers, convention, "all")
+        whole = totals(network.compiled, convention, "all")
         for scope in ("body", "all"):
             profile = network.profile(convention, scope)
             for grouping in ("layer", "block", "op"):
@@ -160,7 +160,7 @@ def test_sweeps_equal_single_runs(
     measures = conventions.load(convention).measures
     assert list(frame.columns) == ["alpha", "res", "params", *measures]
     for row in frame.to_dict("records"):
-        graph = spec.build(alpha=row["alpha"], res=row["res"]).layers
+        graph = spec.build(alpha=row["alpha"], res=row["res"]).compiled
         found = totals(graph, convention, "all")
         assert (found.params, *found.costs) == tuple(row[key] for key in ("params", *measures))
 
@@ -172,7 +172,7 @@ def test_sweeps_of_pools_equal_single_runs(name: str) -> None:
     for convention in ("thop", "ultralytics-thop", "onnx-tool"):
         frame = mbprof.sweep(name, res=sizes, convention=convention, scope="all")
         costs = [
-            totals(mbprof.load(name).build(res=size).layers, convention, "all").cost
+            totals(mbprof.load(name).build(res=size).compiled, convention, "all").cost
             for size in sizes
         ]
         assert frame["macs"].tolist() == costs
@@ -195,7 +195,7 @@ def test_plain_conventions_are_weights() -> None:
 
 
 def test_names_of_quantities_do_not_clash() -> None:
-    assert not set(QUANTITIES) & set(KINDS)
+    assert not set(QUANTITIES) & set(FACTS)
 
 
 def test_folding_turns_a_norm_into_a_bias() -> None:

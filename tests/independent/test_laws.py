@@ -66,12 +66,12 @@ def test_the_graph_is_the_network(name: str) -> None:
     graph = network.graph
     assert networkx.is_directed_acyclic_graph(graph)
     assert list(graph.predecessors("input")) == []
-    assert graph.number_of_nodes() == len(network.layers.nodes) + 1
+    assert graph.number_of_nodes() == len(network.compiled.nodes) + 1
     costs: Mapping[str, Any] = networkx.get_node_attributes(graph, "facts")
     total = network.profile(scope="all").total
     assert sum(facts.mac for facts in costs.values()) == total.macs
     ends = [node for node in graph if graph.out_degree(node) == 0]
-    assert len(ends) == len(network.layers.outputs)
+    assert len(ends) == len(network.compiled.outputs)
     for source, target, data in graph.edges(data=True):
         shape = data["shape"]
         assert shape in graph.nodes[source]["out_shapes"]

@@ -51,13 +51,13 @@ def _check_params(found: mbprof.Profile, params: dict[str, Any]) -> None:
     if "by_kind" in params:
         kinds = params["by_kind"]
         norm = sum(kinds.get(f"norm_{part}", 0) for part in ("weight", "bias"))
-        assert facts.norm_trainable == norm
+        assert facts.norm_scale + facts.norm_shift == norm
         assert facts.biases == sum(kinds.get(f"{kind}_bias", 0) for kind in ("conv", "linear"))
         # PyTorch keeps running statistics apart from parameters.
         assert facts.trainable == params["trainable"] == params["total"]
     else:
         assert facts.biases == params["bias"]
-        assert facts.norm_trainable == params["norm_trainable"]
+        assert facts.norm_scale + facts.norm_shift == params["norm_trainable"]
         # What is in no layer, such as the constants of an input normalisation, is "other".
         assert facts.trainable == params["trainable"]
         assert facts.constants in (0, params["other"])

@@ -32,9 +32,9 @@ def network(name: str, knobs: dict[str, Value]) -> mbprof.Network:
 
 def cost(name: str, knobs: dict[str, Value], scope: str = "all") -> Cost:
     facts = network(name, knobs).profile(scope=scope).total.facts
-    assert facts.norm_statistics == facts.norm_trainable
+    assert facts.norm_statistics == facts.norm_scale + facts.norm_shift
     assert facts.other == 0
-    return Cost(facts.kernels, facts.biases, facts.norm_trainable, facts.mac)
+    return Cost(facts.kernels, facts.biases, facts.norm_scale + facts.norm_shift, facts.mac)
 
 
 BY_HAND: dict[str, tuple[str, dict[str, Value], Cost]] = {
@@ -319,11 +319,11 @@ def test_output_shape(name: str, knobs: dict[str, Value], shape: tuple[int, int,
 
 
 def ops(name: str, knobs: dict[str, Value]) -> list[str]:
-    return [node.op.word for node in network(name, knobs).layers.nodes]
+    return [node.op.word for node in network(name, knobs).compiled.nodes]
 
 
 def functions(name: str, knobs: dict[str, Value]) -> list[str]:
-    nodes = network(name, knobs).layers.nodes
+    nodes = network(name, knobs).compiled.nodes
     return [node.op.function for node in nodes if isinstance(node.op, Activation)]
 
 

@@ -5,18 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from mbprof.checks.model import ADVICE, Found, Subject, rule
-from mbprof.checks.walks import (
-    KEEPING,
-    MULTIPLY,
-    area,
-    channels,
-    held,
-    is_pointwise,
-    producer,
-    traffic,
-)
+from mbprof.checks.walks import area, around, channels, held, is_pointwise, producer, traffic
 from mbprof.language import fmt
-from mbprof.network.graph import Node
 from mbprof.ops.facts import Facts
 
 FEW = 5
@@ -25,10 +15,6 @@ CLASSIFIER = 3
 """One part in how many of all weights makes a classifier large."""
 INTENSITY = 2
 """Multiply-accumulates for each element moved, below which a depthwise layer waits for memory."""
-
-
-def _layers(subject: Subject) -> list[Node]:
-    return [node for node in subject.nodes if node.op.word in MULTIPLY]
 
 
 @rule("MB501", ADVICE)
@@ -43,7 +29,7 @@ def one_layer(subject: Subject) -> Iterator[Found]:
     Source: arXiv:1704.04861, table 2, for such a count; arXiv:1312.4400, section 3.2, for
     pooling.
     """
-    layers = _layers(subject)
+    layers = subject.layers
     if len(layers) < FEW or not subject.is_network:
         return
     kinds: dict[str, Callable[[Facts], int]] = {
@@ -75,7 +61,7 @@ def large_classifier(subject: Subject) -> Iterator[Found]:
     count with scope body and say so.
     Source: arXiv:1704.04861, table 2: 24.33 % of MobileNet's parameters.
     """
-    layers = _layers(subject)
+    layers = subject.layers
     if len(layers) < FEW or not subject.is_network:
         return
     last, whole = layers[-1], sum(node.facts.kernels for node in layers)
@@ -103,15 +89,14 @@ def expansion_in_memory(subject: Subject) -> Iterator[Found]:
     Remedy: a smaller t for that block, a stride before it, or run it in patches.
     Source: arXiv:2110.15352, section 3.1 and figure 2, on MobileNetV2.
     """
-    layers = _layers(subject)
-    maps = [node for node in layers if area(node.out_shapes[0]) > 1]
+    maps = [node for node in subject.layers if area(node.out_shapes[0]) > 1]
     if len(maps) < FEW or not subject.is_network:
         return
     peak = max(maps, key=held)
     inside = [node for node in maps if node.block == peak.block]
     wide = [node for node in inside if is_pointwise(node) and channels(node)[1] > channels(node)[0]]
     others = [held(node) for node in maps if node.block != peak.block]
-    source = producer(subject.graph, peak.inputs[0], (*KEEPING, "act"))
+    source = producer(subject.graph, peak.inputs[0], around)
     expansion = next((node for node in wide if node is peak or node is source), None)
     if expansion is None or not others or 2 * held(peak) < 3 * max(others):
         return
@@ -139,14 +124,13 @@ def idle_depthwise(subject: Subject) -> Iterator[Found]:
     before spares one pass.
     Source: arXiv:1807.11164, section 2; arXiv:2104.00298, section 3.3, on fused blocks.
     """
-    depthwise = [node for node in subject.nodes if node.op.word == "dwconv"]
+    depthwise = [node for node in subject.nodes if node.op.depthwise]
     idle = [node for node in depthwise if node.facts.mac < INTENSITY * traffic(node)]
     if idle:
         idle.sort(key=lambda node: -traffic(node))
         worst = min(idle, key=lambda node: node.facts.mac / traffic(node))
-        layers = _layers(subject)
-        macs = fmt.percent(sum(n.facts.mac for n in idle), sum(n.facts.mac for n in layers))
-        moved = fmt.percent(sum(map(traffic, idle)), sum(map(traffic, layers)))
+        macs = fmt.percent(sum(n.facts.mac for n in idle), sum(n.facts.mac for n in subject.layers))
+        moved = fmt.percent(sum(map(traffic, idle)), sum(map(traffic, subject.layers)))
         least = worst.facts.mac / traffic(worst)
         yield Found(
             f"{len(idle)} of {fmt.several(len(depthwise), 'depthwise layer')} with fewer than "

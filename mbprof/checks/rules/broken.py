@@ -4,45 +4,85 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
-from mbprof.checks.model import ERROR, WARNING, Finding, Found, Subject, declare, rule
-from mbprof.errors import Loc, MbprofError, UnusedError
+from mbprof.checks.model import (
+    COMMAND_LINE,
+    ERROR,
+    RULES,
+    UNDECIDED,
+    WARNING,
+    Finding,
+    Found,
+    Rule,
+    Subject,
+    declare,
+    rule,
+)
+from mbprof.errors import Loc, MbprofError, Source, UnusedError, UsageError, nearest
 from mbprof.spec.knobs import builtin
 from mbprof.spec.model import Definition
 from mbprof.spec.texts import scalars
 
-_READ = """
-Why: nothing can be said about a network that cannot be built.
-Remedy: see the message; mbprof show and docs/spec-language.md say what a spec can hold.
-Source: mbprof, docs/spec-language.md.
-"""
+_NOTHING = "nothing can be said about a network that cannot be built."
+_READ = "see the message; mbprof show and docs/spec-language.md say what a spec can hold."
 
-_KINDS: dict[str, tuple[str, str]] = {
-    "source": ("MB001", "The text cannot be read as a spec: not YAML, or outside of its subset."),
-    "spec": ("MB002", "A key, type, name or value that the spec language does not know."),
-    "expression": ("MB003", "An expression does not parse, or has no value."),
-    "knob": ("MB004", "A knob has a value that it does not take."),
-    "shape": ("MB005", "Tensors do not fit an op, or do not fit each other in a join."),
-    "wiring": ("MB006", "A step takes what is not there, or too many or too few inputs."),
-    "limit": ("MB007", "The network is larger than mbprof is willing to expand."),
-    "unused": ("MB008", "A dead branch: an output that nothing takes."),
+
+def _declared(
+    code: str, title: str, severity: str = ERROR, why: str = _NOTHING, remedy: str = _READ
+) -> Rule:
+    source = "mbprof, docs/spec-language.md."
+    text = f"{title}\n\nWhy: {why}\nRemedy: {remedy}\nSource: {source}"
+    return declare(Rule(code, severity, None, text))
+
+
+REFUSALS = {
+    "source": _declared(
+        "MB001", "The text cannot be read as a spec: not YAML, or outside of its subset."
+    ),
+    "spec": _declared("MB002", "A key, type, name or value that the spec language does not know."),
+    "expression": _declared("MB003", "An expression does not parse, or has no value."),
+    "knob": _declared("MB004", "A knob has a value that it does not take."),
+    "shape": _declared("MB005", "Tensors do not fit an op, or do not fit each other in a join."),
+    "wiring": _declared("MB006", "A step takes what is not there, or too many or too few inputs."),
+    "limit": _declared("MB007", "The network is larger than mbprof is willing to expand."),
+    "unused": _declared("MB008", "A dead branch: an output that nothing takes."),
+    "usage": _declared(
+        "MB014",
+        "A block is not built, as it lacks an input or an argument.",
+        WARNING,
+        "what is not built is not checked.",
+        "give the block's file an example, such as example: {in: 56x56x24, c: 24}.",
+    ),
 }
-"""The codes of what the compiler refuses, by the kind of its error."""
-
-for _code, _title in _KINDS.values():
-    declare(_code, ERROR, f"{_title}\n{_READ}")
+"""The rules that the compiler holds a file to, by the kind of its error."""
 
 
-def finding(error: MbprofError, own: str) -> Finding:
-    """Turn an error of the compiler into a finding, placed in the file that is checked."""
+def refused(text: str, error: MbprofError) -> Finding:
+    """Turn what makes it impossible to build a file into a finding, placed in that file.
+
+    Raises: MbprofError: the error itself, if it has no place in a file.
+    """
+    if error.loc is None and Path(text).is_file():
+        error.at(Loc(Source(text, ""), 1, 1))
+        if isinstance(error, UsageError):
+            message = f"cannot be decided: {error.message}"
+            unbuilt = REFUSALS[error.kind]
+            return unbuilt.finding(message, error.loc, hint=error.hint, severity=UNDECIDED)
+    if error.loc is None or error.loc.source.name == COMMAND_LINE:
+        raise error
     kind = "unused" if isinstance(error, UnusedError) else error.kind
-    places = [loc for loc in (error.loc, *error.trail) if loc is not None]
-    inside = [loc for loc in places if loc.source.name == own]
+    places = _places(error)
+    names = [loc.source.name for loc in places]
+    loc = places[names.index(text if text in names else names[-1])]
     through = "".join(f"; {step}" for step in error.trace[:2])
-    loc = (inside or places)[0]
     elsewhere = f" ({places[0]})" if places[0] != loc else ""
-    message = f"{error.message}{elsewhere}{through}"
-    return Finding(_KINDS[kind][0], ERROR, message, loc, hint=error.hint)
+    return REFUSALS[kind].finding(f"{error.message}{elsewhere}{through}", loc, hint=error.hint)
+
+
+def _places(error: MbprofError) -> list[Loc]:
+    """Return where an error is, from the innermost place outwards."""
+    return [loc for loc in (error.loc, *error.trail) if loc is not None]
 
 
 @rule("MB010", WARNING)
@@ -60,14 +100,12 @@ def no_network(subject: Subject) -> Iterator[Found]:
     Source: arXiv:1704.04861, section 3.3, and arXiv:1801.04381, section 6.1, for the widths.
     """
     for variant in subject.variants:
-        if variant.error is not None:
-            error = variant.error
-            places = [loc for loc in (error.loc, *error.trail) if loc is not None]
+        if (error := variant.error) is not None:
             yield Found(
                 f"at {variant.label}: {error.message}",
                 numbers={variant.knob: variant.value},
                 hint=error.hint,
-                loc=subject.place(places[::-1]),
+                loc=subject.place(_places(error)[::-1]),
             )
 
 
@@ -113,6 +151,21 @@ def uncalled_block(subject: Subject) -> Iterator[Found]:
             yield Found(f"nothing calls the block {block.name}", loc=block.loc)
 
 
+@rule("MB013", WARNING)
+def accepted_in_vain(subject: Subject) -> Iterator[Found]:
+    """A finding is accepted that is not there.
+
+    Why: a reason that no longer applies hides the next finding of that code.
+    Remedy: take the line out of accept:.
+    Source: mbprof, docs/checks.md.
+    """
+    for code, scalar in subject.spec.definition.accept.items():
+        known = "" if code in RULES else f"; there is no such code, {nearest(code, RULES, 40)}"
+        # This rule's own code is never found: to accept it would accept whatever is in vain.
+        if code not in RULES or code == "MB013" or not any(RULES[code].apply(subject)):
+            yield Found(f"{code} is accepted and not found{known}", loc=scalar.loc)
+
+
 def knob_places(definition: Definition) -> dict[str, Loc]:
     """Return where the knobs of a spec are declared; the builtin ones are declared nowhere."""
     return {
@@ -124,7 +177,8 @@ def knob_places(definition: Definition) -> dict[str, Loc]:
 
 def _names(definition: Definition, block: str | None = None, calls: bool = False) -> set[str]:
     """Return the words in the expressions of a spec, or of one of its blocks."""
-    found: set[str] = set()
-    for text in scalars(definition, block, calls):
-        found.update(re.findall(r"(?<![\w.])[A-Za-z_]\w*", text))
-    return found
+    return {
+        word
+        for text in scalars(definition, block, calls)
+        for word in re.findall(r"(?<![\w.])[A-Za-z_]\w*", text)
+    }

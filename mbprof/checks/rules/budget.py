@@ -7,11 +7,10 @@ from functools import partial
 from operator import attrgetter
 from typing import Any
 
-from mbprof.checks.model import ERROR, Finding, Subject, declare
+from mbprof.checks.model import COMMAND_LINE, ERROR, Found, Subject, rule
 from mbprof.errors import UsageError
 from mbprof.language import fmt
 from mbprof.language.values import Value, plain, size
-from mbprof.network import conventions
 from mbprof.network.conventions import Convention
 from mbprof.network.profile import Profile, totals
 from mbprof.spec.budget import Budget, Limit
@@ -20,9 +19,9 @@ HEAVIEST = 5
 _PARTS, _MULTIPLE = 100, 32
 """Widths are tried in hundredths, sizes in multiples of the usual total stride."""
 
-declare(
-    "MB901",
-    ERROR,
+
+@rule("MB901", ERROR)
+def over_budget(subject: Subject) -> Iterator[Found]:
     """The network exceeds its budget.
 
     The budget stands in the spec, budget: {macs: 300M, params: 4M}, or on the command line. It
@@ -32,27 +31,23 @@ declare(
     Remedy: the message names the five heaviest layers, and the largest alpha and resolution that
     fit.
     Source: arXiv:1704.04861, section 3.3, on choosing both multipliers by a budget.
-    """,
-)
-
-
-def exceeded(
-    subject: Subject, limits: Budget, convention: str = conventions.DEFAULT
-) -> Iterator[Finding]:
-    """Yield a finding for each limit that is exceeded, of the spec's budget and of another one.
-
-    Raises: UsageError: no such convention.
     """
-    profile = subject.network.profile(convention, subject.scope)
+    yield from exceeded(subject, subject.spec.definition.budget, subject.limits)
+
+
+def exceeded(subject: Subject, *budgets: Budget) -> Iterator[Found]:
+    """Yield what to say of each limit that is exceeded.
+
+    Raises: UsageError: no such convention, or one that counts no MACs where they are limited.
+    """
+    profile = subject.network.profile(subject.convention, subject.scope)
     for kind in ("params", "macs"):
-        own: Limit | None = getattr(subject.budget, kind)
-        asked: Limit | None = getattr(limits, kind)
-        for limit in (own, asked):
-            if limit is None:
-                continue
-            of = _of(profile.convention, kind, limit)
-            if of(profile.total) > limit.count:
-                yield _finding(subject, profile, kind, limit, of)
+        for budget in budgets:
+            limit: Limit | None = getattr(budget, kind)
+            if limit is not None:
+                of = _of(profile.convention, kind, limit)
+                if of(profile.total) > limit.count:
+                    yield _excess(subject, profile, kind, limit, of)
 
 
 def _of(convention: Convention, kind: str, limit: Limit) -> Callable[[Any], int]:
@@ -73,26 +68,22 @@ def _of(convention: Convention, kind: str, limit: Limit) -> Callable[[Any], int]
     return lambda counted: int(counted.costs[index])
 
 
-def _finding(
+def _excess(
     subject: Subject, profile: Profile, kind: str, limit: Limit, of: Callable[[Any], int]
-) -> Finding:
+) -> Found:
     total, name = of(profile.total), {"params": "params", "macs": "MACs"}[kind]
     rows = [row for row in sorted(profile.rows, key=of, reverse=True)[:HEAVIEST] if of(row)]
     heavy = ", ".join(f"{row.name} {fmt.percent(of(row), total)} %" for row in rows)
     over = total - limit.count
     fits = _fits(subject, profile.convention.name, kind, limit.count, of)
-    loc = limit.scalar.loc
-    if loc.source.name == "command line":
-        loc = subject.spec.definition.loc
-    return Finding(
-        "MB901",
-        ERROR,
+    nodes = {node.layer: node for node in reversed(subject.nodes)}
+    typed = limit.scalar.loc.source.name == COMMAND_LINE
+    return Found(
         f"{fmt.integer(total)} {name} exceed the budget of {limit.scalar.text} by "
         f"{fmt.integer(over)} ({fmt.percent(over, limit.count)} %); heaviest: {heavy}; "
         f"{_said(fits)}",
-        loc,
-        tuple(row.name for row in rows),
-        {
+        nodes=[nodes[row.name] for row in rows],
+        numbers={
             "kind": kind,
             "limit": limit.count,
             "count": total,
@@ -100,6 +91,7 @@ def _finding(
             "heaviest": [{"layer": row.name, kind: of(row)} for row in rows],
             "fits": fits,
         },
+        loc=subject.spec.definition.loc if typed else limit.scalar.loc,
     )
 
 
@@ -109,12 +101,9 @@ def _said(fits: Mapping[str, Value]) -> str:
         if value is None:
             said.append(f"no {knob} fits with the rest as it is")
         else:
-            steps = _STEPS.get(knob, "")
+            steps = " multiple of 32" if knob == "res" else ""
             said.append(f"{knob} {plain(value)} is the largest{steps} that fits by itself")
     return "; ".join(said) or "nothing scales it"
-
-
-_STEPS = {"res": " multiple of 32"}
 
 
 def _fits(
@@ -126,7 +115,7 @@ def _fits(
     network's aspect ratio whose longer side is a multiple of 32; settings that make no network do
     not fit.
     """
-    knobs, found = subject.spec.definition.knobs, dict[str, Value]()
+    knobs, largest = subject.spec.definition.knobs, dict[str, Value]()
     alpha = subject.network.knobs.get("alpha")
 
     def fits(knob: str, value: Value) -> bool | None:
@@ -134,14 +123,14 @@ def _fits(
         return None if graph is None else of(totals(graph, convention, subject.scope)) <= limit
 
     if isinstance(alpha, int | float):
-        listed = [each for each in knobs["alpha"].one_of if isinstance(each, int | float)]
+        listed = [width for width in knobs["alpha"].one_of if isinstance(width, int | float)]
         hundredths = [step / _PARTS for step in range(1, int(alpha * _PARTS) + 1)]
-        usual = [each for each in listed or hundredths if knobs["alpha"].inside(each)]
-        widths = sorted(each for each in usual if each < alpha)
-        found["alpha"] = _largest(widths, partial(fits, "alpha"))
+        usual = [width for width in listed or hundredths if knobs["alpha"].inside(width)]
+        widths = sorted(width for width in usual if width < alpha)
+        largest["alpha"] = _largest(widths, partial(fits, "alpha"))
     if kind == "macs" and not subject.alone:
-        found["res"] = _largest(_sizes(subject), partial(fits, "res"))
-    return found
+        largest["res"] = _largest(_sizes(subject), partial(fits, "res"))
+    return largest
 
 
 def _sizes(subject: Subject) -> list[Value]:

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import zip_longest
 
 from mbprof.checks.model import ADVICE, WARNING, Found, Subject, rule
 from mbprof.checks.walks import (
-    KEEPING,
-    MULTIPLY,
     NON_NEGATIVE,
+    activates,
     area,
+    around,
     behind,
     channels,
-    function,
-    has_bias,
+    is_convolution,
     is_pointwise,
+    passes,
     producer,
+    widest,
 )
 from mbprof.language import fmt
 from mbprof.network.graph import Node
-from mbprof.ops.padding import effective
-
-_AROUND = (*KEEPING, "act")
 
 
 @rule("MB301", WARNING)
@@ -42,14 +41,11 @@ def nonlinear_bottleneck(subject: Subject) -> Iterator[Found]:
         c_in, c_out = channels(node) if is_pointwise(node) else (0, 0)
         if c_out >= c_in or not _is_projection(subject, node):
             continue
-        for taker in behind(subject, number):
-            after = subject.nodes[taker]
-            nexts = [after]
-            if after.op.word == "add":
-                nexts += [subject.nodes[each] for each in behind(subject, taker)]
-            if any(function(each) != "none" for each in nexts):
-                bad.append(node)
-                break
+        takers = list(behind(subject, number))
+        for taker in tuple(takers):
+            takers += behind(subject, taker) if subject.nodes[taker].op.adds else ()
+        if any(activates(subject.nodes[taker]) for taker in takers):
+            bad.append(node)
     if bad:
         c_in, c_out = channels(bad[0])
         yield Found(
@@ -63,7 +59,7 @@ def nonlinear_bottleneck(subject: Subject) -> Iterator[Found]:
 def _is_projection(subject: Subject, node: Node) -> bool:
     """Whether an expansion and a depthwise convolution stand before a 1x1 convolution."""
     depthwise = _main_path(subject, node)
-    if depthwise is None or depthwise.op.word != "dwconv":
+    if depthwise is None or not depthwise.op.depthwise:
         return False
     expansion = _main_path(subject, depthwise)
     if expansion is None or not is_pointwise(expansion):
@@ -74,11 +70,9 @@ def _is_projection(subject: Subject, node: Node) -> bool:
 
 def _main_path(subject: Subject, node: Node) -> Node | None:
     """Return the layer before a node, past activations, a gate and what joins parallel parts."""
-    before = producer(subject.graph, node.inputs[0], _AROUND)
-    while before is not None and before.op.word in ("mul", "concat", "split", "shuffle"):
-        sizes = [area(shape) for shape in before.in_shapes]
-        edge = before.inputs[sizes.index(max(sizes))]
-        before = producer(subject.graph, edge, _AROUND)
+    before = producer(subject.graph, node.inputs[0], around)
+    while before is not None and (before.op.gates or before.op.rearranges):
+        before = producer(subject.graph, widest(before), around)
     return before
 
 
@@ -100,13 +94,14 @@ def linear_twice(subject: Subject) -> Iterator[Found]:
     """
     bad = []
     for number, node in enumerate(subject.nodes):
-        before = _main_path(subject, node) if node.op.word in MULTIPLY else None
-        takers = [subject.nodes[each] for each in behind(subject, number)]
-        projects = before is not None and before.op.word == "dwconv" and is_pointwise(node)
-        if node.op.word not in MULTIPLY or projects or len(takers) != 1:
+        if not node.op.multiplies:
             continue
-        pair = node.facts.mac + takers[0].facts.mac
-        if takers[0].op.word in MULTIPLY and _merged(node, takers[0]) <= pair:
+        before = _main_path(subject, node)
+        projects = before is not None and before.op.depthwise and is_pointwise(node)
+        takers = [subject.nodes[taker] for taker in behind(subject, number)]
+        if projects or len(takers) != 1 or not takers[0].op.multiplies:
+            continue
+        if _merged(node, takers[0]) <= node.facts.mac + takers[0].facts.mac:
             bad.append((node, takers[0]))
     if bad:
         first, second = bad[0]
@@ -121,20 +116,12 @@ def linear_twice(subject: Subject) -> Iterator[Found]:
 
 def _merged(first: Node, second: Node) -> int:
     """Return the MACs of the one dense layer that does what two linear ones do."""
-    kernels = []
-    for axis in (0, 1):
-        (k1, s1, d1), (k2, _, d2) = (_window(node, axis) for node in (first, second))
-        kernels.append(effective(k1, d1) + (effective(k2, d2) - 1) * s1)
-    c_in, c_out = channels(first)[0], channels(second)[1]
-    return kernels[0] * kernels[1] * c_in * c_out * area(second.out_shapes[0])
-
-
-def _window(node: Node, axis: int) -> tuple[int, int, int]:
-    """Return kernel, stride and dilation on an axis; a linear layer is a 1x1 convolution."""
-    window = node.op.geometry(node.in_shapes)
-    sizes = (window.kernel, window.stride, window.dilation)
-    k, s, d = (size[axis] if size is not None else 1 for size in sizes)
-    return k, s, d
+    macs = channels(first)[0] * channels(second)[1] * area(second.out_shapes[0])
+    # A linear layer is a 1x1 convolution.
+    for one, two in zip_longest(*(node.op.axes(node.in_shapes) for node in (first, second))):
+        extent, stride = (one.extent, one.s) if one else (1, 1)
+        macs *= extent + ((two.extent if two else 1) - 1) * stride
+    return macs
 
 
 @rule("MB303", WARNING)
@@ -148,9 +135,8 @@ def bias_before_norm(subject: Subject) -> Iterator[Found]:
     """
     bad = []
     for number, node in enumerate(subject.nodes):
-        takers = subject.consumers[number]
-        biased = node.op.word in MULTIPLY and has_bias(node)
-        if biased and takers and all(subject.nodes[each].op.word == "bn" for each in takers):
+        takers = subject.takers(number)
+        if node.op.bias and takers and all(taker.op.folds for taker in takers):
             bad.append(node)
     if bad:
         biases = sum(node.facts.biases for node in bad)
@@ -173,13 +159,9 @@ def activation_before_norm(subject: Subject) -> Iterator[Found]:
     """
     bad = []
     for node in subject.nodes:
-        if node.op.word != "bn":
-            continue
-        act = producer(subject.graph, node.inputs[0], ())
-        before = (
-            producer(subject.graph, act.inputs[0], ()) if act and function(act) != "none" else None
-        )
-        if before is not None and before.op.word in MULTIPLY:
+        act = subject.graph.producer(node.inputs[0]) if node.op.folds else None
+        before = subject.graph.producer(act.inputs[0]) if act and activates(act) else None
+        if before is not None and before.op.multiplies:
             bad.append((before, node))
     if bad:
         cost = sum(node.facts.mul + node.facts.add for _, node in bad)
@@ -203,19 +185,17 @@ def activation_of_activation(subject: Subject) -> Iterator[Found]:
     Remedy: leave the first one out.
     Source: arXiv:1709.01507, equation 3: the gate is the sigmoid of a linear layer.
     """
-    through = ("dropout", "identity", "reshape", "flatten", "maxpool", "avgpool", "gap", "gmp")
     for number, node in enumerate(subject.nodes):
-        if function(node) not in NON_NEGATIVE:
+        if (first := node.op.function) not in NON_NEGATIVE:
             continue
-        for taker in behind(subject, number, through):
+        for taker in behind(subject, number, lambda op: op.keeps_sign):
             after = subject.nodes[taker]
-            if function(after) == "none":
-                continue
-            yield Found(
-                f"{after.layer}: {function(after)} of {function(node)} "
-                f"{_consequence(function(node), function(after))}",
-                nodes=[after, node],
-            )
+            if activates(after):
+                second = after.op.function
+                yield Found(
+                    f"{after.layer}: {second} of {first} {_consequence(first, second)}",
+                    nodes=[after, node],
+                )
 
 
 def _consequence(first: str, second: str) -> str:
@@ -240,10 +220,8 @@ def unshifted_activation(subject: Subject) -> Iterator[Found]:
     """
     bad = []
     for node in subject.nodes:
-        if function(node) == "none":
-            continue
-        before = producer(subject.graph, node.inputs[0], ("dropout", "identity"))
-        if before is not None and before.op.word in MULTIPLY and not has_bias(before):
+        before = producer(subject.graph, node.inputs[0], passes) if activates(node) else None
+        if before is not None and before.op.multiplies and not before.op.bias:
             bad.append(before)
     if bad:
         yield Found(
@@ -269,12 +247,12 @@ def norm_missing(subject: Subject) -> Iterator[Found]:
     """
     normed, bare = 0, []
     for number, node in enumerate(subject.nodes):
-        if node.op.word not in ("conv", "dwconv") or node.out_shapes[0][1:] == (1, 1):
+        if not is_convolution(node) or node.out_shapes[0][1:] == (1, 1):
             continue
-        takers = [subject.nodes[taker].op.word for taker in subject.consumers[number]]
-        if "bn" in takers:
+        takers = subject.takers(number)
+        if any(taker.op.folds for taker in takers):
             normed += 1
-        elif "act" in takers and has_bias(node):
+        elif node.op.bias and any(taker.op.function for taker in takers):
             bare.append(node)
     if bare and (normed >= 9 * len(bare) or (normed > 1 and len(bare) == 1)):
         yield Found(
@@ -297,12 +275,12 @@ def activated_scores(subject: Subject) -> Iterator[Found]:
     Remedy: act: none for the last layer.
     Source: arXiv:1704.04861, table 1: the last layer feeds the softmax without a non-linearity.
     """
-    last = max((i for i, n in enumerate(subject.nodes) if n.op.word in MULTIPLY), default=None)
+    last = max((i for i, node in enumerate(subject.nodes) if node.op.multiplies), default=None)
     if last is None or not subject.is_network or area(subject.nodes[last].out_shapes[0]) > 1:
         return
     node = subject.nodes[last]
     for taker in behind(subject, last):
-        after = subject.nodes[taker]
-        rest = {subject.nodes[each].op.word for each in subject.consumers[taker]}
-        if function(after) in ("relu", "relu6") and rest <= {"softmax", "dropout", "flatten"}:
-            yield Found(f"{node.layer} ends in {function(after)}", nodes=[node])
+        function = subject.nodes[taker].op.function
+        ends = all(after.op.ends_scores for after in subject.takers(taker))
+        if function in ("relu", "relu6") and ends:
+            yield Found(f"{node.layer} ends in {function}", nodes=[node])

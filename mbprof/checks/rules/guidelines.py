@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 from mbprof.checks.model import ADVICE, Found, Subject, rule
-from mbprof.checks.walks import area, channels, is_pointwise, traffic
+from mbprof.checks.walks import area, channels, groups, is_pointwise, traffic
 from mbprof.language import fmt
 from mbprof.network.graph import Graph
 
@@ -37,8 +37,8 @@ def unequal_widths(subject: Subject) -> Iterator[Found]:
     Source: arXiv:1807.11164, guideline G1, equation 2 and table 1.
     """
     rows = []
-    for node in subject.nodes:
-        if is_pointwise(node) and node.op.geometry(node.in_shapes).groups == 1:
+    for node in subject.layers:
+        if is_pointwise(node) and groups(node) == 1:
             (c1, c2), hw = channels(node), area(node.out_shapes[0])
             if hw > 1:
                 b = hw * c1 * c2
@@ -71,9 +71,8 @@ def costly_groups(subject: Subject) -> Iterator[Found]:
     Source: arXiv:1807.11164, guideline G2, equation 3 and table 2.
     """
     rows = []
-    for node in subject.nodes:
-        g = node.op.geometry(node.in_shapes).groups
-        if is_pointwise(node) and g is not None and g > 1:
+    for node in subject.layers:
+        if is_pointwise(node) and (g := groups(node)) > 1:
             (c1, c2), hw = channels(node), area(node.out_shapes[0])
             rows.append((_access(c1, c2, hw, g), _access(c1, c2 // g, hw), g, node))
     access, dense = sum(row[0] for row in rows), sum(row[1] for row in rows)
@@ -84,8 +83,8 @@ def costly_groups(subject: Subject) -> Iterator[Found]:
         yield Found(
             f"{fmt.several(len(rows), 'grouped 1x1 convolution')} with a memory access of "
             f"{fmt.short(access)} elements, "
-            f"{access / dense:.2f} times what ungrouped ones of the same MACs would; the most "
-            f"in {worst.layer}, {c1} -> {c2} in {g} groups",
+            f"{fmt.ratio(access, dense)} times what ungrouped ones of the same MACs would; the "
+            f"most in {worst.layer}, {c1} -> {c2} in {g} groups",
             nodes=[row[3] for row in rows[:5]],
             numbers={"access": access, "ungrouped": dense, "ratio": round(access / dense, 4)},
         )
@@ -104,22 +103,22 @@ def fragmented(subject: Subject) -> Iterator[Found]:
     Source: arXiv:1807.11164, guideline G3 and table 3.
     """
     above = _ancestors(subject.graph)
-    found = []
+    joins = []
     for node in subject.nodes:
-        if node.op.word not in ("concat", "add"):
+        if not node.op.joins or node.op.gates:
             continue
         ends = [edge.node for edge in node.inputs if edge.node >= 0]
         paths = [end for end in set(ends) if not any(above[other] >> end & 1 for other in ends)]
         if len(paths) >= FRAGMENTS:
-            found.append((len(paths), node))
-    if found:
-        most = max(count for count, _ in found)
-        found.sort(key=lambda each: -each[0])
+            joins.append((len(paths), node))
+    if joins:
+        joins.sort(key=lambda join: -join[0])
+        most = joins[0][0]
         yield Found(
-            f"{fmt.several(len(found), 'join')} of {FRAGMENTS} or more parallel paths, {most} at "
+            f"{fmt.several(len(joins), 'join')} of {FRAGMENTS} or more parallel paths, {most} at "
             "most",
-            nodes=[node for _, node in found],
-            numbers={"joins": len(found), "most": most},
+            nodes=[node for _, node in joins],
+            numbers={"joins": len(joins), "most": most},
         )
 
 
@@ -148,9 +147,8 @@ def elementwise(subject: Subject) -> Iterator[Found]:
     place.
     Source: arXiv:1807.11164, guideline G4 and table 4.
     """
-    words = ("act", "add", "mul", "shuffle")
-    counted = [node for node in subject.nodes if node.op.word not in ("bn", "dropout", "identity")]
-    light = [node for node in counted if node.op.word in words]
+    counted = [node for node in subject.nodes if not node.op.keeps_linear]
+    light = [node for node in counted if node.op.elementwise]
     part, whole = sum(map(traffic, light)), sum(map(traffic, counted))
     if whole and part > SHARE * whole:
         light.sort(key=lambda node: -traffic(node))

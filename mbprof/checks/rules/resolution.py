@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from mbprof.checks.model import ADVICE, WARNING, Found, Subject, rule
-from mbprof.checks.walks import WHOLE, Field, area, padded, receptive_fields, windows
+from mbprof.checks.walks import Field, along, area, receptive_fields, widest, windows
 from mbprof.language import fmt
-from mbprof.network.graph import Node
-from mbprof.ops.padding import effective
-
-_AXES = ("height", "width")
 
 
 @rule("MB401", ADVICE)
@@ -24,25 +20,21 @@ def uneven_size(subject: Subject) -> Iterator[Found]:
     sizes that are rounded up cost more than the resolution says, and up- and downsampled maps do
     not fit.
     Remedy: choose a resolution that is a multiple of the total stride, mostly of 32.
-    Source: the padding rules of TensorFlow and of PyTorch, see mbprof/padding.py.
+    Source: the padding rules of TensorFlow and of PyTorch, see mbprof/ops/padding.py.
     """
-    odd = []
-    for node in windows(subject.nodes):
-        stride = node.op.geometry(node.in_shapes).stride or (1, 1)
-        for axis in (0, 1):
-            n, s = node.in_shapes[0][1 + axis], stride[axis]
-            if n % s and n > 1 and sum(padded(node, axis)) > 0:
-                odd.append((n, s, node))
-                break
+    odd = along(
+        windows(subject.nodes),
+        lambda axis: axis.n % axis.s > 0 and axis.n > 1 and sum(axis.padded) > 0,
+    )
     if odd:
-        n, s, node = odd[0]
+        axis, node = odd[0]
         res = subject.graph.image
         yield Found(
             f"{res[1]}x{res[2]} is not divisible by the total stride: {node.layer} strides "
-            f"{n} by {s}"
+            f"{axis.n} by {axis.s}"
             + (f", like {fmt.several(len(odd) - 1, 'more layer')}" if odd[1:] else ""),
-            nodes=[node for _, _, node in odd],
-            numbers={"size": n, "stride": s, "layers": len(odd)},
+            nodes=[node for _, node in odd],
+            numbers={"size": axis.n, "stride": axis.s, "layers": len(odd)},
         )
 
 
@@ -55,25 +47,17 @@ def kernel_over_maps(subject: Subject) -> Iterator[Found]:
     Source: arXiv:1706.05587, section 3.3 and figure 4: weights of an atrous filter that see
     padding.
     """
-    large = []
-    for node in windows(subject.nodes):
-        window = node.op.geometry(node.in_shapes)
-        if window.kernel is None or node.in_shapes[0][1:] == (1, 1):
-            continue
-        dilation = window.dilation or (1, 1)
-        for axis in (0, 1):
-            extent = effective(window.kernel[axis], dilation[axis])
-            if extent > node.in_shapes[0][1 + axis] and sum(padded(node, axis)) > 0:
-                large.append((extent, axis, node))
-                break
+    large = along(
+        (node for node in windows(subject.nodes) if area(node.in_shapes[0]) > 1),
+        lambda axis: axis.extent > axis.n and sum(axis.padded) > 0,
+    )
     if large:
-        extent, axis, node = large[0]
-        size = node.in_shapes[0][1 + axis]
+        axis, node = large[0]
         yield Found(
             f"{fmt.several(len(large), 'layer')} with kernels larger than the maps; {node.layer} "
-            f"reaches over {extent}, the {_AXES[axis]} of its input is {size}",
-            nodes=[node for _, _, node in large],
-            numbers={"kernel": extent, "size": size, "layers": len(large)},
+            f"reaches over {axis.extent}, the {axis.name} of its input is {axis.n}",
+            nodes=[node for _, node in large],
+            numbers={"kernel": axis.extent, "size": axis.n, "layers": len(large)},
         )
 
 
@@ -94,7 +78,7 @@ def collapsed(subject: Subject) -> Iterator[Found]:
     for number, node in enumerate(subject.nodes):
         shape, kernel = node.in_shapes[0], node.op.geometry(node.in_shapes).kernel
         ends = area(node.out_shapes[0]) == 1
-        whole = node.op.word in ("gap", "gmp", "adaptiveavgpool") or (ends and kernel == shape[1:])
+        whole = node.op.pools_whole or (ends and kernel == shape[1:])
         if all(edge.node in pooled for edge in node.inputs) or (whole and area(shape) > 1):
             pooled.add(number)
         elif shape[1:] == (1, 1) and (whole or node.op.windowed) and kernel != (1, 1):
@@ -146,10 +130,9 @@ def _last_maps(subject: Subject, fields: Sequence[Field | None]) -> tuple[int, F
         node, field = subject.nodes[number], fields[number]
         if field is not None:
             return number, field
-        if area(node.out_shapes[0]) > 1 and node.op.word not in WHOLE:
+        if area(node.out_shapes[0]) > 1 and not node.op.sees_whole:
             return None  # a path that sees the whole image has been joined
-        sizes = [area(shape) for shape in node.in_shapes]
-        number = node.inputs[sizes.index(max(sizes))].node
+        number = widest(node).node
     return None
 
 
@@ -165,28 +148,16 @@ def asymmetric_padding(subject: Subject) -> Iterator[Found]:
     Remedy: nothing for costs; ports of weights need an explicit pad, as timm's tf_ models have.
     Source: timm/layers/padding.py; tensorflow/python/ops/nn_ops.py, padding SAME.
     """
-    odd = []
-    for node in subject.nodes:
-        if len(node.in_shapes[0]) != 3 or not (node.op.windowed or node.op.word == "pad"):
-            continue
-        for axis in (0, 1):
-            before, after = padded(node, axis) if node.op.windowed else _explicit(node, axis)
-            if before != after:
-                odd.append((before, after, node))
-                break
+    odd = along(subject.nodes, lambda axis: axis.padded[0] != axis.padded[1])
     if odd:
-        before, after, node = odd[0]
+        axis, node = odd[0]
+        before, after = axis.padded
         yield Found(
             f"{fmt.several(len(odd), 'layer')} padded more on one side: {node.layer} by ({before}, "
             f"{after}); PyTorch's padding is the same on both",
-            nodes=[node for _, _, node in odd],
+            nodes=[node for _, node in odd],
             numbers={"layers": len(odd), "before": before, "after": after},
         )
-
-
-def _explicit(node: Node, axis: int) -> tuple[int, int]:
-    amounts = getattr(node.op, "padding", (0, 0, 0, 0))
-    return int(amounts[2 * axis]), int(amounts[2 * axis + 1])
 
 
 @rule("MB406", ADVICE)
@@ -200,20 +171,19 @@ def skipped_pixels(subject: Subject) -> Iterator[Found]:
     Remedy: average pooling of that stride before an unstrided 1x1 convolution.
     Source: arXiv:1812.01187, section 4.2, ResNet-B and ResNet-D.
     """
-    bad = []
-    for node in windows(subject.nodes):
-        window = node.op.geometry(node.in_shapes)
-        kernel, stride = window.kernel or (1, 1), window.stride or (1, 1)
-        if any(k < s for k, s in zip(kernel, stride, strict=True)) and area(node.in_shapes[0]) > 1:
-            bad.append((kernel, stride, node))
+    bad = along(
+        (node for node in windows(subject.nodes) if area(node.in_shapes[0]) > 1),
+        lambda axis: axis.k < axis.s,
+    )
     if bad:
-        kernel, stride, node = bad[0]
-        read = [min(k, s) for k, s in zip(kernel, stride, strict=True)]
-        part, whole = read[0] * read[1], stride[0] * stride[1]
+        node = bad[0][1]
+        kernel, stride, *_ = node.op.geometry(node.in_shapes)
+        high, wide = node.op.axes(node.in_shapes)
+        part, whole = min(high.k, high.s) * min(wide.k, wide.s), high.s * wide.s
         yield Found(
             f"{fmt.several(len(bad), 'layer')} skipping pixels; {node.layer} ({fmt.pair(kernel)}, "
             f"stride {fmt.pair(stride)}) reads {part} of {whole}",
-            nodes=[node for _, _, node in bad],
+            nodes=[node for _, node in bad],
             numbers={"layers": len(bad), "read": part, "of": whole},
         )
 
@@ -229,20 +199,13 @@ def padding_over_kernel(subject: Subject) -> Iterator[Found]:
     Remedy: p: same, or at most half of the kernel.
     Source: torch.nn.MaxPool2d, which refuses padding of more than half of the kernel.
     """
-    bad = []
-    for node in windows(subject.nodes):
-        window = node.op.geometry(node.in_shapes)
-        kernel, dilation = window.kernel or (1, 1), window.dilation or (1, 1)
-        for axis in (0, 1):
-            extent = effective(kernel[axis], dilation[axis])
-            if max(padded(node, axis)) >= extent:
-                bad.append((max(padded(node, axis)), extent, node))
-                break
+    bad = along(windows(subject.nodes), lambda axis: max(axis.padded) >= axis.extent)
     if bad:
-        amount, extent, node = bad[0]
+        axis, node = bad[0]
+        amount, extent = max(axis.padded), axis.extent
         yield Found(
             f"{fmt.several(len(bad), 'layer')} with windows of padding alone; {node.layer} pads "
             f"{amount} for a kernel that reaches over {extent}",
-            nodes=[node for _, _, node in bad],
+            nodes=[node for _, node in bad],
             numbers={"padding": amount, "kernel": extent, "layers": len(bad)},
         )

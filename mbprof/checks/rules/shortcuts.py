@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mbprof.checks.model import ADVICE, WARNING, Found, Subject, Variant, rule
-from mbprof.checks.walks import KEEPING, before, channels
+from mbprof.checks.walks import around, before, channels, producer
 from mbprof.language import fmt
 from mbprof.language.values import show
-from mbprof.network.graph import Edge, Graph, Node
+from mbprof.network.graph import Graph, Node
 
 
 def _adds(graph: Graph) -> dict[str, Node]:
-    return {node.name: node for node in graph.nodes if node.op.word == "add"}
+    return {node.name: node for node in graph.nodes if node.op.adds}
 
 
 def _ends(graph: Graph, block: str) -> tuple[Node, Node] | None:
@@ -142,8 +142,8 @@ def resampled_shortcut(subject: Subject) -> Iterator[Found]:
     for label, graph in graphs:
         for add in _adds(graph).values():
             for edge in add.inputs:
-                node = graph.nodes[before(graph, edge, KEEPING).node] if edge.node >= 0 else None
-                if node is None or node.op.word != "resize" or node.name in seen:
+                node = producer(graph, edge)
+                if node is None or not node.op.resamples or node.name in seen:
                     continue
                 seen.add(node.name)
                 yield Found(
@@ -166,10 +166,8 @@ def shortcut_of_itself(subject: Subject) -> Iterator[Found]:
     Remedy: take the input of the block, or the output of the shortcut's convolution.
     Source: arXiv:1512.03385, equation 1.
     """
-    for node in subject.nodes:
-        if node.op.word != "add":
-            continue
-        ends = [_upwards(subject.graph, edge) for edge in node.inputs]
+    for node in _adds(subject.graph).values():
+        ends = [before(subject.graph, edge, around) for edge in node.inputs]
         for i, path in enumerate(ends):
             others = [edge for j, edge in enumerate(node.inputs) if j != i]
             if any(edge in path for edge in others):
@@ -179,15 +177,3 @@ def shortcut_of_itself(subject: Subject) -> Iterator[Found]:
                     nodes=[node],
                 )
                 break
-
-
-def _upwards(graph: Graph, edge: Edge) -> list[Edge]:
-    """Return an edge and those above it, through ops that keep a path what it was."""
-    path = [edge]
-    while edge.node >= 0:
-        node = graph.nodes[edge.node]
-        if node.op.word not in (*KEEPING, "act") or len(node.inputs) != 1:
-            break
-        edge = node.inputs[0]
-        path.append(edge)
-    return path

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from mbprof.checks.model import ADVICE, WARNING, Found, Subject, rule
-from mbprof.checks.walks import DENSE, MULTIPLY, area, channels
+from mbprof.checks.walks import area, channels, groups, is_convolution, is_dense
 from mbprof.language import fmt
 from mbprof.network.graph import IMAGE, Graph, Node
 
@@ -28,7 +28,9 @@ def odd_width(subject: Subject) -> Iterator[Found]:
     channels; TF-slim research/slim/nets/mobilenet/mobilenet.py, _make_divisible.
     """
     convs = [
-        node for node in subject.nodes if node.op.word == "conv" and area(node.out_shapes[0]) > 1
+        node
+        for node in subject.layers
+        if is_convolution(node) and is_dense(node) and area(node.out_shapes[0]) > 1
     ]
     odd = [node for node in convs if channels(node)[1] % MULTIPLE]
     if odd:
@@ -55,21 +57,18 @@ def thin_groups(subject: Subject) -> Iterator[Found]:
     Source: arXiv:1807.11164, guideline G2; the NVIDIA guide of MB201.
     """
     thin = []
-    for node in subject.nodes:
-        groups = node.op.geometry(node.in_shapes).groups
-        if node.op.word != "conv" or groups is None or groups == 1:
-            continue
-        c_in, c_out = channels(node)
-        if groups < c_in and min(c_in, c_out) // groups < MULTIPLE:
-            thin.append((min(c_in, c_out) // groups, groups, node))
+    for node in subject.layers:
+        g, narrow = groups(node), min(channels(node))
+        if 1 < g < channels(node)[0] and narrow // g < MULTIPLE:
+            thin.append((narrow // g, g, node))
     if thin:
-        least, groups, _ = min(thin, key=lambda each: each[0])
-        thin.sort(key=lambda each: each[0])
+        thin.sort(key=lambda row: row[0])
+        least, g, _ = thin[0]
         yield Found(
             f"{fmt.several(len(thin), 'grouped convolution')} with fewer than {MULTIPLE} channels "
-            f"a group; the least is {least}, in {groups} groups",
+            f"a group; the least is {least}, in {g} groups",
             nodes=[node for _, _, node in thin],
-            numbers={"least": least, "groups": groups},
+            numbers={"least": least, "groups": g},
         )
 
 
@@ -84,7 +83,7 @@ def thin_gate(subject: Subject) -> Iterator[Found]:
     """
     thin = []
     for node in subject.nodes:
-        if node.op.word != "mul" or area(node.out_shapes[0]) == 1:
+        if not node.op.gates or area(node.out_shapes[0]) == 1:
             continue
         for i, shape in enumerate(node.in_shapes):
             if area(shape) > 1:
@@ -93,7 +92,7 @@ def thin_gate(subject: Subject) -> Iterator[Found]:
             if len(layers) > 1:
                 squeeze = min(layers, key=lambda layer: channels(layer)[1])
                 thin.append((channels(squeeze)[1], channels(node)[0], squeeze))
-    few = sorted((each for each in thin if each[0] < MULTIPLE), key=lambda each: each[0])
+    few = sorted((gate for gate in thin if gate[0] < MULTIPLE), key=lambda gate: gate[0])
     if few:
         least, maps, _ = few[0]
         yield Found(
@@ -106,15 +105,15 @@ def thin_gate(subject: Subject) -> Iterator[Found]:
 
 def _vector_layers(graph: Graph, number: int) -> list[Node]:
     """Return the layers of a gate, upwards to the pooling."""
-    found = []
+    layers = []
     while number >= 0:
         node = graph.nodes[number]
         if len(node.inputs) != 1 or area(node.in_shapes[0]) > 1:
             break
-        if node.op.word in DENSE:
-            found.append(node)
+        if is_dense(node):
+            layers.append(node)
         number = node.inputs[0].node
-    return found
+    return layers
 
 
 @rule("MB204", WARNING)
@@ -132,14 +131,14 @@ def narrow_waist(subject: Subject) -> Iterator[Found]:
     thin = [
         node
         for number, node in enumerate(subject.nodes)
-        if node.op.word in MULTIPLY
+        if node.op.multiplies
         and channels(node)[1] < min(4, channels(node)[0])
         and area(node.out_shapes[0]) > 1
         and _is_waist(subject, number)
     ]
     if thin:
-        node = min(thin, key=lambda each: channels(each)[1])
-        thin.sort(key=lambda each: channels(each)[1])
+        thin.sort(key=lambda node: channels(node)[1])
+        node = thin[0]
         yield Found(
             f"{node.layer} gives {channels(node)[1]} channels, {fmt.shape(node.out_shapes[0])}",
             nodes=thin,
@@ -150,11 +149,11 @@ def narrow_waist(subject: Subject) -> Iterator[Found]:
 def _is_waist(subject: Subject, number: int) -> bool:
     """Whether every way to the output leads through a node, and layers that multiply follow it."""
     beyond, around = {number}, set[int]()
-    for each, node in enumerate(subject.nodes):
+    for other, node in enumerate(subject.nodes):
         ends = [edge.node for edge in node.inputs]
         if any(end in beyond for end in ends):
-            beyond.add(each)
-        if each != number and any(end == IMAGE or end in around for end in ends):
-            around.add(each)
-    follows = any(subject.nodes[each].op.word in MULTIPLY for each in beyond - {number})
+            beyond.add(other)
+        if other != number and any(end == IMAGE or end in around for end in ends):
+            around.add(other)
+    follows = any(subject.nodes[other].op.multiplies for other in beyond - {number})
     return follows and subject.graph.outputs[0].node not in around

@@ -69,7 +69,7 @@ class Measure:
     def rule(self, node: Node) -> Expr | None:
         """Return the formula that holds for a node: its call's, its function's or its op's."""
         rules = self.rules
-        for key in (node.call, getattr(node.op, "function", ""), node.op.word):
+        for key in (node.call, node.op.function, node.op.word):
             if key in rules:
                 return rules[key]
         return None
@@ -113,7 +113,7 @@ class Convention:
 
         >>> from mbprof import load
         >>> from mbprof.network.conventions import load as convention
-        >>> graph = load("mobilenet_v2").build().layers
+        >>> graph = load("mobilenet_v2").build().compiled
         >>> convention("kernels").count(graph.nodes).params
         3471040
         """

@@ -8,7 +8,7 @@ from typing import Any
 from mbprof.language.values import Shape
 from mbprof.network.graph import Node
 from mbprof.ops import OPS, elements
-from mbprof.ops.facts import KINDS
+from mbprof.ops.facts import FACTS
 from mbprof.symbolic.arithmetic import product
 
 
@@ -45,7 +45,7 @@ QUANTITIES: dict[str, tuple[str, Callable[[Node], Any]]] = {
 FIELDS = {key: letter for op in OPS.values() for key, letter in op.letters.items() if len(key) > 1}
 """Keys of ops that a formula can ask for, such as ``bias`` or ``mode``."""
 
-NAMES = {**KINDS, **{name: doc for name, (doc, _) in QUANTITIES.items()}, **FIELDS}
+NAMES = {**FACTS, **{name: doc for name, (doc, _) in QUANTITIES.items()}, **FIELDS}
 """Every name that a formula knows."""
 
 
@@ -62,11 +62,11 @@ class View(dict[str, Any]):
     def __iter__(self) -> Iterator[str]:
         """Yield every name in sight, for the hint of an error."""
         fields = (key for key in self.node.op.letters if key in FIELDS)
-        yield from (*KINDS, *QUANTITIES, *fields)
+        yield from (*FACTS, *QUANTITIES, *fields)
 
     def __missing__(self, name: str) -> Any:
         node = self.node
-        if name in KINDS:
+        if name in FACTS:
             value = getattr(node.facts, name)
         elif name in QUANTITIES:
             value = QUANTITIES[name][1](node)

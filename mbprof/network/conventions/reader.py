@@ -13,7 +13,7 @@ from mbprof.network.conventions.model import SIDE, UNITS, Convention, Measure
 from mbprof.network.conventions.quantities import NAMES
 from mbprof.ops import OPS
 from mbprof.ops.act import FUNCTIONS
-from mbprof.ops.facts import KINDS
+from mbprof.ops.facts import FACTS
 
 KEYS = {
     "name": "the convention's name",
@@ -95,8 +95,8 @@ def _weights(node: Map) -> dict[str, int]:
     weights = {}
     for kind, entry in node.entries.items():
         scalar = word(entry.value, "a weight")
-        if kind not in KINDS:
-            raise SpecError(f"unknown kind {kind!r}", entry.key.loc, nearest(kind, KINDS, 20))
+        if kind not in FACTS:
+            raise SpecError(f"unknown kind {kind!r}", entry.key.loc, nearest(kind, FACTS, 20))
         if not re.fullmatch(r"[0-9]{1,9}", scalar.text):
             found = scalar.text if len(scalar.text) <= 20 else f"{scalar.text[:20]}…"
             hint = "at most 9 digits" if scalar.text.isdecimal() else None

@@ -21,7 +21,7 @@ from matplotlib.transforms import Bbox
 WIDTH = 7.2
 """Inches of a figure over both columns of a paper."""
 
-RULES: dict[str, Any] = {
+SETTINGS: dict[str, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so it is the same everywhere
     "font.size": 8,
     "axes.titlesize": 8,
@@ -59,7 +59,7 @@ _UNITS = ((10**9, "G"), (10**6, "M"), (10**3, "k"), (1, ""))
 
 def look() -> Any:
     """Return the context in which figures are drawn and saved; a user's own settings stay out."""
-    return style.context(["default", RULES])
+    return style.context(["default", SETTINGS])
 
 
 def figure(height: float, caption: str) -> Figure:
