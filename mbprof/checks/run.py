@@ -22,13 +22,13 @@ from mbprof.checks.model import (
 )
 from mbprof.checks.rules.broken import finding
 from mbprof.checks.rules.budget import exceeded
-from mbprof.errors import Loc, MbprofError, Source, UsageError, nearest
+from mbprof.errors import Loc, MbprofError, Source, UsageError, nearest, unknown
 from mbprof.language.source import Scalar
 from mbprof.language.values import Value, parse
 from mbprof.network import conventions
 from mbprof.network.block import alone, at_command_line, is_block, typed
 from mbprof.network.load import load
-from mbprof.network.profile import setting
+from mbprof.output.stamp import stamp
 from mbprof.spec.budget import Budget, limit
 
 COMMAND_LINE = "command line"
@@ -134,19 +134,18 @@ def examine(
     for code in codes:
         if not re.fullmatch(r"MB\d{1,3}", code) or not any(each.startswith(code) for each in RULES):
             known = [each for each in RULES if each[:3] == code[:3]] or RULES
-            raise UsageError(f"unknown code {code!r}", hint=nearest(code, known, 40))
-    stamp: dict[str, Any] = {"knobs": {}, "scope": scope, "convention": convention}
+            raise unknown("code", code, known, limit=40)
     try:
         subject = _subject(text, image, given or {}, scope)
     except MbprofError as error:
-        return Checked(text, (_broken(text, error),), stamp)
+        nothing = stamp(knobs={}, convention=convention)
+        return Checked(text, (_broken(text, error),), {**nothing, "scope": scope})
     found = [each for rule in RULES.values() for each in rule.apply(subject)]
     found += exceeded(subject, limits or Budget(), convention)
     marked = [*accepted(found, _reasons(subject)), *_stale(found, subject)]
     kept = [each for each in marked if not any(each.code.startswith(code) for code in codes)]
-    knobs = {name: setting(value) for name, value in subject.network.knobs.items()}
-    stamp |= {"knobs": knobs, "scope": subject.scope}
-    return Checked(subject.spec.name, tuple(sorted(kept, key=_order)), stamp)
+    about = stamp(None, subject.network.knobs, subject.scope, convention)
+    return Checked(subject.spec.name, tuple(sorted(kept, key=_order)), about)
 
 
 def _broken(text: str, error: MbprofError) -> Finding:
