@@ -184,6 +184,25 @@ def closest(word: str, known: Iterable[str], likeness: float = 0.6) -> str | Non
     return lowered[found[0]] if found else None
 
 
+def unknown(
+    what: str,
+    word: str,
+    known: Iterable[str],
+    loc: Loc | None = None,
+    limit: int = 8,
+    error: type[MbprofError] | None = None,
+) -> MbprofError:
+    """Return the error that a word is none of those that are known, with a hint.
+
+    What has a place stands in a spec, unless ``error`` says more.
+
+    >>> unknown("scope", "al", ["body", "all"]).message
+    "unknown scope 'al'"
+    """
+    kind = error or (SpecError if loc else UsageError)
+    return kind(f"unknown {what} {word!r}", loc, nearest(word, known, limit))
+
+
 def nearest(word: str, known: Iterable[str], limit: int = 8) -> str:
     """Say which of the known names was probably meant, or list them.
 

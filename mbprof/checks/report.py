@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import mbprof
 from mbprof.checks.model import RULES, SEVERITIES, Finding, Rule
 from mbprof.checks.run import Checked
 from mbprof.checks.sarif import sarif
-from mbprof.errors import Loc, UsageError, nearest
-from mbprof.output import Column, Report
+from mbprof.errors import Loc, unknown
+from mbprof.language import fmt
+from mbprof.output import REPORTS, Column, Formats, Note, Report, Screen
+from mbprof.output.plain import to_json
 
 _SHOWN = 4
+_WHY = "mbprof check --explain CODE says why a finding matters, and its source."
 
 
 def _place(loc: Loc | None) -> str:
@@ -34,26 +37,47 @@ COLUMNS = (
 )
 
 
-def findings_report(checked: Sequence[Checked]) -> Report:
+@dataclass(frozen=True, slots=True)
+class FindingsReport(Report):
+    """A table of findings that can be a log for code hosts, too."""
+
+    findings: tuple[Finding, ...] = ()
+
+
+FINDINGS: Formats[Callable[[FindingsReport, Screen], str]] = Formats(REPORTS)
+"""The formats of findings: those of every report, and SARIF."""
+
+
+@FINDINGS.add("sarif", ".sarif", ".sarif.json", ".json")
+def static_analysis(report: FindingsReport, screen: Screen) -> str:
+    """Write findings as a SARIF log."""
+    return to_json(sarif(report.findings)) + "\n"
+
+
+def findings_report(checked: Sequence[Checked]) -> FindingsReport:
     """Lay out what checks found; data is a list of findings."""
     findings = [finding for each in checked for finding in each.findings]
-    notes = [_hint(finding) for finding in findings if finding.hint or finding.reason]
+    notes: list[str | Note] = [
+        _hint(finding) for finding in findings if finding.hint or finding.reason
+    ]
     if findings:
-        notes.append("mbprof check --explain CODE says why a finding matters, and its source.")
+        notes.append(
+            Note("mbprof check --explain CODE says why a finding matters, and its source.")
+        )
     names = ", ".join(each.name for each in checked)
-    return Report(
+    return FindingsReport(
         title=f"{names}: {_counts(findings)}",
         columns=COLUMNS if len(checked) == 1 else (_SPEC, *COLUMNS),
         rows=tuple(
             {**_row(finding), "spec": each.name} for each in checked for finding in each.findings
         ),
         data=[
-            {**finding.to_dict(), "spec": each.name, **each.stamp, "version": mbprof.__version__}
+            {**finding.to_dict(), "spec": each.name, **each.stamp}
             for each in checked
             for finding in each.findings
         ],
         notes=tuple(dict.fromkeys(notes)),
-        sarif=sarif(findings),
+        findings=tuple(findings),
     )
 
 
@@ -73,8 +97,8 @@ def _counts(findings: Sequence[Finding]) -> str:
     for severity in SEVERITIES:
         number = sum(finding.severity == severity for finding in findings)
         if number:
-            plural = "s" if number > 1 and severity in ("error", "warning") else ""
-            said.append(f"{number} {severity}{plural}")
+            counted = severity in ("error", "warning")
+            said.append(fmt.several(number, severity) if counted else f"{number} {severity}")
     return ", ".join(said) or "nothing found"
 
 
@@ -98,7 +122,7 @@ def rule_report(code: str) -> Report:
     Raises: UsageError: no such code.
     """
     if code not in RULES:
-        raise UsageError(f"unknown code {code!r}", hint=nearest(code, sorted(RULES), 50))
+        raise unknown("code", code, sorted(RULES), limit=50)
     rule = RULES[code]
     data = {"code": rule.code, "severity": rule.severity, "title": rule.title, **_parts(rule)}
     return Report(f"{rule.code}, {rule.severity}", (), (), data, text=rule.text)

@@ -19,13 +19,13 @@ from mbprof.checks.model import (
     accepted,
 )
 from mbprof.checks.rules.broken import refused
-from mbprof.errors import Loc, MbprofError, UsageError, nearest
+from mbprof.errors import Loc, MbprofError, UsageError, nearest, unknown
 from mbprof.language.source import Scalar
 from mbprof.language.values import Value, parse
 from mbprof.network import conventions
 from mbprof.network.block import alone, at_command_line, is_block, typed
 from mbprof.network.load import load
-from mbprof.network.profile import setting
+from mbprof.output.stamp import stamp
 from mbprof.spec.budget import Budget, limit
 
 FAILING = {
@@ -108,12 +108,12 @@ def examine(
     for code in codes:
         if not re.fullmatch(r"MB\d{1,3}", code) or not any(name.startswith(code) for name in RULES):
             known = [name for name in RULES if name[:3] == code[:3]] or RULES
-            raise UsageError(f"unknown code {code!r}", hint=nearest(code, known, 40))
-    stamp: dict[str, Any] = {"knobs": {}, "scope": scope, "convention": convention}
+            raise unknown("code", code, known, limit=40)
     try:
         subject = _subject(text, image, given or {}, scope)
     except MbprofError as error:
-        return Checked(text, (refused(text, error),), stamp)
+        nothing = stamp(knobs={}, convention=convention)
+        return Checked(text, (refused(text, error),), {**nothing, "scope": scope})
     subject.convention, subject.limits = convention, limits or Budget()
     findings = [finding for rule in RULES.values() for finding in rule.apply(subject)]
     kept = [
@@ -121,9 +121,8 @@ def examine(
         for finding in accepted(findings, subject.spec.definition.accept)
         if not finding.code.startswith(tuple(codes))
     ]
-    knobs = {name: setting(value) for name, value in subject.network.knobs.items()}
-    stamp |= {"knobs": knobs, "scope": subject.scope}
-    return Checked(subject.spec.name, tuple(sorted(kept, key=_order)), stamp)
+    about = stamp(None, subject.network.knobs, subject.scope, convention)
+    return Checked(subject.spec.name, tuple(sorted(kept, key=_order)), about)
 
 
 def _subject(

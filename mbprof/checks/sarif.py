@@ -7,6 +7,7 @@ from pathlib import PurePath
 from typing import Any
 
 from mbprof.checks.model import ACCEPTED, ADVICE, ERROR, RULES, UNDECIDED, WARNING, Finding, Rule
+from mbprof.output.stamp import stamp
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _LEVELS = {ERROR: "error", WARNING: "warning", ADVICE: "note"}
@@ -17,13 +18,11 @@ def sarif(findings: Sequence[Finding]) -> dict[str, Any]:
 
     Source: OASIS, Static Analysis Results Interchange Format 2.1.0, section 3.
     """
-    from mbprof import __version__
-
     rules = sorted(RULES.values(), key=lambda rule: rule.code)
     index = {rule.code: number for number, rule in enumerate(rules)}
     driver = {
         "name": "mbprof",
-        "semanticVersion": __version__,
+        "semanticVersion": stamp()["version"],
         "informationUri": "https://pypi.org/project/mbprof/",
         "rules": [_rule(rule) for rule in rules],
     }

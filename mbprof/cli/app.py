@@ -4,9 +4,12 @@ Modules with commands do not postpone annotations: typer would compile every one
 text, which takes a tenth of the time of a whole run.
 """
 
+from functools import partial
 from typing import Annotated
 
 import typer
+
+from mbprof.cli.options import Command
 
 app = typer.Typer(
     name="mbprof",
@@ -17,6 +20,10 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
 )
+
+
+command = partial(app.command, cls=Command)
+"""Registers a command, see `mbprof.cli.options.Command`."""
 
 
 @app.callback(invoke_without_command=True)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from mbprof.cli.app import app
+from mbprof.cli.app import command
 from mbprof.cli.options import (
     AlphaOption,
     ConventionOption,
@@ -18,7 +18,7 @@ from mbprof.cli.options import (
     given_knobs,
     hold_to,
     limits_of,
-    print_report,
+    outlet,
 )
 
 ImageOption = Annotated[
@@ -29,7 +29,7 @@ IgnoreOption = Annotated[
 ]
 
 
-@app.command(epilog="Example: mbprof block inv_res --in 56x56x24 --set c=24 --set t=6")
+@command(epilog="Example: mbprof block inv_res --in 56x56x24 --set c=24 --set t=6")
 def block(
     block: Annotated[
         str,
@@ -45,21 +45,20 @@ def block(
     convention: ConventionOption = "kernels",
     max_macs: MaxMacsOption = None,
     max_params: MaxParamsOption = None,
-    format: FormatOption = "rich",
+    format: FormatOption = None,
     output: OutputOption = None,
 ) -> None:
     """Cost one block alone, beside other blocks of its width."""
     from mbprof.network.block import alone
-    from mbprof.output import layout
     from mbprof.pages.block import block_report
 
-    chosen, limits = layout(format), limits_of(max_macs, max_params)
+    out, limits = outlet(format, output), limits_of(max_macs, max_params)
     found = alone(block, image, given_knobs(None, None, settings))
-    print_report(block_report(found, convention, chosen), format, output)
+    out.write(block_report(found, convention, out.layout))
     hold_to(found.spec, found.build(), limits, convention, "all", alone=True)
 
 
-@app.command(epilog="Example: mbprof check mobilenet_v2 --alpha 0.35 --max-macs 60M")
+@command(epilog="Example: mbprof check mobilenet_v2 --alpha 0.35 --max-macs 60M")
 def check(
     specs: Annotated[
         list[str] | None,
@@ -82,22 +81,19 @@ def check(
         str | None,
         typer.Option("--explain", metavar="CODE", help="explain a rule; all lists them"),
     ] = None,
-    format: Annotated[
-        str, typer.Option("--format", metavar="FORMAT", help="rich, md, json, sarif, csv or html")
-    ] = "rich",
+    format: FormatOption = None,
     output: OutputOption = None,
 ) -> None:
     """Say what is wrong or suspicious in a design; status 1 if it fails."""
     from mbprof.checks.report import findings_report, rule_report, rules_report
     from mbprof.checks.run import examine
     from mbprof.errors import UsageError
-    from mbprof.output import layout
 
-    layout(format)
     if explain is not None:
-        listed = explain == "all"
-        print_report(rules_report() if listed else rule_report(explain.upper()), format, output)
+        rules = rules_report() if explain == "all" else rule_report(explain.upper())
+        outlet(format, output).write(rules)
         return
+    out = outlet(format, output, "check")
     if not specs:
         raise UsageError("there is nothing to check", hint="give a spec, a block, or --explain all")
     given = given_knobs(alpha, res, settings)
@@ -105,12 +101,12 @@ def check(
     codes = codes_of(ignore)
     found = [examine(spec, image, given, limits, codes, convention, scope) for spec in specs]
     failed = [each.fails(fail_on) for each in found]
-    print_report(findings_report(found), format, output)
+    out.write(findings_report(found))
     if any(failed):
         raise typer.Exit(1)
 
 
-@app.command(epilog="Example: mbprof watch my_net.yaml --max-macs 300M")
+@command(epilog="Example: mbprof watch my_net.yaml --max-macs 300M")
 def watch(
     file: Annotated[str, typer.Argument(metavar="FILE", help="a spec or block; see mbprof check")],
     image: ImageOption = None,
@@ -136,7 +132,7 @@ def watch(
             # The next save may put it right.
             typer.echo(str(error), err=True)
         else:
-            print_report(findings_report([found]), "rich", None)
+            outlet(None, None).write(findings_report([found]))
 
 
 def codes_of(typed: str | None) -> list[str]:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from mbprof.cli.app import app
+from mbprof.cli.app import command
 from mbprof.cli.inputs import networks_of
 from mbprof.cli.options import (
     AlphaOption,
@@ -15,11 +15,11 @@ from mbprof.cli.options import (
     ScopeOption,
     SetOption,
     given_knobs,
-    print_report,
+    outlet,
 )
 
 
-@app.command(epilog="Example: mbprof compare mobilenet_v2 mobilenet_v2,alpha=0.5")
+@command(epilog="Example: mbprof compare mobilenet_v2 mobilenet_v2,alpha=0.5")
 def compare(
     specs: Annotated[
         list[str],
@@ -33,21 +33,20 @@ def compare(
     by: Annotated[
         str, typer.Option("--by", metavar="WHAT", help="sum up by block, stage, layer or op")
     ] = "block",
-    format: FormatOption = "rich",
+    format: FormatOption = None,
     output: OutputOption = None,
 ) -> None:
     """Set networks side by side, with ratios to the first."""
     from mbprof.compare.side_by_side import compare as side_by_side
     from mbprof.compare.side_by_side import comparison_report
-    from mbprof.output import layout
 
-    chosen = layout(format)
+    out = outlet(format, output)
     networks, asked = networks_of(specs, given_knobs(alpha, res, settings))
     found = side_by_side(*networks, by=by, scope=scope, convention=convention)
-    print_report(comparison_report(found, chosen, asked), format, output)
+    out.write(comparison_report(found, out.layout, asked))
 
 
-@app.command(epilog="Example: mbprof diff main:specs/x.yaml specs/x.yaml")
+@command(epilog="Example: mbprof diff main:specs/x.yaml specs/x.yaml")
 def diff(
     old: Annotated[
         str, typer.Argument(metavar="OLD", help="SPEC[,KNOB=VALUE...], or REV:PATH as git has it")
@@ -62,16 +61,14 @@ def diff(
     top: Annotated[
         int | None, typer.Option("--top", metavar="N", help="show the N largest rows")
     ] = None,
-    format: FormatOption = "md",
+    format: FormatOption = None,
     output: OutputOption = None,
 ) -> None:
     """Print what changed from one network to another, for a pull request."""
     from mbprof.compare.diff import diff as difference
     from mbprof.compare.diff_report import difference_report
-    from mbprof.output import layout
 
-    chosen = layout(format)
+    out = outlet(format, output, usual="md")
     networks, asked = networks_of([old, new], given_knobs(alpha, res, settings))
     found = difference(networks[0], networks[1], by=by, scope=scope, convention=convention)
-    report = difference_report(found, chosen, top, (asked[0], asked[1]))
-    print_report(report, format, output)
+    out.write(difference_report(found, out.layout, top, (asked[0], asked[1])))

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from mbprof.cli.app import app
+from mbprof.cli.app import command
 from mbprof.cli.inputs import plan_of
 from mbprof.cli.options import (
     AlphaOption,
@@ -21,11 +21,11 @@ from mbprof.cli.options import (
     hold_to,
     limits_of,
     network_of,
-    print_report,
+    outlet,
 )
 
 
-@app.command(epilog="Example: mbprof table mobilenet_v1 --alpha 0.75 --res 128")
+@command(epilog="Example: mbprof table mobilenet_v1 --alpha 0.75 --res 128")
 def table(
     spec: SpecArgument,
     alpha: AlphaOption = None,
@@ -47,23 +47,22 @@ def table(
     ] = None,
     max_macs: MaxMacsOption = None,
     max_params: MaxParamsOption = None,
-    format: FormatOption = "rich",
+    format: FormatOption = None,
     output: OutputOption = None,
 ) -> None:
     """Print what each layer of a network costs, and the total."""
     from mbprof.network.load import Spec
     from mbprof.network.table import profile_report
-    from mbprof.output import layout
 
-    chosen, limits = layout(format), limits_of(max_macs, max_params)
+    out, limits = outlet(format, output), limits_of(max_macs, max_params)
     network = network_of(spec, alpha, res, settings)
     profile = network.profile(convention=convention, scope=scope)
     names = [name.strip() for name in columns.split(",")] if columns else None
-    print_report(profile_report(profile, by, sort, top, names, chosen), format, output)
+    out.write(profile_report(profile, by, sort, top, names, out.layout))
     hold_to(Spec(network.definition), network, limits, convention, scope)
 
 
-@app.command(epilog="Example: mbprof sweep mobilenet_v2 --alpha 0.35:1.4:0.35 --res 96,128,224")
+@command(epilog="Example: mbprof sweep mobilenet_v2 --alpha 0.35:1.4:0.35 --res 96,128,224")
 def sweep(
     spec: SpecArgument,
     alpha: Annotated[
@@ -99,30 +98,27 @@ def sweep(
         typer.Option("--accuracy", metavar="SERIES", help="published top-1; default, or a series"),
     ] = None,
     jobs: Annotated[int, typer.Option("--jobs", metavar="N", help="processes")] = 1,
-    format: Annotated[
-        str, typer.Option("--format", metavar="FORMAT", help="rich, md, html, csv, json or parquet")
-    ] = "rich",
+    format: FormatOption = None,
     output: OutputOption = None,
 ) -> None:
     """Cost many configurations: a grid, random or listed ones."""
-    import shutil
-
     from mbprof.network.load import load
     from mbprof.sweeps.sweep import plan_sweep
     from mbprof.sweeps.write import write
 
+    out = outlet(format, output, "sweep")
     loaded = load(spec)
     given = given_knobs(alpha, res, settings)
     plan = plan_of(loaded, given, random, seed, configs)
     job = plan_sweep(loaded, plan, convention, scope, where, accuracy)
     try:
-        write(job, format, output, pareto, jobs, shutil.get_terminal_size((80, 24)).columns)
+        write(job, out.format, output, pareto, jobs, out.screen)
     except KeyboardInterrupt:
         typer.echo("interrupted; no file was written", err=True)
         raise
 
 
-@app.command(epilog="Example: mbprof accuracy mobilenet_v1 --series slim")
+@command(epilog="Example: mbprof accuracy mobilenet_v1 --series slim")
 def accuracy(
     spec: SpecArgument,
     series: Annotated[
@@ -131,19 +127,18 @@ def accuracy(
     limit: Annotated[
         int | None, typer.Option("--limit", metavar="N", help="show the first N rows")
     ] = None,
-    format: FormatOption = "rich",
+    format: FormatOption = None,
     output: OutputOption = None,
 ) -> None:
     """Print published accuracies beside computed costs."""
     from mbprof.network.load import load
-    from mbprof.output import layout
     from mbprof.published.accuracy import accuracy_report
 
-    layout(format)
-    print_report(accuracy_report(load(spec), series, limit), format, output)
+    out = outlet(format, output)
+    out.write(accuracy_report(load(spec), series, limit))
 
 
-@app.command(epilog="Example: mbprof plot mobilenet_v1 mobilenet_v2 -o accuracy.svg")
+@command(epilog="Example: mbprof plot mobilenet_v1 mobilenet_v2 -o accuracy.svg")
 def plot(
     specs: Annotated[
         list[str], typer.Argument(metavar="SPEC...", help="names of mbprof list, or files")
@@ -161,6 +156,7 @@ def plot(
         str | None, typer.Option("--res", metavar="R,S", help="resolutions to show")
     ] = None,
     scope: Annotated[str, typer.Option("--scope", metavar="SCOPE", help="body or all")] = "all",
+    format: FormatOption = None,
 ) -> None:
     """Draw published accuracy or computed cost for print."""
     from mbprof.network.load import load
@@ -170,13 +166,14 @@ def plot(
         output,
         [load(spec) for spec in specs],
         kind,
+        format,
         alphas=numbers("--alpha", alpha, float),
         sides=numbers("--res", res, int),
         scope=scope,
     )
 
 
-@app.command(epilog="Example: mbprof report mobilenet_v1 -o mobilenet_v1.md")
+@command(epilog="Example: mbprof report mobilenet_v1 -o mobilenet_v1.md")
 def report(
     specs: Annotated[
         list[str] | None, typer.Argument(metavar="[SPEC]...", help="one to explain, or several")

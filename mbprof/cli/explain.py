@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from mbprof.cli.app import app
+from mbprof.cli.app import command
 from mbprof.cli.options import (
     AlphaOption,
     FormatOption,
@@ -15,11 +15,11 @@ from mbprof.cli.options import (
     SpecArgument,
     given_knobs,
     network_of,
-    print_report,
+    outlet,
 )
 
 
-@app.command(epilog="Example: mbprof explain mobilenet_v2@torchvision --from kernels --to fvcore")
+@command(epilog="Example: mbprof explain mobilenet_v2@torchvision --from kernels --to fvcore")
 def explain(
     spec: SpecArgument,
     alpha: AlphaOption = None,
@@ -36,22 +36,21 @@ def explain(
         str | None,
         typer.Option("--number", metavar="N", help="find out what a number counts, such as 569M"),
     ] = None,
-    format: FormatOption = "rich",
+    format: FormatOption = None,
     output: OutputOption = None,
 ) -> None:
     """Count a network by every convention, and say why they differ."""
     from mbprof.errors import UsageError
-    from mbprof.output import layout
 
-    layout(format)
+    out = outlet(format, output)
     if number is not None:
         if before is not None or after is not None:
             raise UsageError("give either --number, or --from and --to")
         from mbprof.published.origins import origins, origins_report
 
         found = origins(spec, number, given_knobs(alpha, res, settings), scope)
-        print_report(origins_report(found), format, output)
-        if not found.origins and layout(format) == "data":
+        out.write(origins_report(found))
+        if not found.origins and out.layout == "data":
             typer.echo(found.verdict, err=True)
         return
     from mbprof.published.tools import explain as count
@@ -59,4 +58,4 @@ def explain(
 
     network = network_of(spec, alpha, res, settings)
     explained = count(network, scope, before, after)
-    print_report(explanation_report(explained, layout(format)), format, output)
+    out.write(explanation_report(explained, out.layout))

@@ -4,19 +4,21 @@ from typing import Annotated
 
 import typer
 
-from mbprof.cli.app import app
+from mbprof.cli.app import command
 from mbprof.cli.options import (
     AlphaOption,
     ConventionOption,
+    FormatOption,
     OutputOption,
     ResOption,
     ScopeOption,
     SetOption,
     given_knobs,
+    outlet,
 )
 
 
-@app.command(epilog="Example: mbprof formula mobilenet_v2 --by net --format latex")
+@command(epilog="Example: mbprof formula mobilenet_v2 --by net --format latex")
 def formula(
     spec: Annotated[
         str,
@@ -38,19 +40,15 @@ def formula(
     ] = "both",
     scope: ScopeOption = None,
     convention: ConventionOption = "kernels",
-    format: Annotated[
-        str, typer.Option("--format", metavar="FORMAT", help="text, latex, md or json")
-    ] = "text",
+    format: FormatOption = None,
     output: OutputOption = None,
 ) -> None:
     """Write the cost in closed form, in alpha, H and W."""
-    import shutil
-
     from mbprof.formulas import formula_at
-    from mbprof.formulas.sheet import render
+    from mbprof.formulas.sheet import Sheet
     from mbprof.language.values import parse
-    from mbprof.output.files import emit
 
+    out = outlet(format, output, "formula")
     given = given_knobs(alpha, res, settings)
     found = formula_at(
         spec,
@@ -61,4 +59,4 @@ def formula(
         convention,
         scope,
     )
-    emit(render(found, format, of, shutil.get_terminal_size((80, 24)).columns), output)
+    out.write(Sheet.of(found, of))

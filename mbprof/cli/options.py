@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
+from typer.core import TyperCommand
 
 if TYPE_CHECKING:
     from mbprof.errors import Loc
     from mbprof.network.load import Network, Spec
-    from mbprof.output import Report
+    from mbprof.output import Format, Formats, Screen
     from mbprof.spec.budget import Budget
 
 SpecArgument = Annotated[
@@ -22,7 +23,7 @@ SetOption = Annotated[
     typer.Option("--set", metavar="NAME=VALUE", help="set any knob of the spec; repeatable"),
 ]
 FormatOption = Annotated[
-    str, typer.Option("--format", metavar="FORMAT", help="rich, md, csv, json or html")
+    str | None, typer.Option("--format", metavar="FORMAT", help="how to write a report")
 ]
 ScopeOption = Annotated[str | None, typer.Option("--scope", metavar="SCOPE", help="body or all")]
 ConventionOption = Annotated[
@@ -111,11 +112,75 @@ def network_of(
     return load(spec).build_at(knobs, {name: loc for name, (_, loc) in given.items()})
 
 
-def print_report(report: Report, format: str, output: str | None) -> None:
-    """Write a report in a format, to a file or fitted to the terminal."""
-    import shutil
+KINDS = {
+    "report": ("mbprof.output.writers", "REPORTS"),
+    "check": ("mbprof.checks.report", "FINDINGS"),
+    "formula": ("mbprof.formulas.sheet", "FORMATS"),
+    "sweep": ("mbprof.sweeps.write", "SWEEPS"),
+    "plot": ("mbprof.pages.plot", "CHARTS"),
+    "schema": ("mbprof.spec.schema", "FORMATS"),
+}
+"""Where the formats of each kind of result are registered; it is named as the command has it."""
 
-    from mbprof.output import render
-    from mbprof.output.files import emit
 
-    emit(render(report, format, shutil.get_terminal_size((80, 24)).columns), output)
+def formats_of(kind: str) -> Formats[Any]:
+    """Return the formats of what a command writes: its own kind, or else a report."""
+    from importlib import import_module
+
+    module, name = KINDS.get(kind, KINDS["report"])
+    formats: Formats[Any] = getattr(import_module(module), name)
+    return formats
+
+
+class Command(TyperCommand):
+    """A command whose help lists the formats that are registered."""
+
+    def get_help(self, ctx: Any) -> str:
+        """Return the help; only then the formats are looked at, which takes imports."""
+        from mbprof.language import fmt
+
+        for option in self.params:
+            if option.name == "format":
+                names = fmt.either(formats_of(self.name or ""))
+                option.help = f"{names}; else as FILE ends"  # type: ignore[attr-defined]
+        return super().get_help(ctx)
+
+
+class Outlet(NamedTuple):
+    """Where a command writes, and how."""
+
+    format: Format[Any]
+    path: str | None
+    screen: Screen
+
+    @property
+    def layout(self) -> str:
+        """Which columns the format shows."""
+        return self.format.layout
+
+    def write(self, report: Any) -> None:
+        """Write a report, or whatever the format is of."""
+        from mbprof.output.files import emit
+
+        emit(self.format.write(report, self.screen), self.path)
+
+
+def outlet(
+    format: str | None, output: str | None, kind: str = "report", usual: str | None = None
+) -> Outlet:
+    """Return where to write in which format: that of ``--format``, of the file, or the usual one.
+
+    Raises: UsageError: no such format, not one of this command, or the file's ending says another.
+    """
+    from mbprof.errors import UsageError, nearest
+    from mbprof.output.terminal import screen_for
+
+    formats = formats_of(kind)
+    if format is None and output is not None and formats.of_file(output) is None:
+        for other in KINDS:
+            if said := formats_of(other).of_file(output):
+                raise UsageError(
+                    f"cannot write {output}: {said.name} is a format of mbprof {other}",
+                    hint=nearest(said.name, formats, 12),
+                )
+    return Outlet(formats.choose(format, output, usual), output, screen_for(output))

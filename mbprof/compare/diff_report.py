@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import mbprof
 from mbprof.compare.diff import ADDED, CHANGED, REMOVED, RENAMED, Change, Difference
 from mbprof.compare.side_by_side import titled
 from mbprof.errors import UsageError
@@ -14,6 +13,7 @@ from mbprof.language import fmt
 from mbprof.network.profile import Row
 from mbprof.network.table import headline
 from mbprof.output import Column, Report
+from mbprof.output.stamp import stamp
 
 TOP = 20
 """How many rows people are shown unless they ask for more."""
@@ -205,7 +205,7 @@ def _data(found: Difference, kept: Sequence[Fold], rest: Sequence[Fold]) -> dict
     )
     changes = [change for fold in kept for change in fold.changes]
     return {
-        "version": mbprof.__version__,
+        **stamp(),
         "by": found.by,
         "old": old,
         "new": new,

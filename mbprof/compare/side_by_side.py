@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-import mbprof
 from mbprof.compare.align import Part, align_all, likeness, octave, parts_of
 from mbprof.errors import UsageError, nearest
 from mbprof.language import fmt
@@ -14,7 +13,8 @@ from mbprof.network import conventions
 from mbprof.network.load import Network
 from mbprof.network.profile import GROUPINGS, Profile, Row, merged
 from mbprof.network.table import headline
-from mbprof.output import Column, Report
+from mbprof.output import Column, Note, Report
+from mbprof.output.stamp import stamp
 
 WAYS = (*GROUPINGS, "stage")
 """How networks can be summed up to be compared; a stage is all that has one size of output."""
@@ -249,14 +249,16 @@ def _columns(
     return tuple(replace(column, absent="–") for column in columns)
 
 
-def _notes(found: Comparison) -> tuple[str, ...]:
+def _notes(found: Comparison) -> tuple[str | Note, ...]:
     profile = found.profiles[0]
     convention = profile.convention
-    notes = [f"Scope {profile.scope}. Counted: {convention.doc} (convention {convention.name})."]
+    notes: list[str | Note] = [
+        f"Scope {profile.scope}. Counted: {convention.doc} (convention {convention.name})."
+    ]
     if found.by == "block" and any(not line.name for line in found.lines):
+        line = "Blocks of other names stand in one line where the size of their output is the same;"
         notes.append(
-            "Blocks of other names stand in one line where the size of their output is the same; "
-            "--by stage sums them up by size."
+            Note(f"{line} --by stage sums them up by size.", f'{line} by="stage" sums them up.')
         )
     if found.by == "stage":
         notes.append("A stage is all blocks whose output is 1/2, 1/4, ... of the image's height.")
@@ -266,7 +268,7 @@ def _notes(found: Comparison) -> tuple[str, ...]:
 def _data(found: Comparison) -> dict[str, Any]:
     plain = [profile.to_dict() for profile in found.profiles]
     return {
-        "version": mbprof.__version__,
+        **stamp(),
         "by": found.by,
         "networks": [{k: v for k, v in each.items() if k != "layers"} for each in plain],
         "rows": [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
-from mbprof.errors import KnobError, Loc, ShapeError, UsageError, nearest
+from mbprof.errors import KnobError, Loc, ShapeError, UsageError, nearest, unknown
 from mbprof.formulas.closed import SIZES, Cost, Formula, Request
 from mbprof.formulas.lone import INSTEAD, PREFIX, block_spec, unclashed
 from mbprof.language.values import Value
@@ -75,8 +75,8 @@ def _definition(name: str) -> Definition:
         return load(name).definition
     except UsageError:
         if name.isidentifier() and name not in zoo.names():
-            hint = nearest(name, [*zoo.names(), *zoo.block_names()])
-            raise UsageError(f"unknown spec or block {name!r}", hint=hint) from None
+            known = [*zoo.names(), *zoo.block_names()]
+            raise unknown("spec or block", name, known) from None
         raise
 
 

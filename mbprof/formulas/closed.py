@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from mbprof.errors import KnobError, UsageError, nearest
+from mbprof.errors import KnobError, UsageError, nearest, unknown
 from mbprof.formulas.algebra import replaced
 from mbprof.formulas.builds import Domain, Paths
 from mbprof.formulas.collect import Collector, Items
@@ -18,7 +18,7 @@ from mbprof.formulas.tree import Symbol, Tree
 from mbprof.language.values import Value, plain
 from mbprof.network import conventions
 from mbprof.network.graph import Graph, Node, layers
-from mbprof.network.profile import SCOPES
+from mbprof.spec.claims import chosen_scope
 from mbprof.spec.knobs import Knob
 from mbprof.spec.model import Definition
 
@@ -137,12 +137,9 @@ class Request:
         Raises: UsageError: no such scope, grouping or convention. KnobError: a symbol that is no
         number. MbprofError: the spec makes no network at the values given.
         """
-        for what, chosen, known in (
-            ("scope", self.scope, SCOPES),
-            ("grouping", self.by, GROUPINGS),
-        ):
-            if chosen not in known:
-                raise UsageError(f"unknown {what} {chosen!r}", hint=nearest(chosen, known))
+        chosen_scope(self.scope)
+        if self.by not in GROUPINGS:
+            raise unknown("grouping", self.by, GROUPINGS)
         conventions.load(self.convention)
         domains = self.domains()
         fixed: dict[str, Any] = {}

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
-import mbprof
 from mbprof.errors import UsageError, nearest
 from mbprof.formulas.closed import Formula
 from mbprof.formulas.conditions import Condition, Range
@@ -15,20 +13,41 @@ from mbprof.formulas.notes import notes
 from mbprof.formulas.text import Text
 from mbprof.formulas.tree import Sum, Symbol, Tree, symbols
 from mbprof.network.conventions.model import UNITS, Convention
+from mbprof.output.formats import Formats
+from mbprof.output.model import Screen
+from mbprof.output.plain import to_json
+from mbprof.output.stamp import stamp
+
+
+class Sheet(NamedTuple):
+    """A formula to be written, and which fields of it."""
+
+    formula: Formula
+    counts: tuple[str, ...]
+
+    @classmethod
+    def of(cls, formula: Formula, of: str = "both") -> Sheet:
+        """Choose what to write: params, cost or both; the cost's own name says cost, too.
+
+        Raises: UsageError: no such count, or a cost that the convention does not count.
+        """
+        return cls(formula, _counts(formula.convention, of))
+
+
+Writer: TypeAlias = Callable[[Sheet, Screen], str]
+FORMATS: Formats[Writer] = Formats()
+"""Every format of formulas by its name; rich is what a terminal shows, as for other commands."""
 
 COUNTS = ("params", "macs")
 """The fields of lines and costs; macs is the cost in the convention's unit."""
 
 
 def render(formula: Formula, format: str = "text", of: str = "both", width: int = 80) -> str:
-    """Write a formula in a format; ``width`` is the terminal's.
+    """Write a formula in a format; ``width`` is the terminal's. See `Sheet.of`.
 
-    ``of`` is params, cost or both; the cost's own name, macs or flops, says cost as well.
     Raises: UsageError: no such format or count, or a cost that the convention does not count.
     """
-    if format not in FORMATS:
-        raise UsageError(f"unknown format {format!r}", hint=nearest(format, FORMATS))
-    return FORMATS[format](formula, _counts(formula.convention, of), width)
+    return FORMATS[format].write(Sheet.of(formula, of), Screen(width))
 
 
 def _counts(convention: Convention, of: str) -> tuple[str, ...]:
@@ -49,8 +68,11 @@ def _counts(convention: Convention, of: str) -> tuple[str, ...]:
     return fields[of]
 
 
-def text(formula: Formula, counts: Sequence[str], width: int) -> str:
+@FORMATS.add("text", layout="terminal")
+@FORMATS.add("rich", layout="terminal")
+def text(sheet: Sheet, screen: Screen) -> str:
     """Write for a terminal, with the signs of Unicode."""
+    (formula, counts), width = sheet, screen.width
     style = Text(_alone(formula))
     lines = [_title(formula, style)]
     lines += _rows(formula, counts, style, width)
@@ -67,8 +89,10 @@ def text(formula: Formula, counts: Sequence[str], width: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def latex(formula: Formula, counts: Sequence[str], width: int) -> str:
+@FORMATS.add("latex", ".tex", layout="page")
+def latex(sheet: Sheet, screen: Screen) -> str:
     """Write LaTeX that stands in a document with the package amsmath."""
+    formula, counts = sheet
     style = Latex(_alone(formula))
     lines = [f"% {_title(formula, Text(_alone(formula)))}"]
     if formula.lines:
@@ -86,8 +110,10 @@ def latex(formula: Formula, counts: Sequence[str], width: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def markdown(formula: Formula, counts: Sequence[str], width: int) -> str:
+@FORMATS.add("md", ".md", ".markdown", layout="page")
+def markdown(sheet: Sheet, screen: Screen) -> str:
     """Write Markdown whose formulas GitHub renders."""
+    formula, counts = sheet
     style = Markdown(_alone(formula))
     lines = [f"**{_title(formula, Text(_alone(formula)))}**".replace("_", r"\_"), ""]
     if formula.lines:
@@ -105,12 +131,15 @@ def markdown(formula: Formula, counts: Sequence[str], width: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def data(formula: Formula, counts: Sequence[str], width: int) -> str:
+@FORMATS.add("json", ".json")
+def data(sheet: Sheet, screen: Screen) -> str:
     """Write JSON: every formula as text and as LaTeX, with its value at the defaults."""
+    formula, counts = sheet
     alone = _alone(formula)
     plainly, tex = Text(alone), Latex(alone)
     values = formula.evaluate()
     keys = {count: _heading(formula, count).lower() for count in counts}
+    fixed = {name: value for name, value in formula.fixed.items() if value is not None}
 
     def said(tree: Tree, value: Any = None) -> dict[str, Any]:
         both: dict[str, Any] = {"text": plainly(tree), "latex": tex(tree)}
@@ -124,13 +153,8 @@ def data(formula: Formula, counts: Sequence[str], width: int) -> str:
         for line, row in zip(formula.lines, values.lines, strict=True)
     ]
     found = {
-        "version": mbprof.__version__,
-        "spec": formula.spec,
+        **stamp(formula.spec, fixed, formula.scope, formula.convention),
         "symbols": {each.name: each.value for each in formula.symbols},
-        "knobs": {name: value for name, value in formula.fixed.items() if value is not None},
-        "scope": formula.scope,
-        "convention": formula.convention.name,
-        "unit": formula.convention.unit or None,
         "by": formula.by,
         "lines": lines,
         "total": {keys[c]: said(getattr(formula.total, c), getattr(values, c)) for c in counts},
@@ -140,17 +164,7 @@ def data(formula: Formula, counts: Sequence[str], width: int) -> str:
             for each in formula.conditions
         ],
     }
-    return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
-
-
-FORMATS: dict[str, Callable[[Formula, Sequence[str], int], str]] = {
-    "text": text,
-    "rich": text,
-    "latex": latex,
-    "md": markdown,
-    "json": data,
-}
-"""Every format by its name; rich is what a terminal shows, as for other commands."""
+    return to_json(found) + "\n"
 
 
 def _heading(formula: Formula, count: str) -> str:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
-from mbprof.errors import ExpressionError, nearest
+from mbprof.errors import ExpressionError, nearest, unknown
 from mbprof.language.functions import FUNCTIONS
 from mbprof.language.source import Scalar
 from mbprof.language.values import Env, Value
@@ -393,11 +393,7 @@ class Expr:
         """
         for name, at in self.names:
             if name not in known:
-                raise ExpressionError(
-                    f"unknown name {name!r}",
-                    self.scalar.place(at),
-                    nearest(name, known),
-                )
+                raise unknown("name", name, known, self.scalar.place(at), error=ExpressionError)
 
     def __call__(self, env: Env) -> Value:
         """Evaluate with the names of ``env``.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from mbprof.language.values import Shape, show
 
 
@@ -33,6 +35,16 @@ def several(count: int, noun: str) -> str:
     ('1 layer', '3 layers')
     """
     return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+def either(names: Iterable[str]) -> str:
+    """List alternatives.
+
+    >>> either(["svg", "png", "pdf"]), either(["json"])
+    ('svg, png or pdf', 'json')
+    """
+    *more, last = names
+    return f"{', '.join(more)} or {last}" if more else last
 
 
 def percent(part: int, whole: int) -> str:

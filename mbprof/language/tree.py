@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from mbprof.errors import Loc, SpecError, nearest
+from mbprof.errors import Loc, SpecError, nearest, unknown
 from mbprof.language.source import KIND_OF, Map, Node, Scalar, Seq
 
 
@@ -100,5 +100,5 @@ def one_of(node: Map, key: str, choices: tuple[str, ...], default: str) -> str:
         return default
     scalar = word(value, key)
     if scalar.text not in choices:
-        raise SpecError(f"unknown {key} {scalar.text!r}", scalar.loc, nearest(scalar.text, choices))
+        raise unknown(key, scalar.text, choices, scalar.loc)
     return scalar.text

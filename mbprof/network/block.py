@@ -7,7 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mbprof.errors import KnobError, Loc, Source, SourceError, SpecError, UsageError, nearest
+from mbprof.errors import (
+    KnobError,
+    Loc,
+    Source,
+    SourceError,
+    SpecError,
+    UsageError,
+    nearest,
+    unknown,
+)
 from mbprof.language.source import Entry, Map, Node, Scalar, Seq, parse, read
 from mbprof.language.tree import mapping, word
 from mbprof.language.values import Shape, Value, plain
@@ -176,7 +185,7 @@ def find(text: str) -> Found:
         raise SourceError(
             f"there is no file {text}", hint="a block is a name, a file or SPEC:BLOCK"
         )
-    raise UsageError(f"unknown block {text!r}", hint=nearest(text, zoo.block_names()))
+    raise unknown("block", text, zoo.block_names())
 
 
 def _source(text: str) -> Source | None:

@@ -14,8 +14,9 @@ from mbprof.network import profile as profiles
 from mbprof.network.build import build
 from mbprof.network.graph import Graph
 from mbprof.network.table import profile_report
-from mbprof.output import render
+from mbprof.output import fragment
 from mbprof.spec import zoo
+from mbprof.spec.claims import chosen_scope
 from mbprof.spec.knobs import checked
 from mbprof.spec.model import Definition
 
@@ -29,7 +30,7 @@ class Profile(profiles.Profile):
     __slots__ = ()
 
     def _repr_html_(self) -> str:
-        return render(profile_report(self), "html")
+        return fragment(profile_report(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,7 @@ class Network:
         4209088
         """
         definition = self.definition
-        scope = scope or definition.scope
+        scope = chosen_scope(scope, definition.scope)
         return Profile.of(
             self.compiled, definition.name, self.knobs, scope, convention, self.changed
         )

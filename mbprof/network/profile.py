@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-import mbprof
 from mbprof.errors import UsageError, nearest
 from mbprof.language.values import Shape, Value
 from mbprof.network import conventions
@@ -14,11 +13,11 @@ from mbprof.network.conventions import Convention, Count
 from mbprof.network.folding import fold
 from mbprof.network.graph import Graph, Node, layers
 from mbprof.ops.facts import STORED, Facts, total
+from mbprof.output.stamp import stamp
+from mbprof.spec.claims import chosen_scope
 
 if TYPE_CHECKING:
     import pandas
-
-SCOPES = ("body", "all")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +93,7 @@ class Profile:
         Raises: UsageError: no such convention or scope.
         """
         chosen = conventions.load(convention)
-        if scope not in SCOPES:
-            raise UsageError(f"unknown scope {scope!r}", hint=nearest(scope, SCOPES))
+        chosen_scope(scope)
         seen, folded = chosen.view(graph), fold(graph)
         groups = zip(*map(layers, (graph.nodes, seen.nodes, folded.nodes)), strict=True)
         grouped = [(own[0].scope, _row(own, view, bare, chosen)) for own, view, bare in groups]
@@ -141,12 +139,7 @@ class Profile:
     def to_dict(self) -> dict[str, Any]:
         """Return the profile as plain data, as ``mbprof table --format json`` prints it."""
         return {
-            "version": mbprof.__version__,
-            "spec": self.spec,
-            "knobs": {name: setting(value) for name, value in self.knobs.items()},
-            "scope": self.scope,
-            "convention": self.convention.name,
-            "unit": self.convention.unit or None,
+            **stamp(self.spec, self.knobs, self.scope, self.convention),
             "layers": [self._plain(row) for row in self.rows],
             "total": {
                 "params": self.total.params,
@@ -179,12 +172,6 @@ def stored(facts: Facts) -> dict[str, Any]:
         "params_all": facts.params,
         "params_trainable": facts.trainable,
     }
-
-
-def setting(value: Value) -> Value:
-    """Return a knob's value for data; a square size is one number."""
-    square = isinstance(value, tuple) and len(set(value)) == 1
-    return value[0] if square and isinstance(value, tuple) else value
 
 
 def _block(row: Row) -> str:

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from mbprof.errors import UsageError, nearest
+from mbprof.errors import UsageError, unknown
 from mbprof.language import fmt
 from mbprof.language.values import Value, plain
 from mbprof.network.conventions import UNITS, Convention
 from mbprof.network.profile import Profile, Row, Total
 from mbprof.ops.facts import FACTS
-from mbprof.output.model import Column, Report
+from mbprof.output.model import Column, Note, Report
 
 _DASH = "–"
 
@@ -152,7 +152,7 @@ def _column(name: str, convention: Convention) -> Column:
     Raises: UsageError: there is none, or the convention does not measure it.
     """
     if name not in COLUMNS:
-        raise UsageError(f"unknown column {name!r}", hint=nearest(name, COLUMNS, 20))
+        raise unknown("column", name, COLUMNS, limit=20)
     measure = name.partition("_")[0]
     if measure in UNITS and measure not in convention.measures:
         counted = " and ".join(UNITS[each] for each in convention.measures) or "params only"
@@ -221,8 +221,8 @@ def heading(spec: str, knobs: Mapping[str, Value], changed: Iterable[str]) -> st
     return ", ".join((spec, *(f"{name} {plain(knobs[name])}" for name in shown)))
 
 
-def _notes(profile: Profile, shown: int, found: int) -> tuple[str, ...]:
-    notes = []
+def _notes(profile: Profile, shown: int, found: int) -> tuple[str | Note, ...]:
+    notes: list[str | Note] = []
     if shown < found:
         notes.append(f"{shown} of {found} rows are shown; the total is of all.")
     convention = profile.convention
@@ -235,10 +235,9 @@ def _notes(profile: Profile, shown: int, found: int) -> tuple[str, ...]:
             f", {fmt.integer(cost)} {UNITS[name]}"
             for name, cost in convention.named(total.costs).items()
         )
-        notes.append(
-            f"Scope {profile.scope}; {what} (--scope {other}): {fmt.integer(total.params)} params"
-            f"{''.join(costs)}."
-        )
+        counted = f"{fmt.integer(total.params)} params{''.join(costs)}."
+        ways = (f"--scope {other}", f'scope="{other}"')
+        notes.append(Note(*(f"Scope {profile.scope}; {what} ({way}): {counted}" for way in ways)))
     total = profile.total
     if total.facts.params != total.params or total.folded != total.params:
         notes.append(

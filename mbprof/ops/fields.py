@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mbprof.errors import LimitError, Loc, SpecError, nearest
+from mbprof.errors import LimitError, Loc, SpecError, nearest, unknown
 from mbprof.language.expr import Expr
 from mbprof.language.source import KIND_OF, Node, Scalar, Seq
 from mbprof.language.values import Env
@@ -160,14 +160,14 @@ def _padding_reader(node: Node, known: Known) -> Callable[[Env], object]:
     if word in names:
         return lambda env: word
     if (word.isidentifier() and word not in known) or ("-" in word and word[0].isalpha()):
-        raise SpecError(f"unknown padding {word!r}", node.loc, nearest(word, names))
+        raise unknown("padding", word, names, node.loc)
     expr = _expression(node, known, "a number")
 
     def evaluate(env: Env) -> object:
         value = expr(env)
         if isinstance(value, str):
             if value not in names:
-                raise SpecError(f"unknown padding {value!r}", node.loc, nearest(value, names))
+                raise unknown("padding", value, names, node.loc)
             return value
         return sides(value if isinstance(value, tuple) else (value, value))
 
@@ -233,7 +233,7 @@ def choice(word: str, doc: str, choices: tuple[str, ...]) -> Kind:
             value = checked(text, node.loc)
             return lambda env: value
         if name not in known:
-            raise SpecError(f"unknown argument {text!r}", node.loc, nearest(name, sorted(known)))
+            raise unknown("argument", text, sorted(known), node.loc)
         return lambda env: checked(env[name], node.loc)
 
     return Kind(word, doc, {"type": "string"}, reader)

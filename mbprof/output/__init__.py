@@ -1,6 +1,11 @@
-"""Reports: neutral tables and one function for each format that writes them."""
+"""The one way out: neutral tables, the formats that write them, stamps, and where they go."""
 
-from mbprof.output.model import Cell, Column, Report
-from mbprof.output.writers import REPORTS, layout, render
+from mbprof.output.formats import Format, Formats
+from mbprof.output.html import fragment
+from mbprof.output.model import Cell, Column, Note, Report, Screen
+from mbprof.output.writers import REPORTS, render
 
-__all__ = ["REPORTS", "Cell", "Column", "Report", "layout", "render"]
+__all__ = [
+    "REPORTS", "Cell", "Column", "Format", "Formats", "Note", "Report", "Screen", "fragment",
+    "render",
+]  # fmt: skip

@@ -4,9 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 Cell: TypeAlias = Any
+
+
+class Screen(NamedTuple):
+    """What shows a text: how wide it is, and whether it has colours."""
+
+    width: int = 80
+    colours: bool = False
+
+
+class Note(NamedTuple):
+    """A note that says what to do next: as one types it, and as one calls it in Python."""
+
+    typed: str
+    called: str = ""
+    """Empty where Python has no use for the note."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +61,27 @@ class Report:
     rows: tuple[Mapping[str, Cell], ...]
     data: Any
     total: Mapping[str, Cell] | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[str | Note, ...] = ()
     lead: tuple[str, ...] = ()
     """Lines between the title and the table."""
     text: str | None = None
     """Prose that stands instead of the table in a terminal and in Markdown."""
-    sarif: Any = None
-    """The findings as a SARIF log, of a report that has findings."""
     more: tuple[Report, ...] = ()
     """What follows where people read; data is in ``data`` already."""
+
+    @property
+    def parts(self) -> tuple[Report, ...]:
+        """The report and what follows it."""
+        return (self, *self.more)
+
+    def typed_notes(self) -> list[str]:
+        """Return the notes for people at a command line."""
+        return [note.typed if isinstance(note, Note) else note for note in self.notes]
+
+    def called_notes(self) -> list[str]:
+        """Return the notes for people who write Python."""
+        notes = [note.called if isinstance(note, Note) else note for note in self.notes]
+        return [note for note in notes if note]
 
     @property
     def drawn(self) -> bool:

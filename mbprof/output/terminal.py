@@ -4,24 +4,35 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import sys
 
-from mbprof.output.model import Report
+from mbprof.output.model import Report, Screen
 
 _GAP = 2
 _NARROWEST_NAME = 12
 _NARROWEST_WRAP = 16
 
 
-def draw(report: Report, width: int) -> str:
-    """Draw a report for a terminal of a width; coloured if standard output is one."""
+def screen_for(path: str | None) -> Screen:
+    """Return the screen of an output: the terminal's width, and colours if it is a terminal.
+
+    NO_COLOR and FORCE_COLOR count when they are not empty; a file has no colours.
+    """
+    asked = sys.stdout.isatty() or bool(os.environ.get("FORCE_COLOR"))
+    colours = asked and path in (None, "-") and not os.environ.get("NO_COLOR")
+    return Screen(shutil.get_terminal_size((80, 24)).columns, colours)
+
+
+def draw(report: Report, screen: Screen) -> str:
+    """Draw a report for a screen."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     out = io.StringIO()
-    colours = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    width, colours = screen
     console = Console(
         file=out, width=width, force_terminal=colours, color_system="auto" if colours else None,
         highlight=False, legacy_windows=False,
@@ -58,9 +69,10 @@ def draw(report: Report, width: int) -> str:
         table.add_row(*(Text(cell) for cell in shown))
     if report.drawn:
         console.print(table)
-    if report.notes:
+    notes = report.typed_notes()
+    if notes:
         console.print()
-    for note in report.notes:
+    for note in notes:
         console.print(Text(note), style="dim" if colours else "")
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 

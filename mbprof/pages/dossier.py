@@ -14,14 +14,16 @@ from mbprof.language.tree import known_keys, mapping, required, text, words
 from mbprof.language.values import plain
 from mbprof.network import conventions
 from mbprof.network.load import Spec, load
-from mbprof.network.profile import SCOPES, Profile
+from mbprof.network.profile import Profile
 from mbprof.network.table import profile_report
 from mbprof.ops.facts import STORED
 from mbprof.output import Column, Report, render
+from mbprof.output.files import emit
 from mbprof.pages import plot
 from mbprof.pages.points import Point, best, default_res, front, has_width, settings
 from mbprof.pages.points import sweep as swept
 from mbprof.published.verify import Verdict, verdict_report, verify
+from mbprof.spec.claims import SCOPES
 
 LIST = "reports.yaml"
 """The file of a folder of dossiers that says which there are."""
@@ -94,7 +96,7 @@ def _written(folder: Path, files: Mapping[str, bytes]) -> tuple[Path, ...]:
                 path.parent.mkdir(exist_ok=True)
             except OSError as error:
                 raise UsageError(f"cannot write {path}: {error.strerror or error}") from None
-        plot.save(path, data)
+        emit(data, path)
         paths.append(path)
     return tuple(paths)
 

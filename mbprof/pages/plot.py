@@ -2,17 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import io
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from mbprof.errors import UsageError, nearest
+from mbprof.errors import UsageError, unknown
+from mbprof.language import fmt
 from mbprof.network.load import Spec
+from mbprof.output.files import emit
+from mbprof.output.formats import Formats
+from mbprof.spec.claims import chosen_scope
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from mbprof.pages.charts.kinds import Kind
 
 DEFAULT = "accuracy"
+
+CHARTS: Formats[Callable[[Figure], bytes]] = Formats()
+"""The formats of charts by their names."""
+
+
+def _saved(format: str, metadata: Mapping[str, Any], figure: Figure) -> bytes:
+    """Return a figure as the bytes of a file, without its date."""
+    figure.canvas.draw()  # ticks can change when the layout does; the second time it settles
+    out = io.BytesIO()
+    figure.savefig(out, format=format, dpi=200, metadata=dict(metadata))
+    return out.getvalue()
+
+
+for _name, _metadata in (
+    ("svg", {"Date": None, "Creator": "mbprof"}),
+    ("png", {"Software": None}),
+    ("pdf", {"CreationDate": None, "Creator": "mbprof", "Producer": None}),
+):
+    CHARTS.add(_name, f".{_name}")(partial(_saved, _name, _metadata))
 
 
 def kinds() -> dict[str, str]:
@@ -50,29 +77,25 @@ def draw(
     >>> draw([load("mobilenet_v1")], "grid")[:5]
     b'<?xml'
     """
-    from mbprof.network.profile import SCOPES
     from mbprof.pages.charts import style
     from mbprof.pages.charts.kinds import Options
 
-    known = _kinds()
-    for value, allowed, what in (
-        (kind, tuple(known), "kind of chart"),
-        (format, style.FORMATS, "format of charts"),
-        (scope, SCOPES, "scope"),
-    ):
-        if value not in allowed:
-            raise UsageError(f"unknown {what} {value!r}", hint=nearest(value, allowed))
+    known, chosen = _kinds(), CHARTS[format]
+    if kind not in known:
+        raise unknown("kind of chart", kind, known)
+    chosen_scope(scope)
     if not specs:
         raise UsageError("a chart needs at least one spec")
     options = Options(tuple(alphas), tuple(sides), scope)
     with style.look():
-        return style.saved(known[kind].draw(specs, options), format)
+        return chosen.write(known[kind].draw(specs, options))
 
 
 def write(
     path: str | Path,
     specs: Sequence[Spec],
     kind: str = DEFAULT,
+    format: str | None = None,
     *,
     alphas: Sequence[float] = (),
     sides: Sequence[int] = (),
@@ -82,12 +105,11 @@ def write(
 
     Raises: UsageError: see `draw`; or the file cannot be written.
     """
-    target = Path(path)
-    if not target.suffix:
-        raise UsageError(f"{target} has no ending", hint="end it in .svg, .png or .pdf")
-    ending = target.suffix.removeprefix(".").lower()
-    data = draw(specs, kind, ending, alphas=alphas, sides=sides, scope=scope)
-    save(target, data)
+    if format is None and CHARTS.of_file(str(path)) is None:
+        endings = fmt.either(f".{name}" for name in CHARTS)
+        raise UsageError(f"{path} has no ending of a chart", hint=f"end it in {endings}")
+    chosen = CHARTS.choose(format, str(path)).name
+    emit(draw(specs, kind, chosen, alphas=alphas, sides=sides, scope=scope), path)
 
 
 Number = TypeVar("Number", int, float)
@@ -113,21 +135,3 @@ def numbers(option: str, text: str | None, read: Callable[[str], Number]) -> tup
             raise UsageError(f"{option} {text}: expected positive {what} with commas between them")
         found.append(number)
     return tuple(found)
-
-
-def save(target: Path, data: bytes) -> None:
-    """Write the bytes of a file whole or not at all.
-
-    Raises: UsageError: the file cannot be written.
-    """
-    if target.is_dir():
-        raise UsageError(f"cannot write {target}: it is a directory")
-    if not target.parent.is_dir():
-        raise UsageError(f"cannot write {target}: there is no folder {target.parent}")
-    aside = target.with_name(f".{target.name}.part")
-    try:
-        aside.write_bytes(data)
-        aside.replace(target)
-    except OSError as error:
-        aside.unlink(missing_ok=True)
-        raise UsageError(f"cannot write {target}: {error.strerror or error}") from None

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-import mbprof
 from mbprof.language import fmt
 from mbprof.language.source import Node, Scalar, Seq
 from mbprof.language.values import plain
 from mbprof.network.load import Spec
 from mbprof.ops.fields import Bound
 from mbprof.output import Report
+from mbprof.output.stamp import stamp
 from mbprof.pages.wiring import branches, draw, wires
 from mbprof.spec.claims import Claim
 from mbprof.spec.model import (
@@ -216,7 +216,7 @@ def _columns(rows: Iterable[tuple[str, ...]]) -> list[str]:
 
 def _data(definition: Definition) -> dict[str, Any]:
     return {
-        "version": mbprof.__version__,
+        **stamp(),
         "name": definition.name,
         "doc": definition.doc,
         "source": definition.source,

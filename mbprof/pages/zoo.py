@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import mbprof
 from mbprof.errors import UsageError, nearest
 from mbprof.language import fmt
 from mbprof.network.conventions import DEFAULT
 from mbprof.network.load import load
-from mbprof.output import Column, Report
+from mbprof.output import Column, Note, Report
+from mbprof.output.stamp import stamp
 from mbprof.spec import zoo
 from mbprof.spec.knobs import builtin
 
@@ -85,12 +85,15 @@ def catalogue_report(text: str = "") -> Report:
         for entry in catalogue(text)
     )
     return Report(
-        title=f"{len(rows)} networks",
+        title=fmt.several(len(rows), "network"),
         columns=columns,
         rows=rows,
-        data=[{**row, "convention": DEFAULT, "version": mbprof.__version__} for row in rows],
+        data=[{**row, **stamp(convention=DEFAULT)} for row in rows],
         notes=(
             f"Every network also has the knobs {', '.join(COMMON)}.",
-            "mbprof show NAME explains one; mbprof table NAME costs it layer by layer.",
+            Note(
+                "mbprof show NAME explains one; mbprof table NAME costs it layer by layer.",
+                'load("NAME") returns one; its table costs it layer by layer.',
+            ),
         ),
     )

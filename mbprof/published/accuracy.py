@@ -12,7 +12,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import mbprof
 from mbprof.errors import MbprofError, UsageError, nearest
 from mbprof.language import fmt
 from mbprof.language.values import Value, parse, plain
@@ -20,6 +19,7 @@ from mbprof.network.conventions import DEFAULT
 from mbprof.network.load import Spec, load
 from mbprof.network.profile import totals
 from mbprof.output import Column, Report
+from mbprof.output.stamp import stamp
 from mbprof.spec import zoo
 from mbprof.spec.model import Definition
 
@@ -315,10 +315,9 @@ def accuracy_report(spec: Spec, series: str | None = None, limit: int | None = N
         notes.append("Compare within a series: training recipes differ by more than networks do.")
     errata = [f"{_cell(row)}: {row['erratum']}." for row in shown if row["erratum"]]
     notes += ["Wrong at its source, " + each for each in dict.fromkeys(errata[:12])]
-    plural = "" if len(found) == 1 else "s"
-    title = f"{spec.name if own else definition.family}, {len(found)} published row{plural}"
-    stamp = {"convention": DEFAULT, "scope": "all", "version": mbprof.__version__}
-    data = [{**row, **stamp} for row in shown]
+    name = spec.name if own else definition.family
+    title = f"{name}, {fmt.several(len(found), 'published row')}"
+    data = [{**row, **stamp(scope="all", convention=DEFAULT)} for row in shown]
     # Of one network the name is in the title; of several it is what tells the rows apart.
     several = len({row["spec"] for row in shown}) > 1
     columns = tuple(replace(each, yields=0) if each.name == "spec" else each for each in COLUMNS)

@@ -12,16 +12,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mbprof.errors import Loc, MbprofError, UsageError, nearest
+from mbprof.errors import Loc, MbprofError
 from mbprof.language import fmt
 from mbprof.language.values import Value, parse, plain
 from mbprof.network import conventions
 from mbprof.network.load import Spec, load
-from mbprof.network.profile import SCOPES
 from mbprof.output import Column, Report
 from mbprof.published.counts import Number, number
 from mbprof.published.search import Origin, Search
 from mbprof.spec import zoo
+from mbprof.spec.claims import SCOPES, chosen_scope
 from mbprof.spec.knobs import checked
 
 FAR = 0.1
@@ -74,15 +74,13 @@ def origins(
     [('fvcore', 'all')]
     """
     wanted = number(text)
-    if scope is not None and scope not in SCOPES:
-        raise UsageError(f"unknown scope {scope!r}", hint=nearest(scope, SCOPES))
     loaded = load(spec)
     knobs = loaded.definition.knobs
     values = {name: parse(typed) for name, (typed, _) in (given or {}).items()}
     places = {name: loc for name, (_, loc) in (given or {}).items()}
     loaded.build_at(values, places)
     fixed = {name: checked(knobs[name], value, places[name]) for name, value in values.items()}
-    search = Search.of(spec, wanted, fixed, places, (scope,) if scope else SCOPES)
+    search = Search.of(spec, wanted, fixed, places, (chosen_scope(scope),) if scope else SCOPES)
     found = search.first(ring for name in (spec, *_flavours(spec)) for ring in _rings(search, name))
     closest = None if found else search.closest
     printed = _printed(loaded, wanted)

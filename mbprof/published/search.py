@@ -7,14 +7,13 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, NamedTuple, Self
 
-import mbprof
 from mbprof.errors import Loc, MbprofError, UsageError
 from mbprof.language.values import Value
 from mbprof.network import conventions
 from mbprof.network.graph import Graph
 from mbprof.network.load import Spec
 from mbprof.network.many import Engine
-from mbprof.network.profile import setting
+from mbprof.output.stamp import stamp
 from mbprof.published.counts import Counted, Number, countings, counts
 
 ALPHAS = (0.1, 0.25, 0.35, 0.5, 0.6, 0.75, 0.8, 1.0, 1.1, 1.2, 1.25, 1.3, 1.4, 1.5, 2.0)
@@ -50,9 +49,8 @@ class Origin(NamedTuple):
         """Return the origin as plain data."""
         return {
             **self._asdict(),
-            "knobs": {name: setting(value) for name, value in self.knobs.items()},
             "factor": float(self.factor) if self.factor.denominator > 1 else int(self.factor),
-            "version": mbprof.__version__,
+            **stamp(knobs=self.knobs),
         }
 
 

@@ -6,8 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import mbprof
-from mbprof.errors import UsageError, nearest
 from mbprof.language import fmt
 from mbprof.language.values import Value
 from mbprof.network import conventions
@@ -15,10 +13,12 @@ from mbprof.network.conventions import Convention, Measure
 from mbprof.network.folding import fold
 from mbprof.network.graph import Graph, Node
 from mbprof.network.load import Network
-from mbprof.network.profile import SCOPES, setting, stored, within
+from mbprof.network.profile import stored, within
 from mbprof.network.table import heading
 from mbprof.ops.facts import STORED, Facts, total
-from mbprof.output import Column, Report
+from mbprof.output import Column, Note, Report
+from mbprof.output.stamp import stamp
+from mbprof.spec.claims import chosen_scope
 
 QUANTITIES = ("cost", "params")
 
@@ -95,10 +95,7 @@ class Explanation:
     def to_dict(self) -> dict[str, Any]:
         """Return the explanation as plain data, as ``mbprof explain --format json`` prints it."""
         data: dict[str, Any] = {
-            "version": mbprof.__version__,
-            "spec": self.spec,
-            "knobs": {name: setting(value) for name, value in self.knobs.items()},
-            "scope": self.scope,
+            **stamp(self.spec, self.knobs, self.scope),
             "conventions": {view.convention.name: view.to_dict() for view in self.views},
             "params": {**stored(self.facts), "params_folded": self.folded},
         }
@@ -147,9 +144,7 @@ def explain(
     >>> [(line.what, line.difference) for line in bridge.lines]
     [('bn', 13356224), ('gap', 62720)]
     """
-    chosen = scope or network.definition.scope
-    if chosen not in SCOPES:
-        raise UsageError(f"unknown scope {chosen!r}", hint=nearest(chosen, SCOPES))
+    chosen = chosen_scope(scope, network.definition.scope)
     graph = network.compiled
     nodes = within(graph, chosen)
     wanted = list(names if names is not None else conventions.names())
@@ -329,10 +324,15 @@ def explanation_report(found: Explanation, layout: str = "page") -> Report:
         data=found.to_dict(),
         notes=(
             _kinds(found),
-            "A MAC is one multiplication with its addition; a FLOP is either. mbprof explain SPEC "
-            "--from A --to B reconciles two of them.",
+            Note(
+                f"{_MAC} mbprof explain SPEC --from A --to B reconciles two of them.",
+                f'{_MAC} explain(network, before="A", after="B") reconciles two of them.',
+            ),
         ),
     )
+
+
+_MAC = "A MAC is one multiplication with its addition; a FLOP is either."
 
 
 def _kinds(found: Explanation) -> str:

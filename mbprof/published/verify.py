@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import mbprof
 from mbprof.errors import MbprofError
 from mbprof.language import fmt
 from mbprof.language.values import Value, plain
 from mbprof.network.load import Network, Spec, load
 from mbprof.network.profile import totals
 from mbprof.output import Column, Report
+from mbprof.output.stamp import stamp
 from mbprof.spec import zoo
 from mbprof.spec.claims import Claim
 
@@ -129,7 +129,7 @@ def verdict_report(verdicts: tuple[Verdict, ...]) -> Report:
         if not each.passed
     )
     return Report(
-        title=f"{len(rows)} claims: {said}" if rows else "no claims",
+        title=f"{fmt.several(len(rows), 'claim')}: {said}" if rows else "no claims",
         columns=COLUMNS,
         rows=rows,
         data=[_data(row) for row in rows],
@@ -138,4 +138,4 @@ def verdict_report(verdicts: tuple[Verdict, ...]) -> Report:
 
 
 def _data(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {**row, "at": dict(row["at"]), "version": mbprof.__version__}
+    return {**row, "at": dict(row["at"]), **stamp()}

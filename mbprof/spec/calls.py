@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from mbprof.errors import ExpressionError, SpecError, nearest
+from mbprof.errors import ExpressionError, unknown
 from mbprof.language.expr import Expr
 from mbprof.language.source import Map, Node, Scalar
 from mbprof.language.tree import mapping, word
@@ -75,9 +75,7 @@ def calls(node: Node | None) -> Calls:
     rules: dict[str, tuple[Choice, ...]] = {}
     for name, entry in mapping(node, "calls").entries.items():
         if name not in known:
-            raise SpecError(
-                f"unknown op or activation {name!r}", entry.key.loc, nearest(name, known)
-            )
+            raise unknown("op or activation", name, known, entry.key.loc)
         if isinstance(entry.value, Map):
             pairs = [(key, each.value) for key, each in entry.value.entries.items()]
         else:

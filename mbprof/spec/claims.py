@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from mbprof.errors import Loc, SpecError
+from mbprof.errors import Loc, SpecError, unknown
 from mbprof.language.source import Entry, Map, Node, Scalar
 from mbprof.language.tree import known_keys, mapping, one_of, required, sequence, text, word, words
 from mbprof.language.values import Value, parse
 
 SCOPES = ("body", "all")
+"""What of a network is counted: it without its head, or all of it."""
 KEYS = (
     "at", "flavour", "preset", "scope", "convention", "params", "macs", "rounding", "source",
     "erratum",
@@ -21,6 +22,17 @@ ROUNDINGS = ("nearest", "down")
 _EXACT = re.compile(r"\d[\d_,]{0,30}")
 _ROUNDED = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) ?([kMG])")
 _UNITS = {"k": 10**3, "M": 10**6, "G": 10**9}
+
+
+def chosen_scope(asked: str | None, usual: str = "all") -> str:
+    """Return the scope that is asked for, or the usual one.
+
+    Raises: UsageError: no such scope.
+    """
+    scope = asked or usual
+    if scope not in SCOPES:
+        raise unknown("scope", scope, SCOPES)
+    return scope
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from mbprof.errors import KnobError, SpecError, nearest
+from mbprof.errors import KnobError, SpecError, unknown
 from mbprof.language.source import Map, Node, Scalar, Seq
 from mbprof.language.tree import (
     identifier,
@@ -181,11 +181,7 @@ class SpecReader:
         options = tuple(parse(each.text) for each in words(one_of, "one_of")) if one_of else ()
         kind = text(full, "type") or _kind_of(options[0] if options else default, scalar)
         if kind not in KNOB_TYPES:
-            raise SpecError(
-                f"unknown type {kind!r}",
-                required(full, "type", what).loc,
-                nearest(kind, KNOB_TYPES),
-            )
+            raise unknown("type", kind, KNOB_TYPES, required(full, "type", what).loc)
         knob = Knob(
             name,
             default,
@@ -218,8 +214,8 @@ class SpecReader:
             elif (block := self.block(name)) is not None:
                 known_keys(fields, block.takes, f"block {name}")
             else:
-                hint = nearest(name, [*OPS, *self.block_names()])
-                raise SpecError(f"unknown op or block {name!r}", entry.key.loc, hint)
+                known = [*OPS, *self.block_names()]
+                raise unknown("op or block", name, known, entry.key.loc)
 
     def local_blocks(self, root: Map) -> dict[str, Node]:
         node = root.get("blocks")
@@ -289,11 +285,7 @@ class SpecReader:
         else:
             scalar = word(declared, "type")
             if scalar.text not in ARGUMENT_KINDS:
-                raise SpecError(
-                    f"unknown type {scalar.text!r}",
-                    scalar.loc,
-                    nearest(scalar.text, ARGUMENT_KINDS),
-                )
+                raise unknown("type", scalar.text, ARGUMENT_KINDS, scalar.loc)
             kind = ARGUMENT_KINDS[scalar.text]
         bound = kind.read(default, known) if default else None
         return Argument(name, kind, bound, text(node, "doc"), node.loc)

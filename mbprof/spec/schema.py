@@ -5,12 +5,15 @@ An editor completes and checks with it as one types; mbprof itself does not use 
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable
 from typing import Any
 
 from mbprof.language.source import Map, Scalar
 from mbprof.ops import OPS, Op
 from mbprof.ops.fields import Kind
+from mbprof.output.formats import Formats
+from mbprof.output.model import Screen
+from mbprof.output.plain import to_json
 from mbprof.spec import zoo
 from mbprof.spec.budget import KEYS as BUDGET_KEYS
 from mbprof.spec.claims import SCOPES
@@ -41,9 +44,14 @@ def schema() -> JSON:
     }
 
 
-def schema_text() -> str:
-    """Return the schema as JSON text."""
-    return json.dumps(schema(), indent=1, ensure_ascii=False) + "\n"
+FORMATS: Formats[Callable[[dict[str, Any], Screen], str]] = Formats()
+"""The one format of a schema."""
+
+
+@FORMATS.add("json", ".json")
+def written(tree: dict[str, Any], screen: Screen) -> str:
+    """Write a schema as JSON."""
+    return to_json(tree) + "\n"
 
 
 def _spec_properties() -> JSON:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from mbprof.errors import Loc, SpecError, closest, nearest
+from mbprof.errors import Loc, SpecError, closest, nearest, unknown
 from mbprof.language.expr import Expr
 from mbprof.language.source import Entry, Map, Node, Scalar, Seq
 from mbprof.language.tree import known_keys, mapping, required, sequence, word, words
@@ -126,8 +126,9 @@ class StepReader:
             return self.op_step(OPS[name.text], row, known)
         names = [*OPS, *self.block_names()]
         synonym = _SYNONYMS.get(name.text.lower())
-        hint = f"did you mean {synonym!r}?" if synonym else nearest(name.text, names, 30)
-        raise SpecError(f"unknown op or block {name.text!r}", name.loc, hint)
+        wrong = unknown("op or block", name.text, names, name.loc, 30)
+        wrong.hint = f"did you mean {synonym!r}?" if synonym else wrong.hint
+        raise wrong
 
     def op_step(self, op: type[Op], row: Map, known: Known) -> OpStep:
         _check_keys(op, row)
@@ -221,7 +222,7 @@ class StepReader:
         what = "a step with branches"
         join = word(required(row, "join", what), "join")
         if join.text not in JOINS:
-            raise SpecError(f"unknown join {join.text!r}", join.loc, nearest(join.text, JOINS))
+            raise unknown("join", join.text, JOINS, join.loc)
         op = OPS[join.text]
         known_keys(row, ("branches", "join", *op.after, *WIRING_KEYS), what)
         bodies = sequence(required(row, "branches", what), "branches")

@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from mbprof.errors import Source, SourceError, SpecError, UsageError, nearest
+from mbprof.errors import Source, SourceError, SpecError, UsageError, nearest, unknown
 from mbprof.language.source import Map, Scalar, decode, parse, read, read_stdin
 from mbprof.language.tree import mapping, word
 from mbprof.spec import git
@@ -196,7 +196,7 @@ def _unpacked(name: str) -> _Text:
         return _parsed(git.read(asked))
     if "/" in name or "\\" in name or name.endswith((".yaml", ".yml")):
         raise SourceError(f"there is no file {name}", hint=_file_hint(name))
-    raise UsageError(f"unknown spec {name!r}", hint=nearest(name, names()))
+    raise unknown("spec", name, names())
 
 
 def _file_hint(name: str) -> str:

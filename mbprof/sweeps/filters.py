@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any
 
-from mbprof.errors import ExpressionError, Loc, Source, UsageError, nearest
+from mbprof.errors import ExpressionError, Loc, Source, UsageError, unknown
 from mbprof.language.expr import Expr
 from mbprof.language.source import Scalar
 from mbprof.language.values import Value, plain
@@ -131,7 +131,7 @@ class Front:
         for part in text.split(","):
             name, _, goal = part.strip().partition(":")
             if name not in names:
-                raise UsageError(f"unknown column {name!r}", hint=nearest(name, names))
+                raise unknown("column", name, names)
             if goal not in ("", "min", "max"):
                 raise UsageError(f"unknown goal {goal!r} of {name}", hint="it is min or max")
             goals.append((name, goal == "max"))

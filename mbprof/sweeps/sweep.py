@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import mbprof
-from mbprof.errors import UsageError, nearest
+from mbprof.errors import UsageError
 from mbprof.language.values import plain
 from mbprof.network import conventions
 from mbprof.network.load import Spec, load
 from mbprof.network.many import Engine, counter, outputs
-from mbprof.network.profile import SCOPES, setting
+from mbprof.output.stamp import stamp
 from mbprof.published.columns import NAMES as ACCURACY
 from mbprof.published.columns import Accuracies
+from mbprof.spec.claims import chosen_scope
 from mbprof.sweeps.axes import CHUNK, Axis, Column, Grid, Plan, axis, knob_of, listed
 from mbprof.sweeps.filters import Front, Where
 
@@ -48,16 +48,8 @@ class Sweep:
     def stamp(self) -> dict[str, Any]:
         """Return what the costs are of, as plain data: network, knobs, scope, convention."""
         varied = [each.knob.name for each in self.plan.axes]
-        fixed = {n: setting(v) for n, v in self.spec.knobs.items() if n not in varied}
-        chosen = conventions.load(self.convention)
-        return {
-            "version": mbprof.__version__,
-            "spec": self.spec.name,
-            "knobs": fixed,
-            "scope": self.scope,
-            "convention": chosen.name,
-            "unit": chosen.unit or None,
-        }
+        fixed = {name: value for name, value in self.spec.knobs.items() if name not in varied}
+        return stamp(self.spec.name, fixed, self.scope, conventions.load(self.convention))
 
     def spans(self) -> Iterator[tuple[int, int]]:
         """Yield the first and last row of each chunk."""
@@ -165,9 +157,7 @@ def plan_sweep(
     Raises: UsageError: no such scope or series. ExpressionError: a filter that is wrong or
     mentions an unknown column.
     """
-    chosen = scope or spec.definition.scope
-    if chosen not in SCOPES:
-        raise UsageError(f"unknown scope {chosen!r}", hint=nearest(chosen, SCOPES))
+    chosen = chosen_scope(scope, spec.definition.scope)
     names = [each.knob.name for each in plan.axes]
     fixed = {name: value for name, value in spec.knobs.items() if name not in names}
     joined = None

@@ -1,186 +1,164 @@
-"""A sweep as a stream: chunk by chunk to a file or standard output, on one core or several."""
+"""A sweep as a stream: chunk by chunk to a file or standard output."""
 
 from __future__ import annotations
 
-import json
-import math
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import IO, Any
+from itertools import chain
+from typing import Any, TypeAlias
 
-from mbprof.errors import UsageError, nearest
+from mbprof.errors import UsageError
 from mbprof.language import fmt
 from mbprof.language.values import plain
 from mbprof.network.conventions import UNITS
-from mbprof.output import REPORTS, Report, render
+from mbprof.output import REPORTS, Format, Formats, Report, Screen
 from mbprof.output import Column as ReportColumn
-from mbprof.output.files import aside
+from mbprof.output.files import bytes_to, emit, text_to
+from mbprof.output.plain import rows_of, to_json
+from mbprof.output.writers import Writer
 from mbprof.sweeps.axes import Column
 from mbprof.sweeps.filters import Front
 from mbprof.sweeps.sweep import Sweep
+from mbprof.sweeps.workers import Chunk, chunks
 
-Chunk = Mapping[str, Column]
+Stream: TypeAlias = Callable[[Sweep, Iterator[Chunk], str | None, Screen], None]
+"""Writes the chunks of a sweep to an output."""
 MAX_SHOWN = 10_000
+SCREEN = Screen()
 PATIENCE = 1.0
 """Seconds before a progress bar appears."""
 
 
-class CsvSink:
-    """Writes chunks as CSV with raw values."""
+def _whole(write: Writer) -> Stream:
+    """Return how a format of reports, which needs all rows at once, writes a sweep."""
 
-    def __init__(self, job: Sweep, path: Path | None) -> None:
-        self.names, self.file = job.names, _text(path)
-        self.file.write(",".join(self.names) + "\n")
+    def stream(job: Sweep, chunks: Iterator[Chunk], output: str | None, screen: Screen) -> None:
+        emit(write(table(job, chunks), screen), output)
 
-    def write(self, chunk: Chunk) -> None:
-        """Write the rows of a chunk."""
-        columns = [_texts(chunk[name]) for name in self.names]
-        self.file.writelines(",".join(row) + "\n" for row in zip(*columns, strict=True))
-
-    def close(self) -> None:
-        """Finish."""
-        _close(self.file)
+    return stream
 
 
-class JsonSink:
-    """Writes chunks as one JSON list of objects, each with the sweep's stamp."""
-
-    def __init__(self, job: Sweep, path: Path | None) -> None:
-        self.names, self.file, self.first = job.names, _text(path), True
-        self.stamp = job.stamp()
-        self.file.write("[")
-
-    def write(self, chunk: Chunk) -> None:
-        """Write the rows of a chunk."""
-        columns = [[_plain(value) for value in chunk[name].tolist()] for name in self.names]
-        for row in zip(*columns, strict=True):
-            values = {**dict(zip(self.names, row, strict=True)), "stamp": self.stamp}
-            self.file.write(("\n" if self.first else ",\n") + json.dumps(values))
-            self.first = False
-
-    def close(self) -> None:
-        """Finish."""
-        self.file.write("\n]\n")
-        _close(self.file)
+SWEEPS: Formats[Stream] = Formats(
+    {
+        known.name: Format(known.name, _whole(known.write), known.endings, known.layout)
+        for known in REPORTS.values()
+    }
+)
+"""The formats of a sweep: those of reports, but data is written as a stream."""
 
 
-class ParquetSink:
-    """Writes chunks as row groups of a Parquet file, with the sweep's stamp as metadata."""
-
-    def __init__(self, job: Sweep, path: Path | None) -> None:
-        if path is None:
-            raise UsageError("Parquet is binary; it needs a file", hint="add -o sweep.parquet")
-        try:
-            import pyarrow
-            import pyarrow.parquet
-        except ImportError:
-            raise UsageError(
-                "Parquet needs the package pyarrow", hint="pip install mbprof[parquet]"
-            ) from None
-        self.arrow, self.names, self.path = pyarrow, job.names, path
-        self.stamp = json.dumps(job.stamp())
-        self.writer: Any = None
-
-    def write(self, chunk: Chunk) -> None:
-        """Write the rows of a chunk."""
-        columns = {name: self.column(chunk[name]) for name in self.names}
-        table = self.arrow.table(columns).replace_schema_metadata({"mbprof": self.stamp})
-        if self.writer is None:
-            self.writer = self.arrow.parquet.ParquetWriter(str(self.path), table.schema)
-        self.writer.write_table(table)
-
-    def column(self, values: Column) -> Any:
-        """Return values as an Arrow array; what is neither number nor flag becomes text."""
-        if values.dtype != object:
-            return self.arrow.array(values)
-        return self.arrow.array([plain(value) for value in values.tolist()])
-
-    def close(self) -> None:
-        """Finish; without a row there is still a file with its columns."""
-        if self.writer is None:
-            import numpy as np
-
-            self.write({name: np.zeros(0, dtype=np.int64) for name in self.names})
-        self.writer.close()
-
-
-SINKS: dict[str, Callable[[Sweep, Path | None], Any]] = {
-    "csv": CsvSink,
-    "json": JsonSink,
-    "parquet": ParquetSink,
-}
-"""The formats that are written as a stream; those of `REPORTS` are written whole."""
-
-
-def _text(path: Path | None) -> IO[str]:
-    return sys.stdout if path is None else path.open("w", encoding="utf-8", newline="")
-
-
-def _close(file: IO[str]) -> None:
-    file.flush()
-    if file is not sys.stdout:
-        file.close()
-
-
-def _plain(value: Any) -> Any:
-    """Return a value for data; what is not known is None."""
-    return None if isinstance(value, float) and math.isnan(value) else value
-
-
-def _texts(values: Column) -> list[str]:
-    if values.dtype == object:
-        return [plain(value) for value in values]
-    if values.dtype.kind == "f":
-        return ["" if math.isnan(value) else repr(value) for value in values.tolist()]
-    return [repr(value) for value in values.tolist()]
-
-
-def write(
-    job: Sweep, format: str, output: str | None, pareto: str | None, jobs: int, width: int
+@SWEEPS.add("csv", ".csv")
+def comma_separated(
+    job: Sweep, chunks: Iterator[Chunk], output: str | None, screen: Screen
 ) -> None:
-    """Run a sweep and write it in a format, to standard output or to a file.
+    """Write CSV with raw values; there is no stamp, which would be a row that is none."""
+    with text_to(output) as file:
+        rows = rows_of(file)
+        rows.writerow(job.names)
+        for chunk in chunks:
+            rows.writerows(zip(*(_cells(chunk[name]) for name in job.names), strict=True))
 
-    Raises: UsageError: no such format or column, a file that cannot be written, jobs below 1.
-    MbprofError: a configuration makes no network. Nothing is left half-written.
+
+@SWEEPS.add("json", ".json")
+def plain_data(job: Sweep, chunks: Iterator[Chunk], output: str | None, screen: Screen) -> None:
+    """Write one JSON list of objects, each with the sweep's stamp."""
+    stamp = to_json(job.stamp(), None)
+    with text_to(output) as file:
+        before = "["
+        for chunk in chunks:
+            for row in _rows(job, chunk):
+                file.write(f'{before}\n{to_json(row, None)[:-1]}, "stamp": {stamp}}}')
+                before = ","
+        file.write("\n]\n" if before == "," else "[\n]\n")
+
+
+@SWEEPS.add("parquet", ".parquet")
+def parquet(job: Sweep, chunks: Iterator[Chunk], output: str | None, screen: Screen) -> None:
+    """Write row groups of a Parquet file, with the sweep's stamp as metadata.
+
+    Raises: UsageError: there is no file, or the package pyarrow is missing.
     """
-    if jobs < 1:
-        raise UsageError(f"--jobs is {jobs}; it must be at least 1")
-    formats = [*REPORTS, *(name for name in SINKS if name not in REPORTS)]
-    if format not in formats:
-        raise UsageError(f"unknown format {format!r}", hint=nearest(format, formats))
-    front = Front.parse(pareto, job.names) if pareto else None
-    with _progress(job.plan.count) as advance:
-        chunks = _chunks(job, jobs, advance)
-        if front is not None:
-            for chunk in chunks:
-                front.add(chunk)
-            chunks = iter([front.columns])
-        if output is None or output == "-":
-            _into(job, format, None, chunks, width)
-        else:
-            with aside(output) as path:
-                _into(job, format, path, chunks, width)
+    if output is None or output == "-":
+        raise UsageError("Parquet is binary; it needs a file", hint="add -o sweep.parquet")
+    try:
+        import pyarrow
+        from pyarrow.parquet import ParquetWriter
+    except ImportError:
+        raise UsageError(
+            "Parquet needs the package pyarrow", hint="pip install mbprof[parquet]"
+        ) from None
+    stamp = {"mbprof": to_json(job.stamp(), None)}
 
+    def table(chunk: Chunk) -> Any:
+        # What is neither number nor flag becomes text.
+        columns = (chunk[name] for name in job.names)
+        values = [c if c.dtype != object else [plain(value) for value in c] for c in columns]
+        named = dict(zip(job.names, map(pyarrow.array, values), strict=True))
+        return pyarrow.table(named).replace_schema_metadata(stamp)
 
-def _into(job: Sweep, format: str, path: Path | None, chunks: Iterator[Chunk], width: int) -> None:
-    if format in SINKS:
-        sink = SINKS[format](job, path)
+    with bytes_to(output) as file:
+        first = table(next(chunks))
+        writer = ParquetWriter(file, first.schema)
         try:
-            for chunk in chunks:
-                sink.write(chunk)
+            for part in chain([first], map(table, chunks)):
+                writer.write_table(part)
         except BaseException:
             # What is written so far is thrown away; a full disk refuses the rest of it, too.
             with suppress(OSError):
-                sink.close()
+                writer.close()
             raise
-        sink.close()
-        return
-    file = _text(path)
-    file.write(render(table(job, chunks), format, width))
-    _close(file)
+        writer.close()
+
+
+def _cells(values: Column) -> list[Any]:
+    """Return a column as cells of CSV, empty where a value is not known."""
+    if values.dtype == object:
+        return [plain(value) for value in values]
+    return (
+        [_known(value, "") for value in values.tolist()]
+        if values.dtype.kind == "f"
+        else (values.tolist())
+    )
+
+
+def _known(value: Any, other: Any = None) -> Any:
+    """Return a value, or another one for what is not a number."""
+    return value if value == value else other
+
+
+def _rows(job: Sweep, chunk: Chunk) -> Iterator[dict[str, Any]]:
+    columns = [[_known(value) for value in chunk[name].tolist()] for name in job.names]
+    return (dict(zip(job.names, row, strict=True)) for row in zip(*columns, strict=True))
+
+
+def write(
+    job: Sweep,
+    format: Format[Stream],
+    output: str | None = None,
+    pareto: str | None = None,
+    jobs: int = 1,
+    screen: Screen = SCREEN,
+) -> None:
+    """Run a sweep and write it in a format, to standard output or to a file.
+
+    Raises: UsageError: no such column, a file that cannot be written, jobs below 1. MbprofError:
+    a configuration makes no network. Nothing is left half-written.
+    """
+    if jobs < 1:
+        raise UsageError(f"--jobs is {jobs}; it must be at least 1")
+    front = Front.parse(pareto, job.names) if pareto else None
+    with _progress(job.plan.count) as advance:
+        costed = chunks(job, jobs, advance)
+        kept = costed if front is None else _kept(front, costed)
+        format.write(job, kept, output, screen)
+
+
+def _kept(front: Front, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
+    for chunk in chunks:
+        front.add(chunk)
+    yield front.columns
 
 
 _TEXTS: dict[str, Callable[[Any], str]] = {
@@ -199,12 +177,14 @@ def table(job: Sweep, chunks: Iterator[Chunk]) -> Report:
     """
     rows: list[dict[str, Any]] = []
     for chunk in chunks:
-        columns = [[_plain(value) for value in chunk[name].tolist()] for name in job.names]
-        rows += [dict(zip(job.names, row, strict=True)) for row in zip(*columns, strict=True)]
+        rows += _rows(job, chunk)
         if len(rows) > MAX_SHOWN:
+            streamed = fmt.either(
+                name for name, written in SWEEPS.items() if written.layout == "data"
+            )
             raise UsageError(
                 f"more than {MAX_SHOWN:,} rows are too many for a table",
-                hint="choose --format csv, json or parquet, or keep fewer with --where or --pareto",
+                hint=f"choose --format {streamed}, or keep fewer with --where or --pareto",
             )
     headings = {**UNITS, "top1": "top-1", "top1_estimate": "estimate", "top1_error": "error"}
     shown = tuple(
@@ -224,33 +204,6 @@ def table(job: Sweep, chunks: Iterator[Chunk]) -> Report:
         data=rows,
         notes=(f"Scope {job.scope}, convention {job.stamp()['convention']}.",),
     )
-
-
-def _chunks(job: Sweep, jobs: int, advance: Callable[[int], None]) -> Iterator[Chunk]:
-    """Yield the chunks of a sweep in their order."""
-    spans = list(job.spans())
-    if jobs == 1 or len(spans) == 1:
-        for start, stop in spans:
-            yield job.chunk(start, stop)
-            advance(stop - start)
-        return
-    import multiprocessing
-
-    # Formulas hold functions, which cannot be sent; a forked process has them already.
-    global _job
-    _job = job
-    with multiprocessing.get_context("fork").Pool(min(jobs, len(spans))) as pool:
-        for (start, stop), chunk in zip(spans, pool.imap(_one, spans), strict=True):
-            yield chunk
-            advance(stop - start)
-
-
-_job: Sweep | None = None
-
-
-def _one(span: tuple[int, int]) -> Chunk:
-    assert _job is not None
-    return _job.chunk(*span)
 
 
 @contextmanager

@@ -15,12 +15,12 @@ from mbprof.errors import Loc, Source, UsageError
 from mbprof.language.values import plain
 from mbprof.network import conventions
 from mbprof.network.conventions import load as convention
-from mbprof.network.profile import SCOPES
 from mbprof.published.counts import countings, counts, number
 from mbprof.published.origins import origins
 from mbprof.published.search import SIDES
 from mbprof.published.tools import QUANTITIES, bridge, explain
 from mbprof.spec import zoo
+from mbprof.spec.claims import SCOPES
 from tests.conftest import run
 
 DATA = Path(__file__).parent / "origins.csv"

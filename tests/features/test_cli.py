@@ -11,7 +11,7 @@ import pytest
 
 import mbprof
 from mbprof import cli
-from mbprof.output import REPORTS
+from mbprof.output import REPORTS, files
 from tests.conftest import child, invoke, run
 
 SPEC = "name: net\ninput: {res: 8}\nbody: [{op: conv, k: 3, c: 4, name: a_b|c<d>}, {op: gap}]\n"
@@ -120,19 +120,14 @@ def test_a_failing_run_leaves_the_old_file_alone(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object, **__: object) -> None:
-        raise OSError(28, "No space left on device")
+    class Full(io.TextIOWrapper):
+        def write(self, text: str) -> int:
+            raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr(files, "TextIOWrapper", Full)
     with pytest.raises(mbprof.MbprofError, match="No space left on device"):
-        cli_emit("text", str(tmp_path / "table.csv"))
+        files.emit("text", tmp_path / "table.csv")
     assert list(tmp_path.iterdir()) == []
-
-
-def cli_emit(text: str, path: str) -> None:
-    from mbprof.output.files import emit
-
-    emit(text, path)
 
 
 def test_list_has_a_row_for_each_name() -> None:

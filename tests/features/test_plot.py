@@ -162,7 +162,7 @@ def test_params_do_not_depend_on_the_resolution_and_show_as_one_line() -> None:
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_the_same_chart_is_the_same_bytes(kind: str) -> None:
     specs = [load("mobilenet_v1")]
-    for ending in style.FORMATS:
+    for ending in plot.CHARTS:
         first, second = (plot.draw(specs, kind, ending) for _ in range(2))
         assert first == second
         # A date in any usual spelling.
@@ -246,7 +246,7 @@ ERRORS = [
     ),
     (
         (["mobilenet_v1"], "grid", "gif"),
-        "error[usage]: unknown format of charts 'gif'\n  hint: known are svg, png, pdf",
+        "error[usage]: unknown format 'gif'\n  hint: known are svg, png, pdf",
     ),
     (([], "grid", "svg"), "error[usage]: a chart needs at least one spec"),
     (
@@ -301,7 +301,7 @@ def test_files_that_cannot_be_written_are_said(tmp_path: Path) -> None:
     with pytest.raises(MbprofError, match="there is no folder"):
         plot.write(tmp_path / "none" / "a.svg", specs, "grid")
     with pytest.raises(
-        MbprofError, match=r"has no ending\n  hint: end it in \.svg, \.png or \.pdf"
+        MbprofError, match=r"has no ending of a chart\n  hint: end it in \.svg, \.png or \.pdf"
     ):
         plot.write(tmp_path / "a", specs, "grid")
     (tmp_path / "a.svg").mkdir()

@@ -16,10 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mbprof
+from mbprof.output import files
 from mbprof.spec.knobs import Knob
 from mbprof.sweeps.axes import CHUNK, read_axis
 from mbprof.sweeps.filters import Front
-from mbprof.sweeps.write import SINKS
+from mbprof.sweeps.write import SWEEPS
 from tests.conftest import MBPROF, child, invoke, started
 from tests.conftest import run as command
 
@@ -189,7 +190,8 @@ def test_formats_hold_the_same_numbers(tmp_path: Path) -> None:
     assert list(zip(frame["params"], frame["macs"], strict=True)) == expected
     for name in ("rich", "md", "html"):
         assert "567,716,352" in run(*ask, "--format", name)
-    assert set(SINKS) == {"csv", "json", "parquet"}
+    streamed = {name for name, written in SWEEPS.items() if written.layout == "data"}
+    assert streamed == {"csv", "json", "parquet"}
 
 
 def test_several_processes_give_the_same_rows(tmp_path: Path) -> None:
@@ -217,13 +219,12 @@ def test_an_interrupted_run_leaves_no_file(tmp_path: Path) -> None:
 def test_a_full_disk_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "sweep.csv"
     path.write_text("old")
-    before = SINKS["csv"].write  # type: ignore[attr-defined]
 
-    def full(self: Any, chunk: Any) -> None:
-        before(self, chunk)
-        raise OSError(28, "No space left on device")
+    class Full(io.TextIOWrapper):
+        def write(self, text: str) -> int:
+            raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(SINKS["csv"], "write", full)
+    monkeypatch.setattr(files, "TextIOWrapper", Full)
     asked = ("sweep", "mobilenet_v1", "--alpha", "0.5", "--format", "csv", "-o", str(path))
     assert invoke(*asked) == ("", FULL.format(path), 2)
     assert [each.name for each in tmp_path.iterdir()] == ["sweep.csv"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from mbprof.errors import Loc, UnusedError, WiringError, nearest
+from mbprof.errors import Loc, UnusedError, WiringError, unknown
 from mbprof.language.source import Scalar
 from mbprof.language.values import Shape
 from mbprof.network.graph import Edge
@@ -79,9 +79,7 @@ class Frame:
                 continue
             if scalar.text not in self.outputs:
                 known = ["_", *self.outputs]
-                raise WiringError(
-                    f"unknown output {scalar.text!r}", scalar.loc, nearest(scalar.text, known)
-                )
+                raise unknown("output", scalar.text, known, scalar.loc, error=WiringError)
             self.declared.pop(scalar.text, None)
             taken.append(self.outputs[scalar.text])
         return tuple(taken)

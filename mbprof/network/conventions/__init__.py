@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from mbprof.errors import UsageError, nearest
+from mbprof.errors import unknown
 from mbprof.language.source import parse, read
 from mbprof.network.conventions.model import UNITS, Convention, Count, Measure
 from mbprof.network.conventions.reader import KEYS, convention
@@ -36,7 +36,7 @@ def load(name: str) -> Convention:
         return _read(path, path.stat().st_mtime_ns if path.is_file() else 0)
     path = _FOLDER / f"{name}.yaml"
     if not name or not path.is_file():
-        raise UsageError(f"unknown convention {name!r}", hint=nearest(name, names(), 24))
+        raise unknown("convention", name, names(), limit=24)
     return _read(path, 0)
 
 

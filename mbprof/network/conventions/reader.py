@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Sequence
 
-from mbprof.errors import SpecError, closest, nearest
+from mbprof.errors import SpecError, closest, unknown
 from mbprof.language.expr import Expr
 from mbprof.language.source import Map, Node, Scalar, Seq
 from mbprof.language.tree import known_keys, mapping, one_of, required, text, word, words
@@ -47,7 +47,7 @@ def convention(root: Node, others: Sequence[Convention] = ()) -> Convention:
     unit = word(required(tree, "unit", what), "unit")
     units = [*UNITS.values(), "none"]
     if unit.text not in units:
-        raise SpecError(f"unknown unit {unit.text!r}", unit.loc, nearest(unit.text, units))
+        raise unknown("unit", unit.text, units, unit.loc)
     measures = {name: each for name in UNITS if (each := _measure(tree, name, calls)) is not None}
     main = unit.text.lower()
     if unit.text == "none" and measures:
@@ -96,7 +96,7 @@ def _weights(node: Map) -> dict[str, int]:
     for kind, entry in node.entries.items():
         scalar = word(entry.value, "a weight")
         if kind not in FACTS:
-            raise SpecError(f"unknown kind {kind!r}", entry.key.loc, nearest(kind, FACTS, 20))
+            raise unknown("kind", kind, FACTS, entry.key.loc, 20)
         if not re.fullmatch(r"[0-9]{1,9}", scalar.text):
             found = scalar.text if len(scalar.text) <= 20 else f"{scalar.text[:20]}…"
             hint = "at most 9 digits" if scalar.text.isdecimal() else None
@@ -145,7 +145,7 @@ def _check_key(key: str, scalar: Scalar, calls: Collection[str]) -> None:
     """
     known = [*OPS, *FUNCTIONS]
     if key.isidentifier() and key.islower() and key not in known:
-        raise SpecError(f"unknown op or activation {key!r}", scalar.loc, nearest(key, known))
+        raise unknown("op or activation", key, known, scalar.loc)
     if calls and key not in known and (meant := _misspelt(key, {*known, *calls})):
         raise SpecError(f"unknown op or call {key!r}", scalar.loc, f"did you mean {meant!r}?")
 

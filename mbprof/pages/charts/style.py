@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import textwrap
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -45,14 +44,6 @@ SETTINGS: dict[str, Any] = {
 }
 MARKERS = "osD^vPX<>ph*"
 LINES: tuple[Literal["-", "--", ":", "-."], ...] = ("-", "--", ":", "-.")
-_METADATA: dict[str, dict[str, Any]] = {
-    "svg": {"Date": None, "Creator": "mbprof"},
-    "png": {"Software": None},
-    "pdf": {"CreationDate": None, "Creator": "mbprof", "Producer": None},
-}
-FORMATS = tuple(_METADATA)
-"""The formats of files, by their ending."""
-
 _WIDE = 500
 _UNITS = ((10**9, "G"), (10**6, "M"), (10**3, "k"), (1, ""))
 
@@ -70,14 +61,6 @@ def figure(height: float, caption: str) -> Figure:
     text = textwrap.fill(caption, 135, break_long_words=False)
     made.supxlabel(text, x=0.01, ha="left", fontsize=7, color="0.35", linespacing=1.25)
     return made
-
-
-def saved(drawn: Figure, format: str) -> bytes:
-    """Return a figure as the bytes of a file, without its date."""
-    drawn.canvas.draw()  # ticks can change when the layout does; the second time it settles
-    out = io.BytesIO()
-    drawn.savefig(out, format=format, dpi=200, metadata=_METADATA[format])
-    return out.getvalue()
 
 
 def shades(count: int) -> list[Any]:
