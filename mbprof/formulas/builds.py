@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -12,9 +11,9 @@ from mbprof.formulas.algebra import Poly, equality, replaced
 from mbprof.network.build import build
 from mbprof.network.graph import Graph, Node
 from mbprof.spec.model import Definition
-from mbprof.symbolic import arithmetic
 from mbprof.symbolic.arithmetic import product
 from mbprof.symbolic.atoms import Guard
+from mbprof.symbolic.operations import OPERATIONS
 from mbprof.symbolic.symbols import Real, Trace, Whole, key
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ class Fixed(Exception):
     """Internal: a value that a build has to know is denied."""
 
 
-class Path(Trace):
+class ForcedTrace(Trace):
     """A trace whose conditions are answered as told, over the atoms that all paths share."""
 
     def __init__(self, shared: Trace | None = None, answers: Answers | None = None) -> None:
@@ -83,7 +82,7 @@ def _pins(trace: Trace, told: Answers) -> dict[int, int]:
 class Again:
     """Computes quantities of a trace once more, with some symbols pinned to numbers."""
 
-    def __init__(self, path: Path, pins: Mapping[int, int]) -> None:
+    def __init__(self, path: ForcedTrace, pins: Mapping[int, int]) -> None:
         self.path = path
         self.found: dict[int, Any] = dict(pins)
 
@@ -105,31 +104,8 @@ class Again:
                 real = Real(self.path, number, atom.value, atom.low, atom.high)
                 self.found[number] = whole if atom.whole else real
             else:
-                self.found[number] = _AGAIN[atom.op](*map(self.number, atom.args))
+                self.found[number] = OPERATIONS[atom.op].plain(*map(self.number, atom.args))
         return self.found[number]
-
-
-_AGAIN: dict[str, Callable[..., Any]] = {
-    "sum": lambda x: x,
-    "real": lambda x: x.real() if isinstance(x, Whole) else float(x),
-    "//": operator.floordiv,
-    "max": arithmetic.maximum,
-    "min": arithmetic.minimum,
-    "gcd": arithmetic.gcd,
-    "int": arithmetic.truncated,
-    "ceil": arithmetic.ceiled,
-    "floor": arithmetic.floored,
-    "round": arithmetic.rounded,
-    "divisible": arithmetic.divisible,
-    "pow": arithmetic.power,
-    "+": operator.add,
-    "-": operator.sub,
-    "*": operator.mul,
-    "/": operator.truediv,
-    "/~": operator.truediv,
-    "//~": operator.floordiv,
-    "%~": operator.mod,
-}
 
 
 def _poly(cost: Any) -> Poly:
@@ -155,7 +131,7 @@ IMPOSSIBLE = (MbprofError, Fixed, ArithmeticError, ValueError)
 
 
 @dataclass(slots=True)
-class Paths:
+class Builds:
     """The builds of a spec: ``knobs`` puts symbols, by name, in their places.
 
     ``view`` is what a convention makes of a graph, such as one with batch norms folded.
@@ -169,14 +145,14 @@ class Paths:
     scope: str
     spent: int = 0
     masks: dict[Asked, Any] = field(default_factory=dict)
-    main: Path = field(default_factory=Path)
+    main: ForcedTrace = field(default_factory=ForcedTrace)
 
-    def walk(self, answers: Answers, pins: Mapping[int, int]) -> tuple[Path, Graph]:
+    def walk(self, answers: Answers, pins: Mapping[int, int]) -> tuple[ForcedTrace, Graph]:
         """Build the spec under some answers; symbols that are pinned are numbers.
 
-        Raises: MbprofError: it makes no network. Fixed: see `Path.fix`.
+        Raises: MbprofError: it makes no network. Fixed: see `ForcedTrace.fix`.
         """
-        path = Path(self.main, answers)
+        path = ForcedTrace(self.main, answers)
         symbols: dict[str, Any] = {
             each.name: path.input(each.name, each.value, each.low, each.high)
             for each in self.domains
@@ -188,7 +164,7 @@ class Paths:
         self.spent += len(graph.nodes)
         return path, self.view(graph)
 
-    def needed(self, path: Path, graph: Graph) -> list[Guard]:
+    def needed(self, path: ForcedTrace, graph: Graph) -> list[Guard]:
         """Return the conditions of a path that its cost depends on, as far as can be found out.
 
         From the last to the first: a condition is dropped if all paths on which it is answered
@@ -205,7 +181,7 @@ class Paths:
                 kept[asked] = guard.answer
         return [guard for asked, guard in guards if asked in kept]
 
-    def same(self, leaf: tuple[Path, Costs] | None, expected: Costs) -> bool:
+    def same(self, leaf: tuple[ForcedTrace, Costs] | None, expected: Costs) -> bool:
         """Whether the costs of a path are those expected, given what is equal on the path."""
         if leaf is None:
             return False
@@ -233,7 +209,7 @@ class Paths:
             for one, two in zip(pair, expected[name], strict=True)
         )
 
-    def leaves(self, told: Answers) -> Iterator[tuple[Path, Costs] | None]:
+    def leaves(self, told: Answers) -> Iterator[tuple[ForcedTrace, Costs] | None]:
         """Yield all paths that give some answers, with costs; None for what cannot be known."""
         if not self.possible(told):
             return

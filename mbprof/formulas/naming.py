@@ -18,6 +18,7 @@ from mbprof.formulas.tree import (
     Tree,
 )
 from mbprof.symbolic.atoms import Atom, Terms
+from mbprof.symbolic.operations import OPERATIONS
 from mbprof.symbolic.symbols import Trace, Whole, key
 
 UNNAMED = "#"
@@ -206,10 +207,7 @@ class Variables:
             return Rounded(up, self.tree(top), Number(by))
         if atom.op == "//":
             return self._divided(number, atom)
-        arguments = tuple(map(self.operand, atom.args))
-        if atom.op in _AS_THEY_ARE:
-            return _AS_THEY_ARE[atom.op](atom, arguments)
-        return Double(atom.op.rstrip("~"), *_constant_first(atom.op, *arguments))
+        return _FORMS[OPERATIONS[atom.op].form](atom, tuple(map(self.operand, atom.args)))
 
     def _divided(self, number: int, atom: Atom) -> Tree:
         """Return a quotient whose divisor is a symbol."""
@@ -248,20 +246,21 @@ def _extreme(atom: Atom, arguments: tuple[Tree, ...]) -> Tree:
     return Call(atom.op, tuple(sorted(arguments, key=lambda each: isinstance(each, Number))))
 
 
-_AS_THEY_ARE: dict[str, Callable[[Atom, tuple[Tree, ...]], Tree]] = {
-    "sum": lambda atom, arguments: arguments[0],
-    "real": lambda atom, arguments: arguments[0],
-    "max": _extreme,
-    "min": _extreme,
-    "gcd": lambda atom, arguments: Call("gcd", arguments),
-    "pow": lambda atom, arguments: Call("pow", arguments),
-    "round": lambda atom, arguments: Call("round", arguments),
-    "divisible": lambda atom, arguments: Call("divisible", arguments),
-    "ceil": lambda atom, arguments: Rounded(True, arguments[0], Number(1)),
-    "floor": lambda atom, arguments: Rounded(False, arguments[0], Number(1)),
-    "int": lambda atom, arguments: (
-        Rounded(False, arguments[0], Number(1)) if atom.low >= 0 else Call("int", arguments)
+def _towards_zero(atom: Atom, arguments: tuple[Tree, ...]) -> Tree:
+    form = "down" if atom.low >= 0 else "call"
+    return _FORMS[form](atom, arguments)
+
+
+_FORMS: dict[str, Callable[[Atom, tuple[Tree, ...]], Tree]] = {
+    "as it is": lambda atom, arguments: arguments[0],
+    "sign": lambda atom, arguments: Double(
+        atom.op.rstrip("~"), *_constant_first(atom.op, *arguments)
     ),
-    "%~": lambda atom, arguments: Rest(*arguments),
+    "call": lambda atom, arguments: Call(atom.op, arguments),
+    "extreme": _extreme,
+    "up": lambda atom, arguments: Rounded(True, arguments[0], Number(1)),
+    "down": lambda atom, arguments: Rounded(False, arguments[0], Number(1)),
+    "towards zero": _towards_zero,
+    "rest": lambda atom, arguments: Rest(*arguments),
 }
-"""What each kind of atom is in a formula; other arithmetic of doubles is `Double`."""
+"""What an atom is in a formula, by the form of its operation."""

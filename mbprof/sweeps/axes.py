@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -193,12 +194,24 @@ def column(values: Sequence[Any]) -> Column:
 
     flat = [v[0] if isinstance(v, tuple) and len(set(v)) == 1 else v for v in values]
     if all(isinstance(v, int) and not isinstance(v, bool) for v in flat):
-        return np.array(flat, dtype=np.int64)
+        with suppress(OverflowError):
+            return np.array(flat, dtype=np.int64)
     if all(isinstance(v, float) for v in flat):
         return np.array(flat, dtype=np.float64)
     found = np.empty(len(flat), dtype=object)
     found[:] = flat
     return found
+
+
+def sides(column: Column) -> tuple[Column, Column]:
+    """Return the heights and widths of a column of sizes."""
+    import numpy as np
+
+    if column.dtype != object:
+        return column, column
+    pairs = [size if isinstance(size, tuple) else (size, size) for size in column.tolist()]
+    sizes = np.array(pairs, dtype=np.int64).reshape(-1, 2)
+    return sizes[:, 0], sizes[:, 1]
 
 
 def _between(rng: Any, axis: Axis, count: int) -> Column:

@@ -15,8 +15,9 @@ from mbprof.network.many import Engine, counter, outputs
 from mbprof.network.profile import SCOPES, setting
 from mbprof.published.columns import NAMES as ACCURACY
 from mbprof.published.columns import Accuracies
-from mbprof.sweeps.axes import CHUNK, Axis, Column, Grid, Plan, axis, knob_of, listed
-from mbprof.sweeps.filters import Front, Where
+from mbprof.sweeps.axes import CHUNK, Axis, Column, Grid, Plan, axis, knob_of, listed, sides
+from mbprof.sweeps.filters import Where
+from mbprof.sweeps.pareto import Front
 
 if TYPE_CHECKING:
     import pandas
@@ -136,17 +137,13 @@ class Sweep:
 
     def lanes(self, rows: Mapping[str, Column]) -> dict[str, Column]:
         """Return the columns that vary as numbers; oblong sizes as a height and a width."""
-        import numpy as np
-
         found = {}
         for each in self.plan.axes:
             name = each.knob.name
             if not each.symbolic:
                 continue
             if each.knob.kind == "size" and rows[name].dtype == object:
-                pairs = [v if isinstance(v, tuple) else (v, v) for v in rows[name].tolist()]
-                sizes = np.array(pairs, dtype=np.int64)
-                found["res.h"], found["res.w"] = sizes[:, 0], sizes[:, 1]
+                found["res.h"], found["res.w"] = sides(rows[name])
             else:
                 found[name] = rows[name]
         return found
@@ -176,7 +173,8 @@ def plan_sweep(
         joined = Accuracies.of(spec.definition, fixed, series)
     job = Sweep(spec, plan, convention, chosen, accuracies=joined)
     if where is not None:
-        job.where = Where.parse(where, job.names, fixed)
+        sizes = [axis.knob.name for axis in plan.axes if axis.symbolic and axis.knob.kind == "size"]
+        job.where = Where.parse(where, job.names, fixed, sizes)
     return job
 
 

@@ -19,7 +19,7 @@ from mbprof.output import REPORTS, Report, render
 from mbprof.output import Column as ReportColumn
 from mbprof.output.files import aside
 from mbprof.sweeps.axes import Column
-from mbprof.sweeps.filters import Front
+from mbprof.sweeps.pareto import Front
 from mbprof.sweeps.sweep import Sweep
 
 Chunk = Mapping[str, Column]

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import mbprof
 from mbprof.spec.knobs import Knob
 from mbprof.sweeps.axes import CHUNK, read_axis
-from mbprof.sweeps.filters import Front
+from mbprof.sweeps.pareto import Front
 from mbprof.sweeps.write import SINKS
 from tests.conftest import MBPROF, child, invoke, started
 from tests.conftest import run as command
