@@ -62,9 +62,9 @@ class Variables:
 
     def _along(self, shapes: Iterable[tuple[Any, ...]], axis: int) -> frozenset[int]:
         sizes = {key(shape[axis]): shape[axis] for shape in shapes if len(shape) == 3}
-        found = {n for size in sizes.values() for m in self.poly(size) for n in m}
+        numbers = {n for size in sizes.values() for m in self.poly(size) for n in m}
         own = {("H", "W")[axis - 1]}
-        return frozenset(n for n in found if self.trace.atoms[n].op != "input") | {
+        return frozenset(n for n in numbers if self.trace.atoms[n].op != "input") | {
             n for n, inputs in enumerate(self.inputs) if inputs == own and self.trace.atoms[n].whole
         }
 
@@ -91,22 +91,22 @@ class Variables:
 
     def of_operands(self, operands: Iterable[Any]) -> frozenset[str]:
         """Return the inputs that operands depend on."""
-        found: frozenset[str] = frozenset()
+        names: frozenset[str] = frozenset()
         for operand in operands:
             if isinstance(operand, tuple):
                 kind, what = operand
                 numbers = [n for m, _ in what for n in m] if kind == "whole" else [what]
-                found = found.union(*(self.inputs[number] for number in numbers))
-        return found
+                names = names.union(*(self.inputs[number] for number in numbers))
+        return names
 
     def _atom(self, number: int, atom: Atom) -> Poly:
         """Return an atom in variables: another one if it is always that one, or its own."""
         own: Poly = {(number,): 1}
         if atom.op in ("max", "min") and atom.whole:
-            one, two = map(self.poly_of, atom.args)
-            low, high = self.bounds(plus(one, two, -1))
+            left, right = map(self.poly_of, atom.args)
+            low, high = self.bounds(plus(left, right, -1))
             if low >= 0 or high <= 0:
-                return one if (low >= 0) == (atom.op == "max") else two
+                return left if (low >= 0) == (atom.op == "max") else right
         if atom.op != "//":
             return own
         if isinstance(atom.args[1], tuple):
@@ -116,11 +116,11 @@ class Variables:
         sign, rest = self.moves.get(number, (-1 if atom.high <= 0 else 1, ()))
         shift = self.terms(rest)
         if isinstance(atom.args[1], int) and atom.args[1] > 0:
-            found = self._quotient(atom, sign, shift)
-            self.quotients[number] = found
-            low, high = self.bounds(found.top)
-            up = found.by - 1 if found.up else 0
-            self.ends[number] = (low + up) // found.by, (high + up) // found.by
+            rounding = self._quotient(atom, sign, shift)
+            self.quotients[number] = rounding
+            low, high = self.bounds(rounding.top)
+            up = rounding.by - 1 if rounding.up else 0
+            self.ends[number] = (low + up) // rounding.by, (high + up) // rounding.by
         else:
             low, high = self.bounds(plus(shift, own, sign))
             self.ends[number] = low, high
@@ -132,7 +132,7 @@ class Variables:
         for monomial, factor in poly.items():
             ends = [factor]
             for number in monomial:
-                ends = [end * each for end in ends for each in self.ends[number]]
+                ends = [end * other for end in ends for other in self.ends[number]]
                 ends = [min(ends), max(ends)]
             low, high = low + min(ends), high + max(ends)
         return low, high
@@ -213,11 +213,13 @@ class Variables:
         """Return a quotient whose divisor is a symbol."""
         sign, rest = self.moves.get(number, (-1 if atom.high <= 0 else 1, ()))
         top = {m: sign * f for m, f in self.poly_of(atom.args[0]).items()}
-        found = Rounded(sign < 0, self.tree(top), self.operand(atom.args[1]))
+        rounded = Rounded(sign < 0, self.tree(top), self.operand(atom.args[1]))
         if not rest:
-            return found
+            return rounded
         more = self.tree(self.terms(rest))
-        return Sum((Product(1, (found,)), *(more.parts if isinstance(more, Sum) else [_one(more)])))
+        return Sum(
+            (Product(1, (rounded,)), *(more.parts if isinstance(more, Sum) else [_one(more)]))
+        )
 
 
 def variable(number: int) -> Symbol:
@@ -243,7 +245,9 @@ def _constant_first(op: str, left: Tree, right: Tree) -> tuple[Tree, Tree]:
 
 
 def _extreme(atom: Atom, arguments: tuple[Tree, ...]) -> Tree:
-    return Call(atom.op, tuple(sorted(arguments, key=lambda each: isinstance(each, Number))))
+    return Call(
+        atom.op, tuple(sorted(arguments, key=lambda argument: isinstance(argument, Number)))
+    )
 
 
 def _towards_zero(atom: Atom, arguments: tuple[Tree, ...]) -> Tree:

@@ -95,7 +95,7 @@ class Call:
 
     def value(self, values: Values) -> Any:
         """Call it."""
-        return OPERATIONS[self.name].plain(*(each.value(values) for each in self.arguments))
+        return OPERATIONS[self.name].plain(*(argument.value(values) for argument in self.arguments))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ def symbols(tree: Tree) -> Iterator[Symbol]:
     """Yield the names of a tree in the order in which they are written.
 
     >>> h, w = Symbol("h", 1), Symbol("w", 1)
-    >>> [each.letter for each in symbols(Sum((Product(3, (h, w)), Product(1, (w,)))))]
+    >>> [symbol.letter for symbol in symbols(Sum((Product(3, (h, w)), Product(1, (w,)))))]
     ['h', 'w', 'w']
     """
     if isinstance(tree, Symbol):

@@ -50,7 +50,7 @@ class Quantity:
 
     def rounded(self, rounding: str) -> Quantity:
         """Return the number as one that is known to be rounded so: nearest or down."""
-        ranges = tuple(each for each in self.ranges if each.rounding in ("exact", rounding))
+        ranges = tuple(span for span in self.ranges if span.rounding in ("exact", rounding))
         return replace(self, ranges=ranges)
 
 
@@ -90,12 +90,12 @@ def quantity(scalar: Scalar, kind: str | None = None) -> Quantity:
     (Range(low=11000000, high=11999999, rounding='down'),)
     """
     try:
-        found = read(scalar.text)
+        count = read(scalar.text)
     except ValueError as error:
         raise SpecError(str(error), scalar.loc, HINT) from None
-    if kind is not None and {"macs": "cost"}.get(kind, kind) not in found.kinds:
+    if kind is not None and {"macs": "cost"}.get(kind, kind) not in count.kinds:
         raise SpecError(f"expected a count of {kind}, found {scalar.text!r}", scalar.loc, HINT)
-    return found
+    return count
 
 
 def _ranges(count: int, place: int, exponent: bool, decimals: bool) -> tuple[Range, ...]:

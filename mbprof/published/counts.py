@@ -25,22 +25,22 @@ class Counted(NamedTuple):
 
 def countings(scopes: Sequence[str], quantities: Sequence[str]) -> list[Counted]:
     """Return every way to count a network, in the order of `counts`."""
-    found = []
+    ways = []
     for name in conventions.names():
         convention = conventions.load(name)
         for scope in scopes:
             for folded in (False, True):
                 if "params" in quantities:
-                    found.append(Counted(name, scope, "params", folded, "params"))
+                    ways.append(Counted(name, scope, "params", folded, "params"))
                 if "cost" in quantities:
                     units = (conventions.UNITS[measure] for measure in convention.measures)
-                    found += [Counted(name, scope, "cost", folded, unit) for unit in units]
-    return found
+                    ways += [Counted(name, scope, "cost", folded, unit) for unit in units]
+    return ways
 
 
 def counts(graph: Graph, scopes: Sequence[str], quantities: Sequence[str]) -> list[Any]:
     """Return all counts of a graph, by convention, scope, folding and quantity."""
-    found: list[Any] = []
+    values: list[Any] = []
     plain, folded = _Parts(graph), _Parts(fold(graph))
     for name in conventions.names():
         convention = conventions.load(name)
@@ -51,11 +51,11 @@ def counts(graph: Graph, scopes: Sequence[str], quantities: Sequence[str]) -> li
             for parts in views:
                 inside = [count for part, count in parts.items() if scope in ("all", part)]
                 if "params" in quantities:
-                    found.append(added(count.params for count in inside))
+                    values.append(added(count.params for count in inside))
                 if "cost" in quantities:
                     costs = zip(*(count.costs for count in inside), strict=True)
-                    found += [added(each) for each in costs]
-    return found
+                    values += [added(kind) for kind in costs]
+    return values
 
 
 class _Parts:
@@ -63,11 +63,11 @@ class _Parts:
 
     def __init__(self, graph: Graph) -> None:
         scopes = dict.fromkeys(("body", *(node.scope for node in graph.nodes)))
-        self.nodes = {each: [n for n in graph.nodes if n.scope == each] for each in scopes}
-        self.facts = {each: total(n.facts for n in nodes) for each, nodes in self.nodes.items()}
+        self.nodes = {scope: [n for n in graph.nodes if n.scope == scope] for scope in scopes}
+        self.facts = {scope: total(n.facts for n in nodes) for scope, nodes in self.nodes.items()}
 
     def counts(self, convention: Convention) -> dict[str, Count]:
         """Return what a convention, which sees the graph as it is, counts of each part."""
         return {
-            each: convention.count(nodes, self.facts[each]) for each, nodes in self.nodes.items()
+            scope: convention.count(nodes, self.facts[scope]) for scope, nodes in self.nodes.items()
         }

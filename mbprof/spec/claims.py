@@ -53,7 +53,7 @@ def _expanded(item: Map) -> Iterator[Map]:
         yield item
         return
     names = words(required(item, "columns", "a table of claims"), "columns")
-    common = {key: each for key, each in item.entries.items() if key not in ("columns", "rows")}
+    common = {key: entry for key, entry in item.entries.items() if key not in ("columns", "rows")}
     for row in sequence(required(item, "rows", "a table of claims"), "rows").items:
         cells = sequence(row, "a row").items
         if len(cells) != len(names):

@@ -63,11 +63,11 @@ class Where:
             path = self._path(part)
             if path is None:
                 break
-            found, alike = path
+            truths, alike = path
             if alike.all():
-                answers[pending] = found
+                answers[pending] = truths
                 return answers
-            answers[pending[alike]] = found[alike] if isinstance(found, np.ndarray) else found
+            answers[pending[alike]] = truths[alike] if isinstance(truths, np.ndarray) else truths
             pending = pending[~alike]
         for row in pending:
             answers[row] = self._single({name: _plain(lane[row]) for name, lane in lanes.items()})

@@ -58,10 +58,10 @@ def quotient(x: Any, y: Any) -> Any:
     """
     if not is_whole(x) or not is_whole(y):
         return x / y
-    found = x // y
+    whole = x // y
     if x % y:
         raise Inexact
-    return found
+    return whole
 
 
 def product(values: Iterable[int]) -> int:
@@ -85,8 +85,8 @@ def added(values: Iterable[int]) -> int:
     listed: tuple[Any, ...] = tuple(values)
     kinds: set[type] = set(map(type, listed))
     symbols = Whole in kinds and Real not in kinds
-    found: int = _gathered(listed) if symbols else sum(listed)
-    return found
+    total: int = _gathered(listed) if symbols else sum(listed)
+    return total
 
 
 def _gathered(values: Sequence[Whole | int]) -> Any:
@@ -96,15 +96,15 @@ def _gathered(values: Sequence[Whole | int]) -> Any:
     """
     terms: dict[Monomial, int] = {}
     value = 0
-    for each in values:
-        if isinstance(each, Whole):
-            trace = each.trace
-            value += each.value
-            for monomial, factor in each.terms:
+    for number in values:
+        if isinstance(number, Whole):
+            trace = number.trace
+            value += number.value
+            for monomial, factor in number.terms:
                 terms[monomial] = terms.get(monomial, 0) + factor
-        elif each:
-            value += each
-            terms[()] = terms.get((), 0) + each
+        elif number:
+            value += number
+            terms[()] = terms.get((), 0) + number
     return trace.polynomial(terms, value)
 
 

@@ -25,11 +25,13 @@ class Program:
         self.atoms: list[Atom] = trace.atoms
         self.guards = tuple(trace.guards.values())
         self.given = outputs
-        self.outputs = tuple(each.terms if isinstance(each, Whole) else each for each in outputs)
-        self.fits = max(_magnitude(trace, each.terms) for each in _symbols(outputs)) < FITS
+        self.outputs = tuple(
+            output.terms if isinstance(output, Whole) else output for output in outputs
+        )
+        self.fits = max(_magnitude(trace, output.terms) for output in _symbols(outputs)) < FITS
         """Whether no output can overflow, whatever the configuration."""
         asked: list[Any] = [*self.atoms, *self.guards, *_conditions(outputs)]
-        inner = [operand[1] for each in asked for operand in each.args if _is_sum(operand)]
+        inner = [operand[1] for thing in asked for operand in thing.args if _is_sum(operand)]
         self.safe = all(_magnitude(trace, terms) < FITS for terms in inner)
         """Whether nothing on the way to an output or an answer can overflow."""
         ends = (end for atom in self.atoms if not atom.whole for end in (atom.low, atom.high))
@@ -55,26 +57,28 @@ class Program:
     def evaluate(self, columns: Mapping[str, Column], count: int) -> list[Column]:
         """Return the outputs for columns of ``count`` configurations."""
         run = Run(self.atoms, columns)
-        found = []
+        evaluated = []
         for output in self.outputs:
             column = output if isinstance(output, int) else run.sum(output)
-            found.append(np.broadcast_to(np.asarray(column, dtype=np.int64), (count,)))
-        return found
+            evaluated.append(np.broadcast_to(np.asarray(column, dtype=np.int64), (count,)))
+        return evaluated
 
     def estimates(self, columns: Mapping[str, Column], count: int) -> list[Column]:
         """Return the outputs as doubles, which do not overflow but round."""
         run = _Rounded(self.atoms, columns)
         return [
             np.broadcast_to(
-                np.asarray(each if isinstance(each, int) else run.sum(each), dtype=np.float64),
+                np.asarray(
+                    output if isinstance(output, int) else run.sum(output), dtype=np.float64
+                ),
                 (count,),
             )
-            for each in self.outputs
+            for output in self.outputs
         ]
 
 
 def _symbols(outputs: Sequence[Any]) -> list[Any]:
-    return [each for each in outputs if isinstance(each, Whole)] or [_Nothing]
+    return [output for output in outputs if isinstance(output, Whole)] or [_Nothing]
 
 
 def _conditions(outputs: Sequence[Any]) -> list[Condition]:
@@ -103,19 +107,19 @@ class Run:
 
     def __init__(self, atoms: Sequence[Atom], columns: Mapping[str, Column]) -> None:
         self.atoms, self.columns = atoms, columns
-        self.found: dict[int, Column] = {}
+        self.values: dict[int, Column] = {}
         self.products: dict[Monomial, Column] = {}
         self.sums: dict[Terms, Column] = {}
 
     def atom(self, number: int) -> Column:
-        if number not in self.found:
+        if number not in self.values:
             atom = self.atoms[number]
             if atom.op == "input":
                 value = self.columns[atom.args[0]]
             else:
                 value = OPERATIONS[atom.op].on(*map(self.operand, atom.args))
-            self.found[number] = value
-        return self.found[number]
+            self.values[number] = value
+        return self.values[number]
 
     def operand(self, argument: Any) -> Column:
         if isinstance(argument, tuple):
@@ -125,8 +129,8 @@ class Run:
 
     def answers(self, guard: Guard) -> Column:
         """Return which configurations answer a guard as it is noted."""
-        found = OPERATIONS[guard.op].on(*map(self.operand, guard.args))
-        return found if guard.answer else np.logical_not(found)
+        answers = OPERATIONS[guard.op].on(*map(self.operand, guard.args))
+        return answers if guard.answer else np.logical_not(answers)
 
     def product(self, monomial: Monomial) -> Column:
         if len(monomial) == 1:

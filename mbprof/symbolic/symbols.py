@@ -72,8 +72,8 @@ class Trace:
         Its range is ``ends``; without them the function never turns between the ends of theirs.
         """
         doubles = [double(number) for number in numbers]
-        value = plain(*(each.value if isinstance(each, Real) else each for each in doubles))
-        finite = all(math.isfinite(end) for each in doubles for end in bounds(each))
+        value = plain(*(number.value if isinstance(number, Real) else number for number in doubles))
+        finite = all(math.isfinite(end) for number in doubles for end in bounds(number))
         low, high = (ends or _corners(plain, doubles)) if finite else UNBOUNDED
         return self.real(op, tuple(map(key, doubles)), value, low, high)
 
@@ -209,9 +209,9 @@ class Whole(Varying):
         if isinstance(other, Whole) and len(self.terms) * len(other.terms) > MAX_TERMS:
             return self.as_atom() * other.as_atom()
         terms: dict[Monomial, int] = {}
-        for one, p in self.terms:
-            for two, q in _terms(other):
-                both = tuple(sorted(one + two))
+        for left, p in self.terms:
+            for right, q in _terms(other):
+                both = tuple(sorted(left + right))
                 terms[both] = terms.get(both, 0) + p * q
         return self.trace.polynomial(terms, self.value * whole_value(other))
 
