@@ -81,7 +81,7 @@ def check(
     False
     """
     limits = {
-        name: limit(Scalar(str(value), at_command_line(str(value), f"max_{name} ")))
+        name: limit(Scalar(str(value), at_command_line(str(value), f"max_{name} ")), name)
         for name, value in (("macs", max_macs), ("params", max_params))
         if value is not None
     }

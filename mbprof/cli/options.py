@@ -74,7 +74,7 @@ def limits_of(max_macs: str | None, max_params: str | None) -> Budget:
     ):
         if text is not None:
             place = Loc(Source("command line", option + text), 1, len(option) + 1)
-            found[name] = limit(Scalar(text, place))
+            found[name] = limit(Scalar(text, place), name)
     return Budget(**found)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -12,9 +11,9 @@ from mbprof.formulas.algebra import Poly, equality, replaced
 from mbprof.network.build import build
 from mbprof.network.graph import Graph, Node
 from mbprof.spec.model import Definition
-from mbprof.symbolic import arithmetic
 from mbprof.symbolic.arithmetic import product
 from mbprof.symbolic.atoms import Guard
+from mbprof.symbolic.operations import OPERATIONS
 from mbprof.symbolic.symbols import Real, Trace, Whole, key
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ class Fixed(Exception):
     """Internal: a value that a build has to know is denied."""
 
 
-class Path(Trace):
+class ForcedTrace(Trace):
     """A trace whose conditions are answered as told, over the atoms that all paths share."""
 
     def __init__(self, shared: Trace | None = None, answers: Answers | None = None) -> None:
@@ -71,21 +70,25 @@ def _plainest(op: str, args: tuple[Any, ...]) -> tuple[str, tuple[Any, ...], boo
 
 def _pins(trace: Trace, told: Answers) -> dict[int, int]:
     """Return the symbols that are told to be a number, by that of their atom."""
-    found = {}
+    pins = {}
     for (op, args), answer in told.items():
         if op == "==" and answer and args[1] == 0:
-            one = equality(dict(args[0][1]))
-            if one is not None and trace.atoms[one[0]].op == "input" and set(one[1]) <= {()}:
-                found[one[0]] = one[1].get((), 0)
-    return found
+            solved = equality(dict(args[0][1]))
+            if (
+                solved is not None
+                and trace.atoms[solved[0]].op == "input"
+                and set(solved[1]) <= {()}
+            ):
+                pins[solved[0]] = solved[1].get((), 0)
+    return pins
 
 
 class Again:
     """Computes quantities of a trace once more, with some symbols pinned to numbers."""
 
-    def __init__(self, path: Path, pins: Mapping[int, int]) -> None:
+    def __init__(self, path: ForcedTrace, pins: Mapping[int, int]) -> None:
         self.path = path
-        self.found: dict[int, Any] = dict(pins)
+        self.values: dict[int, Any] = dict(pins)
 
     def number(self, operand: Any) -> Any:
         """Return an operand of an atom, or a cost, with the pinned symbols in it."""
@@ -98,38 +101,15 @@ class Again:
 
     def atom(self, number: int) -> Any:
         """Return an atom with the pinned symbols in it."""
-        if number not in self.found:
+        if number not in self.values:
             atom = self.path.atoms[number]
             if atom.op == "input":
                 whole = Whole(self.path, (((number,), 1),), atom.value, atom.low, atom.high)
                 real = Real(self.path, number, atom.value, atom.low, atom.high)
-                self.found[number] = whole if atom.whole else real
+                self.values[number] = whole if atom.whole else real
             else:
-                self.found[number] = _AGAIN[atom.op](*map(self.number, atom.args))
-        return self.found[number]
-
-
-_AGAIN: dict[str, Callable[..., Any]] = {
-    "sum": lambda x: x,
-    "real": lambda x: x.real() if isinstance(x, Whole) else float(x),
-    "//": operator.floordiv,
-    "max": arithmetic.maximum,
-    "min": arithmetic.minimum,
-    "gcd": arithmetic.gcd,
-    "int": arithmetic.truncated,
-    "ceil": arithmetic.ceiled,
-    "floor": arithmetic.floored,
-    "round": arithmetic.rounded,
-    "divisible": arithmetic.divisible,
-    "pow": arithmetic.power,
-    "+": operator.add,
-    "-": operator.sub,
-    "*": operator.mul,
-    "/": operator.truediv,
-    "/~": operator.truediv,
-    "//~": operator.floordiv,
-    "%~": operator.mod,
-}
+                self.values[number] = OPERATIONS[atom.op].plain(*map(self.number, atom.args))
+        return self.values[number]
 
 
 def _poly(cost: Any) -> Poly:
@@ -155,7 +135,7 @@ IMPOSSIBLE = (MbprofError, Fixed, ArithmeticError, ValueError)
 
 
 @dataclass(slots=True)
-class Paths:
+class Builds:
     """The builds of a spec: ``knobs`` puts symbols, by name, in their places.
 
     ``view`` is what a convention makes of a graph, such as one with batch norms folded.
@@ -169,26 +149,26 @@ class Paths:
     scope: str
     spent: int = 0
     masks: dict[Asked, Any] = field(default_factory=dict)
-    main: Path = field(default_factory=Path)
+    main: ForcedTrace = field(default_factory=ForcedTrace)
 
-    def walk(self, answers: Answers, pins: Mapping[int, int]) -> tuple[Path, Graph]:
+    def walk(self, answers: Answers, pins: Mapping[int, int]) -> tuple[ForcedTrace, Graph]:
         """Build the spec under some answers; symbols that are pinned are numbers.
 
-        Raises: MbprofError: it makes no network. Fixed: see `Path.fix`.
+        Raises: MbprofError: it makes no network. Fixed: see `ForcedTrace.fix`.
         """
-        path = Path(self.main, answers)
+        path = ForcedTrace(self.main, answers)
         symbols: dict[str, Any] = {
-            each.name: path.input(each.name, each.value, each.low, each.high)
-            for each in self.domains
+            domain.name: path.input(domain.name, domain.value, domain.low, domain.high)
+            for domain in self.domains
         }
-        for each in self.domains:
-            if (number := path.numbers["input", (each.name,)]) in pins:
-                symbols[each.name] = pins[number]
+        for domain in self.domains:
+            if (number := path.numbers["input", (domain.name,)]) in pins:
+                symbols[domain.name] = pins[number]
         graph = build(self.definition, self.knobs(symbols))
         self.spent += len(graph.nodes)
         return path, self.view(graph)
 
-    def needed(self, path: Path, graph: Graph) -> list[Guard]:
+    def needed(self, path: ForcedTrace, graph: Graph) -> list[Guard]:
         """Return the conditions of a path that its cost depends on, as far as can be found out.
 
         From the last to the first: a condition is dropped if all paths on which it is answered
@@ -199,13 +179,13 @@ class Paths:
         kept: Answers = {}
         for i in range(len(guards) - 1, -1, -1):
             asked, guard = guards[i]
-            before = {other: each.answer for other, each in guards[:i]}
+            before = {other: guard.answer for other, guard in guards[:i]}
             told = {**kept, **before, asked: not guard.answer}
             if not all(self.same(leaf, expected) for leaf in self.leaves(told)):
                 kept[asked] = guard.answer
         return [guard for asked, guard in guards if asked in kept]
 
-    def same(self, leaf: tuple[Path, Costs] | None, expected: Costs) -> bool:
+    def same(self, leaf: tuple[ForcedTrace, Costs] | None, expected: Costs) -> bool:
         """Whether the costs of a path are those expected, given what is equal on the path."""
         if leaf is None:
             return False
@@ -216,24 +196,24 @@ class Paths:
             again = Again(path, pins)
             try:
                 expected = {
-                    name: tuple(key(again.number(each)) for each in cost)
+                    name: tuple(key(again.number(number)) for number in cost)
                     for name, cost in expected.items()
                 }
             except IMPOSSIBLE:
                 return False
         equal = [
-            found
+            solved
             for guard in path.guards.values()
             if guard.op == "==" and guard.answer and guard.args[1] == 0
-            if (found := equality(dict(guard.args[0][1]))) is not None
+            if (solved := equality(dict(guard.args[0][1]))) is not None
         ]
         return costs.keys() == expected.keys() and all(
-            replaced(_poly(one), equal) == replaced(_poly(two), equal)
+            replaced(_poly(mine), equal) == replaced(_poly(theirs), equal)
             for name, pair in costs.items()
-            for one, two in zip(pair, expected[name], strict=True)
+            for mine, theirs in zip(pair, expected[name], strict=True)
         )
 
-    def leaves(self, told: Answers) -> Iterator[tuple[Path, Costs] | None]:
+    def leaves(self, told: Answers) -> Iterator[tuple[ForcedTrace, Costs] | None]:
         """Yield all paths that give some answers, with costs; None for what cannot be known."""
         if not self.possible(told):
             return
@@ -254,15 +234,15 @@ class Paths:
 
     def by_layer(self, graph: Graph) -> Costs:
         """Return what the layers cost that cost anything, as keys that compare by value."""
-        found: dict[str, list[Node]] = {}
+        nodes_by_layer: dict[str, list[Node]] = {}
         for node in graph.nodes:
             if self.scope == "all" or node.scope == self.scope:
-                found.setdefault(node.layer, []).append(node)
-        costs = {layer: self.costs(nodes) for layer, nodes in found.items()}
+                nodes_by_layer.setdefault(node.layer, []).append(node)
+        costs = {layer: self.costs(nodes) for layer, nodes in nodes_by_layer.items()}
         return {
             layer: tuple(map(key, cost))
             for layer, cost in costs.items()
-            if any(isinstance(each, Whole | Real) or each for each in cost)
+            if any(isinstance(number, Whole | Real) or number for number in cost)
         }
 
     def possible(self, answers: Answers) -> bool:
@@ -280,27 +260,27 @@ class Paths:
         asked = (op, args)
         if asked not in self.masks:
             self.masks[asked] = self._mask(op, args)
-        found: tuple[str, Any] = self.masks[asked]
-        return found
+        mask: tuple[str, Any] = self.masks[asked]
+        return mask
 
     def _mask(self, op: str, args: tuple[Any, ...]) -> tuple[str, Any]:
         names = self.inputs(args)
-        domain = next((each for each in self.domains if names == {each.name}), None)
+        domain = next((domain for domain in self.domains if names == {domain.name}), None)
         if domain is None or not isinstance(domain.value, int):
             return "", None
         import numpy as np
 
         from mbprof.symbolic.program import FITS, Run
 
-        inner = [each for n in self.reached(args) for each in self.main.atoms[n].args]
-        for kind, terms in (each for each in (*args, *inner) if isinstance(each, tuple)):
+        inner = [operand for n in self.reached(args) for operand in self.main.atoms[n].args]
+        for kind, terms in (operand for operand in (*args, *inner) if isinstance(operand, tuple)):
             for monomial, factor in terms if kind == "whole" else ():
                 if max(map(abs, self.main.range(monomial))) * abs(factor) >= FITS >> 20:
                     return "", None
         values = np.arange(domain.low, domain.high + 1, dtype=np.int64)
         with np.errstate(all="ignore"):
-            found = Run(self.main.atoms, {domain.name: values}).answers(Guard(op, args, True))
-        return domain.name, found
+            mask = Run(self.main.atoms, {domain.name: values}).answers(Guard(op, args, True))
+        return domain.name, mask
 
     def inputs(self, operands: tuple[Any, ...]) -> set[str]:
         """Return the names of the symbols that operands depend on."""
@@ -309,14 +289,14 @@ class Paths:
 
     def reached(self, operands: tuple[Any, ...]) -> set[int]:
         """Return the numbers of the atoms that operands are made of."""
-        found: set[int] = set()
+        numbers_reached: set[int] = set()
         pending = list(operands)
         while pending:
             operand = pending.pop()
             if isinstance(operand, tuple):
                 kind, what = operand
                 numbers = {n for m, _ in what for n in m} if kind == "whole" else {what}
-                for number in numbers - found:
-                    found.add(number)
+                for number in numbers - numbers_reached:
+                    numbers_reached.add(number)
                     pending += self.main.atoms[number].args
-        return found
+        return numbers_reached

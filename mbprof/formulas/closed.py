@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from mbprof.errors import KnobError, UsageError, nearest, unknown
 from mbprof.formulas.algebra import replaced
-from mbprof.formulas.builds import Domain, Paths
+from mbprof.formulas.builds import Builds, Domain
 from mbprof.formulas.collect import Collector, Items
 from mbprof.formulas.conditions import Condition, Range, broken, equal, pinned, stated
 from mbprof.formulas.letters import Letters
@@ -146,12 +146,12 @@ class Request:
         while True:
             left = tuple(each for each in domains if each.name not in fixed)
             view = conventions.load(self.convention).view
-            paths = Paths(self.definition, self.placed(fixed), left, self.cost, view, self.scope)
-            path, graph = paths.walk({}, {})
-            guards = paths.needed(path, graph)
-            found = pinned(guards, paths)
+            builds = Builds(self.definition, self.placed(fixed), left, self.cost, view, self.scope)
+            path, graph = builds.walk({}, {})
+            guards = builds.needed(path, graph)
+            found = pinned(guards, builds)
             if not found:
-                return self.formula(paths, graph, guards, fixed)
+                return self.formula(builds, graph, guards, fixed)
             for name in sorted(self.asked & found.keys()):
                 raise KnobError(
                     f"{name} of {self.definition.name} cannot be a symbol: each value of it makes "
@@ -189,11 +189,11 @@ class Request:
         return count.params, count.cost
 
     def formula(
-        self, paths: Paths, graph: Graph, guards: Sequence[Any], fixed: Mapping[str, Any]
+        self, builds: Builds, graph: Graph, guards: Sequence[Any], fixed: Mapping[str, Any]
     ) -> Formula:
         """Write the costs of a graph's layers, their sums and the conditions."""
         shapes = [s for node in graph.nodes for s in (*node.out_shapes, *node.in_shapes)]
-        variables = Variables(paths.main, shapes)
+        variables = Variables(builds.main, shapes)
         collector = Collector.of(variables, shapes)
         replacing = equal(guards, variables)
         costs: dict[str, list[tuple[str, Items, Items]]] = {}
@@ -206,7 +206,7 @@ class Request:
                 name = group[0].block if self.by == "block" else group[0].layer
                 costs.setdefault(name.removeprefix(self.prefix), []).append((name, params, macs))
         every = [cost for group in costs.values() for cost in group]
-        conditions = stated(guards, paths, variables)
+        conditions = stated(guards, builds, variables)
         letters = Letters(variables)
         letters.see(collector.written([each]) for cost in every for each in cost[1:])
         letters.see(tree for condition in conditions for tree in condition.trees)
@@ -221,13 +221,13 @@ class Request:
         said = [letters.condition(each) for each in conditions]
         shown = [tree for each in (*lines, whole) for tree in each[1:]]
         shown += [tree for each in said for tree in each.trees]
-        names = {each.name for each in paths.domains}
+        names = {each.name for each in builds.domains}
         size: Any = self.knobs["res"]
         given = dict(zip(SIZES, size, strict=True)) if names & {*SIZES} else {"res": size}
         own = {n: v for n, v in self.knobs.items() if n != "res"} | given
         return Formula(
             self.definition.name,
-            paths.domains,
+            builds.domains,
             {n: v for n, v in {**own, **fixed}.items() if n not in names},
             self.scope,
             conventions.load(self.convention),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from mbprof.formulas.algebra import Poly, equality, plus, replaced, shared
-from mbprof.formulas.builds import Domain, Paths
+from mbprof.formulas.builds import Builds, Domain
 from mbprof.formulas.naming import Variables
 from mbprof.formulas.tree import Number, Product, Rest, Symbol, Tree, Values
 from mbprof.symbolic.atoms import Guard, Terms
@@ -70,11 +70,11 @@ class Range:
 Condition: TypeAlias = Relation | Range
 
 
-def single(guards: Iterable[Guard], paths: Paths) -> dict[str, Any]:
+def single(guards: Iterable[Guard], builds: Builds) -> dict[str, Any]:
     """Return which values of each whole symbol meet the guards that depend on it alone."""
     found: dict[str, Any] = {}
     for guard in guards:
-        name, mask = paths.mask(guard.op, guard.args)
+        name, mask = builds.mask(guard.op, guard.args)
         if name:
             mask = mask if guard.answer else ~mask
             found[name] = found[name] & mask if name in found else mask
@@ -122,41 +122,41 @@ def equal(guards: Iterable[Guard], variables: Variables) -> list[tuple[int, Poly
     return found
 
 
-def pinned(guards: Iterable[Guard], paths: Paths) -> dict[str, Any]:
+def pinned(guards: Iterable[Guard], builds: Builds) -> dict[str, Any]:
     """Return the symbols that the guards leave one value only, with that value."""
     found: dict[str, Any] = {}
-    for domain in paths.domains:
-        mask = single(guards, paths).get(domain.name)
+    for domain in builds.domains:
+        mask = single(guards, builds).get(domain.name)
         if mask is not None and mask.sum() == 1:
             found[domain.name] = domain.value
     for guard in guards:
         left, right = (*guard.args, None)[:2]
         if guard.op in ("==", "!=") and guard.answer == (guard.op == "=="):
-            for domain in paths.domains:
-                number = paths.main.numbers.get(("input", (domain.name,)))
+            for domain in builds.domains:
+                number = builds.main.numbers.get(("input", (domain.name,)))
                 if left == ("real", number) and isinstance(right, int | float):
                     found[domain.name] = domain.value
     return found
 
 
-def stated(guards: Iterable[Guard], paths: Paths, variables: Variables) -> list[Condition]:
+def stated(guards: Iterable[Guard], builds: Builds, variables: Variables) -> list[Condition]:
     """Return the conditions: a range for each symbol, then what else has to be true."""
     guards = list(_parted(guards, variables))
-    masks = single(guards, paths)
+    masks = single(guards, builds)
     found: list[Condition] = []
     more: list[Condition] = []
     described = set()
-    for domain in paths.domains:
+    for domain in builds.domains:
         kept = _described(domain, masks[domain.name]) if domain.name in masks else None
         if kept is not None:
             described.add(domain.name)
-        ranged, *rest = kept or [_narrowed(_whole_range(domain), guards, paths)]
+        ranged, *rest = kept or [_narrowed(_whole_range(domain), guards, builds)]
         found.append(ranged)
         more += rest
     replacing = equal(guards, variables)
     for guard in guards:
-        name, _ = paths.mask(guard.op, guard.args)
-        stood = any(_bound(guard, domain.name, paths) for domain in paths.domains)
+        name, _ = builds.mask(guard.op, guard.args)
+        stood = any(_bound(guard, domain.name, builds) for domain in builds.domains)
         if name not in described and not stood and not _implied(guard, variables, replacing):
             relation = _relation(guard, variables)
             if relation not in more:
@@ -178,20 +178,20 @@ def _implied(guard: Guard, variables: Variables, replacing: Sequence[tuple[int, 
     return ends == {guard.answer}
 
 
-def _bound(guard: Guard, name: str, paths: Paths) -> tuple[str, Any] | None:
+def _bound(guard: Guard, name: str, builds: Builds) -> tuple[str, Any] | None:
     """Return the sign and the number that a guard compares a symbol with, if it does only that."""
     left, right = (*guard.args, None)[:2]
-    number = paths.main.numbers.get(("input", (name,)))
+    number = builds.main.numbers.get(("input", (name,)))
     sign = _SIGN[guard.op] if guard.answer else _OPPOSITE[_SIGN[guard.op]]
     if left != ("real", number) or not isinstance(right, int | float) or sign in "=≠":
         return None
     return sign, right
 
 
-def _narrowed(found: Range, guards: Iterable[Guard], paths: Paths) -> Range:
+def _narrowed(found: Range, guards: Iterable[Guard], builds: Builds) -> Range:
     """Return a range within what guards allow its symbol."""
     for guard in guards:
-        sign, end = _bound(guard, found.symbol.letter, paths) or ("", 0)
+        sign, end = _bound(guard, found.symbol.letter, builds) or ("", 0)
         if sign in (">", "≥") and (end, sign == ">") > (found.low, found.above):
             found = replace(found, low=end, above=sign == ">")
         if sign in ("<", "≤") and (end, sign != "<") < (found.high, not found.below):

@@ -18,6 +18,7 @@ from mbprof.formulas.tree import (
     Tree,
 )
 from mbprof.symbolic.atoms import Atom, Terms
+from mbprof.symbolic.operations import OPERATIONS
 from mbprof.symbolic.symbols import Trace, Whole, key
 
 UNNAMED = "#"
@@ -61,9 +62,9 @@ class Variables:
 
     def _along(self, shapes: Iterable[tuple[Any, ...]], axis: int) -> frozenset[int]:
         sizes = {key(shape[axis]): shape[axis] for shape in shapes if len(shape) == 3}
-        found = {n for size in sizes.values() for m in self.poly(size) for n in m}
+        numbers = {n for size in sizes.values() for m in self.poly(size) for n in m}
         own = {("H", "W")[axis - 1]}
-        return frozenset(n for n in found if self.trace.atoms[n].op != "input") | {
+        return frozenset(n for n in numbers if self.trace.atoms[n].op != "input") | {
             n for n, inputs in enumerate(self.inputs) if inputs == own and self.trace.atoms[n].whole
         }
 
@@ -90,22 +91,22 @@ class Variables:
 
     def of_operands(self, operands: Iterable[Any]) -> frozenset[str]:
         """Return the inputs that operands depend on."""
-        found: frozenset[str] = frozenset()
+        names: frozenset[str] = frozenset()
         for operand in operands:
             if isinstance(operand, tuple):
                 kind, what = operand
                 numbers = [n for m, _ in what for n in m] if kind == "whole" else [what]
-                found = found.union(*(self.inputs[number] for number in numbers))
-        return found
+                names = names.union(*(self.inputs[number] for number in numbers))
+        return names
 
     def _atom(self, number: int, atom: Atom) -> Poly:
         """Return an atom in variables: another one if it is always that one, or its own."""
         own: Poly = {(number,): 1}
         if atom.op in ("max", "min") and atom.whole:
-            one, two = map(self.poly_of, atom.args)
-            low, high = self.bounds(plus(one, two, -1))
+            left, right = map(self.poly_of, atom.args)
+            low, high = self.bounds(plus(left, right, -1))
             if low >= 0 or high <= 0:
-                return one if (low >= 0) == (atom.op == "max") else two
+                return left if (low >= 0) == (atom.op == "max") else right
         if atom.op != "//":
             return own
         if isinstance(atom.args[1], tuple):
@@ -115,11 +116,11 @@ class Variables:
         sign, rest = self.moves.get(number, (-1 if atom.high <= 0 else 1, ()))
         shift = self.terms(rest)
         if isinstance(atom.args[1], int) and atom.args[1] > 0:
-            found = self._quotient(atom, sign, shift)
-            self.quotients[number] = found
-            low, high = self.bounds(found.top)
-            up = found.by - 1 if found.up else 0
-            self.ends[number] = (low + up) // found.by, (high + up) // found.by
+            rounding = self._quotient(atom, sign, shift)
+            self.quotients[number] = rounding
+            low, high = self.bounds(rounding.top)
+            up = rounding.by - 1 if rounding.up else 0
+            self.ends[number] = (low + up) // rounding.by, (high + up) // rounding.by
         else:
             low, high = self.bounds(plus(shift, own, sign))
             self.ends[number] = low, high
@@ -131,7 +132,7 @@ class Variables:
         for monomial, factor in poly.items():
             ends = [factor]
             for number in monomial:
-                ends = [end * each for end in ends for each in self.ends[number]]
+                ends = [end * other for end in ends for other in self.ends[number]]
                 ends = [min(ends), max(ends)]
             low, high = low + min(ends), high + max(ends)
         return low, high
@@ -206,20 +207,19 @@ class Variables:
             return Rounded(up, self.tree(top), Number(by))
         if atom.op == "//":
             return self._divided(number, atom)
-        arguments = tuple(map(self.operand, atom.args))
-        if atom.op in _AS_THEY_ARE:
-            return _AS_THEY_ARE[atom.op](atom, arguments)
-        return Double(atom.op.rstrip("~"), *_constant_first(atom.op, *arguments))
+        return _FORMS[OPERATIONS[atom.op].form](atom, tuple(map(self.operand, atom.args)))
 
     def _divided(self, number: int, atom: Atom) -> Tree:
         """Return a quotient whose divisor is a symbol."""
         sign, rest = self.moves.get(number, (-1 if atom.high <= 0 else 1, ()))
         top = {m: sign * f for m, f in self.poly_of(atom.args[0]).items()}
-        found = Rounded(sign < 0, self.tree(top), self.operand(atom.args[1]))
+        rounded = Rounded(sign < 0, self.tree(top), self.operand(atom.args[1]))
         if not rest:
-            return found
+            return rounded
         more = self.tree(self.terms(rest))
-        return Sum((Product(1, (found,)), *(more.parts if isinstance(more, Sum) else [_one(more)])))
+        return Sum(
+            (Product(1, (rounded,)), *(more.parts if isinstance(more, Sum) else [_one(more)]))
+        )
 
 
 def variable(number: int) -> Symbol:
@@ -245,23 +245,26 @@ def _constant_first(op: str, left: Tree, right: Tree) -> tuple[Tree, Tree]:
 
 
 def _extreme(atom: Atom, arguments: tuple[Tree, ...]) -> Tree:
-    return Call(atom.op, tuple(sorted(arguments, key=lambda each: isinstance(each, Number))))
+    return Call(
+        atom.op, tuple(sorted(arguments, key=lambda argument: isinstance(argument, Number)))
+    )
 
 
-_AS_THEY_ARE: dict[str, Callable[[Atom, tuple[Tree, ...]], Tree]] = {
-    "sum": lambda atom, arguments: arguments[0],
-    "real": lambda atom, arguments: arguments[0],
-    "max": _extreme,
-    "min": _extreme,
-    "gcd": lambda atom, arguments: Call("gcd", arguments),
-    "pow": lambda atom, arguments: Call("pow", arguments),
-    "round": lambda atom, arguments: Call("round", arguments),
-    "divisible": lambda atom, arguments: Call("divisible", arguments),
-    "ceil": lambda atom, arguments: Rounded(True, arguments[0], Number(1)),
-    "floor": lambda atom, arguments: Rounded(False, arguments[0], Number(1)),
-    "int": lambda atom, arguments: (
-        Rounded(False, arguments[0], Number(1)) if atom.low >= 0 else Call("int", arguments)
+def _towards_zero(atom: Atom, arguments: tuple[Tree, ...]) -> Tree:
+    form = "down" if atom.low >= 0 else "call"
+    return _FORMS[form](atom, arguments)
+
+
+_FORMS: dict[str, Callable[[Atom, tuple[Tree, ...]], Tree]] = {
+    "as it is": lambda atom, arguments: arguments[0],
+    "sign": lambda atom, arguments: Double(
+        atom.op.rstrip("~"), *_constant_first(atom.op, *arguments)
     ),
-    "%~": lambda atom, arguments: Rest(*arguments),
+    "call": lambda atom, arguments: Call(atom.op, arguments),
+    "extreme": _extreme,
+    "up": lambda atom, arguments: Rounded(True, arguments[0], Number(1)),
+    "down": lambda atom, arguments: Rounded(False, arguments[0], Number(1)),
+    "towards zero": _towards_zero,
+    "rest": lambda atom, arguments: Rest(*arguments),
 }
-"""What each kind of atom is in a formula; other arithmetic of doubles is `Double`."""
+"""What an atom is in a formula, by the form of its operation."""

@@ -7,16 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from mbprof.symbolic.arithmetic import (
-    ceiled,
-    divisible,
-    floored,
-    maximum,
-    minimum,
-    power,
-    rounded,
-    truncated,
-)
+from mbprof.symbolic.operations import OPERATIONS
 
 Values: TypeAlias = Mapping["Symbol", Any]
 
@@ -79,7 +70,7 @@ class Rounded:
         """Divide and round; of whole numbers in integers."""
         top, by = self.top.value(values), self.by.value(values)
         if by == 1 and isinstance(top, float):
-            return ceiled(top) if self.up else floored(top)
+            return math.ceil(top) if self.up else math.floor(top)
         return -(-top // by) if self.up else top // by
 
 
@@ -97,14 +88,14 @@ class Rest:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A function of the expression language; see `CALLS`."""
+    """A function of the expression language, or of symbols."""
 
     name: str
     arguments: tuple[Tree, ...]
 
     def value(self, values: Values) -> Any:
         """Call it."""
-        return CALLS[self.name](*(each.value(values) for each in self.arguments))
+        return OPERATIONS[self.name].plain(*(argument.value(values) for argument in self.arguments))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,36 +109,17 @@ class Double:
     def value(self, values: Values) -> Any:
         """Compute as a double."""
         left, right = float(self.left.value(values)), float(self.right.value(values))
-        return _DOUBLES[self.sign](left, right)
+        return OPERATIONS[self.sign].plain(left, right)
 
 
 Tree: TypeAlias = Symbol | Number | Product | Sum | Rounded | Rest | Call | Double
-
-CALLS = {
-    "max": maximum,
-    "min": minimum,
-    "gcd": math.gcd,
-    "int": truncated,
-    "round": rounded,
-    "divisible": divisible,
-    "pow": power,
-}
-"""The functions of formulas on plain numbers."""
-
-_DOUBLES = {
-    "+": lambda x, y: x + y,
-    "-": lambda x, y: x - y,
-    "*": lambda x, y: x * y,
-    "/": lambda x, y: x / y,
-    "//": lambda x, y: x // y,
-}
 
 
 def symbols(tree: Tree) -> Iterator[Symbol]:
     """Yield the names of a tree in the order in which they are written.
 
     >>> h, w = Symbol("h", 1), Symbol("w", 1)
-    >>> [each.letter for each in symbols(Sum((Product(3, (h, w)), Product(1, (w,)))))]
+    >>> [symbol.letter for symbol in symbols(Sum((Product(3, (h, w)), Product(1, (w,)))))]
     ['h', 'w', 'w']
     """
     if isinstance(tree, Symbol):

@@ -5,44 +5,34 @@
     negated    := "not" negated | compared     compared := sum [("<"|"<="|"=="|...) sum]
     sum        := term (("+"|"-") term)*       term := signed (("*"|"/"|"//"|"%") signed)*
     signed     := "-" signed | atom
-    atom       := number | 'text' | name | name.c | name(value, ...) | (value)
+    atom       := number | count | 'text' | name | name.c | name(value, ...) | (value)
 
-Integers are exact. ``/`` of two integers must divide exactly. A number with a decimal point, such
+Integers are exact, and so are counts with a unit, such as 3.4M. ``/`` of two integers must divide
+exactly. A size of equal sides is a number. A number with a decimal point, such
 as a width multiplier, is an IEEE double, because the reference implementations compute with
 doubles and their truncation is reproduced bit for bit: ``int(0.29 * 100)`` is 28 there and here.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple, TypeAlias
+from string import ascii_letters
+from typing import Any, TypeAlias
 
 from mbprof.errors import ExpressionError, nearest, unknown
-from mbprof.language.functions import FUNCTIONS
+from mbprof.language import counts
 from mbprof.language.source import Scalar
-from mbprof.language.values import Env, Value
-from mbprof.symbolic.arithmetic import is_flag, is_number, is_whole
+from mbprof.language.tokens import Fail, Token, tokens
+from mbprof.language.values import Env, Value, parse, plain
+from mbprof.symbolic.arithmetic import Inexact, is_flag, is_number
+from mbprof.symbolic.operations import FUNCTIONS, OPERATIONS
 
-MAX_LENGTH = 400
 MAX_DEPTH = 40
 MAX_DIGITS = 18
-_TOKEN = re.compile(
-    r"\s*(?:(?P<number>(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d{1,3})?)|(?P<name>[A-Za-z_]\w*(?:\.[a-z]+)?)"
-    r"|(?P<text>'[^']*')|(?P<sign><=|>=|==|!=|//|[-+*/%<>(),])|(?P<other>\S))"
-)
 _WORDS = {"if", "else", "and", "or", "not"}
 _CONSTANTS: dict[str, Value] = {"true": True, "false": False, "none": None}
-
-
-class _Fail(Exception):
-    """Internal: what went wrong and at which offset of the text."""
-
-    def __init__(self, message: str, at: int, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.message, self.at, self.hint = message, at, hint
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +53,7 @@ class _Name:
         try:
             return env[self.name]
         except KeyError:
-            raise _Fail(f"unknown name {self.name!r}", self.at, nearest(self.name, env)) from None
+            raise Fail(f"unknown name {self.name!r}", self.at, nearest(self.name, env)) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +64,7 @@ class _Unary:
 
     def eval(self, env: Env) -> Value:
         if self.sign == "not":
-            return not _truth(self.operand.eval(env), self.operand.at)
+            return not _flag(self.operand, env)
         return -_number(self.operand.eval(env), self.operand.at)
 
 
@@ -87,41 +77,35 @@ class _Binary:
 
     def eval(self, env: Env) -> Value:
         if self.sign == "and":
-            return _truth(self.left.eval(env), self.left.at) and _truth(
-                self.right.eval(env), self.right.at
-            )
+            return bool(_flag(self.left, env)) and _flag(self.right, env)
         if self.sign == "or":
-            return _truth(self.left.eval(env), self.left.at) or _truth(
-                self.right.eval(env), self.right.at
-            )
+            return bool(_flag(self.left, env)) or _flag(self.right, env)
         left, right = self.left.eval(env), self.right.eval(env)
-        if self.sign in ("==", "!="):
-            return (
-                _equals(left, right) == (self.sign == "==")
-                if _paired(left, right)
-                else (left == right if self.sign == "==" else left != right)
-            )
+        if self.sign == "==":
+            return _equal(left, right)
+        if self.sign == "!=":
+            return not _equal(left, right)
         x, y = _number(left, self.left.at), _number(right, self.right.at)
         try:
-            return _ARITHMETIC[self.sign](x, y)
+            value: Value = OPERATIONS[self.sign].plain(x, y)
+            return value
         except ZeroDivisionError:
-            raise _Fail(f"{_show(x)} {self.sign} 0 divides by zero", self.at) from None
+            raise Fail(f"{_show(x)} {self.sign} 0 divides by zero", self.at) from None
         except OverflowError:
-            raise _Fail("the number is too large", self.at) from None
-        except _Inexact:
+            raise Fail("the number is too large", self.at) from None
+        except Inexact:
             hint = f"write {x} // {y} to round down, or {x} / {y}.0 for a decimal"
-            raise _Fail(f"{x} / {y} does not divide exactly", self.at, hint) from None
+            raise Fail(f"{x} / {y} does not divide exactly", self.at, hint) from None
 
 
-def _paired(left: Value, right: Value) -> bool:
-    """Whether a pair of numbers is compared with a single one."""
-    return isinstance(left, tuple) != isinstance(right, tuple)
-
-
-def _equals(left: Value, right: Value) -> bool:
-    """Whether a pair is one number on both axes."""
-    pair, one = (left, right) if isinstance(left, tuple) else (right, left)
-    return isinstance(pair, tuple) and all(each == one for each in pair)
+def _equal(left: Value, right: Value) -> bool:
+    """Whether values are equal; a size is the number that both its sides are, or as it is typed."""
+    left, right = _known(left), _known(right)
+    if isinstance(left, tuple) == isinstance(right, tuple):
+        return left == right
+    size, other = (left, right) if isinstance(left, tuple) else (right, left)
+    other = parse(other) if isinstance(other, str) else other
+    return size == (other if isinstance(other, tuple) else (other,) * len(size))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +116,7 @@ class _Choice:
     at: int
 
     def eval(self, env: Env) -> Value:
-        chosen = self.yes if _truth(self.condition.eval(env), self.condition.at) else self.no
+        chosen = self.yes if _flag(self.condition, env) else self.no
         return chosen.eval(env)
 
 
@@ -143,102 +127,59 @@ class _Call:
     at: int
 
     def eval(self, env: Env) -> Value:
-        values = [_number(each.eval(env), each.at) for each in self.arguments]
+        numbers = [_number(node.eval(env), node.at) for node in self.arguments]
         try:
-            found: Value = FUNCTIONS[self.name].call(*values)
-            return found
+            value: Value = OPERATIONS[self.name].plain(*numbers)
+            return value
         except ZeroDivisionError:
-            raise _Fail(f"{self.name}() divides by zero", self.at) from None
+            raise Fail(f"{self.name}() divides by zero", self.at) from None
         except (OverflowError, ValueError):
-            raise _Fail(f"{self.name}() has no finite value here", self.at) from None
+            raise Fail(f"{self.name}() has no finite value here", self.at) from None
 
 
 _Node: TypeAlias = "_Literal | _Name | _Unary | _Binary | _Choice | _Call"
 
 
-class _Inexact(ArithmeticError):
-    pass
-
-
-def _divide(x: float, y: float) -> float:
-    if is_whole(x) and is_whole(y):
-        quotient, rest = divmod(x, y)
-        if rest:
-            raise _Inexact
-        return quotient
-    return x / y
-
-
-_ARITHMETIC: dict[str, Callable[[float, float], Value]] = {
-    "+": lambda x, y: x + y,
-    "-": lambda x, y: x - y,
-    "*": lambda x, y: x * y,
-    "/": _divide,
-    "//": lambda x, y: x // y,
-    "%": lambda x, y: x % y,
-    "<": lambda x, y: x < y,
-    "<=": lambda x, y: x <= y,
-    ">": lambda x, y: x > y,
-    ">=": lambda x, y: x >= y,
-}
+def _known(value: Value) -> Value:
+    """Return a value; the answer to a condition that is not asked yet."""
+    return bool(value) if is_flag(value) else value
 
 
 def _number(value: Value, at: int) -> float:
+    if isinstance(value, tuple) and len(value) == 2 and value[0] == value[1]:
+        value = value[0]
     if not is_number(value):
-        raise _Fail(f"{_show(value)} is not a number", at)
+        raise Fail(f"{_show(value)} is not a number", at)
     return value
 
 
-def _truth(value: Value, at: int) -> bool:
+def _flag(node: _Node, env: Env, at: int | None = None) -> Any:
+    """Return what is true or false, or a condition that nobody asked yet."""
+    value = node.eval(env)
     if not is_flag(value):
-        raise _Fail(f"{_show(value)} is neither true nor false", at, "compare it, as in  r > 0")
-    return bool(value)
+        hint = "compare it, as in  r > 0"
+        place = node.at if at is None else at
+        raise Fail(f"expected true or false, found {_show(value)}", place, hint)
+    return value
 
 
 def _show(value: Value) -> str:
-    if isinstance(value, bool) or value is None:
-        return {True: "true", False: "false", None: "none"}[value]
-    return str(value)
-
-
-class _Token(NamedTuple):
-    kind: str
-    text: str
-    at: int
-
-
-def _tokens(text: str) -> Iterator[_Token]:
-    position = 0
-    while match := _TOKEN.match(text, position):
-        kind = match.lastgroup or ""
-        token = _Token(kind, match[kind], match.start(kind))
-        if kind == "other":
-            hint = "an argument is written by its bare name here" if token.text == "$" else None
-            if token.text == "=":
-                hint = "equality is written =="
-            raise _Fail(f"unexpected {token.text!r}", token.at, hint)
-        if kind == "sign" and token.text == "*" and text[match.end() : match.end() + 1] == "*":
-            raise _Fail("there is no power operator", token.at, "write k * k, or pow(k, 2)")
-        yield token
-        position = match.end()
-    yield _Token("end", "", len(text.rstrip()))
+    return repr(value) if isinstance(value, str) else plain(_known(value))
 
 
 class _Parser:
     """Recursive descent; length and depth are bounded because specs come from strangers."""
 
     def __init__(self, text: str) -> None:
-        if len(text) > MAX_LENGTH:
-            raise _Fail(f"an expression of more than {MAX_LENGTH} characters", 0)
-        self.tokens = list(_tokens(text))
+        self.tokens = list(tokens(text))
         self.position = 0
         self.depth = 0
 
     @property
-    def here(self) -> _Token:
+    def here(self) -> Token:
         return self.tokens[self.position]
 
-    def take(self, *texts: str) -> _Token | None:
+    def take(self, *texts: str) -> Token | None:
         token = self.here
         if token.kind in ("sign", "name") and token.text in texts:
             self.position += 1
@@ -247,7 +188,7 @@ class _Parser:
 
     def expect(self, text: str) -> None:
         if not self.take(text):
-            raise _Fail(f"expected {text!r}{self.found()}", self.here.at)
+            raise Fail(f"expected {text!r}{self.found()}", self.here.at)
 
     def found(self) -> str:
         return f" before {self.here.text!r}" if self.here.text else " at the end"
@@ -258,13 +199,13 @@ class _Parser:
             hint = None
             if self.here.text in ("<", "<=", ">", ">=", "==", "!="):
                 hint = "join two comparisons with and"
-            raise _Fail(f"unexpected {self.here.text!r}", self.here.at, hint)
+            raise Fail(f"unexpected {self.here.text!r}", self.here.at, hint)
         return node
 
     def value(self) -> _Node:
         self.depth += 1
         if self.depth > MAX_DEPTH:
-            raise _Fail(f"nested deeper than {MAX_DEPTH} levels", self.here.at)
+            raise Fail(f"nested deeper than {MAX_DEPTH} levels", self.here.at)
         node = self.either()
         if token := self.take("if"):
             condition = self.either()
@@ -311,13 +252,10 @@ class _Parser:
             self.expect(")")
             return node
         if token.kind == "end" or token.kind == "sign" or token.text in _WORDS:
-            raise _Fail(f"expected a value{self.found()}", token.at)
+            raise Fail(f"expected a value{self.found()}", token.at)
         self.position += 1
-        if token.kind == "number":
-            if len(token.text) > MAX_DIGITS:
-                raise _Fail(f"a number of more than {MAX_DIGITS} digits", token.at)
-            number = int(token.text) if token.text.isdigit() else float(token.text)
-            return _Literal(number, token.at)
+        if token.kind in ("number", "count"):
+            return self.number(token)
         if token.kind == "text":
             return _Literal(token.text[1:-1], token.at)
         if self.take("("):
@@ -326,10 +264,21 @@ class _Parser:
             return _Literal(_CONSTANTS[token.text], token.at)
         return _Name(token.text, token.at)
 
-    def call(self, name: _Token) -> _Node:
+    def number(self, token: Token) -> _Node:
+        if len(token.text) > MAX_DIGITS:
+            raise Fail(f"a number of more than {MAX_DIGITS} digits", token.at)
+        if token.kind == "count":
+            try:
+                return _Literal(counts.read(token.text).value, token.at)
+            except ValueError as error:
+                raise Fail(str(error), token.at, counts.HINT) from None
+        digits = token.text.replace("_", "")
+        return _Literal(int(digits) if digits.isdigit() else float(digits), token.at)
+
+    def call(self, name: Token) -> _Node:
         if name.text not in FUNCTIONS:
             hint = nearest(name.text, FUNCTIONS)
-            raise _Fail(f"unknown function {name.text!r}", name.at, hint)
+            raise Fail(f"unknown function {name.text!r}", name.at, hint)
         arguments = []
         if not self.take(")"):
             arguments.append(self.value())
@@ -341,12 +290,12 @@ class _Parser:
             takes = str(function.least)
             if function.most > function.least:
                 takes += f" to {function.most}"
-            raise _Fail(f"{name.text}() takes {takes} arguments, not {len(arguments)}", name.at)
+            raise Fail(f"{name.text}() takes {takes} arguments, not {len(arguments)}", name.at)
         return _Call(name.text, tuple(arguments), name.at)
 
 
 @lru_cache(maxsize=4096)
-def _parse(text: str) -> tuple[_Node, tuple[tuple[str, int], ...]]:
+def _parse(text: str) -> tuple[_Node, tuple[tuple[str, int], ...], tuple[Token, ...]]:
     parser = _Parser(text)
     node = parser.whole()
     names = tuple(
@@ -357,7 +306,7 @@ def _parse(text: str) -> tuple[_Node, tuple[tuple[str, int], ...]]:
         and token.text not in _CONSTANTS
         and after.text != "("
     )
-    return node, names
+    return node, names, tuple(token for token in parser.tokens if token.kind == "count")
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,6 +322,7 @@ class Expr:
     scalar: Scalar
     node: _Node
     names: tuple[tuple[str, int], ...]
+    counts: tuple[Token, ...] = ()
 
     @classmethod
     def parse(cls, scalar: Scalar) -> Expr:
@@ -381,16 +331,24 @@ class Expr:
         Raises: ExpressionError: at the character where it stops making sense.
         """
         try:
-            node, names = _parse(scalar.text)
-        except _Fail as fail:
+            return cls(scalar, *_parse(scalar.text))
+        except Fail as fail:
             raise ExpressionError(fail.message, scalar.place(fail.at), fail.hint) from None
-        return cls(scalar, node, names)
 
     def check(self, known: Mapping[str, object]) -> None:
-        """Refuse names that are not known, before anything is evaluated.
+        """Refuse what has no meaning with the names that are known, before it is evaluated.
 
-        Raises: ExpressionError: with the nearest known name.
+        Raises: ExpressionError: an unknown name, with the nearest known one; a count whose unit is
+        a name.
         """
+        for _, text, at in self.counts:
+            digits = text.rstrip(ascii_letters)
+            if (unit := text.removeprefix(digits)) in known:
+                raise ExpressionError(
+                    f"{text!r} may be a count or a product",
+                    self.scalar.place(at),
+                    f"write {digits.strip()} * {unit}, or {counts.read(text).value}",
+                )
         for name, at in self.names:
             if name not in known:
                 raise unknown("name", name, known, self.scalar.place(at), error=ExpressionError)
@@ -402,36 +360,27 @@ class Expr:
         """
         try:
             return self.node.eval(env)
-        except _Fail as fail:
+        except Fail as fail:
             raise ExpressionError(fail.message, self.scalar.place(fail.at), fail.hint) from None
 
-    def over(self, columns: Mapping[str, Any], operations: Mapping[str, Any]) -> Any:
-        """Evaluate on whole columns, with what each operator and function is on them.
+    def flag(self, env: Env) -> Any:
+        """Evaluate a condition with the names of ``env``; of symbols it may be left unasked.
 
-        Raises: ExpressionError: a function that columns lack.
+        Raises: ExpressionError: as for any expression; neither true nor false.
         """
-        return _over(self, self.node, columns, operations)
+        try:
+            return _flag(self.node, env, 0)
+        except Fail as fail:
+            raise ExpressionError(fail.message, self.scalar.place(fail.at), fail.hint) from None
+
+    def truth(self, env: Env) -> bool:
+        """Evaluate a condition and ask it.
+
+        Raises: ExpressionError: see `flag`.
+        """
+        return bool(self.flag(env))
 
     @property
     def constant(self) -> bool:
         """Whether the expression mentions no names."""
         return not self.names
-
-
-def _over(expr: Expr, node: _Node, columns: Mapping[str, Any], ops: Mapping[str, Any]) -> Any:
-    def on(each: _Node) -> Any:
-        return _over(expr, each, columns, ops)
-
-    if isinstance(node, _Literal):
-        return node.value
-    if isinstance(node, _Name):
-        return columns[node.name]
-    if isinstance(node, _Unary):
-        return ops["not" if node.sign == "not" else "negative"](on(node.operand))
-    if isinstance(node, _Binary):
-        return ops[node.sign](on(node.left), on(node.right))
-    if isinstance(node, _Choice):
-        return ops["if"](on(node.condition), on(node.yes), on(node.no))
-    if node.name not in ops:
-        raise ExpressionError(f"{node.name}() has no meaning here", expr.scalar.place(node.at))
-    return ops[node.name](*map(on, node.arguments))

@@ -15,7 +15,7 @@ from mbprof.language.expr import Expr
 from mbprof.language.source import KIND_OF, Node, Scalar, Seq
 from mbprof.language.values import Env
 from mbprof.ops.padding import PADDING_RULES
-from mbprof.symbolic.arithmetic import is_flag, is_integral, is_number, is_real, is_whole, truncated
+from mbprof.symbolic.arithmetic import is_integral, is_number, is_real, is_whole, truncated
 
 LARGEST = 2**31 - 1
 """The largest size, width or count that a field takes."""
@@ -175,15 +175,7 @@ def _padding_reader(node: Node, known: Known) -> Callable[[Env], object]:
 
 
 def _flag_reader(node: Node, known: Known) -> Callable[[Env], bool]:
-    expr = _expression(node, known, "true, false or a condition")
-
-    def evaluate(env: Env) -> bool:
-        value = expr(env)
-        if not is_flag(value):
-            raise SpecError(f"expected true or false, found {_say(value)}", node.loc)
-        return bool(value)
-
-    return evaluate
+    return _expression(node, known, "true, false or a condition").truth
 
 
 def _number_reader(node: Node, known: Known) -> Callable[[Env], float]:

@@ -112,10 +112,10 @@ def write(
     emit(draw(specs, kind, chosen, alphas=alphas, sides=sides, scope=scope), path)
 
 
-Number = TypeVar("Number", int, float)
+T = TypeVar("T", int, float)
 
 
-def numbers(option: str, text: str | None, read: Callable[[str], Number]) -> tuple[Number, ...]:
+def numbers(option: str, text: str | None, read: Callable[[str], T]) -> tuple[T, ...]:
     """Return the positive numbers of an option, which are separated by commas.
 
     Raises: UsageError: a part is no such number.

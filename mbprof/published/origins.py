@@ -12,13 +12,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mbprof.errors import Loc, MbprofError
+from mbprof.errors import Loc, MbprofError, Source, UsageError
 from mbprof.language import fmt
+from mbprof.language.counts import HINT, Quantity, quantity, read
+from mbprof.language.source import Scalar
 from mbprof.language.values import Value, parse, plain
 from mbprof.network import conventions
 from mbprof.network.load import Spec, load
 from mbprof.output import Column, Report
-from mbprof.published.counts import Number, number
 from mbprof.published.search import Origin, Search
 from mbprof.spec import zoo
 from mbprof.spec.claims import SCOPES, chosen_scope
@@ -33,7 +34,7 @@ class Origins:
     """What was found for a number, and the count that comes nearest if nothing was."""
 
     spec: str
-    number: Number
+    number: Quantity
     origins: tuple[Origin, ...]
     looked: int
     closest: Origin | None
@@ -51,7 +52,7 @@ class Origins:
         said = f"{self.number.text}: not found among {self.looked:,} counts of {self.spec}"
         if self.closest is None:
             return said
-        off = float(self.closest.value * self.closest.factor / self.number.middle - 1)
+        off = float(self.closest.value * self.closest.factor / self.number.value - 1)
         if abs(off) > FAR:
             return said
         sign = "−" if off < 0 else "+"
@@ -66,14 +67,16 @@ def origins(
 ) -> Origins:
     """Find out which ways to count a network give a number.
 
-    Raises: UsageError: the number cannot be read, or too many different counts print like it; no
-    such scope. MbprofError: the spec makes no network with what is given.
+    Raises: SpecError: the number cannot be read. UsageError: it is 0, or too many different counts
+    print like it; no such scope. MbprofError: the spec makes no network with what is given.
 
     >>> found = origins("mobilenet_v2@torchvision", "314193216").origins
     >>> sorted({(each.convention, each.scope) for each in found})
     [('fvcore', 'all')]
     """
-    wanted = number(text)
+    wanted = quantity(Scalar(text, Loc(Source("command line", f"--number {text}"), 1, 10)))
+    if not wanted.value:
+        raise UsageError(f"{text} counts nothing", hint=HINT)
     loaded = load(spec)
     knobs = loaded.definition.knobs
     values = {name: parse(typed) for name, (typed, _) in (given or {}).items()}
@@ -89,12 +92,12 @@ def origins(
     )
 
 
-def _printed(spec: Spec, wanted: Number) -> tuple[str, ...]:
+def _printed(spec: Spec, wanted: Quantity) -> tuple[str, ...]:
     """Return the claims of a spec that print the number, with what is wrong with them."""
     said: dict[tuple[str, str], list[str]] = {}
     for claim in spec.definition.published:
-        for quantity in (claim.params, claim.macs):
-            if quantity is not None and number(quantity.text).ranges == wanted.ranges:
+        for printed in (claim.params, claim.macs):
+            if printed is not None and read(printed.text).ranges == wanted.ranges:
                 wrong = f"; wrong at its source: {claim.erratum}" if claim.erratum else ""
                 said.setdefault((claim.source, wrong), []).append(_knobs(claim.at))
     lines = []

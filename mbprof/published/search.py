@@ -8,13 +8,14 @@ from fractions import Fraction
 from typing import Any, NamedTuple, Self
 
 from mbprof.errors import Loc, MbprofError, UsageError
+from mbprof.language.counts import Quantity
 from mbprof.language.values import Value
 from mbprof.network import conventions
 from mbprof.network.graph import Graph
 from mbprof.network.load import Spec
 from mbprof.network.many import Engine
 from mbprof.output.stamp import stamp
-from mbprof.published.counts import Counted, Number, countings, counts
+from mbprof.published.counts import Counted, countings, counts
 
 ALPHAS = (0.1, 0.25, 0.35, 0.5, 0.6, 0.75, 0.8, 1.0, 1.1, 1.2, 1.25, 1.3, 1.4, 1.5, 2.0)
 """The usual width multipliers."""
@@ -59,7 +60,7 @@ class Search:
     """One search: what was typed, and how far it has looked."""
 
     spec: str
-    number: Number
+    number: Quantity
     given: Mapping[str, Value]
     places: Mapping[str, Loc]
     scopes: tuple[str, ...]
@@ -79,16 +80,16 @@ class Search:
     def of(
         cls,
         spec: str,
-        number: Number,
+        number: Quantity,
         given: Mapping[str, Value],
         places: Mapping[str, Loc],
         scopes: tuple[str, ...],
     ) -> Self:
         """Prepare a search."""
-        middle = float(number.middle)
+        middle = float(number.value)
         ends = [end for each in number.ranges for end in each[:2]]
         reach = max(abs(end / middle - 1) for end in ends) + 1e-9
-        wanted = countings(scopes, number.quantities)
+        wanted = countings(scopes, number.kinds)
         return cls(spec, number, given, places, scopes, wanted, middle, reach)
 
     def first(self, rings: Iterable[list[Origin]]) -> list[Origin]:
@@ -130,7 +131,7 @@ class Search:
         found = []
         for knobs in options:
             graph = spec.build_at(knobs, self.places).compiled
-            values = counts(graph, self.scopes, self.number.quantities)
+            values = counts(graph, self.scopes, self.number.kinds)
             found += self.matches(spec, [knobs], [[value] for value in values])
         return found
 
@@ -138,7 +139,7 @@ class Search:
         """Look at the usual widths and resolutions, for all numbers of classes at once."""
         alphas = ALPHAS if "alpha" in own and "alpha" not in self.given else ()
         # Stored values do not depend on the resolution.
-        sides = () if "res" in self.given or "cost" not in self.number.quantities else SIDES
+        sides = () if "res" in self.given or "cost" not in self.number.kinds else SIDES
         lanes = _lanes(spec, own, alphas, sides)
         if classes and lanes and spec.definition.knobs["classes"].kind == "int":
             lanes = [{**lane, "classes": each} for lane in lanes for each in classes]
@@ -160,7 +161,7 @@ class Search:
         ranges = {name: (min(c.tolist()), max(c.tolist())) for name, c in columns.items()}
 
         def count(graph: Graph) -> list[Any]:
-            return counts(graph, self.scopes, self.number.quantities)
+            return counts(graph, self.scopes, self.number.kinds)
 
         engine = Engine(spec.definition, knobs, ranges, count, len(self.wanted))
         try:

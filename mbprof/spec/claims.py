@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 
 from mbprof.errors import Loc, SpecError, unknown
+from mbprof.language.counts import Quantity, quantity
 from mbprof.language.source import Entry, Map, Node, Scalar
 from mbprof.language.tree import known_keys, mapping, one_of, required, sequence, text, word, words
 from mbprof.language.values import Value, parse
@@ -19,9 +18,6 @@ KEYS = (
     "erratum",
 )  # fmt: skip
 ROUNDINGS = ("nearest", "down")
-_EXACT = re.compile(r"\d[\d_,]{0,30}")
-_ROUNDED = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) ?([kMG])")
-_UNITS = {"k": 10**3, "M": 10**6, "G": 10**9}
 
 
 def chosen_scope(asked: str | None, usual: str = "all") -> str:
@@ -33,19 +29,6 @@ def chosen_scope(asked: str | None, usual: str = "all") -> str:
     if scope not in SCOPES:
         raise unknown("scope", scope, SCOPES)
     return scope
-
-
-@dataclass(frozen=True, slots=True)
-class Quantity:
-    """A published number: as printed, and the exact counts that print like that."""
-
-    text: str
-    low: int
-    high: int
-
-    def holds(self, count: int) -> bool:
-        """Whether an exact count prints as the number."""
-        return self.low <= count <= self.high
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,34 +45,6 @@ class Claim:
     params: Quantity | None
     macs: Quantity | None
     erratum: str | None
-
-
-def quantity(scalar: Scalar, rounding: str) -> Quantity:
-    """Read ``3,185,088`` as an exact count, ``569M`` as one that is rounded to a million.
-
-    Raises: SpecError: neither of the two.
-
-    >>> from mbprof.errors import Source
-    >>> here = Loc(Source("s", ""), 1, 1)
-    >>> quantity(Scalar("3.47M", here), "nearest")
-    Quantity(text='3.47M', low=3465000, high=3475000)
-    >>> quantity(Scalar("11M", here), "down")
-    Quantity(text='11M', low=11000000, high=11999999)
-    """
-    if _EXACT.fullmatch(scalar.text):
-        count = int(scalar.text.replace(",", "").replace("_", ""))
-        return Quantity(scalar.text, count, count)
-    match = _ROUNDED.fullmatch(scalar.text)
-    if match is None:
-        raise SpecError(
-            f"expected a count, found {scalar.text!r}", scalar.loc, "write 3_185_088 or 569M"
-        )
-    printed, unit = Decimal(match[1]), Decimal(_UNITS[match[2]])
-    digits = len(match[1].partition(".")[2])
-    count, step = int(printed * unit), int(unit / 10**digits)
-    if rounding == "down":
-        return Quantity(scalar.text, count, count + step - 1)
-    return Quantity(scalar.text, count - step // 2, count + step // 2)
 
 
 def claims(node: Node | None) -> tuple[Claim, ...]:
@@ -110,7 +65,7 @@ def _expanded(item: Map) -> Iterator[Map]:
         yield item
         return
     names = words(required(item, "columns", "a table of claims"), "columns")
-    common = {key: each for key, each in item.entries.items() if key not in ("columns", "rows")}
+    common = {key: entry for key, entry in item.entries.items() if key not in ("columns", "rows")}
     for row in sequence(required(item, "rows", "a table of claims"), "rows").items:
         cells = sequence(row, "a row").items
         if len(cells) != len(names):
@@ -145,7 +100,7 @@ def _claim(node: Map) -> Claim:
     settings = mapping(at, "at").entries if at else {}
     rounding = one_of(node, "rounding", ROUNDINGS, "nearest")
     counts = {
-        key: quantity(word(value, key), rounding)
+        key: quantity(word(value, key), key).rounded(rounding)
         for key in ("params", "macs")
         if (value := node.get(key)) is not None
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -39,10 +40,10 @@ def axis(knob: Knob, values: Iterable[Value], loc: Loc | None = None) -> Axis:
 
     Raises: KnobError: there are none, or one that the knob does not take.
     """
-    found = tuple(checked(knob, value, loc) for value in values)
-    if not found:
+    checked_values = tuple(checked(knob, value, loc) for value in values)
+    if not checked_values:
         raise KnobError(f"{knob.name} has no values", loc, "write 0.5,1.0 or 0.25:1.0:0.25")
-    return Axis(knob, found)
+    return Axis(knob, checked_values)
 
 
 def read_axis(knob: Knob, text: str, loc: Loc | None, random: bool = False) -> Axis:
@@ -193,12 +194,24 @@ def column(values: Sequence[Any]) -> Column:
 
     flat = [v[0] if isinstance(v, tuple) and len(set(v)) == 1 else v for v in values]
     if all(isinstance(v, int) and not isinstance(v, bool) for v in flat):
-        return np.array(flat, dtype=np.int64)
+        with suppress(OverflowError):
+            return np.array(flat, dtype=np.int64)
     if all(isinstance(v, float) for v in flat):
         return np.array(flat, dtype=np.float64)
-    found = np.empty(len(flat), dtype=object)
-    found[:] = flat
-    return found
+    cells = np.empty(len(flat), dtype=object)
+    cells[:] = flat
+    return cells
+
+
+def sides(column: Column) -> tuple[Column, Column]:
+    """Return the heights and widths of a column of sizes."""
+    import numpy as np
+
+    if column.dtype != object:
+        return column, column
+    pairs = [size if isinstance(size, tuple) else (size, size) for size in column.tolist()]
+    sizes = np.array(pairs, dtype=np.int64).reshape(-1, 2)
+    return sizes[:, 0], sizes[:, 1]
 
 
 def _between(rng: Any, axis: Axis, count: int) -> Column:
@@ -222,19 +235,19 @@ def listed(knobs: Mapping[str, Knob], columns: Mapping[str, Any], spec: str) -> 
     if len(set(lengths.values())) > 1:
         said = ", ".join(f"{name} has {length}" for name, length in lengths.items())
         raise UsageError(f"the columns have different lengths: {said}")
-    axes, found = [], {}
+    axes, kept_columns = [], {}
     for name, values in columns.items():
         knob = knob_of(knobs, name, None, spec)
         array = values if isinstance(values, np.ndarray) else column(list(values))
         if array.dtype.kind in "iuf" and not knob.one_of:
-            one, found[name] = _numeric(knob, array)
+            own, kept_columns[name] = _numeric(knob, array)
         else:
             distinct = list(dict.fromkeys(array.tolist()))
-            one = axis(knob, distinct)
-            kept = dict(zip(distinct, one.values, strict=True))
-            found[name] = column([kept[value] for value in array.tolist()])
-        axes.append(one)
-    return Listed(tuple(axes), found, next(iter(lengths.values())))
+            own = axis(knob, distinct)
+            kept = dict(zip(distinct, own.values, strict=True))
+            kept_columns[name] = column([kept[value] for value in array.tolist()])
+        axes.append(own)
+    return Listed(tuple(axes), kept_columns, next(iter(lengths.values())))
 
 
 def _numeric(knob: Knob, array: Column) -> tuple[Axis, Column]:

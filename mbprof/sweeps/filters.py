@@ -1,205 +1,151 @@
-"""What is kept of a sweep: rows for which a condition holds, and the Pareto front."""
+"""What is kept of a sweep: the rows for which a condition of the spec language holds."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import reduce
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from mbprof.errors import ExpressionError, Loc, Source, UsageError, unknown
+from mbprof.errors import ExpressionError, Loc, MbprofError, Source
 from mbprof.language.expr import Expr
 from mbprof.language.source import Scalar
 from mbprof.language.values import Value, plain
-from mbprof.sweeps.axes import Column
+from mbprof.sweeps.axes import Column, column, sides
+
+MAX_PATHS = 256
+"""So often rows may differ in how a condition is answered; the rest are asked one by one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """A condition in the spec's expression language, over whole columns."""
+    """A condition, asked of many rows at once as a spec asks it of one.
+
+    It is traced for the first row; the rows that answer every question of the trace alike share
+    its answer, and the first of the others is next. So the first row that has no answer is the
+    first to be asked without one, and says why.
+    """
 
     expr: Expr
     fixed: Mapping[str, Value]
+    sizes: Collection[str] = ()
 
     @classmethod
-    def parse(cls, text: str, names: Sequence[str], fixed: Mapping[str, Value]) -> Where:
-        """Read a condition over the columns and the knobs that do not vary.
+    def parse(
+        cls,
+        text: str,
+        names: Sequence[str],
+        fixed: Mapping[str, Value],
+        sizes: Collection[str] = (),
+    ) -> Where:
+        """Read a condition over the columns, of which some are sizes, and the knobs that are fixed.
 
         Raises: ExpressionError: it does not parse, or mentions an unknown column.
         """
         expr = Expr.parse(Scalar(text, Loc(Source("--where", text), 1, 1)))
         expr.check({**dict.fromkeys(names), **fixed})
-        return cls(expr, {name: _single(value) for name, value in fixed.items()})
+        return cls(expr, fixed, sizes)
 
     def holds(self, columns: Mapping[str, Column], count: int) -> Column:
         """Return for which rows the condition holds.
 
-        Raises: ExpressionError: it is no condition, or has no value.
+        Raises: ExpressionError: it is neither true nor false for a row, or has no value.
         """
         import numpy as np
 
-        fixed = {name: value for name, value in self.fixed.items() if name not in columns}
+        lanes = self._lanes(columns)
+        answers = np.zeros(count, dtype=bool)
+        pending = np.arange(count)
+        for _ in range(MAX_PATHS):
+            if not len(pending):
+                break
+            part = {n: c if len(pending) == count else c[pending] for n, c in lanes.items()}
+            path = self._path(part)
+            if path is None:
+                break
+            truths, alike = path
+            if alike.all():
+                answers[pending] = truths
+                return answers
+            answers[pending[alike]] = truths[alike] if isinstance(truths, np.ndarray) else truths
+            pending = pending[~alike]
+        for row in pending:
+            answers[row] = self._single({name: _plain(lane[row]) for name, lane in lanes.items()})
+        return answers
+
+    def _lanes(self, columns: Mapping[str, Column]) -> dict[str, Column]:
+        """Return the columns that are mentioned, in numbers where they are; sizes as two."""
+        lanes = {}
+        for name in {name for name, _ in self.expr.names if name in columns}:
+            if name in self.sizes:
+                lanes[f"{name}.h"], lanes[f"{name}.w"] = sides(columns[name])
+            elif columns[name].dtype == object:
+                lanes[name] = column(columns[name].tolist())
+            else:
+                lanes[name] = columns[name]
+        return lanes
+
+    def _env(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what the condition is asked with: the values of lanes and the fixed knobs."""
+        env = {**self.fixed, **values}
+        for name in self.sizes:
+            if f"{name}.h" in env:
+                env[name] = (env[f"{name}.h"], env[f"{name}.w"])
+        return env
+
+    def _single(self, values: Mapping[str, Any]) -> bool:
+        """Ask of a single row."""
+        env = self._env(values)
         try:
-            with np.errstate(all="ignore"):
-                found = self.expr.over({**fixed, **columns}, _OVER)
-        except TypeError:
-            raise ExpressionError(
-                "the condition compares what cannot be compared", self.expr.scalar.loc
-            ) from None
-        if not _is_condition(found):
-            raise ExpressionError(
-                "this is no condition", self.expr.scalar.loc, "compare it, as in  macs <= 300e6"
-            )
-        return np.broadcast_to(np.asarray(found, dtype=bool), (count,))
+            return self.expr.truth(env)
+        except ExpressionError as error:
+            names = sorted({name for name, _ in self.expr.names})
+            at = ", ".join(f"{name} {plain(env[name])}" for name in names)
+            raise error.through(f"at {at}") if at else error from None
 
+    def _path(self, lanes: Mapping[str, Column]) -> tuple[Any, Column] | None:
+        """Return the answer of each row, or of all, and which are asked like the first one.
 
-def _single(value: Value) -> Value:
-    """Return a size as one value: its side where it is square, else as it is typed."""
-    if not isinstance(value, tuple):
-        return value
-    return value[0] if len(set(value)) == 1 else plain(value)
-
-
-def _is_condition(found: Any) -> bool:
-    import numpy as np
-
-    return bool(np.asarray(found).dtype == bool)
-
-
-def _over() -> dict[str, Callable[..., Any]]:
-    """Return what the language's operators and functions are on columns."""
-
-    def numpy(name: str) -> Callable[..., Any]:
-        def call(*arguments: Any) -> Any:
-            import numpy as np
-
-            return getattr(np, name)(*arguments)
-
-        return call
-
-    def folded(name: str) -> Callable[..., Any]:
-        return lambda *arguments: reduce(numpy(name), arguments)
-
-    def whole(name: str) -> Callable[..., Any]:
-        return lambda x: numpy(name)(x).astype("int64")
-
-    return {
-        "and": numpy("logical_and"),
-        "or": numpy("logical_or"),
-        "not": numpy("logical_not"),
-        "if": numpy("where"),
-        "+": numpy("add"),
-        "-": numpy("subtract"),
-        "*": numpy("multiply"),
-        "/": numpy("divide"),
-        "//": numpy("floor_divide"),
-        "%": numpy("mod"),
-        "<": numpy("less"),
-        "<=": numpy("less_equal"),
-        ">": numpy("greater"),
-        ">=": numpy("greater_equal"),
-        "==": numpy("equal"),
-        "!=": numpy("not_equal"),
-        "negative": numpy("negative"),
-        "min": folded("minimum"),
-        "max": folded("maximum"),
-        "int": whole("trunc"),
-        "ceil": whole("ceil"),
-        "floor": whole("floor"),
-        "round": whole("rint"),
-        "pow": numpy("float_power"),
-    }
-
-
-_OVER = _over()
-
-
-@dataclass(slots=True)
-class Front:
-    """The rows that no other row beats in every column; fed chunk by chunk."""
-
-    goals: tuple[tuple[str, bool], ...]
-    columns: dict[str, Column] = field(default_factory=dict)
-
-    @classmethod
-    def parse(cls, text: str, names: Sequence[str]) -> Front:
-        """Read ``params,macs`` or ``macs:min,top1:max``; least is best unless said otherwise.
-
-        Raises: UsageError: an unknown column, a goal that is neither min nor max, a single column.
+        None is returned where columns of numbers may not answer as Python's own do.
         """
-        goals = []
-        for part in text.split(","):
-            name, _, goal = part.strip().partition(":")
-            if name not in names:
-                raise unknown("column", name, names)
-            if goal not in ("", "min", "max"):
-                raise UsageError(f"unknown goal {goal!r} of {name}", hint="it is min or max")
-            goals.append((name, goal == "max"))
-        if len(goals) < 2:
-            raise UsageError("a front needs two columns or more", hint="--pareto params,macs")
-        return cls(tuple(goals))
-
-    def add(self, columns: Mapping[str, Column]) -> None:
-        """Take further rows into account."""
         import numpy as np
 
-        joined = {
-            name: np.concatenate([self.columns[name], column]) if self.columns else column
-            for name, column in columns.items()
-        }
-        kept = self.best(joined)
-        self.columns = {name: column[kept] for name, column in joined.items()}
+        from mbprof.symbolic.program import Program
+        from mbprof.symbolic.symbols import Trace
 
-    def best(self, columns: Mapping[str, Column]) -> Column:
-        """Return the numbers of the rows on the front, in their order."""
-        import numpy as np
-
-        columns = {name: columns[name] for name, _ in self.goals}
-        known = np.logical_and.reduce([column == column for column in columns.values()])
-        if not known.all():
-            # What is not known, such as an accuracy, is on no front.
-            numbers = np.flatnonzero(known)
-            return numbers[self.best({name: c[known] for name, c in columns.items()})]
-        costs = [-columns[name] if most else columns[name] for name, most in self.goals]
-        order = np.lexsort(costs[::-1])
-        ordered = [cost[order] for cost in costs]
-        kept = _staircase(*ordered) if len(ordered) == 2 else _beaten_by_none(ordered)
-        return np.sort(order[kept])
-
-
-def _staircase(x: Column, y: Column) -> Column:
-    """Keep what lies below all that came before, of rows sorted by x and then y."""
-    import numpy as np
-
-    if not len(x):
-        return np.zeros(0, dtype=bool)
-    before = np.empty_like(y)
-    before[0] = y[0]
-    lowest = np.minimum.accumulate(y)
-    before[1:] = lowest[:-1]
-    kept = y < before
-    kept[0] = True
-    # A row that equals the one on the front before it is as good.
-    same = np.zeros(len(x), dtype=bool)
-    same[1:] = (x[1:] == x[:-1]) & (y[1:] == y[:-1])
-    front = np.maximum.accumulate(np.where(~same, np.arange(len(x)), 0))
-    return kept[front]
-
-
-def _beaten_by_none(costs: Sequence[Column]) -> Column:
-    """Keep the rows that no other row beats, of rows sorted by all columns."""
-    import numpy as np
-
-    table = np.stack([np.asarray(cost, dtype=object if cost.dtype == object else None)
-                      for cost in costs], axis=1)  # fmt: skip
-    kept = np.zeros(len(table), dtype=bool)
-    front: list[Any] = []
-    for row, values in enumerate(table):
-        if front:
-            best = np.array(front)
-            beaten = (best <= values).all(axis=1) & (best < values).any(axis=1)
-            if beaten.any():
+        trace, values, alike = Trace(), dict[str, Any](), list[Column]()
+        for name, lane in lanes.items():
+            first = values[name] = _plain(lane[0])
+            if lane.dtype == object and type(first) is int:
+                return None
+            if lane.dtype.kind not in "iuf" or not math.isfinite(first):
+                alike.append(_same(lane, first))
                 continue
-        kept[row] = True
-        front.append(values)
-    return kept
+            if lane.dtype.kind == "f" and not (usual := np.isfinite(lane)).all():
+                alike.append(usual)
+                lane = lane[usual]
+            values[name] = trace.input(name, first, lane.min().item(), lane.max().item())
+        try:
+            answer = self.expr.flag(self._env(values))
+        except (MbprofError, ArithmeticError, ValueError):
+            return None
+        program = Program(trace, [answer])
+        if not program.exact:
+            return None
+        matching, *answers = program.answers(lanes)
+        chosen = np.logical_and.reduce(alike if matching is None else [*alike, matching])
+        return ((answers or [answer])[0], chosen) if chosen.all() or chosen[0] else None
+
+
+def _plain(cell: Any) -> Any:
+    return cell.item() if hasattr(cell, "item") else cell
+
+
+def _same(lane: Column, first: Any) -> Column:
+    """Return which cells hold the value and type of the first one; no number equals itself here."""
+    import numpy as np
+
+    if lane.dtype != object:
+        return np.isnan(lane) if first != first else lane == first
+    cells = lane.tolist()
+    return np.array([type(cell) is type(first) and cell == first for cell in cells], dtype=bool)

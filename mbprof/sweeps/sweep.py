@@ -15,8 +15,9 @@ from mbprof.output.stamp import stamp
 from mbprof.published.columns import NAMES as ACCURACY
 from mbprof.published.columns import Accuracies
 from mbprof.spec.claims import chosen_scope
-from mbprof.sweeps.axes import CHUNK, Axis, Column, Grid, Plan, axis, knob_of, listed
-from mbprof.sweeps.filters import Front, Where
+from mbprof.sweeps.axes import CHUNK, Axis, Column, Grid, Plan, axis, knob_of, listed, sides
+from mbprof.sweeps.filters import Where
+from mbprof.sweeps.pareto import Front
 
 if TYPE_CHECKING:
     import pandas
@@ -38,7 +39,7 @@ class Sweep:
     def names(self) -> tuple[str, ...]:
         """The columns: the knobs that vary, params and costs, accuracies if they are asked for."""
         more = ACCURACY if self.accuracies is not None else ()
-        return (*(each.knob.name for each in self.plan.axes), *self.outputs, *more)
+        return (*(axis.knob.name for axis in self.plan.axes), *self.outputs, *more)
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -47,7 +48,7 @@ class Sweep:
 
     def stamp(self) -> dict[str, Any]:
         """Return what the costs are of, as plain data: network, knobs, scope, convention."""
-        varied = [each.knob.name for each in self.plan.axes]
+        varied = [axis.knob.name for axis in self.plan.axes]
         fixed = {name: value for name, value in self.spec.knobs.items() if name not in varied}
         return stamp(self.spec.name, fixed, self.scope, conventions.load(self.convention))
 
@@ -65,16 +66,16 @@ class Sweep:
 
         rows = self.plan.rows(start, stop)
         count = stop - start
-        found = {name: np.empty(count, dtype=np.int64) for name in self.outputs}
+        results_of = {name: np.empty(count, dtype=np.int64) for name in self.outputs}
         for fixed, chosen in self.groups(rows, count):
             part = rows if len(chosen) == count else {n: c[chosen] for n, c in rows.items()}
             engine = self.engine(fixed)
             results = engine.run(self.lanes(part), len(chosen))
             for name, result in zip(self.outputs, results, strict=True):
-                if result.dtype == object and found[name].dtype != object:
-                    found[name] = found[name].astype(object)
-                found[name][chosen] = result
-        columns = {**rows, **found}
+                if result.dtype == object and results_of[name].dtype != object:
+                    results_of[name] = results_of[name].astype(object)
+                results_of[name][chosen] = result
+        columns = {**rows, **results_of}
         if self.accuracies is not None:
             columns.update(self.accuracies.columns(rows, count))
         if self.where is None:
@@ -88,7 +89,7 @@ class Sweep:
         """Yield the rows that share what formulas cannot carry: words, flags, choices."""
         import numpy as np
 
-        apart = [each.knob.name for each in self.plan.axes if not each.symbolic]
+        apart = [axis.knob.name for axis in self.plan.axes if not axis.symbolic]
         if not apart:
             yield {}, np.arange(count)
             return
@@ -112,36 +113,32 @@ class Sweep:
 
     def ranges(self) -> dict[str, tuple[Any, Any]]:
         """Return the least and largest value of every knob that varies as a number."""
-        found: dict[str, tuple[Any, Any]] = {}
-        for each in self.plan.axes:
-            if not each.symbolic:
+        ends: dict[str, tuple[Any, Any]] = {}
+        for swept in self.plan.axes:
+            if not swept.symbolic:
                 continue
-            values: Sequence[Any] = each.values
-            if each.knob.kind == "size":
+            values: Sequence[Any] = swept.values
+            if swept.knob.kind == "size":
                 high, wide = zip(*values, strict=True)
                 both = (*high, *wide)
-                found["res"] = (min(both), max(both))
-                found["res.h"], found["res.w"] = (min(high), max(high)), (min(wide), max(wide))
+                ends["res"] = (min(both), max(both))
+                ends["res.h"], ends["res.w"] = (min(high), max(high)), (min(wide), max(wide))
             else:
-                found[each.knob.name] = (min(values), max(values))
-        return found
+                ends[swept.knob.name] = (min(values), max(values))
+        return ends
 
     def lanes(self, rows: Mapping[str, Column]) -> dict[str, Column]:
         """Return the columns that vary as numbers; oblong sizes as a height and a width."""
-        import numpy as np
-
-        found = {}
-        for each in self.plan.axes:
-            name = each.knob.name
-            if not each.symbolic:
+        lanes = {}
+        for swept in self.plan.axes:
+            name = swept.knob.name
+            if not swept.symbolic:
                 continue
-            if each.knob.kind == "size" and rows[name].dtype == object:
-                pairs = [v if isinstance(v, tuple) else (v, v) for v in rows[name].tolist()]
-                sizes = np.array(pairs, dtype=np.int64)
-                found["res.h"], found["res.w"] = sizes[:, 0], sizes[:, 1]
+            if swept.knob.kind == "size" and rows[name].dtype == object:
+                lanes["res.h"], lanes["res.w"] = sides(rows[name])
             else:
-                found[name] = rows[name]
-        return found
+                lanes[name] = rows[name]
+        return lanes
 
 
 def plan_sweep(
@@ -158,7 +155,7 @@ def plan_sweep(
     mentions an unknown column.
     """
     chosen = chosen_scope(scope, spec.definition.scope)
-    names = [each.knob.name for each in plan.axes]
+    names = [axis.knob.name for axis in plan.axes]
     fixed = {name: value for name, value in spec.knobs.items() if name not in names}
     joined = None
     if accuracy is not None:
@@ -166,7 +163,8 @@ def plan_sweep(
         joined = Accuracies.of(spec.definition, fixed, series)
     job = Sweep(spec, plan, convention, chosen, accuracies=joined)
     if where is not None:
-        job.where = Where.parse(where, job.names, fixed)
+        sizes = [axis.knob.name for axis in plan.axes if axis.symbolic and axis.knob.kind == "size"]
+        job.where = Where.parse(where, job.names, fixed, sizes)
     return job
 
 

@@ -19,7 +19,7 @@ from mbprof.output.files import bytes_to, emit, text_to
 from mbprof.output.plain import rows_of, to_json
 from mbprof.output.writers import Writer
 from mbprof.sweeps.axes import Column
-from mbprof.sweeps.filters import Front
+from mbprof.sweeps.pareto import Front
 from mbprof.sweeps.sweep import Sweep
 from mbprof.sweeps.workers import Chunk, chunks
 

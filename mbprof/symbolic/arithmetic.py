@@ -8,11 +8,15 @@ so that the same text serves both.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeGuard
 
 from mbprof.symbolic.atoms import Condition, Monomial
-from mbprof.symbolic.symbols import Real, Whole, bounds, key, whole_value
+from mbprof.symbolic.symbols import UNBOUNDED, Real, Whole, bounds, double, key, whole_value
+
+
+class Inexact(ArithmeticError):
+    """A quotient of whole numbers that is no whole number."""
 
 
 def is_whole(x: object) -> TypeGuard[int]:
@@ -44,6 +48,22 @@ def ceil_div(a: int, b: int) -> int:
     return -(-a // b)
 
 
+def quotient(x: Any, y: Any) -> Any:
+    """Divide: whole numbers into a whole number, others as doubles.
+
+    Raises: Inexact: whole numbers leave a rest.
+
+    >>> quotient(6, 2), quotient(3, 2.0)
+    (3, 1.5)
+    """
+    if not is_whole(x) or not is_whole(y):
+        return x / y
+    whole = x // y
+    if x % y:
+        raise Inexact
+    return whole
+
+
 def product(values: Iterable[int]) -> int:
     """Return the product of the values, 1 for none.
 
@@ -65,8 +85,8 @@ def added(values: Iterable[int]) -> int:
     listed: tuple[Any, ...] = tuple(values)
     kinds: set[type] = set(map(type, listed))
     symbols = Whole in kinds and Real not in kinds
-    found: int = _gathered(listed) if symbols else sum(listed)
-    return found
+    total: int = _gathered(listed) if symbols else sum(listed)
+    return total
 
 
 def _gathered(values: Sequence[Whole | int]) -> Any:
@@ -76,56 +96,55 @@ def _gathered(values: Sequence[Whole | int]) -> Any:
     """
     terms: dict[Monomial, int] = {}
     value = 0
-    for each in values:
-        if isinstance(each, Whole):
-            trace = each.trace
-            value += each.value
-            for monomial, factor in each.terms:
+    for number in values:
+        if isinstance(number, Whole):
+            trace = number.trace
+            value += number.value
+            for monomial, factor in number.terms:
                 terms[monomial] = terms.get(monomial, 0) + factor
-        elif each:
-            value += each
-            terms[()] = terms.get((), 0) + each
+        elif number:
+            value += number
+            terms[()] = terms.get((), 0) + number
     return trace.polynomial(terms, value)
 
 
 def maximum(a: Any, b: Any) -> Any:
-    """Return the larger of two numbers.
+    """Return the larger of two numbers, a double if one of them is.
 
-    >>> maximum(3, 5)
-    5
+    >>> maximum(3, 5), maximum(0.5, 1)
+    (5, 1.0)
     """
     return _extreme("max", a, b, max)
 
 
 def minimum(a: Any, b: Any) -> Any:
-    """Return the smaller of two numbers.
+    """Return the smaller of two numbers, a double if one of them is.
 
-    >>> minimum(3, 5)
-    3
+    >>> minimum(3, 5), minimum(0.5, 1)
+    (3, 0.5)
     """
     return _extreme("min", a, b, min)
 
 
 def _extreme(op: str, a: Any, b: Any, plain: Any) -> Any:
-    if not isinstance(a, Whole | Real) and not isinstance(b, Whole | Real):
+    reals = is_real(a) or is_real(b)
+    a, b = (double(a), double(b)) if reals else (a, b)
+    symbol = a if isinstance(a, Whole | Real) else b
+    if not isinstance(symbol, Whole | Real):
         return plain(a, b)
     (p, q), (r, s) = bounds(a), bounds(b)
     if p >= s:
         return a if op == "max" else b
     if q <= r:
         return b if op == "max" else a
-    symbol = a if isinstance(a, Whole | Real) else b
-    if is_whole(a) and is_whole(b):
-        least, most = bounds(a - b)
-        if least >= 0 or most <= 0:
-            return a if (least >= 0) == (op == "max") else b
-        value = plain(whole_value(a), whole_value(b))
-        args = tuple(sorted((key(a), key(b)), key=str))
-        return symbol.trace.atom(op, args, value, plain(p, r), plain(q, s))
-    a, b = (each.real() if isinstance(each, Whole) else each for each in (a, b))
-    value = plain(*(each.value if isinstance(each, Real) else float(each) for each in (a, b)))
-    args = tuple(key(each) if isinstance(each, Real) else float(each) for each in (a, b))
-    return symbol.trace.real(op, args, value, float(plain(p, r)), float(plain(q, s)))
+    if reals:
+        return symbol.trace.double(op, plain, (a, b), (plain(p, r), plain(q, s)))
+    least, most = bounds(a - b)
+    if least >= 0 or most <= 0:
+        return a if (least >= 0) == (op == "max") else b
+    value = plain(whole_value(a), whole_value(b))
+    args = tuple(sorted((key(a), key(b)), key=str))
+    return symbol.trace.atom(op, args, value, plain(p, r), plain(q, s))
 
 
 def gcd(a: Any, b: Any) -> Any:
@@ -142,18 +161,23 @@ def gcd(a: Any, b: Any) -> Any:
     return symbol.trace.atom("gcd", (key(a), key(b)), value, 0, most)
 
 
+def _settled(x: Any) -> Any:
+    """Return a number; its value, which is fixed, where its range promises nothing."""
+    if not isinstance(x, Real) or (math.isfinite(x.low) and math.isfinite(x.high)):
+        return x
+    x.trace.fix((key(x), x.value))
+    return x.value
+
+
 def _rounding(op: str, plain: Any) -> Any:
     def rounded(x: Any) -> Any:
         if isinstance(x, Whole):
             return x
+        x = _settled(x)
         if not isinstance(x, Real):
             return plain(x)
         if (whole := x.whole) is not None:
             return whole
-        if not math.isfinite(x.low) or not math.isfinite(x.high):
-            # Too wide a range to promise anything: fix the value.
-            x.trace.fix((key(x), x.value))
-            return plain(x.value)
         return x.trace.atom(op, (key(x),), plain(x.value), plain(x.low), plain(x.high))
 
     rounded.__doc__ = f"Return a number made whole by {op}, as Python does it."
@@ -175,18 +199,19 @@ def divisible(v: Any, divisor: Any = 8, floor: Any = None) -> Any:
     >>> divisible(24 * 0.35), divisible(72 / 4), divisible(33.6)
     (8, 24, 32)
     """
-    floor = divisor if floor is None else floor
-    divisor = int(divisor)
-    v = _exact(v)
+    divisor = int(truncated(divisor))
+    floor = divisor if floor is None else truncated(floor)
+    v = _exact(_settled(v))
     if not isinstance(v, Whole | Real) and not isinstance(floor, Whole):
-        return _divisible(v, divisor, int(floor))
+        return _divisible(v, divisor, floor)
     low, high = bounds(v)
     least, most = bounds(floor)
     if isinstance(v, Whole) and v.multiple % divisor == 0 and low >= most:
         return v
     symbol = v if isinstance(v, Whole | Real) else floor
     value = _divisible(v.value if symbol is v else v, divisor, whole_value(floor))
-    slack = divisor if least != most else 0  # a larger floor can spare the step past 90 %
+    # A larger floor can spare the step past 90 %, and a divisor below 0 steps back.
+    slack = abs(divisor) if least != most or divisor < 0 else 0
     ends = _divisible(low, divisor, least) - slack, _divisible(high, divisor, most) + slack
     multiple = math.gcd(divisor, floor.multiple if isinstance(floor, Whole) else int(floor))
     return symbol.trace.atom("divisible", (key(v), divisor, key(floor)), value, *ends, multiple)
@@ -203,17 +228,32 @@ def _exact(x: Any) -> Any:
     return x if whole is None else whole
 
 
-def power(x: Any, y: Any) -> Any:
-    """Raise x to the power of y, as a double.
+def lifted(
+    op: str,
+    plain: Callable[..., float],
+    ends: Callable[..., tuple[float, float] | None] = lambda *numbers: None,
+) -> Callable[..., Any]:
+    """Make a function of doubles one of symbols, too; for ``ends`` see `Trace.double`.
 
-    >>> power(1.2, 0), power(2, 10)
-    (1.0, 1024.0)
+    >>> lifted("sqrt", math.sqrt)(9)
+    3.0
     """
-    if not isinstance(x, Whole | Real) and not isinstance(y, Whole | Real):
-        return math.pow(x, y)
-    symbol = x if isinstance(x, Whole | Real) else y
-    real = symbol.real() if isinstance(symbol, Whole) else symbol
-    return real.power(x, y)
+
+    def called(*numbers: Any) -> Any:
+        for number in numbers:
+            if isinstance(number, Whole | Real):
+                return number.trace.double(op, plain, numbers, ends(*numbers))
+        return plain(*numbers)
+
+    return called
+
+
+def _ends_of_power(x: Any, y: Any) -> tuple[float, float] | None:
+    least = bounds(x)[0]
+    return None if least > 0 or (least == 0 and bounds(y)[0] >= 0) else UNBOUNDED
+
+
+power = lifted("pow", math.pow, _ends_of_power)
 
 
 def is_integral(x: Any) -> bool:

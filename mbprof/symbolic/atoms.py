@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
 Monomial: TypeAlias = tuple[int, ...]
@@ -42,6 +44,47 @@ class Condition:
 
     def __bool__(self) -> bool:
         return bool(self.trace.decide(self.op, self.args, self.answer))
+
+
+class Varying:
+    """What is compared, asked and shown alike of whole numbers and of doubles."""
+
+    __slots__ = ()
+    value: Any
+
+    def _compare(self, op: str, other: Any, holds: Callable[[Any, Any], Any]) -> Any:
+        raise NotImplementedError
+
+    def __eq__(self, other: object) -> Any:
+        return self._compare("==", other, operator.eq)
+
+    def __ne__(self, other: object) -> Any:
+        return self._compare("!=", other, operator.ne)
+
+    def __lt__(self, other: Any) -> Any:
+        return self._compare("<", other, operator.lt)
+
+    def __le__(self, other: Any) -> Any:
+        return self._compare("<=", other, operator.le)
+
+    def __gt__(self, other: Any) -> Any:
+        return self._compare(">", other, operator.gt)
+
+    def __ge__(self, other: Any) -> Any:
+        return self._compare(">=", other, operator.ge)
+
+    __hash__ = object.__hash__
+
+    def __bool__(self) -> bool:
+        return bool(self != 0)
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+    def __format__(self, spec: str) -> str:
+        return format(self.value, spec)
+
+    __repr__ = __str__
 
 
 def divided(terms: Terms, by: Terms) -> dict[Monomial, int] | None:

@@ -4,74 +4,18 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from mbprof.symbolic.atoms import Atom, Guard, Monomial, Terms
+from mbprof.symbolic.atoms import Atom, Condition, Guard, Monomial, Terms
+from mbprof.symbolic.operations import OPERATIONS
 from mbprof.symbolic.symbols import Trace, Whole
 
 Column = Any
 FITS = 2**62
 """Sums that stay below this cannot overflow 64 bits on the way."""
-
-
-def _floor_divide(x: Column, y: Column) -> Column:
-    if isinstance(y, int) and y > 0 and y & (y - 1) == 0:
-        return np.right_shift(x, y.bit_length() - 1)
-    return np.floor_divide(x, y)
-
-
-def _divisible(v: Column, divisor: int, floor: Column) -> Column:
-    near = np.asarray(v + divisor / 2).astype(np.int64)
-    if divisor & (divisor - 1) == 0:
-        near &= -divisor
-    else:
-        near = near // divisor * divisor
-    near = np.maximum(near, floor)
-    near += divisor * (near < 0.9 * v)
-    return near
-
-
-def _power(x: Column, y: Column) -> Column:
-    # NumPy's own power can differ from math.pow in the last bit.
-    return np.asarray(np.frompyfunc(math.pow, 2, 1)(x, y)).astype(np.float64)
-
-
-OPERATIONS: dict[str, Callable[..., Column]] = {
-    "sum": lambda x: x,
-    "//": _floor_divide,
-    "max": np.maximum,
-    "min": np.minimum,
-    "gcd": np.gcd,
-    "int": lambda x: np.trunc(x).astype(np.int64),
-    "ceil": lambda x: np.ceil(x).astype(np.int64),
-    "floor": lambda x: np.floor(x).astype(np.int64),
-    "round": lambda x: np.rint(x).astype(np.int64),
-    "divisible": _divisible,
-    "real": lambda x: np.asarray(x, dtype=np.float64),
-    "+": np.add,
-    "-": np.subtract,
-    "*": np.multiply,
-    "/": np.divide,
-    "/~": np.divide,
-    "//~": np.floor_divide,
-    "%~": np.mod,
-    "pow": _power,
-}
-"""What each kind of atom is in NumPy."""
-
-CONDITIONS: dict[str, Callable[..., Column]] = {
-    "==": np.equal,
-    "!=": np.not_equal,
-    "<": np.less,
-    "<=": np.less_equal,
-    ">": np.greater,
-    ">=": np.greater_equal,
-    "whole": lambda x: np.equal(np.mod(x, 1.0), 0.0),
-}
-"""What each kind of guard is in NumPy."""
 
 
 class Program:
@@ -80,47 +24,65 @@ class Program:
     def __init__(self, trace: Trace, outputs: Sequence[Any]) -> None:
         self.atoms: list[Atom] = trace.atoms
         self.guards = tuple(trace.guards.values())
-        self.outputs = tuple(each.terms if isinstance(each, Whole) else each for each in outputs)
-        self.fits = max(_magnitude(trace, each.terms) for each in _symbols(outputs)) < FITS
+        self.given = outputs
+        self.outputs = tuple(
+            output.terms if isinstance(output, Whole) else output for output in outputs
+        )
+        self.fits = max(_magnitude(trace, output.terms) for output in _symbols(outputs)) < FITS
         """Whether no output can overflow, whatever the configuration."""
-        inner = [each[1] for atom in self.atoms for each in atom.args if _is_sum(each)]
+        asked: list[Any] = [*self.atoms, *self.guards, *_conditions(outputs)]
+        inner = [operand[1] for thing in asked for operand in thing.args if _is_sum(operand)]
         self.safe = all(_magnitude(trace, terms) < FITS for terms in inner)
-        """Whether nothing on the way to an output can overflow."""
+        """Whether nothing on the way to an output or an answer can overflow."""
+        ends = (end for atom in self.atoms if not atom.whole for end in (atom.low, atom.high))
+        self.exact = self.safe and not trace.rounds and all(map(math.isfinite, ends))
+        """Whether each answer is the one that Python's own numbers give."""
 
     def matches(self, columns: Mapping[str, Column]) -> Column:
         """Return which configurations answer all guards as the trace does."""
+        return self.answers(columns)[0]
+
+    def answers(self, columns: Mapping[str, Column]) -> list[Column]:
+        """Return which configurations answer all guards alike, and what outputs ask of each."""
         run = Run(self.atoms, columns)
-        found: Column = None
+        matching: Column = None
         # What does not match may well divide by zero on the way.
         with np.errstate(all="ignore"):
             for guard in self.guards:
                 right = run.answers(guard)
-                found = right if found is None else np.logical_and(found, right)
-        return found
+                matching = right if matching is None else np.logical_and(matching, right)
+            conditions = [run.answers(Guard(c.op, c.args, True)) for c in _conditions(self.given)]
+        return [matching, *conditions]
 
     def evaluate(self, columns: Mapping[str, Column], count: int) -> list[Column]:
         """Return the outputs for columns of ``count`` configurations."""
         run = Run(self.atoms, columns)
-        found = []
+        evaluated = []
         for output in self.outputs:
             column = output if isinstance(output, int) else run.sum(output)
-            found.append(np.broadcast_to(np.asarray(column, dtype=np.int64), (count,)))
-        return found
+            evaluated.append(np.broadcast_to(np.asarray(column, dtype=np.int64), (count,)))
+        return evaluated
 
     def estimates(self, columns: Mapping[str, Column], count: int) -> list[Column]:
         """Return the outputs as doubles, which do not overflow but round."""
         run = _Rounded(self.atoms, columns)
         return [
             np.broadcast_to(
-                np.asarray(each if isinstance(each, int) else run.sum(each), dtype=np.float64),
+                np.asarray(
+                    output if isinstance(output, int) else run.sum(output), dtype=np.float64
+                ),
                 (count,),
             )
-            for each in self.outputs
+            for output in self.outputs
         ]
 
 
 def _symbols(outputs: Sequence[Any]) -> list[Any]:
-    return [each for each in outputs if isinstance(each, Whole)] or [_Nothing]
+    return [output for output in outputs if isinstance(output, Whole)] or [_Nothing]
+
+
+def _conditions(outputs: Sequence[Any]) -> list[Condition]:
+    return [output for output in outputs if isinstance(output, Condition)]
 
 
 class _Nothing:
@@ -145,19 +107,19 @@ class Run:
 
     def __init__(self, atoms: Sequence[Atom], columns: Mapping[str, Column]) -> None:
         self.atoms, self.columns = atoms, columns
-        self.found: dict[int, Column] = {}
+        self.values: dict[int, Column] = {}
         self.products: dict[Monomial, Column] = {}
         self.sums: dict[Terms, Column] = {}
 
     def atom(self, number: int) -> Column:
-        if number not in self.found:
+        if number not in self.values:
             atom = self.atoms[number]
             if atom.op == "input":
                 value = self.columns[atom.args[0]]
             else:
-                value = OPERATIONS[atom.op](*map(self.operand, atom.args))
-            self.found[number] = value
-        return self.found[number]
+                value = OPERATIONS[atom.op].on(*map(self.operand, atom.args))
+            self.values[number] = value
+        return self.values[number]
 
     def operand(self, argument: Any) -> Column:
         if isinstance(argument, tuple):
@@ -167,8 +129,8 @@ class Run:
 
     def answers(self, guard: Guard) -> Column:
         """Return which configurations answer a guard as it is noted."""
-        found = CONDITIONS[guard.op](*map(self.operand, guard.args))
-        return found if guard.answer else np.logical_not(found)
+        answers = OPERATIONS[guard.op].on(*map(self.operand, guard.args))
+        return answers if guard.answer else np.logical_not(answers)
 
     def product(self, monomial: Monomial) -> Column:
         if len(monomial) == 1:

@@ -10,17 +10,34 @@ that sums which may not fit into 64 bits are found before they are computed.
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable
+import operator
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from mbprof.symbolic.atoms import EXACT, MAX_TERMS, Atom, Condition, Guard, Monomial, Terms, divided
+from mbprof.symbolic.atoms import (
+    EXACT,
+    MAX_TERMS,
+    Atom,
+    Condition,
+    Guard,
+    Monomial,
+    Terms,
+    Varying,
+    divided,
+)
+
+UNBOUNDED = (-math.inf, math.inf)
+"""The range of a double of which nothing is known."""
 
 
 class Trace:
     """The atoms and guards of one build."""
 
     def __init__(self) -> None:
+        self.rounds = False
+        """Whether a whole number that no double need be was compared with a double."""
         self.atoms: list[Atom] = []
         self.numbers: dict[tuple[Any, ...], int] = {}
         self.guards: dict[tuple[Any, ...], Guard] = {}
@@ -37,11 +54,28 @@ class Trace:
     ) -> Whole:
         """Return a whole symbol for an operation, the same one for the same operands."""
         number = self.number(Atom(op, args, value, low, high, True, multiple))
-        return Whole(self, ((((number,)), 1),), value, low, high)
+        return Whole(self, (((number,), 1),), value, low, high)
 
     def real(self, op: str, args: tuple[Any, ...], value: float, low: float, high: float) -> Real:
         """Return a real symbol for an operation, the same one for the same operands."""
         return Real(self, self.number(Atom(op, args, value, low, high, False, 1)), value, low, high)
+
+    def double(
+        self,
+        op: str,
+        plain: Callable[..., float],
+        numbers: Sequence[Any],
+        ends: tuple[float, float] | None = None,
+    ) -> Real:
+        """Return what a function makes of doubles, some of which are symbols.
+
+        Its range is ``ends``; without them the function never turns between the ends of theirs.
+        """
+        doubles = [double(number) for number in numbers]
+        value = plain(*(number.value if isinstance(number, Real) else number for number in doubles))
+        finite = all(math.isfinite(end) for number in doubles for end in bounds(number))
+        low, high = (ends or _corners(plain, doubles)) if finite else UNBOUNDED
+        return self.real(op, tuple(map(key, doubles)), value, low, high)
 
     def number(self, atom: Atom) -> int:
         key = (atom.op, atom.args)
@@ -108,10 +142,33 @@ def bounds(x: Any) -> tuple[Any, Any]:
     return (x.low, x.high) if isinstance(x, Whole | Real) else (x, x)
 
 
-class Whole:
+def double(x: Any) -> Any:
+    """Return a number as a double, symbol or not."""
+    if isinstance(x, Real):
+        return x
+    return x.real() if isinstance(x, Whole) else float(x)
+
+
+def _corners(plain: Callable[..., float], doubles: Sequence[Any]) -> tuple[float, float]:
+    """Return the least and largest value at the ends of the ranges, if there is one at each."""
+    try:
+        corners = [plain(*ends) for ends in itertools.product(*map(bounds, doubles))]
+    except (ArithmeticError, ValueError):
+        return UNBOUNDED
+    return min(corners), max(corners)
+
+
+def _beyond(x: Any) -> bool:
+    """Whether a whole number may be one that no double is."""
+    low, high = bounds(x)
+    return isinstance(x, Whole | int) and bool(max(abs(low), abs(high)) > EXACT)
+
+
+class Whole(Varying):
     """A whole number: a polynomial over atoms, its value for the representative, its range."""
 
     __slots__ = ("high", "low", "terms", "trace", "value")
+    value: int
 
     def __init__(self, trace: Trace, terms: Terms, value: int, low: int, high: int) -> None:
         self.trace, self.terms, self.value, self.low, self.high = trace, terms, value, low, high
@@ -152,9 +209,9 @@ class Whole:
         if isinstance(other, Whole) and len(self.terms) * len(other.terms) > MAX_TERMS:
             return self.as_atom() * other.as_atom()
         terms: dict[Monomial, int] = {}
-        for one, p in self.terms:
-            for two, q in _terms(other):
-                both = tuple(sorted(one + two))
+        for left, p in self.terms:
+            for right, q in _terms(other):
+                both = tuple(sorted(left + right))
                 terms[both] = terms.get(both, 0) + p * q
         return self.trace.polynomial(terms, self.value * whole_value(other))
 
@@ -176,11 +233,9 @@ class Whole:
         return self - (self // other) * other
 
     def __rmod__(self, other: Any) -> Any:
+        if not isinstance(other, int):
+            return other % self.real()
         return other - (other // self) * self
-
-    def __divmod__(self, other: Any) -> tuple[Any, Any]:
-        quotient = self // other
-        return quotient, self % other
 
     def __truediv__(self, other: Any) -> Any:
         return self.real() / other
@@ -199,50 +254,21 @@ class Whole:
         value = float(self.value)
         return self.trace.real("real", (key(self),), value, float(self.low), float(self.high))
 
-    def __eq__(self, other: object) -> Any:
-        return self._compare(other, "==", lambda d: d == 0, lambda a, b: a == b)
-
-    def __ne__(self, other: object) -> Any:
-        return self._compare(other, "!=", lambda d: d != 0, lambda a, b: a != b)
-
-    def __lt__(self, other: Any) -> Any:
-        return self._compare(other, "<", lambda d: d < 0, lambda a, b: a < b)
-
-    def __le__(self, other: Any) -> Any:
-        return self._compare(other, "<=", lambda d: d <= 0, lambda a, b: a <= b)
-
-    def __gt__(self, other: Any) -> Any:
-        return self._compare(other, ">", lambda d: d > 0, lambda a, b: a > b)
-
-    def __ge__(self, other: Any) -> Any:
-        return self._compare(other, ">=", lambda d: d >= 0, lambda a, b: a >= b)
-
-    __hash__ = object.__hash__
-
-    def _compare(
-        self,
-        other: object,
-        op: str,
-        holds: Callable[[int], bool],
-        of_reals: Callable[[Any, Any], Any],
-    ) -> Any:
+    def _compare(self, op: str, other: Any, holds: Callable[[Any, Any], Any]) -> Any:
         """Compare by the difference; where its range decides, no guard is needed."""
         if isinstance(other, float | Real):
-            return of_reals(self.real(), other)
+            self.trace.rounds |= _beyond(self)
+            return holds(self.real(), other)
         if not isinstance(other, Whole | int):
             return op == "!="
         difference = self - other
         if isinstance(difference, int):
-            return holds(difference)
+            return holds(difference, 0)
         low, high = difference.low, difference.high
-        ends = {holds(low), holds(high)}
-        decided = low > 0 or high < 0 if op in ("==", "!=") else len(ends) == 1
-        if decided:
-            return holds(low)
-        return Condition(self.trace, op, (key(difference), 0), holds(difference.value))
-
-    def __bool__(self) -> bool:
-        return bool(self != 0)
+        equality = op in ("==", "!=")
+        if (low > 0 or high < 0) if equality else holds(low, 0) == holds(high, 0):
+            return holds(low, 0)
+        return Condition(self.trace, op, (key(difference), 0), holds(difference.value, 0))
 
     def __int__(self) -> int:
         """Fix the value: the result holds for configurations that share it."""
@@ -251,14 +277,6 @@ class Whole:
         return self.value
 
     __index__ = __int__
-
-    def __str__(self) -> str:
-        return str(self.value)
-
-    def __format__(self, spec: str) -> str:
-        return format(self.value, spec)
-
-    __repr__ = __str__
 
 
 def _terms(x: Any) -> Terms:
@@ -300,7 +318,7 @@ def _product(trace: Trace, monomial: Monomial) -> int:
     return result
 
 
-class Real:
+class Real(Varying):
     """A double: an atom, its value for the representative, its range.
 
     Nothing is rearranged: the reference implementations' order of operations is kept.
@@ -311,26 +329,6 @@ class Real:
     def __init__(self, trace: Trace, number: int, value: float, low: float, high: float) -> None:
         self.trace, self.number, self.value, self.low, self.high = trace, number, value, low, high
 
-    def _binary(self, op: str, x: Any, y: Any, do: Callable[[float, float], float]) -> Real:
-        x, y = (each.real() if isinstance(each, Whole) else each for each in (x, y))
-        (a, b), (c, d) = bounds(x), bounds(y)
-        corners = [do(p, q) for p in (a, b) for q in (c, d)]
-        value = do(*(each.value if isinstance(each, Real) else float(each) for each in (x, y)))
-        args = (key(x) if isinstance(x, Real) else float(x),
-                key(y) if isinstance(y, Real) else float(y))  # fmt: skip
-        return self.trace.real(op, args, value, min(corners), max(corners))
-
-    def __add__(self, other: Any) -> Real:
-        return self._binary("+", self, other, lambda x, y: x + y)
-
-    __radd__ = __add__
-
-    def __sub__(self, other: Any) -> Real:
-        return self._binary("-", self, other, lambda x, y: x - y)
-
-    def __rsub__(self, other: Any) -> Real:
-        return self._binary("-", other, self, lambda x, y: x - y)
-
     @property
     def whole(self) -> Whole | None:
         """The whole number that this is the double of, if it is that and nothing is lost."""
@@ -338,6 +336,17 @@ class Real:
         if op != "real" or max(abs(self.low), abs(self.high)) > EXACT:
             return None
         return Whole(self.trace, args[0][1], int(self.value), int(self.low), int(self.high))
+
+    def __add__(self, other: Any) -> Real:
+        return self.trace.double("+", operator.add, (self, other))
+
+    __radd__ = __add__
+
+    def __sub__(self, other: Any) -> Real:
+        return self.trace.double("-", operator.sub, (self, other))
+
+    def __rsub__(self, other: Any) -> Real:
+        return self.trace.double("-", operator.sub, (other, self))
 
     def __mul__(self, other: Any) -> Real:
         if isinstance(other, int | float) and other == 1:
@@ -347,7 +356,7 @@ class Real:
             if whole is not None and max(abs(self.low), abs(self.high)) * abs(other) <= EXACT:
                 product: Whole = whole * int(other)
                 return product.real()
-        return self._binary("*", self, other, lambda x, y: x * y)
+        return self.trace.double("*", operator.mul, (self, other))
 
     __rmul__ = __mul__
 
@@ -357,57 +366,35 @@ class Real:
     def __truediv__(self, other: Any) -> Real | float:
         if isinstance(other, Real) and other.number == self.number and 0 < self.low < self.high:
             return 1.0
-        return self._spread("/", self, other, lambda x, y: x / y)
+        return self._divided("/", operator.truediv, self, other)
 
     def __rtruediv__(self, other: Any) -> Real:
-        return self._spread("/", other, self, lambda x, y: x / y)
+        return self._divided("/", operator.truediv, other, self)
 
     def __floordiv__(self, other: Any) -> Real:
-        return self._spread("//", self, other, lambda x, y: x // y)
+        return self._divided("//~", operator.floordiv, self, other)
 
     def __rfloordiv__(self, other: Any) -> Real:
-        return self._spread("//", other, self, lambda x, y: x // y)
+        return self._divided("//~", operator.floordiv, other, self)
 
     def __mod__(self, other: Any) -> Real:
-        return self._spread("%", self, other, lambda x, y: x % y)
+        return self._divided("%~", operator.mod, self, other)
 
-    def _spread(self, op: str, x: Any, y: Any, do: Callable[[float, float], float]) -> Real:
+    def __rmod__(self, other: Any) -> Real:
+        return self._divided("%~", operator.mod, other, self)
+
+    def _divided(self, op: str, plain: Callable[[Any, Any], float], x: Any, y: Any) -> Real:
         """Divide: where the divisor may be close to zero, the range is everything."""
         if bool(y == 0):
             raise ZeroDivisionError
-        c, d = bounds(y)
-        if op != "%" and (c > 0 or d < 0):
-            return self._binary(op, x, y, do)
-        x, y = (each.real() if isinstance(each, Whole) else each for each in (x, y))
-        value = do(*(each.value if isinstance(each, Real) else float(each) for each in (x, y)))
-        args = tuple(key(each) if isinstance(each, Real) else float(each) for each in (x, y))
-        return self.trace.real(op + "~", args, value, -math.inf, math.inf)
+        low, high = bounds(y)
+        if low <= 0 <= high:
+            return self.trace.double(op, plain, (x, y), UNBOUNDED)
+        rest = (min(0.0, float(low)), max(0.0, float(high))) if op == "%~" else None
+        return self.trace.double(op, plain, (x, y), rest)
 
-    def power(self, base: Any, exponent: Any) -> Real:
-        """Raise a number to a power, one of which is a symbol."""
-        return self._binary("pow", base, exponent, math.pow)
-
-    def __eq__(self, other: object) -> Any:
-        return self._compare("==", other, lambda x, y: x == y)
-
-    def __ne__(self, other: object) -> Any:
-        return self._compare("!=", other, lambda x, y: x != y)
-
-    def __lt__(self, other: Any) -> Any:
-        return self._compare("<", other, lambda x, y: x < y)
-
-    def __le__(self, other: Any) -> Any:
-        return self._compare("<=", other, lambda x, y: x <= y)
-
-    def __gt__(self, other: Any) -> Any:
-        return self._compare(">", other, lambda x, y: x > y)
-
-    def __ge__(self, other: Any) -> Any:
-        return self._compare(">=", other, lambda x, y: x >= y)
-
-    __hash__ = object.__hash__
-
-    def _compare(self, op: str, other: Any, holds: Callable[[float, float], bool]) -> Any:
+    def _compare(self, op: str, other: Any, holds: Callable[[Any, Any], Any]) -> Any:
+        self.trace.rounds |= _beyond(other)
         if isinstance(other, Whole):
             other = other.real()
         if not isinstance(other, int | float | Real):
@@ -424,14 +411,3 @@ class Real:
         elif op in (">", "<=") and b <= c:
             return answer
         return Condition(self.trace, op, (key(self), key(other)), answer)
-
-    def __bool__(self) -> bool:
-        return bool(self != 0)
-
-    def __str__(self) -> str:
-        return str(self.value)
-
-    def __format__(self, spec: str) -> str:
-        return format(self.value, spec)
-
-    __repr__ = __str__

@@ -11,11 +11,12 @@ from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 import mbprof
-from mbprof.errors import Loc, Source, UsageError
+from mbprof.errors import Loc, Source, SpecError, UsageError
+from mbprof.language import counts as written
 from mbprof.language.values import plain
 from mbprof.network import conventions
 from mbprof.network.conventions import load as convention
-from mbprof.published.counts import countings, counts, number
+from mbprof.published.counts import countings, counts
 from mbprof.published.origins import origins
 from mbprof.published.search import SIDES
 from mbprof.published.tools import QUANTITIES, bridge, explain
@@ -218,13 +219,14 @@ def test_what_is_nearest_is_named_only_if_it_is_near() -> None:
     ],
 )
 def test_the_counts_that_print_like_a_number(text: str, low: int, high: int, rounding: str) -> None:
-    assert (low, high, rounding) in number(text).ranges
+    assert (low, high, rounding) in written.read(text).ranges
 
 
 @pytest.mark.parametrize("text", ["5,69M", "1,2345", "56,9,000", "e9", "~", "1e999"])
 def test_what_is_no_number(text: str) -> None:
-    with pytest.raises(UsageError, match="no number"):
-        number(text)
+    with pytest.raises(SpecError) as error:
+        origins("mobilenet_v1", text)
+    assert error.value.message == f"expected a count, found {text!r}"
 
 
 def test_origins_stand_in_order() -> None:
@@ -257,7 +259,7 @@ def test_a_count_prints_like_its_own_rounding(count: int, unit: str, digits: int
     text = f"{count / 10**power:.{digits}f}{unit}"
     if float(text[:-1]) * 10**power < 1:
         return
-    assert number(text).rounding(count) is not None
+    assert written.read(text).rounding(count) is not None
 
 
 @settings(max_examples=25, deadline=None)

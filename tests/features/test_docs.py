@@ -10,7 +10,6 @@ import pytest
 
 import mbprof
 from mbprof.checks import RULES
-from mbprof.language.functions import FUNCTIONS
 from mbprof.network import conventions
 from mbprof.network.conventions.quantities import QUANTITIES
 from mbprof.ops import OPS
@@ -22,6 +21,7 @@ from mbprof.spec.calls import FIELDS as CALL_FIELDS
 from mbprof.spec.model import COUNTERS, INPUT_NAMES
 from mbprof.spec.reader import SPEC_KEYS
 from mbprof.spec.steps import WIRING_KEYS
+from mbprof.symbolic.operations import FUNCTIONS
 from tests.conftest import ROOT, child, committed, invoke
 from tests.features.docs import blocks, commands
 

@@ -1,11 +1,19 @@
 """The spec language: what each construct means, shown on small networks."""
 
+import math
 from typing import Any
 
 import pytest
 
 import mbprof
 from mbprof import MbprofError
+from mbprof.errors import Loc, Source
+from mbprof.formulas.sheet import render
+from mbprof.language import counts
+from mbprof.language.source import Scalar
+from mbprof.spec.budget import limit
+from mbprof.symbolic.arithmetic import lifted
+from mbprof.symbolic.operations import FUNCTIONS, OPERATIONS, Operation
 
 HEAD = "name: net\ninput: {channels: 8, res: 16}\npadding: torch\n"
 
@@ -307,3 +315,85 @@ def test_numbers_with_a_point_are_doubles_as_in_the_reference_code() -> None:
         for c in (24, 96, 100, 160, 320):
             text = f"knobs: {{a: 1.0}}\nbody: [{{op: conv, k: 1, c: int(a * {c}) + 1}}]\n"
             assert build(text, a=alpha).output_shape[0] == int(c * alpha) + 1
+
+
+COUNTS = {
+    "300M": 300_000_000,
+    "3.2e6": 3_200_000,
+    "3.4M": 3_400_000,
+    "300 k": 300_000,
+    "3,185,088": 3_185_088,
+    "3_185_088": 3_185_088,
+    "4.24 M params": 4_240_000,
+    "0.58 GMACs": 580_000_000,
+    "5.3 billion": 5_300_000_000,
+    "~569M Multiply-Adds": 569_000_000,
+    "123456789012345678901234567890": 123456789012345678901234567890,
+}
+
+
+@pytest.mark.parametrize(("text", "count"), COUNTS.items())
+def test_a_count_is_read_alike_everywhere(text: str, count: int) -> None:
+    assert counts.read(text).value == count
+    here = Loc(Source("command line", text), 1, 1)
+    kind = "params" if "params" in text else "macs"
+    assert limit(Scalar(text, here), kind).count == count
+    spec = mbprof.loads(
+        f"{HEAD}body: [{{op: gap}}]\nbudget: {{{kind}: '{text}'}}\n"
+        f"published: [{{source: a paper, {kind}: '{text}'}}]\n"
+    ).definition
+    said = getattr(spec.budget, kind), getattr(spec.published[0], kind)
+    assert (said[0].count, said[1].value, said[1].holds(count)) == (count, count, True)
+    assert counts.read(text).rounding(count) in ("exact", "nearest")
+
+
+@pytest.mark.parametrize(
+    ("text", "rounding", "low", "high"),
+    [
+        ("3.47M", "nearest", 3_465_000, 3_475_000),
+        ("11M", "down", 11_000_000, 11_999_999),
+        ("3.2e6", "nearest", 3_150_000, 3_250_000),
+        ("569,000,000", "nearest", 569_000_000, 569_000_000),
+    ],
+)
+def test_a_claim_is_held_by_the_counts_that_print_like_it(
+    text: str, rounding: str, low: int, high: int
+) -> None:
+    quantity = counts.read(text).rounded(rounding)
+    assert [quantity.holds(count) for count in (low - 1, low, high, high + 1)] == [
+        False, True, True, False,
+    ]  # fmt: skip
+
+
+def test_counts_stand_in_expressions() -> None:
+    text = (
+        "knobs: {wide: true}\nbody: [{op: linear, c: 1.5k if wide and in.c * 1M == 8M else 1_0}]\n"
+    )
+    flat = text.replace("[{op: linear", "[{op: gap}, {op: linear")
+    assert build(flat).output_shape == (1500,)
+    assert build(flat, wide=False).output_shape == (10,)
+
+
+def test_a_size_of_equal_sides_is_a_number() -> None:
+    text = "body: [{op: conv, k: 1, c: res // 2 if res < 32 and res == '16x16' else 5}]\n"
+    assert build(text).output_shape[0] == 8
+    assert build(text, res=32).output_shape[0] == 5
+
+
+def test_the_larger_of_a_double_and_a_whole_number_is_a_double() -> None:
+    assert build("body: [{op: conv, k: 1, c: '8 * max(0.5, 1) / 2'}]\n").output_shape[0] == 4
+
+
+def test_a_function_is_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new row serves a spec, a sweep, a filter and a formula."""
+    row = Operation(lifted("sqrt", math.sqrt), "sqrt", "call", 1, 1, "the square root")
+    monkeypatch.setitem(OPERATIONS, "sqrt", row)
+    monkeypatch.setitem(FUNCTIONS, "sqrt", row)
+    text = "knobs: {a: 1.0}\nbody: [{op: conv, k: 1, c: int(sqrt(a) * 8)}]\n"
+    spec = mbprof.loads(HEAD + text)
+    assert spec.build(a=4.0).output_shape[0] == 16
+    frame = mbprof.sweep(spec, a=[1.0, 2.25, 4.0], where="sqrt(params) > 8.0")
+    assert frame["params"].tolist() == [96, 128]
+    found = mbprof.formula(spec, by="net", symbols=["a"])
+    assert found.evaluate(a=2.25).params == 96
+    assert "⌊8·sqrt(a)⌋" in render(found)

@@ -16,10 +16,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mbprof
+from mbprof.errors import Loc, Source
+from mbprof.language.expr import Expr
+from mbprof.language.source import Scalar
 from mbprof.output import files
 from mbprof.spec.knobs import Knob
 from mbprof.sweeps.axes import CHUNK, read_axis
-from mbprof.sweeps.filters import Front
+from mbprof.sweeps.filters import Where
+from mbprof.sweeps.pareto import Front
 from mbprof.sweeps.write import SWEEPS
 from tests.conftest import MBPROF, child, invoke, started
 from tests.conftest import run as command
@@ -139,6 +143,50 @@ def test_where_sees_the_knobs_that_do_not_vary() -> None:
     ask = ("mobilenet_v1", "--alpha", "0.5,1.0", "--where")
     assert len(rows(*ask, "res == 224 and classes == 1000")) == 2
     assert rows(*ask, "res != 224") == []
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "div8(params) > 3M and divisible(macs, 32, 8) % 32 == 0",
+        "max(alpha, 0.6) * 10 < 7 or round(pow(alpha, 2) * 4) == 4",
+        "(1 if res == 128 else 0) + int(alpha) > 0",
+        "res % 64 == 0 and res // 2 > 70 and res == '192x192'",
+        "not (macs <= 100M or params <= 1.3e6) == (res != 224)",
+    ],
+)
+def test_where_asks_as_a_spec_does_and_columns_at_once(
+    condition: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The law of filters is in tests/independent/test_laws.py; here none is asked row by row."""
+    frame = mbprof.sweep("mobilenet_v1", alpha=[0.25, 0.5, 0.75, 1.0], res=[128, 160, 192, 224])
+    here = Loc(Source("condition", condition), 1, 1)
+    expr = Expr.parse(Scalar(condition, here))
+    rows: list[dict[Any, Any]] = frame.to_dict("records")
+    kept = [row for row in rows if expr.truth({**row, "res": (row["res"], row["res"])})]
+    monkeypatch.setattr(Where, "_single", None)
+    found = mbprof.sweep(
+        "mobilenet_v1", alpha=[0.25, 0.5, 0.75, 1.0], res=[128, 160, 192, 224], where=condition
+    )
+    assert found.to_dict("records") == kept
+    assert 0 < len(kept) < 16
+
+
+def test_where_is_exact_beyond_64_bits() -> None:
+    ask: dict[str, Any] = {"alpha": [1.0, 100.0], "res": [224, 4096]}
+    assert len(mbprof.sweep("mobilenet_v1", **ask, where="macs * macs * macs > 0")) == 4
+    assert len(mbprof.sweep("mobilenet_v1", **ask, where="macs * macs > 322301856336543000")) == 3
+    assert len(mbprof.sweep("mobilenet_v1", **ask, where="macs * macs > 322301856336543744")) == 3
+    below = mbprof.sweep("mobilenet_v1", **ask, where="macs * macs <= 322301856336543904")
+    assert below["macs"].tolist() == [567_716_352]
+
+
+def test_what_is_not_known_is_never_above_or_below() -> None:
+    ask: dict[str, Any] = {"alpha": [0.5, 0.6], "res": [224], "accuracy": "default"}
+    assert mbprof.sweep("mobilenet_v1", **ask)["top1"].isna().tolist() == [False, True]
+    for condition in ("top1 > 0", "top1 < 100", "min(top1, 99) <= 99"):
+        assert mbprof.sweep("mobilenet_v1", **ask, where=condition)["alpha"].tolist() == [0.5]
+    assert mbprof.sweep("mobilenet_v1", **ask, where="top1 != top1")["alpha"].tolist() == [0.6]
 
 
 def test_whole_numbers_have_an_end() -> None:

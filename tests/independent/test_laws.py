@@ -1,6 +1,6 @@
 """Laws that hold for every network, tried on random ones."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import networkx
@@ -9,8 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mbprof
+from mbprof.errors import ExpressionError
 from mbprof.ops.facts import Facts
 from mbprof.spec import zoo
+from mbprof.sweeps.axes import column
+from mbprof.sweeps.filters import Where
+from mbprof.symbolic.operations import FUNCTIONS
 
 alphas = st.decimals(min_value="0.05", max_value="2", places=2).map(float)
 resolutions = st.integers(32, 300)
@@ -87,3 +91,85 @@ def test_final_endpoints_grow_towards_the_whole_body(name: str) -> None:
         part = spec.build(final_endpoint=row.name).profile(scope="body")
         assert part.total.macs <= body.total.macs
         assert part.rows[-1] == row
+
+
+SIZES = st.sampled_from([96, 224])
+TAME: dict[str, st.SearchStrategy[Any]] = {
+    "params": st.integers(0, 10**7),
+    "macs": st.integers(-9, 9) | st.integers(0, 10**10),
+    "alpha": st.integers(0, 40).map(lambda twentieths: twentieths / 20),
+    "top1": st.floats(60, 80) | st.just(float("nan")),
+    "res": SIZES.map(lambda side: (side, side)),
+    "word": st.sampled_from(["a", "b", None, True, 1]),
+    "flag": st.booleans(),
+}
+EDGES = [0, -1, 2**31, 2**53 - 1, 2**53 + 1, 2**62, 2**63 - 1, 10**20]
+WILD = TAME | {
+    "macs": st.integers(-9, 9) | st.sampled_from(EDGES),
+    "alpha": st.floats(-4, 4) | st.sampled_from([1e-300, 1e300, -0.0]),
+    "res": st.tuples(SIZES, SIZES),
+}
+LITERALS = ["0", "1", "2", "3", "8", "96", "2.5", "0.0", "1e300", "1k", "3.4M", "1e999"]
+NUMBERS = ["params", "macs", "alpha", "top1", "res", "classes", *LITERALS, "9007199254740993"]
+OTHERS = ["word", "flag", "'a'", "'96x224'", "true", "none"]
+COMPARED = st.sampled_from(["<", "<=", ">", ">=", "==", "!="])
+
+
+def written(pattern: str, *parts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    """Return texts with parts in their places."""
+    return st.tuples(*parts).map(lambda texts: pattern.format(*texts))
+
+
+def reckoned(parts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    """Return numbers made of smaller ones."""
+    calls = [
+        written(f"{name}({', '.join(['{}'] * count)})", *[parts] * count)
+        for name, function in FUNCTIONS.items()
+        for count in range(function.least, min(function.most, 3) + 1)
+    ]
+    signs = st.sampled_from(["+", "-", "*", "/", "//", "%"])
+    choice = written("({} if {} < {} else {})", *[parts] * 4)
+    return (
+        written("({} {} {})", parts, signs, parts)
+        | written("-{}", parts)
+        | st.one_of(*calls)
+        | choice
+    )
+
+
+def asked(parts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    """Return conditions made of smaller ones."""
+    joined = written("({} {} {})", parts, st.sampled_from(["and", "or", "=="]), parts)
+    return joined | written("(not {})", parts) | written("({} if {} else {})", *[parts] * 3)
+
+
+NUMBER = st.recursive(st.sampled_from(NUMBERS), reckoned, max_leaves=5)
+ATOM = NUMBER | st.sampled_from(OTHERS)
+CONDITION = st.recursive(
+    written("({} {} {})", NUMBER, COMPARED, NUMBER) | written("({} {} {})", ATOM, COMPARED, ATOM),
+    asked,
+    max_leaves=3,
+)
+
+
+def said(work: Callable[[], Any]) -> Any:
+    """Return what is answered, or all of what is wrong."""
+    try:
+        return work()
+    except ExpressionError as error:
+        return error.message, error.loc, error.hint
+
+
+@pytest.mark.parametrize("cells", [TAME, WILD], ids=["tame", "wild"])
+@settings(deadline=None, max_examples=300)
+@given(data=st.data())
+def test_a_filter_over_columns_says_what_a_spec_says_row_by_row(
+    cells: dict[str, st.SearchStrategy[Any]], data: st.DataObject
+) -> None:
+    text = data.draw(CONDITION | ATOM)
+    rows = data.draw(st.lists(st.fixed_dictionaries(cells), min_size=1, max_size=12))
+    columns = {name: column([row[name] for row in rows]) for name in cells}
+    where = Where.parse(text, list(cells), {"classes": 1000}, ["res"])
+    together = said(lambda: where.holds(columns, len(rows)).tolist())
+    alone = said(lambda: [where.expr.truth({**row, "classes": 1000}) for row in rows])
+    assert together == alone
