@@ -24,9 +24,6 @@ SEVERITIES = (ERROR, UNDECIDED, WARNING, ADVICE, ACCEPTED)
 ALPHAS = (0.25, 0.35, 0.5, 0.75, 1.0, 1.3, 1.4)
 """The usual grid of width multipliers: those of the released MobileNets V1 and V2."""
 
-COMMAND_LINE = "command line"
-"""What errors call the place of what was typed."""
-
 STRIDES = ("s", "stride", "strides")
 """What a knob or an argument that sets a block's stride is called."""
 
@@ -191,7 +188,7 @@ class Subject:
     def at(self, knob: str, value: Value) -> Variant:
         """Build the network with one knob turned."""
         try:
-            network = self.spec.build_at({**self.network.knobs, knob: value}, {})
+            network = self.spec.build_at({**self.network.knobs, knob: value})
         except MbprofError as error:
             return Variant(knob, value, None, error)
         return Variant(knob, value, network.compiled, None)

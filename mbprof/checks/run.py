@@ -19,14 +19,16 @@ from mbprof.checks.model import (
     accepted,
 )
 from mbprof.checks.rules.broken import refused
-from mbprof.errors import Loc, MbprofError, UsageError, nearest, unknown
+from mbprof.errors import MbprofError, UsageError, nearest, unknown
 from mbprof.language.source import Scalar
-from mbprof.language.values import Value, parse
+from mbprof.language.values import Shape, Value
 from mbprof.network import conventions
-from mbprof.network.block import alone, at_command_line, is_block, typed
-from mbprof.network.load import load
+from mbprof.network.load import Spec
 from mbprof.output.stamp import stamp
+from mbprof.spec import zoo
+from mbprof.spec.block import lone
 from mbprof.spec.budget import Budget, limit
+from mbprof.spec.knobs import typed
 
 FAILING = {
     "error": (ERROR, UNDECIDED),
@@ -81,19 +83,18 @@ def check(
     False
     """
     limits = {
-        name: limit(Scalar(str(value), at_command_line(str(value), f"max_{name} ")), name)
+        name: limit(Scalar.typed(f"max_{name} ", str(value)), name)
         for name, value in (("macs", max_macs), ("params", max_params))
         if value is not None
     }
     codes = [ignore] if isinstance(ignore, str) else ignore
-    size = "x".join(map(str, image)) if isinstance(image, tuple) else image
-    return examine(spec, size, typed(knobs), Budget(**limits), codes, convention, scope)
+    return examine(spec, image, typed(knobs), Budget(**limits), codes, convention, scope)
 
 
 def examine(
     text: str,
-    image: str | None = None,
-    given: Mapping[str, tuple[str, Loc]] | None = None,
+    image: str | Shape | None = None,
+    given: Mapping[str, Scalar] | None = None,
     limits: Budget | None = None,
     ignore: Iterable[str] = (),
     convention: str = conventions.DEFAULT,
@@ -126,16 +127,16 @@ def examine(
 
 
 def _subject(
-    text: str, image: str | None, given: Mapping[str, tuple[str, Loc]], scope: str | None
+    text: str, image: str | Shape | None, given: Mapping[str, Scalar], scope: str | None
 ) -> Subject:
-    if is_block(text):
-        block = alone(text, image, given)
-        return Subject(block.spec, block.build(), True, scope or "all")
+    opened = zoo.open(text)
+    if isinstance(opened, zoo.OpenedBlock):
+        spec = Spec(lone(opened, image, given).definition)
+        return Subject(spec, spec.build(), True, scope or "all")
     if image is not None:
         raise UsageError("--in gives a block its input; a spec has its own", hint="use --res")
-    spec = load(text)
-    knobs = {name: parse(value) for name, (value, _) in given.items()}
-    network = spec.build_at(knobs, {name: loc for name, (_, loc) in given.items()})
+    spec = Spec(opened.definition)
+    network = spec.build_at(given)
     network.profile(scope=scope)
     return Subject(spec, network, False, scope or spec.definition.scope)
 

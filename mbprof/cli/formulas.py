@@ -46,14 +46,11 @@ def formula(
     """Write the cost in closed form, in alpha, H and W."""
     from mbprof.formulas import formula_at
     from mbprof.formulas.sheet import Sheet
-    from mbprof.language.values import parse
 
     out = outlet(format, output, "formula")
-    given = given_knobs(alpha, res, settings)
     found = formula_at(
         spec,
-        {name: parse(value) for name, (value, _) in given.items()},
-        {name: loc for name, (_, loc) in given.items()},
+        given_knobs(alpha, res, settings),
         by,
         [name.strip() for name in (symbols or "").split(",") if name.strip()],
         convention,

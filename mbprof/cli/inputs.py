@@ -2,52 +2,50 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mbprof.errors import Loc
+    from mbprof.language.source import Scalar
     from mbprof.network.load import Network, Spec
     from mbprof.sweeps.axes import Plan
 
-Given: TypeAlias = "dict[str, tuple[str, Loc]]"
 
-
-def networks_of(specs: list[str], given: Given) -> tuple[list[Network], list[str]]:
+def networks_of(specs: list[str], given: dict[str, Scalar]) -> tuple[list[Network], list[str]]:
     """Build each network at what its argument says, else at what is given for all.
 
     Returns: the networks, and what each was called.
     """
     from mbprof.errors import MbprofError, UsageError
-    from mbprof.language.values import parse
-    from mbprof.network.block import alone, is_block
-    from mbprof.network.load import load
+    from mbprof.network.load import Spec
+    from mbprof.spec import zoo
+    from mbprof.spec.block import lone
 
     taken = [_settings(spec) for spec in specs]
     if sum(name == "-" for name, _ in taken) > 1:
         raise UsageError("- is given twice; standard input can be read once")
     networks = []
     for name, own in taken:
-        knobs = {**given, **own}
-        if is_block(name):
-            networks.append(alone(name, None, knobs).build())
+        opened, knobs = zoo.open(name), {**given, **own}
+        if isinstance(opened, zoo.OpenedBlock):
+            networks.append(Spec(lone(opened, None, knobs).definition).build())
             continue
-        values = {knob: parse(text) for knob, (text, _) in knobs.items()}
-        spec = load(name)
+        spec = Spec(opened.definition)
         try:
-            networks.append(spec.build_at(values, {k: loc for k, (_, loc) in knobs.items()}))
+            networks.append(spec.build_at(knobs))
         except MbprofError as error:
             raise error.through(f"in the network {name}") from None
     return networks, [name for name, _ in taken]
 
 
-def _settings(text: str) -> tuple[str, Given]:
+def _settings(text: str) -> tuple[str, dict[str, Scalar]]:
     """Take ``SPEC,KNOB=VALUE,...`` apart, from the right; a file is called as it is."""
     import re
     from pathlib import Path
 
     from mbprof.errors import Loc, Source, UsageError
+    from mbprof.language.source import COMMAND_LINE, Scalar
 
-    source = Source("command line", text)
+    source = Source(COMMAND_LINE, text)
     spec, own = text, {}
     while not Path(spec).is_file():
         found = re.fullmatch(r"(.+),\s*(\w+)=([^,]*)", spec, re.S)
@@ -56,24 +54,21 @@ def _settings(text: str) -> tuple[str, Given]:
         spec, name, value = found.groups()
         if name in own:
             raise UsageError(f"{text}: {name} is set twice")
-        own[name] = (value, Loc(source, 1, found.start(3) + 1))
+        own[name] = Scalar(value, Loc(source, 1, found.start(3) + 1))
     if "," in spec and not Path(spec).is_file() and ":" not in spec:
         raise UsageError(f"{text}: expected SPEC,KNOB=VALUE,...")
     return spec, own
 
 
 def plan_of(
-    spec: Spec,
-    given: dict[str, tuple[str, Loc]],
-    random: int | None,
-    seed: int,
-    configs: str | None,
+    spec: Spec, given: dict[str, Scalar], random: int | None, seed: int, configs: str | None
 ) -> Plan:
     """Return which configurations the command line asks for."""
     from pathlib import Path
 
     from mbprof.errors import UsageError
-    from mbprof.sweeps.axes import Grid, Random, knob_of, listed, read_axis, read_configs
+    from mbprof.spec.knobs import knob_of
+    from mbprof.sweeps.axes import Grid, Random, listed, read_axis, read_configs
 
     knobs = spec.definition.knobs
     if configs is not None:
@@ -83,8 +78,8 @@ def plan_of(
     if not given:
         raise UsageError("there is nothing to sweep", hint="give an axis, such as --alpha 0.5,1.0")
     axes = tuple(
-        read_axis(knob_of(knobs, name, loc, spec.name), text, loc, random is not None)
-        for name, (text, loc) in given.items()
+        read_axis(knob_of(knobs, name, at.loc, spec.name), at.text, at.loc, random is not None)
+        for name, at in given.items()
     )
     if random is None:
         return Grid(axes)

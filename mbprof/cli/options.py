@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperCommand
 
 if TYPE_CHECKING:
-    from mbprof.errors import Loc
+    from mbprof.language.source import Scalar
     from mbprof.network.load import Network, Spec
     from mbprof.output import Format, Formats, Screen
     from mbprof.spec.budget import Budget
@@ -42,40 +42,39 @@ OutputOption = Annotated[
 
 def given_knobs(
     alpha: str | None, res: str | None, settings: list[str] | None
-) -> dict[str, tuple[str, Loc]]:
-    """Return what was typed for each knob, and where."""
-    from mbprof.errors import Loc, Source, UsageError
+) -> dict[str, Scalar]:
+    """Return what was typed for each knob."""
+    from mbprof.errors import UsageError
+    from mbprof.language.source import Scalar
 
-    typed = {"alpha": alpha, "res": res}
-    given = {name: (f"--{name} ", value) for name, value in typed.items() if value is not None}
+    options = {"alpha": alpha, "res": res}
+    given = {
+        name: Scalar.typed(f"--{name} ", value)
+        for name, value in options.items()
+        if value is not None
+    }
     for setting in settings or ():
         name, equals, value = setting.partition("=")
         if not equals:
             raise UsageError(f"--set {setting}: expected NAME=VALUE")
         if name in given:
             raise UsageError(f"{name} is set twice")
-        given[name] = (f"--set {name}=", value)
-    return {
-        name: (value, Loc(Source("command line", option + value), 1, len(option) + 1))
-        for name, (option, value) in given.items()
-    }
+        given[name] = Scalar.typed(f"--set {name}=", value)
+    return given
 
 
 def limits_of(max_macs: str | None, max_params: str | None) -> Budget:
     """Return the budget that the command line gives."""
-    from mbprof.errors import Loc, Source
     from mbprof.language.source import Scalar
     from mbprof.spec.budget import Budget, limit
 
-    found = {}
-    for name, option, text in (
-        ("macs", "--max-macs ", max_macs),
-        ("params", "--max-params ", max_params),
-    ):
-        if text is not None:
-            place = Loc(Source("command line", option + text), 1, len(option) + 1)
-            found[name] = limit(Scalar(text, place), name)
-    return Budget(**found)
+    return Budget(
+        **{
+            name: limit(Scalar.typed(f"--max-{name} ", text), name)
+            for name, text in (("macs", max_macs), ("params", max_params))
+            if text is not None
+        }
+    )
 
 
 def hold_to(
@@ -104,12 +103,9 @@ def network_of(
     spec: str, alpha: str | None, res: str | None, settings: list[str] | None
 ) -> Network:
     """Build the network that the command line describes; errors point into it."""
-    from mbprof.language.values import parse
     from mbprof.network.load import load
 
-    given = given_knobs(alpha, res, settings)
-    knobs = {name: parse(value) for name, (value, _) in given.items()}
-    return load(spec).build_at(knobs, {name: loc for name, (_, loc) in given.items()})
+    return load(spec).build_at(given_knobs(alpha, res, settings))
 
 
 KINDS = {

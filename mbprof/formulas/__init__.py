@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 
-from mbprof.errors import KnobError, Loc, ShapeError, UsageError, nearest, unknown
+from mbprof.errors import ShapeError
 from mbprof.formulas.closed import SIZES, Cost, Formula, Request
 from mbprof.formulas.lone import INSTEAD, PREFIX, block_spec, unclashed
 from mbprof.language.values import Value
-from mbprof.network.block import is_block
 from mbprof.network.conventions import DEFAULT
-from mbprof.network.load import Spec, load
-from mbprof.spec import zoo
-from mbprof.spec.knobs import checked
+from mbprof.network.load import Spec
+from mbprof.spec.knobs import Given, configured
 from mbprof.spec.model import Definition
+from mbprof.spec.zoo import OpenedBlock
+from mbprof.spec.zoo import open as open_either
 
 __all__ = ["Cost", "Formula", "formula", "formula_at"]
 
@@ -38,63 +39,48 @@ def formula(
     >>> formula("mobilenet_v1", by="net").evaluate(alpha=0.75, H=128, W=128)[:2]
     (1800144, 106002432)
     """
-    return formula_at(spec, knobs, {}, by, symbols, convention, scope)
+    return formula_at(spec, knobs, by, symbols, convention, scope)
 
 
 def formula_at(
     spec: str | Spec,
-    knobs: Mapping[str, Value],
-    places: Mapping[str, Loc],
+    given: Given,
     by: str = "layer",
     symbols: Iterable[str] = (),
     convention: str = DEFAULT,
     scope: str | None = None,
 ) -> Formula:
-    """Return a formula; ``places`` says where each value was typed, for errors."""
-    if not isinstance(spec, str) or not is_block(spec):
-        definition = spec.definition if isinstance(spec, Spec) else _definition(spec)
-        unclashed({n: k.loc for n, k in definition.knobs.items()}, SIZES, definition.name)
-        alpha = definition.knobs.get("alpha")
-        free = alpha is not None and alpha.kind == "number" and not alpha.one_of
-        usual: tuple[str, ...] = ("alpha", *SIZES) if free else SIZES
-        request = _request(definition, usual, knobs, places, symbols)
-        return request(scope or definition.scope, convention, by).answer()
-    for i, more in enumerate(INSTEAD, 1):
-        definition, usual = block_spec(spec, {**more, **knobs}, places)
-        request = _request(definition, usual, knobs, places, symbols)
-        try:
-            return request(scope or definition.scope, convention, by, PREFIX).answer()
-        except ShapeError:
-            if i == len(INSTEAD):
-                raise
-    raise AssertionError
+    """Return a formula; ``given`` are values of knobs, or what was typed for them."""
+    opened = open_either(spec, "spec or block") if isinstance(spec, str) else spec
+    if isinstance(opened, OpenedBlock):
+        for tried in INSTEAD[:-1]:
+            with suppress(ShapeError):
+                return _of_block(opened, tried, given, symbols)(scope, convention, by)
+        return _of_block(opened, INSTEAD[-1], given, symbols)(scope, convention, by)
+    definition = opened.definition
+    unclashed({n: k.loc for n, k in definition.knobs.items()}, SIZES, definition.name)
+    alpha = definition.knobs.get("alpha")
+    free = alpha is not None and alpha.kind == "number" and not alpha.one_of
+    usual: tuple[str, ...] = ("alpha", *SIZES) if free else SIZES
+    request = _request(definition, usual, given, symbols)
+    return request(scope or definition.scope, convention, by).answer()
 
 
-def _definition(name: str) -> Definition:
-    try:
-        return load(name).definition
-    except UsageError:
-        if name.isidentifier() and name not in zoo.names():
-            known = [*zoo.names(), *zoo.block_names()]
-            raise unknown("spec or block", name, known) from None
-        raise
+def _of_block(
+    block: OpenedBlock, tried: Given, given: Given, symbols: Iterable[str]
+) -> Callable[[str | None, str, str], Formula]:
+    """Return what makes the formula of a block, where nothing else is given for some arguments."""
+    definition, usual = block_spec(block, {**tried, **given})
+    request = _request(definition, usual, given, symbols)
+    return lambda scope, *rest: request(scope or definition.scope, *rest, PREFIX).answer()
 
 
 def _request(
-    definition: Definition,
-    usual: Iterable[str],
-    knobs: Mapping[str, Value],
-    places: Mapping[str, Loc],
-    symbols: Iterable[str],
+    definition: Definition, usual: Iterable[str], given: Given, symbols: Iterable[str]
 ) -> Callable[..., Request]:
     """Return a request that lacks only what is counted."""
-    values = {name: knob.default for name, knob in definition.knobs.items()}
-    for name, value in knobs.items():
-        if name not in values:
-            hint = nearest(name, definition.knobs, 12)
-            raise KnobError(f"{definition.name} has no knob {name!r}", places.get(name), hint)
-        values[name] = checked(definition.knobs[name], value, places.get(name))
-    fixed = {*knobs, *(SIZES if "res" in knobs else ())}
+    values = configured(definition.knobs, given, definition.name)
+    fixed = {*given, *(SIZES if "res" in given else ())}
     asked = dict.fromkeys(symbols)
     wanted = dict.fromkeys(name for name in usual if name not in fixed or name in asked)
     return partial(Request, definition, values, tuple(wanted | asked), asked=frozenset(asked))

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
 
 from mbprof.errors import KnobError, Loc, UsageError
-from mbprof.language.source import Scalar, Seq
-from mbprof.language.values import Env, Value
-from mbprof.language.values import parse as typed
-from mbprof.network.block import around, as_map, find
+from mbprof.language.source import Entry, Scalar
+from mbprof.language.values import Value, parse, plain
 from mbprof.ops.fields import Bound
-from mbprof.spec import zoo
-from mbprof.spec.knobs import Knob, checked
-from mbprof.spec.model import Argument, Block, BlockStep, Definition, Table, Template, Wiring
-from mbprof.spec.reader import SpecReader
+from mbprof.spec.block import by_itself, input_of
+from mbprof.spec.knobs import Given, Knob, checked
+from mbprof.spec.model import Argument, Definition
+from mbprof.spec.zoo import OpenedBlock
 
 _FREE = ("k", "s", "t", "r", "c", "e")
 """Arguments that are symbols even if they have a default."""
@@ -48,77 +45,56 @@ def unclashed(names: Mapping[str, Loc | None], letters: Iterable[str], owner: st
             )
 
 
-def block_spec(
-    text: str, given: Mapping[str, Value], places: Mapping[str, Loc] | None = None
-) -> tuple[Definition, tuple[str, ...]]:
+def block_spec(source: OpenedBlock, given: Given) -> tuple[Definition, tuple[str, ...]]:
     """Return a spec that is one block, and which of its knobs are symbols unless told otherwise.
 
-    Raises: UsageError: no such block, or an argument without a value. KnobError: a value that an
-    argument does not take. SourceError, SpecError: the text is no block.
+    Raises: UsageError: an argument without a value. KnobError: a value that an argument does not
+    take. SourceError, SpecError: the block cannot be read.
 
-    >>> block_spec("dw_sep", {})[1]
+    >>> from mbprof.spec.zoo import open_block
+    >>> block_spec(open_block("dw_sep"), {})[1]
     ('k', 's', 'c', 'C', 'H', 'W')
     """
-    spec, block = _found(text)
-    places_of: dict[str, Loc | None] = {name: knob.loc for name, knob in spec.knobs.items()}
-    places_of |= {name: argument.loc for name, argument in block.takes.items()}
-    unclashed(places_of, INPUT, text)
-    knobs = {
-        name: knob
-        for name, argument in block.takes.items()
-        if (knob := _knob(argument, given.get(name), (places or {}).get(name))) is not None
-    }
+    takes, outer = source.signature().takes, source.knobs
+    places: dict[str, Loc | None] = {name: entry.value.loc for name, entry in outer.items()}
+    places |= {name: argument.loc for name, argument in takes.items()}
+    unclashed(places, INPUT, source.text)
+    found = ((name, _knob(argument, given.get(name))) for name, argument in takes.items())
+    knobs = {name: knob for name, knob in found if knob is not None}
     free = [
         name
         for name, knob in knobs.items()
-        if knob.kind == "int" and (name in _FREE or block.takes[name].default is None)
+        if knob.kind == "int" and (name in _FREE or takes[name].default is None)
     ]
-    loc = block.loc
-    arguments = {name: Bound(Scalar(name, loc), _of(name)) for name in knobs}
-    own = {name: knob for name, knob in spec.knobs.items() if name not in knobs}
-    own["res"] = replace(own["res"], default=(SIDE, SIDE))
-    name = Template.parse(Scalar(PREFIX.rstrip("/"), loc), {})
-    row = BlockStep(Wiring(loc, name=name), block.name, arguments)
+    place = source.node.loc
+    arguments = {
+        name: Scalar(f"${name}" if knob.kind == "name" else name, place)
+        for name, knob in knobs.items()
+    }
+    declared = {
+        name: Entry(Scalar(name, place), Scalar(plain(knob.default), place))
+        for name, knob in knobs.items()
+    }
+    image = input_of((CHANNELS, SIDE, SIDE), place)
+    opened = by_itself(source, PREFIX.rstrip("/"), image, arguments, {**outer, **declared})
+    channels = Knob("C", CHANNELS, "int", "input channels", least=1)
     made = replace(
-        spec,
-        name=text,
-        channels=Bound(Scalar("C", loc), _of("C")),
-        scale=None,
-        scope="all",
-        knobs={**own, **knobs, "C": Knob("C", CHANNELS, "int", "input channels", least=1)},
-        width={},
-        body=Table((row,), loc),
-        head=None,
-        published=(),
+        opened.definition,
+        name=source.text,
+        channels=Bound(Scalar("C", place), lambda env: env["C"]),
+        knobs={**opened.definition.knobs, **knobs, "C": channels},
     )
     return made, (*free, "C", "H", "W")
 
 
-def _of(name: str) -> Callable[[Env], Any]:
-    return lambda env: env[name]
-
-
-def _found(text: str) -> tuple[Definition, Block]:
-    """Return a block and a spec in which it can stand."""
-    found = find(text)
-    place = found.node.loc
-    entries = around(found, (CHANNELS, SIDE, SIDE), place, place)
-    body = Seq((as_map({"op": Scalar("gap", place)}, place),), place)
-    reader = SpecReader(zoo.block_tree, zoo.block_names)
-    spec = reader.spec(as_map({**entries, "body": body}, place), found.path)
-    block = reader.block(found.name)
-    if block is None:
-        raise UsageError(f"{found.name!r} cannot be the name of a block: it is an op or no word")
-    return replace(spec, blocks=reader.blocks), block
-
-
-def _knob(argument: Argument, given: Value, loc: Loc | None) -> Knob | None:
+def _knob(argument: Argument, given: Scalar | Value) -> Knob | None:
     """Return an argument as a knob; None where the block itself is to fill it in."""
     name, word = argument.name, argument.kind.word
-    value = given
+    loc = given.loc if isinstance(given, Scalar) else None
+    value = parse(given.text) if isinstance(given, Scalar) else given
     if value is None and argument.default is not None:
         node = argument.default.node
-        value = typed(node.text) if isinstance(node, Scalar) else None
+        value = parse(node.text) if isinstance(node, Scalar) else None
         if value is None or (isinstance(value, str) and word != "name"):
             return None  # an expression, which may depend on other arguments
     if value is None:

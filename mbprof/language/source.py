@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 24
+COMMAND_LINE = "command line"
+"""What errors call a text that was typed."""
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
 
 
@@ -31,6 +33,11 @@ class Scalar:
     text: str
     loc: Loc
     quoted: bool = False
+
+    @classmethod
+    def typed(cls, option: str, text: str) -> Scalar:
+        """Return what was typed behind an option, such as ``--set alpha=``, and where."""
+        return cls(text, Loc(Source(COMMAND_LINE, option + text), 1, len(option) + 1))
 
     def place(self, offset: int) -> Loc:
         """Return the place of the character at ``offset`` of the text."""

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mbprof.errors import KnobError, Loc, nearest
-from mbprof.language.values import Shape, Value, parse
+from mbprof.errors import KnobError
+from mbprof.language.source import Scalar
+from mbprof.language.values import Shape, Value
 from mbprof.network import conventions
 from mbprof.network import profile as profiles
 from mbprof.network.build import build
@@ -17,7 +18,7 @@ from mbprof.network.table import profile_report
 from mbprof.output import fragment
 from mbprof.spec import zoo
 from mbprof.spec.claims import chosen_scope
-from mbprof.spec.knobs import checked
+from mbprof.spec.knobs import Given, configured
 from mbprof.spec.model import Definition
 
 if TYPE_CHECKING:
@@ -58,28 +59,16 @@ class Spec:
         >>> load("mobilenet_v1").build(alpha=0.75, res=128).profile().total.macs
         106002432
         """
-        return self.build_at(knobs, {})
+        return self.build_at(knobs)
 
-    def build_at(self, knobs: Mapping[str, Value], places: Mapping[str, Loc]) -> Network:
-        """Compile the spec; ``places`` says where each value was typed, for errors."""
-        values = self.knobs
-        for name, value in knobs.items():
-            knob = self.definition.knobs.get(name)
-            if knob is None:
-                raise KnobError(
-                    f"{self.name} has no knob {name!r}",
-                    places.get(name),
-                    nearest(name, self.definition.knobs, 12),
-                )
-            if isinstance(value, str) and knob.kind != "name":
-                value = parse(value)
-            values[name] = checked(knob, value, places.get(name))
+    def build_at(self, given: Given) -> Network:
+        """Compile the spec; ``given`` are values of knobs, or what was typed for them."""
+        values = configured(self.definition.knobs, given, self.name)
         try:
             graph = build(self.definition, values)
         except KnobError as error:
-            if "final_endpoint" in places:
-                error.at(places["final_endpoint"])
-            raise
+            endpoint = given.get("final_endpoint")
+            raise error.at(endpoint.loc) if isinstance(endpoint, Scalar) else error from None
         return Network(self.definition, values, graph)
 
     def _repr_html_(self) -> str:

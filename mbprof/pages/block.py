@@ -10,19 +10,21 @@ from pathlib import Path
 
 from mbprof.errors import MbprofError
 from mbprof.language import fmt
-from mbprof.language.source import Map, Node, Scalar, Seq, parse, read
+from mbprof.language.source import Map, Scalar, parse, read
 from mbprof.language.tree import mapping, required, sequence, word
 from mbprof.language.values import Shape
 from mbprof.language.values import parse as parse_value
 from mbprof.network import conventions
-from mbprof.network.block import Alone, as_map, input_of, usual_defaults
 from mbprof.network.conventions import Convention
 from mbprof.network.load import Spec
 from mbprof.network.profile import totals
 from mbprof.network.table import profile_report
 from mbprof.output import Column, Report
 from mbprof.pages.spec import block_text
-from mbprof.spec import zoo
+from mbprof.spec.block import LoneBlock, as_map, input_of, of_row
+
+STANDARD, SEPARABLE = "standard 3x3 convolution", "depthwise separable"
+"""The alternatives of which the law of the separable convolution speaks."""
 
 _FILE = Path(__file__).parent / "alternatives.yaml"
 
@@ -70,7 +72,8 @@ def _rows() -> dict[str, Map]:
     for item in sequence(parse(read(_FILE)), "alternatives").items:
         row = mapping(item, "an alternative")
         name = word(required(row, "name", "an alternative"), "name").text
-        rows[name] = Map({k: each for k, each in row.entries.items() if k != "name"}, row.loc)
+        entries = {key: entry for key, entry in row.entries.items() if key != "name"}
+        rows[name] = Map(entries, row.loc)
     return rows
 
 
@@ -87,17 +90,10 @@ def _cost(
     name: str, row: Map, image: Shape, knobs: tuple[int, int], output: Shape, convention: str
 ) -> Alternative:
     place = row.loc
-    values = zip(("c", "s"), (Scalar(str(knob), place) for knob in knobs), strict=True)
-    entries: dict[str, Node] = {
-        "name": Scalar("alternative", place),
-        "input": input_of(image, place),
-        "knobs": as_map(dict(values), place),
-        "defaults": usual_defaults(place),
-        "body": Seq((row,), place),
-    }
-    root = as_map(entries, place)
+    given = as_map({"c": Scalar(str(knobs[0]), place), "s": Scalar(str(knobs[1]), place)}, place)
     try:
-        network = Spec(zoo.define(zoo.Opened(root, _FILE.name, "", None))).build()
+        spec = Spec(of_row("alternative", row, input_of(image, place), given).definition)
+        network = spec.build()
     except MbprofError as error:
         return Alternative(name, reason=error.message)
     if network.output_shape != output:
@@ -107,13 +103,13 @@ def _cost(
 
 
 def block_report(
-    block: Alone, convention: str = conventions.DEFAULT, layout: str = "page"
+    block: LoneBlock, convention: str = conventions.DEFAULT, layout: str = "page"
 ) -> Report:
     """Lay out a block alone: its table, its wiring, and what other blocks would cost.
 
     Raises: UsageError: no such convention. MbprofError: the block cannot be built.
     """
-    network = block.build()
+    network = Spec(block.definition).build()
     profile = network.profile(convention)
     found = alternatives(block.image, network.output_shape, convention)
     report = profile_report(profile, layout=layout)
@@ -136,7 +132,7 @@ def block_report(
 
 
 def _beside(
-    block: Alone, output: Shape, found: Sequence[Alternative], convention: Convention
+    block: LoneBlock, output: Shape, found: Sequence[Alternative], convention: Convention
 ) -> Report:
     """Lay out a block and its alternatives; the first measure of the convention is the cost."""
     this, measure = found[0], next(iter(convention.measures), None)
@@ -190,15 +186,16 @@ def _columns(measure: str | None, unit: str) -> tuple[Column, ...]:
 
 
 def _seed_law(found: Sequence[Alternative], c: int) -> tuple[str, ...]:
-    """Say how the first two alternatives relate, where the law 1/c + 1/k² holds exactly."""
-    standard, separable = (each.costs.get("macs") for each in found[:2])
-    if (
-        not standard
-        or not separable
-        or Fraction(separable, standard) != Fraction(1, c) + Fraction(1, 9)
-    ):
+    """Say how two of the alternatives relate, where the law 1/c + 1/k² holds exactly."""
+    macs = {alternative.name: alternative.costs.get("macs") for alternative in found}
+    standard, separable = macs[STANDARD], macs[SEPARABLE]
+    k = int(word(required(_rows()[STANDARD], "k", STANDARD), "k").text)
+    if not standard or not separable:
+        return ()
+    ratio = Fraction(separable, standard)
+    if ratio != Fraction(1, c) + Fraction(1, k * k):
         return ()
     return (
-        f"Depthwise separable over standard: 1/N + 1/k² = 1/{c} + 1/9 = "
-        f"{float(Fraction(separable, standard)):.4f} of the MACs.",
+        f"Depthwise separable over standard: 1/N + 1/k² = 1/{c} + 1/{k * k} = "
+        f"{float(ratio):.4f} of the MACs.",
     )

@@ -6,29 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from mbprof.language import fmt
-from mbprof.language.source import Node, Scalar, Seq
 from mbprof.language.values import plain
 from mbprof.network.load import Spec
-from mbprof.ops.fields import Bound
 from mbprof.output import Report
 from mbprof.output.stamp import stamp
 from mbprof.pages.wiring import branches, draw, wires
 from mbprof.spec.claims import Claim
-from mbprof.spec.model import (
-    Block,
-    BlockStep,
-    BranchStep,
-    ChosenStep,
-    Definition,
-    Follower,
-    OpStep,
-    RepeatStep,
-    SideStep,
-    Step,
-    Table,
-    TableStep,
-    Wiring,
-)
+from mbprof.spec.model import Block, Definition, Step, Table, Wiring
+from mbprof.spec.texts import written
 
 
 def spec_report(spec: Spec) -> Report:
@@ -93,8 +78,8 @@ def _block(block: Block) -> list[str]:
         default = f" = {written(argument.default.node)}" if argument.default else ""
         takes.append(f"{argument.name}{default}")
     lines = [f"  {block.name}({', '.join(takes)})"]
-    lines += [f"      {each}" for each in (block.doc, block.source) if each]
-    meanings = [(each.name, each.doc) for each in block.takes.values() if each.doc]
+    lines += [f"      {text}" for text in (block.doc, block.source) if text]
+    meanings = [(taken.name, taken.doc) for taken in block.takes.values() if taken.doc]
     lines += [f"    {line}" for line in _columns(meanings)]
     lines += [f"    {line}" for line in _columns(_drawn(block.body, block.inputs))]
     return lines
@@ -118,45 +103,21 @@ def _table(table: Table) -> Iterator[tuple[str, ...]]:
         yield from _drawn(table, ("x",))
         return
     for step in table.steps:
-        if isinstance(step, TableStep) and not _wiring(step.wiring):
-            yield from _table(step.body)
+        if not step.drawn and not _wiring(step.wiring):
+            yield from _rows(step)
             continue
         yield _cells(step)
-        if isinstance(step, RepeatStep | TableStep):
-            yield from ((f"  {first}", *rest) for first, *rest in _table(step.body))
+        yield from ((f"  {first}", *rest) for first, *rest in _rows(step))
+
+
+def _rows(step: Step) -> Iterator[tuple[str, ...]]:
+    """Yield the steps of the tables in a step."""
+    return (row for table in step.tables for row in _table(table))
 
 
 def _cells(step: Step) -> tuple[str, str, str]:
     """Return a step as cells: the op or block, its fields, what else it says."""
-    said = _wiring(step.wiring)
-    if isinstance(step, OpStep):
-        keys = {letter.attribute: key for key, letter in step.op.letters.items()}
-        fields = _fields({keys[name]: bound for name, bound in step.fields.items()})
-        return step.op.word, fields + _after(step.after), said
-    if isinstance(step, BlockStep):
-        return step.block, _fields(step.arguments), said
-    if isinstance(step, ChosenStep):
-        return written(step.chosen.node), "", said
-    if isinstance(step, BranchStep):
-        return step.join.word, f"of {len(step.branches)} branches{_after(step.after)}", said
-    if isinstance(step, RepeatStep):
-        dense = ", dense" if step.dense else ""
-        return "repeat", f"{written(step.count.node)} times{dense}", said
-    return "side path" if isinstance(step, SideStep) else "table", "", said
-
-
-def _fields(fields: Mapping[str, Bound]) -> str:
-    return " ".join(f"{key}={written(bound.node)}" for key, bound in fields.items())
-
-
-def _after(followers: tuple[Follower, ...]) -> str:
-    words = []
-    for follower in followers:
-        setting = written(follower.setting.node)
-        if setting in ("false", "none"):
-            continue
-        words.append(follower.op.word if setting == "true" else setting)
-    return "".join(f" + {word}" for word in words)
+    return *step.label, _wiring(step.wiring)
 
 
 def _wiring(wiring: Wiring) -> str:
@@ -175,16 +136,6 @@ def _wiring(wiring: Wiring) -> str:
     if wiring.name is not None:
         parts.append(f"as {wiring.name.scalar.text}")
     return "; ".join(parts)
-
-
-def written(node: Node) -> str:
-    """Return a value as it stands in the spec."""
-    if isinstance(node, Scalar):
-        return node.text
-    if isinstance(node, Seq):
-        return "[" + ", ".join(written(item) for item in node.items) + "]"
-    entries = (f"{key}: {written(entry.value)}" for key, entry in node.entries.items())
-    return "{" + ", ".join(entries) + "}"
 
 
 def _claim(claim: Claim) -> tuple[str, ...]:
@@ -222,8 +173,8 @@ def _data(definition: Definition) -> dict[str, Any]:
         "source": definition.source,
         "family": definition.family,
         "flavour": definition.flavour,
-        "flavours": {each.name: each.doc for each in definition.flavours.values()},
-        "presets": {each.name: dict(each.knobs) for each in definition.presets.values()},
+        "flavours": {name: flavour.doc for name, flavour in definition.flavours.items()},
+        "presets": {name: dict(preset.knobs) for name, preset in definition.presets.items()},
         "padding": definition.padding,
         "scope": definition.scope,
         "knobs": {
@@ -241,14 +192,14 @@ def _data(definition: Definition) -> dict[str, Any]:
                 "doc": block.doc,
                 "source": block.source,
                 "takes": list(block.takes),
-                "body": [" ".join(filter(None, line)) for line in _table(block.body)],
+                "body": _lines(block.body),
             }
             for block in definition.blocks.values()
         },
-        "body": [" ".join(filter(None, line)) for line in _table(definition.body)],
-        "head": (
-            [" ".join(filter(None, line)) for line in _table(definition.head)]
-            if definition.head
-            else []
-        ),
+        "body": _lines(definition.body),
+        "head": _lines(definition.head) if definition.head else [],
     }
+
+
+def _lines(table: Table) -> list[str]:
+    return [" ".join(filter(None, cells)) for cells in _table(table)]

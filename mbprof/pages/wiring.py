@@ -11,14 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from mbprof.spec.model import (
-    BranchStep,
-    RepeatStep,
-    SideStep,
-    Step,
-    Table,
-    TableStep,
-)
+from mbprof.spec.model import Step, Table
 
 
 class Wire(NamedTuple):
@@ -49,7 +42,7 @@ class _Wires:
                 for scalar in wiring.inputs
             ] or [previous]
             made = self.step(step, takes, named)
-            if isinstance(step, SideStep):
+            if step.leaves:
                 continue
             previous = made
             for number, scalar in enumerate(wiring.outputs):
@@ -57,17 +50,14 @@ class _Wires:
         return previous
 
     def step(self, step: Step, takes: list[int], named: dict[str, int]) -> int:
-        if isinstance(step, BranchStep):
-            ends = [self.table(branch, takes[0], dict(named)) for branch in step.branches]
-            return self.add(step, "", ends)
-        if isinstance(step, SideStep):
-            return self.table(step.body, takes[0], dict(named))
-        if isinstance(step, RepeatStep):
-            begin = self.add(step, "", takes)
-            return self.table(step.body, begin, dict(named))
-        if isinstance(step, TableStep):
-            return self.table(step.body, takes[0], named)
-        return self.add(step, "", takes, max(1, len(step.wiring.outputs)))
+        if not step.tables:
+            return self.add(step, "", takes, max(1, len(step.wiring.outputs)))
+        if step.drawn == "before":
+            takes = [self.add(step, "", takes)]
+        seen = [dict(named) if step.apart else named for _ in step.tables]
+        paths = zip(step.tables, seen, strict=True)
+        ends = [self.table(table, takes[0], names) for table, names in paths]
+        return self.add(step, "", ends) if step.drawn == "behind" else ends[-1]
 
 
 def wires(table: Table, inputs: Sequence[str]) -> list[Wire]:
@@ -81,9 +71,7 @@ def wires(table: Table, inputs: Sequence[str]) -> list[Wire]:
 def branches(table: Table) -> bool:
     """Whether a table is more than one step behind the other."""
     return any(
-        isinstance(step, BranchStep | SideStep)
-        or step.wiring.inputs
-        or (isinstance(step, TableStep | RepeatStep) and branches(step.body))
+        step.apart or step.wiring.inputs or any(branches(inner) for inner in step.tables)
         for step in table.steps
     )
 

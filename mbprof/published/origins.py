@@ -8,22 +8,22 @@ with the next one if nothing in it is a count as it is: not doubled or halved, n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mbprof.errors import Loc, MbprofError, Source, UsageError
+from mbprof.errors import MbprofError, UsageError
 from mbprof.language import fmt
 from mbprof.language.counts import HINT, Quantity, quantity, read
 from mbprof.language.source import Scalar
-from mbprof.language.values import Value, parse, plain
+from mbprof.language.values import Value, plain
 from mbprof.network import conventions
 from mbprof.network.load import Spec, load
 from mbprof.output import Column, Report
 from mbprof.published.search import Origin, Search
 from mbprof.spec import zoo
 from mbprof.spec.claims import SCOPES, chosen_scope
-from mbprof.spec.knobs import checked
 
 FAR = 0.1
 """A count that is further off than this, in parts of the number, is not worth a mention."""
@@ -62,7 +62,7 @@ class Origins:
 def origins(
     spec: str,
     text: str,
-    given: Mapping[str, tuple[str, Loc]] | None = None,
+    given: Mapping[str, Scalar] | None = None,
     scope: str | None = None,
 ) -> Origins:
     """Find out which ways to count a network give a number.
@@ -74,17 +74,14 @@ def origins(
     >>> sorted({(each.convention, each.scope) for each in found})
     [('fvcore', 'all')]
     """
-    wanted = quantity(Scalar(text, Loc(Source("command line", f"--number {text}"), 1, 10)))
+    wanted = quantity(Scalar.typed("--number ", text))
     if not wanted.value:
         raise UsageError(f"{text} counts nothing", hint=HINT)
     loaded = load(spec)
-    knobs = loaded.definition.knobs
-    values = {name: parse(typed) for name, (typed, _) in (given or {}).items()}
-    places = {name: loc for name, (_, loc) in (given or {}).items()}
-    loaded.build_at(values, places)
-    fixed = {name: checked(knobs[name], value, places[name]) for name, value in values.items()}
-    search = Search.of(spec, wanted, fixed, places, (chosen_scope(scope),) if scope else SCOPES)
-    found = search.first(ring for name in (spec, *_flavours(spec)) for ring in _rings(search, name))
+    knobs = loaded.build_at(given or {}).knobs
+    fixed = {name: knobs[name] for name in given or {}}
+    search = Search.of(spec, wanted, fixed, (chosen_scope(scope),) if scope else SCOPES)
+    found = search.first(_rings(search, loaded, _flavours(spec)))
     closest = None if found else search.closest
     printed = _printed(loaded, wanted)
     return Origins(
@@ -107,12 +104,13 @@ def _printed(spec: Spec, wanted: Quantity) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _rings(search: Search, name: str) -> Iterator[list[Origin]]:
-    """Yield the rings of one flavour; one that lacks a knob or makes no network is passed by."""
-    try:
-        yield from search.rings(load(name))
-    except MbprofError:
-        return
+def _rings(search: Search, spec: Spec, flavours: Iterable[str]) -> Iterator[list[Origin]]:
+    """Yield the rings of a spec and its flavours; what lacks a knob or network is passed by."""
+    with suppress(MbprofError):
+        yield from search.rings(spec)
+    for name in flavours:
+        with suppress(MbprofError):
+            yield from search.rings(load(name))
 
 
 def _flavours(spec: str) -> list[str]:

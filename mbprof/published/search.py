@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, NamedTuple, Self
 
-from mbprof.errors import Loc, MbprofError, UsageError
+from mbprof.errors import MbprofError, UsageError
 from mbprof.language.counts import Quantity
 from mbprof.language.values import Value
 from mbprof.network import conventions
@@ -62,7 +62,6 @@ class Search:
     spec: str
     number: Quantity
     given: Mapping[str, Value]
-    places: Mapping[str, Loc]
     scopes: tuple[str, ...]
     wanted: list[Counted]
     middle: float
@@ -82,7 +81,6 @@ class Search:
         spec: str,
         number: Quantity,
         given: Mapping[str, Value],
-        places: Mapping[str, Loc],
         scopes: tuple[str, ...],
     ) -> Self:
         """Prepare a search."""
@@ -90,7 +88,7 @@ class Search:
         ends = [end for each in number.ranges for end in each[:2]]
         reach = max(abs(end / middle - 1) for end in ends) + 1e-9
         wanted = countings(scopes, number.kinds)
-        return cls(spec, number, given, places, scopes, wanted, middle, reach)
+        return cls(spec, number, given, scopes, wanted, middle, reach)
 
     def first(self, rings: Iterable[list[Origin]]) -> list[Origin]:
         """Return what the first ring with a match has, ranked.
@@ -130,7 +128,7 @@ class Search:
         """Look at single settings."""
         found = []
         for knobs in options:
-            graph = spec.build_at(knobs, self.places).compiled
+            graph = spec.build_at(knobs).compiled
             values = counts(graph, self.scopes, self.number.kinds)
             found += self.matches(spec, [knobs], [[value] for value in values])
         return found

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mbprof.errors import Source, SourceError, closest
-from mbprof.language.source import MAX_BYTES, decode
+from mbprof.language.source import decode
 
 _SPLIT = re.compile(r"((?:[^:{]|\{[^}]*\})*):(.+)", re.S)
-_MISSING = ("missing", "ambiguous")
+_MISSING = (b" missing", b" ambiguous")
 
 
 class Revision(NamedTuple):
@@ -76,40 +76,35 @@ def read(asked: Revision) -> Source:
 
     Raises: SourceError: there is no git, no repository, no such revision or no such file in it.
     """
-    # Two questions in one run of git: is there such a revision, and such a file in it?
-    tree = f"{asked.rev}^{{tree}}" if asked.rev else ""
-    answers = (
-        _git(asked, "--batch-check", f"{tree}\n{asked}\n").decode(errors="replace").splitlines()
-    )
-    if asked.rev and answers[0].endswith(_MISSING):
-        raise _no_revision(asked, "ambiguous" if answers[0].endswith("ambiguous") else "unknown")
-    if answers[1].endswith(_MISSING):
-        raise _no_file(asked)
-    name, kind, size = answers[1].split()
-    if kind != "blob":
-        raise SourceError(f"{asked} is a directory, not a spec file")
-    if int(size) > MAX_BYTES:
-        return decode(str(asked), b" " * (MAX_BYTES + 1))
-    return decode(str(asked), _git(asked, "blob", name=name))
+    source = find(asked)
+    if source is None:
+        raise _missing(asked)
+    return source
 
 
-def exists(asked: Revision) -> bool:
-    """Whether there is a file of that path at the revision.
+def find(asked: Revision) -> Source | None:
+    """Read a file at a revision in one run of git; None if there is no such revision or file.
 
-    Raises: SourceError: there is no git or no repository.
+    Raises: SourceError: there is no git, no repository, or a directory of that name.
     """
-    return b" blob " in _git(asked, "--batch-check", f"{asked}\n")
+    head, _, data = _git(asked, "--batch", str(asked)).partition(b"\n")
+    if head.endswith(_MISSING):
+        return None
+    _, kind, size = head.split()
+    if kind != b"blob":
+        raise SourceError(f"{asked} is a directory, not a spec file")
+    return decode(str(asked), data[: int(size)])
 
 
-def _git(asked: Revision, what: str, typed: str = "", name: str = "") -> bytes:
-    """Run ``git cat-file`` and return what it says; ``name`` is an object's own number."""
+def _git(asked: Revision, what: str, name: str) -> bytes:
+    """Run ``git cat-file`` and return what it says of an object by its name."""
     import subprocess
 
     environment = {**os.environ, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
-    command = ["git", "--no-pager", "cat-file", what, *([name] if name else [])]
+    command = ["git", "--no-pager", "cat-file", what]
     try:
         done = subprocess.run(
-            command, input=typed.encode(errors="surrogateescape"), capture_output=True,
+            command, input=f"{name}\n".encode(errors="surrogateescape"), capture_output=True,
             env=environment, check=False,
         )  # fmt: skip
     except OSError as error:
@@ -128,25 +123,29 @@ def _git(asked: Revision, what: str, typed: str = "", name: str = "") -> bytes:
     raise SourceError(f"cannot read {asked}: git says: {reason}")
 
 
-def _no_revision(asked: Revision, what: str) -> SourceError:
-    names = _refs()
-    near = closest(asked.rev, names)
-    hint = f"did you mean {near}:{asked.path}?" if near else "git log lists the revisions"
-    if what == "ambiguous":
-        hint = "give more digits of the commit"
-    return SourceError(f"cannot read {asked}: {what} revision {asked.rev!r}", hint=hint)
-
-
-def _no_file(asked: Revision) -> SourceError:
+def _missing(asked: Revision) -> SourceError:
+    """Return why there is no such file: the revision is unknown, or the path in it."""
+    says = _git(asked, "--batch-check", f"{asked.rev}^{{tree}}") if asked.rev else b""
+    if says.strip().endswith(_MISSING):
+        return _no_revision(asked, ambiguous=says.strip().endswith(b" ambiguous"))
     where = f"at revision {asked.rev}" if asked.rev else "among the staged files"
     from_here = Revision(asked.rev, f"./{asked.path}")
-    if not asked.path.startswith(("./", "../")) and exists(from_here):
-        hint = f"from the current folder it is {from_here}"
-    elif asked.path.startswith(("./", "../")):
+    if asked.path.startswith(("./", "../")):
         hint = f"{asked.rev}:PATH is from the top of the repository, ./ from the current folder"
+    elif b" blob " in _git(asked, "--batch-check", str(from_here)):
+        hint = f"from the current folder it is {from_here}"
     else:
         hint = f"a path is from the top of the repository; {asked.rev}:./PATH from this folder"
     return SourceError(f"there is no {asked.path} {where}", hint=hint)
+
+
+def _no_revision(asked: Revision, ambiguous: bool) -> SourceError:
+    near = closest(asked.rev, _refs())
+    hint = f"did you mean {near}:{asked.path}?" if near else "git log lists the revisions"
+    if ambiguous:
+        hint = "give more digits of the commit"
+    what = "ambiguous" if ambiguous else "unknown"
+    return SourceError(f"cannot read {asked}: {what} revision {asked.rev!r}", hint=hint)
 
 
 def _refs() -> list[str]:

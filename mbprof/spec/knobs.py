@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
-from mbprof.errors import KnobError, Loc
-from mbprof.language.values import Value, plain
+from mbprof.errors import KnobError, Loc, nearest
+from mbprof.language.source import Scalar
+from mbprof.language.values import Value, parse, plain
 
 LARGEST = 10**18
 """The largest whole number that a knob takes."""
@@ -84,6 +87,50 @@ def checked(knob: Knob, value: Value, loc: Loc | None = None) -> Value:
         if isinstance(number, int) and abs(number) > LARGEST:
             raise _refusal(knob, typed, f"at most {LARGEST:,}", loc)
     return value
+
+
+Given: TypeAlias = "Mapping[str, Scalar | Value]"
+"""What is given for some knobs: text with the place where it was typed, or values."""
+
+
+def typed(values: Mapping[str, Value]) -> dict[str, Scalar]:
+    """Return values as if they had been typed on a command line.
+
+    >>> typed({"k": (3, 5)})["k"].text
+    '3x5'
+    """
+    texts = {
+        name: "x".join(map(str, value)) if isinstance(value, list | tuple) else plain(value)
+        for name, value in values.items()
+    }
+    return {name: Scalar.typed(f"--set {name}=", text) for name, text in texts.items()}
+
+
+def configured(knobs: Mapping[str, Knob], given: Given, owner: str) -> dict[str, Value]:
+    """Return a value for every knob of a spec, its default where nothing is given.
+
+    Raises: KnobError: a knob that the spec lacks, or a value that it does not take.
+    """
+    values = {name: knob.default for name, knob in knobs.items()}
+    for name, value in given.items():
+        place = value.loc if isinstance(value, Scalar) else None
+        knob = knob_of(knobs, name, place, owner)
+        if isinstance(value, Scalar):
+            value = parse(value.text)
+        elif isinstance(value, str) and knob.kind != "name":
+            value = parse(value)
+        values[name] = checked(knob, value, place)
+    return values
+
+
+def knob_of(knobs: Mapping[str, Knob], name: str, loc: Loc | None, spec: str) -> Knob:
+    """Return a knob by name.
+
+    Raises: KnobError: the spec lacks it.
+    """
+    if name not in knobs:
+        raise KnobError(f"{spec} has no knob {name!r}", loc, nearest(name, knobs, 12))
+    return knobs[name]
 
 
 def _refusal(knob: Knob, value: Value, needed: str, loc: Loc | None) -> KnobError:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TypeAlias
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import ClassVar, TypeVar
 
 from mbprof.errors import Loc, SpecError
 from mbprof.language.expr import Expr
@@ -16,6 +16,8 @@ from mbprof.spec.budget import Budget
 from mbprof.spec.calls import Calls
 from mbprof.spec.claims import Claim
 from mbprof.spec.knobs import Knob
+
+T = TypeVar("T")
 
 COUNTERS = {
     "i": "the row's number in its table, from 0, repeats counted",
@@ -72,8 +74,29 @@ class Template:
         return "".join(part if isinstance(part, str) else plain(part(env)) for part in self.parts)
 
 
+class Part:
+    """A part of a spec: a frozen dataclass that holds values, trees and further parts."""
+
+    __slots__ = ()
+
+    def held(self, *kinds: type[T]) -> Iterator[T]:
+        """Yield what of some kinds is in it, at any depth."""
+        for field in fields(self):  # type: ignore[arg-type]  # every part is a dataclass
+            yield from _held(getattr(self, field.name), kinds)
+
+
+def _held(value: object, kinds: tuple[type[T], ...]) -> Iterator[T]:
+    if isinstance(value, kinds):
+        yield value
+    elif isinstance(value, Part):
+        yield from value.held(*kinds)
+    elif isinstance(value, Mapping | tuple):
+        for item in value.values() if isinstance(value, Mapping) else value:
+            yield from _held(item, kinds)
+
+
 @dataclass(frozen=True, slots=True)
-class Wiring:
+class Wiring(Part):
     """What every step can say: where it stands, what it takes, what its output is called."""
 
     loc: Loc
@@ -86,7 +109,7 @@ class Wiring:
 
 
 @dataclass(frozen=True, slots=True)
-class Follower:
+class Follower(Part):
     """An op that a step's key puts behind it: ``bn: true``, ``act: relu6``."""
 
     op: type[Op]
@@ -95,75 +118,39 @@ class Follower:
 
 
 @dataclass(frozen=True, slots=True)
-class OpStep:
-    """A step that is an op, with the ops that follow it."""
+class Step(Part):
+    """A row of a table; its forms stand in `mbprof.spec.steps`, one class each.
+
+    ``keys`` are a form's own keys, each with the JSON Schema of its value. ``apart`` are tables
+    that start from what the step takes and keep their names to themselves, ``leaves`` says that
+    the main line goes on from before the step, and ``drawn`` where a drawing shows the step itself:
+    before or behind its tables, or not at all.
+    """
+
+    keys: ClassVar[Mapping[str, Mapping[str, object]]] = {}
+    apart: ClassVar[bool] = False
+    leaves: ClassVar[bool] = False
+    drawn: ClassVar[str] = "before"
 
     wiring: Wiring
-    op: type[Op]
-    fields: Mapping[str, Bound]
-    after: tuple[Follower, ...]
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """The tables in it."""
+        return tuple(self.held(Table))
+
+    @property
+    def label(self) -> tuple[str, str]:
+        """What it is in a word, and what it says."""
+        raise NotImplementedError
+
+    def place(self, letter: str | None) -> Loc:
+        """Return where a key of the step stands, or the step itself."""
+        return self.wiring.loc
 
 
 @dataclass(frozen=True, slots=True)
-class BlockStep:
-    """A step that calls a block with arguments."""
-
-    wiring: Wiring
-    block: str
-    arguments: Mapping[str, Bound]
-
-
-@dataclass(frozen=True, slots=True)
-class ChosenStep:
-    """A step whose op or block is an argument: ``op: $unit``."""
-
-    wiring: Wiring
-    chosen: Bound
-    read: Callable[[str], OpStep | BlockStep]
-    row: Map
-
-
-@dataclass(frozen=True, slots=True)
-class BranchStep:
-    """Parallel paths from one input, and the op that joins them."""
-
-    wiring: Wiring
-    branches: tuple[Table, ...]
-    join: type[Op]
-    after: tuple[Follower, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class RepeatStep:
-    """Steps that are repeated; ``dense`` hands each round all that came before."""
-
-    wiring: Wiring
-    count: Bound
-    body: Table
-    dense: Bound | None
-
-
-@dataclass(frozen=True, slots=True)
-class SideStep:
-    """A path that leaves the main line and ends in an output of its own."""
-
-    wiring: Wiring
-    body: Table
-
-
-@dataclass(frozen=True, slots=True)
-class TableStep:
-    """A table among the steps of another one."""
-
-    wiring: Wiring
-    body: Table
-
-
-Step: TypeAlias = OpStep | BlockStep | ChosenStep | BranchStep | RepeatStep | SideStep | TableStep
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Part):
     """Steps in their order, and the template of their names."""
 
     steps: tuple[Step, ...]
@@ -172,7 +159,7 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Argument:
+class Argument(Part):
     """An argument of a block: its type, its default and its meaning."""
 
     name: str
@@ -183,7 +170,7 @@ class Argument:
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class Block(Part):
     """A named piece of a network that takes arguments."""
 
     name: str
@@ -207,7 +194,7 @@ class Preset:
 
 
 @dataclass(frozen=True, slots=True)
-class Flavour:
+class Flavour(Part):
     """How one library implements the architecture: what it changes in the spec."""
 
     name: str
@@ -216,7 +203,7 @@ class Flavour:
 
 
 @dataclass(frozen=True, slots=True)
-class Definition:
+class Definition(Part):
     """A network as data, read from its text; `mbprof.load` wraps it as a Spec."""
 
     name: str

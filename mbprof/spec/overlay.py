@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from mbprof.errors import SpecError, nearest
 from mbprof.language.source import Entry, Map, Node, Scalar, Seq
-from mbprof.spec.steps import as_mapping
+from mbprof.spec.rows import as_mapping
 
 _DEEP = ("knobs", "defaults", "input", "calls", "flavours", "presets", "blocks")
 _TABLES = ("body", "head")

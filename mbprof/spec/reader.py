@@ -34,7 +34,7 @@ from mbprof.spec.model import (
     Preset,
     Table,
 )
-from mbprof.spec.steps import StepReader, row_names, width_rules
+from mbprof.spec.rows import StepReader, row_names, width_rules
 
 SPEC_KEYS = {
     "name": "the network's name, in lower case with underscores",
@@ -94,7 +94,7 @@ class SpecReader:
         self.blocks: dict[str, Block] = {}
         self.local: dict[str, Node] = {}
         self.reading: list[str] = []
-        self.knobs: dict[str, Knob] = {}
+        self.knobs: dict[str, Knob] = builtin(None)
         self.steps: StepReader
 
     def spec(self, root: Map, path: str, flavour: str | None = None) -> Definition:

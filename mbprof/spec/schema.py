@@ -10,7 +10,6 @@ from typing import Any
 
 from mbprof.language.source import Map, Scalar
 from mbprof.ops import OPS, Op
-from mbprof.ops.fields import Kind
 from mbprof.output.formats import Formats
 from mbprof.output.model import Screen
 from mbprof.output.plain import to_json
@@ -18,7 +17,7 @@ from mbprof.spec import zoo
 from mbprof.spec.budget import KEYS as BUDGET_KEYS
 from mbprof.spec.claims import SCOPES
 from mbprof.spec.reader import BLOCK_KEYS, ENDPOINTS, INPUT_KEYS, KNOB_KEYS, SPEC_KEYS
-from mbprof.spec.steps import FOLLOWERS, JOINS, WIRING_KEYS
+from mbprof.spec.steps import FOLLOWERS, FORMS, WIRING_KEYS
 
 JSON = dict[str, Any]
 _VALUE: JSON = {"type": ["string", "number", "boolean", "array", "object"]}
@@ -109,14 +108,7 @@ def _table() -> JSON:
 def _step() -> JSON:
     words = [*OPS, *zoo.block_names()]
     wiring = {key: {**_VALUE, "description": doc} for key, doc in WIRING_KEYS.items()}
-    forms: JSON = {
-        "branches": {"type": "array", "items": {"$ref": "#/definitions/table"}, "minItems": 2},
-        "join": {"enum": list(JOINS)},
-        "repeat": _VALUE,
-        "dense": {"type": ["boolean", "string"]},
-        "side": {"$ref": "#/definitions/table"},
-        "body": {"$ref": "#/definitions/table"},
-    }
+    forms = {key: schema for form in FORMS.values() for key, schema in form.keys.items()}
     return {
         "type": "object",
         "properties": {
@@ -146,15 +138,11 @@ def _when_op(word: str, properties: JSON) -> JSON:
 
 def _op_properties(op: type[Op]) -> JSON:
     properties = {
-        key: {**_of(letter.kind), "description": letter.doc} for key, letter in op.letters.items()
+        key: {**letter.kind.schema, "description": letter.doc} for key, letter in op.letters.items()
     }
     for key in op.after:
-        properties[key] = {**_of(FOLLOWERS[key]), "description": f"the {key} that follows"}
+        properties[key] = {**FOLLOWERS[key].schema, "description": f"the {key} that follows"}
     return properties
-
-
-def _of(kind: Kind) -> JSON:
-    return dict(kind.schema)
 
 
 def _arguments(name: str) -> JSON:

@@ -1,19 +1,19 @@
-"""Where specs and blocks are found: the zoo that comes with mbprof, files, standard input."""
+"""What a text names: a spec or block of the zoo, of a file, of a revision, of standard input."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from functools import lru_cache
+import re
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import NamedTuple
 
-from mbprof.errors import Source, SourceError, SpecError, UsageError, nearest, unknown
-from mbprof.language.source import Map, Scalar, decode, parse, read, read_stdin
+from mbprof.errors import MbprofError, Source, SourceError, SpecError, UsageError, nearest, unknown
+from mbprof.language.source import Entry, Map, Scalar, decode, parse, read, read_stdin
 from mbprof.language.tree import mapping, word
 from mbprof.spec import git
-from mbprof.spec.model import Definition
+from mbprof.spec.model import Block, Definition
 from mbprof.spec.overlay import overlay
-from mbprof.spec.reader import SpecReader
+from mbprof.spec.reader import BLOCK_KEYS, SpecReader
 
 _PACKAGE = Path(__file__).parent.parent
 _MAX_EXTENDS = 8
@@ -33,10 +33,7 @@ def spec_names() -> list[str]:
 @lru_cache(maxsize=1)
 def names() -> list[str]:
     """Return the names of the zoo's specs, presets included, in alphabetical order."""
-    found = []
-    for name in spec_names():
-        found += [name, *_presets(_file(name))]
-    return sorted(found)
+    return sorted(name for stem in spec_names() for name in (stem, *_presets(_file(stem))))
 
 
 def block_names() -> list[str]:
@@ -49,38 +46,145 @@ def block_tree(name: str) -> Map | None:
     """Return the tree of a block of the library, or None."""
     if not name.isidentifier() or not (folder() / "blocks" / f"{name}.yaml").is_file():
         return None
-    return _file(f"blocks/{name}").root
-
-
-class _Text(NamedTuple):
-    """A text and its tree."""
-
-    source: Source
-    root: Map
-
-
-class Opened(NamedTuple):
-    """A spec's tree, with what it extends and its flavour laid over one another."""
-
-    root: Map
-    path: str
-    flavour: str
-    preset: str | None
+    return _file(f"blocks/{name}")
 
 
 @lru_cache(maxsize=256)
-def _file(name: str) -> _Text:
+def _file(name: str) -> Map:
     """Read a file of the zoo once; it is known by its path inside the project."""
-    return _parsed(Source(f"specs/{name}.yaml", read(folder() / f"{name}.yaml").text))
+    return _tree(Source(f"specs/{name}.yaml", read(folder() / f"{name}.yaml").text))
 
 
-def _parsed(source: Source) -> _Text:
-    return _Text(source, mapping(parse(source), "a spec"))
+def _tree(source: Source) -> Map:
+    return mapping(parse(source), "a spec")
 
 
-def _presets(text: _Text) -> list[str]:
-    presets = text.root.get("presets")
+def _presets(root: Map) -> list[str]:
+    presets = root.get("presets")
     return list(presets.entries) if isinstance(presets, Map) else []
+
+
+class OpenedSpec:
+    """A spec's own tree, and the preset and flavour that were asked for; each part is read once."""
+
+    def __init__(self, own: Map, preset: str | None = None, flavour: str = "") -> None:
+        self.own, self.preset, self.flavour = own, preset, flavour
+
+    @cached_property
+    def root(self) -> Map:
+        """The tree, with what it extends and its flavour laid over one another.
+
+        Raises: UsageError: no such flavour. SourceError, SpecError: nothing to extend.
+        """
+        root = _extended(self.own, ())
+        return _flavoured(root, self.flavour) if self.flavour else root
+
+    @cached_property
+    def definition(self) -> Definition:
+        """The spec, read.
+
+        Raises: SpecError, ExpressionError: it is no spec. UsageError: no such flavour.
+        """
+        reader = SpecReader(block_tree, block_names)
+        path = self.own.loc.source.name
+        spec = reader.spec(self.root, path, self.flavour or None)
+        if self.preset is not None:
+            spec = _preset(spec, self.preset)
+        return replace(spec, name=f"{spec.name}@{self.flavour}") if self.flavour else spec
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedBlock:
+    """A block's tree, and the spec around it if there is one."""
+
+    text: str
+    """What was asked for."""
+    name: str
+    node: Map
+    around: OpenedSpec | None = None
+
+    @property
+    def shared(self) -> bool:
+        """Whether it is the block of that name in the library."""
+        return block_tree(self.name) is self.node
+
+    @property
+    def knobs(self) -> dict[str, Entry]:
+        """The knobs of the spec around it, as they are declared."""
+        node = self.around.root.get("knobs") if self.around else None
+        return dict(node.entries) if isinstance(node, Map) else {}
+
+    def signature(self) -> Block:
+        """Return the block without its body.
+
+        Raises: SpecError, ExpressionError: its arguments cannot be read.
+        """
+        reader = SpecReader(block_tree, block_names)
+        if self.around is not None:
+            reader.input(self.around.root)
+        return reader.signature(self.name, self.node, self.shared)
+
+
+def open(text: str, wanted: str = "spec") -> OpenedSpec | OpenedBlock:  # noqa: A001
+    """Return what a text names; whatever it names is read once.
+
+    That is NAME of the zoo or the block library, a file, REV:PATH or - for standard input; of a
+    spec also NAME@FLAVOUR, and SPEC:BLOCK of its blocks. ``wanted`` is what errors call it.
+    Raises: UsageError: no such name. SourceError, SpecError: the text cannot be read.
+
+    >>> [type(open(text)).__name__ for text in ("mobilenet_v1", "inv_res", "mobilenet_v1:dw_sep")]
+    ['OpenedSpec', 'OpenedBlock', 'OpenedBlock']
+    """
+    if (node := block_tree(text)) is not None:
+        return OpenedBlock(text, text, node)
+    around, _, name = text.rpartition(":")
+    if name.isidentifier() and not (Path(text).is_file() or Path(around).is_dir()):
+        spec = _spec(around)
+        if spec is not None:
+            return _inside(spec, text, around, name)
+    spec = _spec(text)
+    if spec is None:
+        raise _unknown(text, wanted)
+    if spec.flavour or not _holds_block(spec.own):
+        return spec
+    named = spec.own.get("name")
+    stem = re.sub(r"\W", "_", Path(spec.own.loc.source.name).stem, flags=re.ASCII)
+    return OpenedBlock(text, word(named, "name").text if named else stem, spec.own)
+
+
+def open_block(text: str) -> OpenedBlock:
+    """Return the block that a text names, see `open`; of a spec it is the only one.
+
+    Raises: UsageError: no such block, or several. SourceError, SpecError: see `open`.
+    """
+    opened = open(text, "block")
+    return _inside(opened, text, text, None) if isinstance(opened, OpenedSpec) else opened
+
+
+def _holds_block(root: Map) -> bool:
+    """Whether a file holds a block: by its arguments, or by keys that are all a block's."""
+    if root.get("input") is not None or root.get("extend") is not None:
+        return False
+    return root.get("takes") is not None or root.entries.keys() <= BLOCK_KEYS.keys()
+
+
+def _inside(spec: OpenedSpec, text: str, called: str, name: str | None) -> OpenedBlock:
+    """Return a block of a spec, or of the library inside it; the only one if none is named."""
+    node = spec.root.get("blocks")
+    blocks = node.entries if isinstance(node, Map) else {}
+    if name is None:
+        if len(blocks) != 1:
+            known = ", ".join(f"{called}:{block}" for block in blocks)
+            raise UsageError(
+                f"{called} is a spec with {len(blocks) or 'no'} blocks; say which one",
+                hint=f"one of {known}" if known else "mbprof table costs a whole network",
+            )
+        name = next(iter(blocks))
+    tree = mapping(blocks[name].value, f"block {name}") if name in blocks else block_tree(name)
+    if tree is None:
+        hint = nearest(name, [*blocks, *block_names()])
+        raise UsageError(f"{called} has no block {name!r}", hint=hint)
+    return OpenedBlock(text, name, tree, spec)
 
 
 def load(spec: str | Path) -> Definition:
@@ -92,40 +196,13 @@ def load(spec: str | Path) -> Definition:
     >>> load("mobilenet_v1@keras").name
     'mobilenet_v1@keras'
     """
-    text, preset, flavour = _found(str(spec))
-    return (
-        _zoo(text, preset, flavour) if isinstance(text, str) else _definition(text, None, flavour)
-    )
-
-
-def tree(spec: str) -> Opened:
-    """Return the tree of a spec, which `load` reads a spec from.
-
-    Raises: UsageError: no such name or flavour. SourceError, SpecError: the text is not a spec.
-    """
-    text, preset, flavour = _found(spec)
-    return _opened(_file(text) if isinstance(text, str) else text, preset, flavour)
-
-
-def exists(spec: str) -> bool:
-    """Return whether there is a spec or file of that name, flavours aside."""
-    name = spec.rpartition("@")[0] or spec
-    return name == "-" or any(Path(each).exists() or _packed(each) for each in (spec, name))
-
-
-def _found(asked: str) -> tuple[str | _Text, str | None, str]:
-    """Return the file of the zoo, or another text, that a spec is in; its preset and flavour."""
-    name, flavour = asked, ""
-    if "@" in asked and not Path(asked).is_file():
-        before, _, after = asked.rpartition("@")
-        # What git writes as HEAD@{1}:PATH or @:PATH is no flavour.
-        if ":" not in after:
-            name, flavour = before, after
-            if not flavour:
-                raise UsageError(f"{asked!r} names no flavour after the @")
-    if "/" not in name and (packed := _packed(name)) is not None:
-        return (*packed, flavour)
-    return _unpacked(name), None, flavour
+    opened = open(str(spec))
+    if isinstance(opened, OpenedBlock):
+        if opened.around is not None or opened.shared:
+            hint = f"mbprof block {spec} costs it alone"
+            raise UsageError(f"{spec} is a block, not a spec", hint=hint)
+        opened = OpenedSpec(opened.node)  # Read as a spec, the file says what it lacks.
+    return opened.definition
 
 
 def loads(text: str, name: str) -> Definition:
@@ -134,34 +211,38 @@ def loads(text: str, name: str) -> Definition:
     Raises: SourceError, SpecError, ExpressionError: the text is not a spec.
     """
     data = text.encode("utf-8", errors="surrogatepass")
-    return _definition(_parsed(decode(name, data)), None, "")
+    return OpenedSpec(_tree(decode(name, data))).definition
+
+
+def _spec(asked: str) -> OpenedSpec | None:
+    """Return the spec, or the block in its place, of a name without ``:BLOCK``; None if none."""
+    name, flavour = _split(asked)
+    if "/" not in name and (packed := _packed(name)) is not None:
+        return _of_zoo(*packed, flavour)
+    if name == "-":
+        source = read_stdin()
+    elif name and Path(name).exists():
+        source = read(Path(name))
+    elif (revision := git.revision(name)) is not None:
+        source = git.read(revision)
+    else:
+        return None
+    return OpenedSpec(_tree(source), None, flavour)
 
 
 @lru_cache(maxsize=512)
-def _zoo(name: str, preset: str | None, flavour: str) -> Definition:
-    return _definition(_file(name), preset, flavour)
+def _of_zoo(stem: str, preset: str | None, flavour: str) -> OpenedSpec:
+    return OpenedSpec(_file(stem), preset, flavour)
 
 
-def _opened(text: _Text, preset: str | None, flavour: str) -> Opened:
-    root = _extended(text.root, text.source, ())
-    if flavour:
-        root = _flavoured(root, flavour)
-    return Opened(root, text.source.name, flavour, preset)
-
-
-def _definition(text: _Text, preset: str | None, flavour: str) -> Definition:
-    return define(_opened(text, preset, flavour))
-
-
-def define(spec: Opened) -> Definition:
-    """Read a spec's tree.
-
-    Raises: SpecError, ExpressionError: it is no spec.
-    """
-    found = SpecReader(block_tree, block_names).spec(spec.root, spec.path, spec.flavour or None)
-    if spec.preset is not None:
-        found = _preset(found, spec.preset)
-    return replace(found, name=f"{found.name}@{spec.flavour}") if spec.flavour else found
+def _split(asked: str) -> tuple[str, str]:
+    """Take the flavour off a name; what git writes as HEAD@{1}:PATH or @:PATH is none."""
+    name, _, flavour = asked.rpartition("@")
+    if not name or ":" in flavour or Path(asked).is_file():
+        return asked, ""
+    if not flavour:
+        raise UsageError(f"{asked!r} names no flavour after the @")
+    return name, flavour
 
 
 def _preset(spec: Definition, name: str) -> Definition:
@@ -186,28 +267,25 @@ def _packed(name: str) -> tuple[str, str | None] | None:
     return None
 
 
-def _unpacked(name: str) -> _Text:
-    """Read a spec that is no name of the zoo: standard input, a file, or one at a revision."""
-    if name == "-":
-        return _parsed(read_stdin())
-    if Path(name).exists():
-        return _parsed(read(Path(name)))
-    if (asked := git.revision(name)) is not None:
-        return _parsed(git.read(asked))
+def _unknown(asked: str, wanted: str) -> MbprofError:
+    name, _ = _split(asked)
     if "/" in name or "\\" in name or name.endswith((".yaml", ".yml")):
-        raise SourceError(f"there is no file {name}", hint=_file_hint(name))
-    raise unknown("spec", name, names())
+        return SourceError(f"there is no file {name}", hint=_file_hint(name, wanted))
+    known = [*(names() if "spec" in wanted else ()), *(block_names() if "block" in wanted else ())]
+    return unknown(wanted, name, known)
 
 
-def _file_hint(name: str) -> str:
+def _file_hint(name: str, wanted: str) -> str:
     path = Path(name)
-    beside = [each.name for each in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
+    beside = [file.name for file in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
     if beside:
         return nearest(path.name, sorted(beside))
+    if wanted == "block":
+        return "a block is a name, a file or SPEC:BLOCK"
     return "a spec is a name of mbprof list, a path, or - for standard input"
 
 
-def _extended(root: Map, source: Source, seen: tuple[str, ...]) -> Map:
+def _extended(root: Map, seen: tuple[str, ...]) -> Map:
     """Lay a spec over the one that it extends."""
     node = root.get("extend")
     if node is None:
@@ -216,28 +294,29 @@ def _extended(root: Map, source: Source, seen: tuple[str, ...]) -> Map:
     if scalar.text in seen or len(seen) >= _MAX_EXTENDS:
         chain = " -> ".join((*seen, scalar.text))
         raise SpecError(f"extend goes round in a circle: {chain}", scalar.loc)
-    base = _base(scalar, source)
-    below = _extended(base.root, base.source, (*seen, scalar.text))
+    below = _extended(_base(scalar), (*seen, scalar.text))
     merged = overlay(below, root, skip=("published", "presets", "extend"))
-    return Map({key: each for key, each in merged.entries.items() if key != "extend"}, root.loc)
+    return Map({key: entry for key, entry in merged.entries.items() if key != "extend"}, root.loc)
 
 
-def _base(scalar: Scalar, source: Source) -> _Text:
+def _base(scalar: Scalar) -> Map:
     """Read the spec that another one extends: a name of the zoo, or a path from where it stands.
 
     Beside a file at a revision that is a file at the same revision.
     """
     if scalar.text.isidentifier() and (folder() / f"{scalar.text}.yaml").is_file():
         return _file(scalar.text)
-    path = Path(source.name).parent / scalar.text
-    if (beside := git.beside(source.name, scalar.text)) is not None:
-        try:
-            if git.exists(beside):
-                return _parsed(git.read(beside))
-        except SourceError as error:
-            raise error.at(scalar.loc) from None
-    elif path.is_file():
-        return _parsed(read(path))
+    here = scalar.loc.source.name
+    try:
+        if (beside := git.beside(here, scalar.text)) is not None:
+            source = git.find(beside)
+        else:
+            path = Path(here).parent / scalar.text
+            source = read(path) if path.is_file() else None
+    except SourceError as error:
+        raise error.at(scalar.loc) from None
+    if source is not None:
+        return _tree(source)
     hint = nearest(scalar.text, names())
     raise SpecError(f"cannot extend {scalar.text!r}: there is no such spec", scalar.loc, hint)
 
@@ -264,4 +343,5 @@ def _flavoured(root: Map, flavour: str, seen: tuple[str, ...] = ()) -> Map:
         root = _flavoured(root, scalar.text, (*seen, flavour))
     merged = overlay(root, changes)
     dropped = ("flavour", "like")
-    return Map({key: each for key, each in merged.entries.items() if key not in dropped}, root.loc)
+    kept = {key: entry for key, entry in merged.entries.items() if key not in dropped}
+    return Map(kept, root.loc)

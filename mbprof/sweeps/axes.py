@@ -11,9 +11,9 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from mbprof.errors import KnobError, Loc, UsageError, nearest
+from mbprof.errors import KnobError, Loc, UsageError
 from mbprof.language.values import Value, parse
-from mbprof.spec.knobs import Knob, checked
+from mbprof.spec.knobs import Knob, checked, knob_of
 
 MAX_VALUES = 10_000_000
 CHUNK = 1 << 15
@@ -107,16 +107,6 @@ def _range(knob: Knob, bounds: Sequence[str], text: str, loc: Loc | None) -> lis
     if count >= MAX_VALUES:
         raise KnobError(f"{knob.name}: the range {text} has more than {MAX_VALUES:,} values", loc)
     return [parse(str(start + i * step)) for i in range(int(count) + 1)]
-
-
-def knob_of(knobs: Mapping[str, Knob], name: str, loc: Loc | None, spec: str) -> Knob:
-    """Return a knob by name.
-
-    Raises: KnobError: the spec lacks it.
-    """
-    if name not in knobs:
-        raise KnobError(f"{spec} has no knob {name!r}", loc, nearest(name, knobs, 12))
-    return knobs[name]
 
 
 @dataclass(frozen=True, slots=True)

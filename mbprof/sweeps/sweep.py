@@ -15,7 +15,8 @@ from mbprof.output.stamp import stamp
 from mbprof.published.columns import NAMES as ACCURACY
 from mbprof.published.columns import Accuracies
 from mbprof.spec.claims import chosen_scope
-from mbprof.sweeps.axes import CHUNK, Axis, Column, Grid, Plan, axis, knob_of, listed, sides
+from mbprof.spec.knobs import knob_of
+from mbprof.sweeps.axes import CHUNK, Axis, Column, Grid, Plan, axis, listed, sides
 from mbprof.sweeps.filters import Where
 from mbprof.sweeps.pareto import Front
 

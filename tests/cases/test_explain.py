@@ -11,8 +11,9 @@ from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 import mbprof
-from mbprof.errors import Loc, Source, SpecError, UsageError
+from mbprof.errors import SpecError, UsageError
 from mbprof.language import counts as written
+from mbprof.language.source import Scalar
 from mbprof.language.values import plain
 from mbprof.network import conventions
 from mbprof.network.conventions import load as convention
@@ -28,13 +29,10 @@ DATA = Path(__file__).parent / "origins.csv"
 NAMES = conventions.names()
 
 
-def typed(text: str) -> dict[str, tuple[str, Loc]]:
+def typed(text: str) -> dict[str, Scalar]:
     """Return knobs as the command line gives them."""
-    pairs = (each.split("=") for each in text.split())
-    return {
-        name: (value, Loc(Source("command line", f"--set {name}={value}"), 1, 7))
-        for name, value in pairs
-    }
+    pairs = (pair.split("=") for pair in text.split())
+    return {name: Scalar.typed(f"--set {name}=", value) for name, value in pairs}
 
 
 def rows() -> list[dict[str, str]]:

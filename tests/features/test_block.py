@@ -9,15 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mbprof
-from mbprof.network.block import alone, at_command_line, is_block
 from mbprof.pages.block import alternatives, block_report
-from mbprof.spec import zoo
+from mbprof.spec import OpenedBlock, open_block, zoo
+from mbprof.spec.block import lone
+from mbprof.spec.knobs import typed
 from tests.conftest import run
 
 
 def report(name: str, image: str, **arguments: int) -> dict[str, object]:
-    given_ = {k: (str(v), at_command_line(f"{k}={v}")) for k, v in arguments.items()}
-    data: dict[str, object] = block_report(alone(name, image, given_)).data
+    block = lone(open_block(name), image, typed(arguments))
+    data: dict[str, object] = block_report(block).data
     return data
 
 
@@ -54,8 +55,8 @@ def test_separable_over_standard_is_one_over_n_and_one_over_k_squared(
 
 @pytest.mark.parametrize("name", zoo.block_names())
 def test_every_block_of_the_library_stands_alone_by_its_example(name: str) -> None:
-    assert is_block(name)
-    block = alone(name)
+    assert isinstance(zoo.open(name), OpenedBlock)
+    block = lone(open_block(name))
     data = block_report(block).data
     layers, total = data["layers"], data["total"]
     assert sum(layer["macs"] for layer in layers) == total["macs"] > 0
@@ -107,8 +108,8 @@ def test_a_file_is_a_block_or_a_spec_with_one(tmp_path: Path) -> None:
     )
     for name in (str(spec), f"{spec}:one"):
         assert mbprof.block(name, "8x8x3", c=4).profile().total.params == 108
-    assert is_block(str(path))
-    assert not is_block(str(spec))
+    assert isinstance(zoo.open(str(path)), OpenedBlock)
+    assert not isinstance(zoo.open(str(spec)), OpenedBlock)
 
 
 def test_the_command_prints_the_contracted_object() -> None:

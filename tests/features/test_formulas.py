@@ -22,10 +22,11 @@ from mbprof.formulas.sheet import render
 from mbprof.formulas.text import Text
 from mbprof.formulas.tree import Product, Sum, Symbol
 from mbprof.language.values import parse
-from mbprof.network.block import alone
 from mbprof.network.build import build
+from mbprof.network.load import Spec
 from mbprof.network.profile import Profile
-from mbprof.spec import zoo
+from mbprof.spec import open_block, zoo
+from mbprof.spec.block import lone
 from mbprof.symbolic.arithmetic import divisible
 from tests.conftest import run as command
 
@@ -90,7 +91,7 @@ def test_every_convention_has_formulas(name: str, convention: str) -> None:
 
 def profile_of(text: str, fixed: dict[str, Any], values: dict[str, Any]) -> Profile:
     """Return what a block by itself costs, built without symbols."""
-    spec, _ = block_spec(text, fixed)
+    spec, _ = block_spec(open_block(text), fixed)
     given = {n: v for n, v in values.items() if n in spec.knobs}
     knobs = {**{n: k.default for n, k in spec.knobs.items()}, **given}
     knobs["res"] = (values["H"], values["W"])
@@ -114,7 +115,7 @@ def test_a_block_by_itself(text: str, data: st.DataObject) -> None:
     except UsageError:
         return
     fixed = {name: value for name, value in found.fixed.items() if value is not None}
-    spec_knobs = block_spec(text, {})[0].knobs
+    spec_knobs = block_spec(open_block(text), {})[0].knobs
     profile = profile_of(
         text, {}, {**{n: v for n, v in fixed.items() if n in spec_knobs}, **values}
     )
@@ -127,7 +128,7 @@ def test_a_block_by_itself(text: str, data: st.DataObject) -> None:
 @pytest.mark.parametrize("name", zoo.block_names())
 def test_a_block_costs_what_the_command_block_says(name: str, convention: str) -> None:
     """At its example, and on an input of odd sides, wherever the formula's conditions hold."""
-    example = alone(name)
+    example = lone(open_block(name))
     arguments: dict[str, Any] = {n: parse(value) for n, value in example.arguments.items()}
     c, h, w = example.image
     found = kept(name, by="net", convention=convention)
@@ -143,12 +144,12 @@ def test_a_block_costs_what_the_command_block_says(name: str, convention: str) -
             said = found.evaluate(**values)[:2]
         except UsageError:
             continue
-        network = alone(name, f"{size[0]}x{size[1]}x{c}").build()
+        network = mbprof.block(name, (size[0], size[1], c))
         assert said == network.profile(convention=convention).total[:2]
         compared.append(size)
     if (h, w) not in compared:
         found = formula(name, by="net", convention=convention, **arguments, C=c, res=(h, w))
-        total = example.build().profile(convention=convention).total
+        total = Spec(example.definition).build().profile(convention=convention).total
         assert found.evaluate()[:2] == total[:2]
 
 

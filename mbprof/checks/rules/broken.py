@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mbprof.checks.model import (
-    COMMAND_LINE,
     ERROR,
     RULES,
     UNDECIDED,
@@ -20,9 +19,11 @@ from mbprof.checks.model import (
     rule,
 )
 from mbprof.errors import Loc, MbprofError, Source, UnusedError, UsageError, nearest
+from mbprof.language.source import COMMAND_LINE
 from mbprof.spec.knobs import builtin
-from mbprof.spec.model import Definition
-from mbprof.spec.texts import scalars
+from mbprof.spec.model import Definition, Part
+from mbprof.spec.steps import BlockStep
+from mbprof.spec.texts import texts
 
 _NOTHING = "nothing can be said about a network that cannot be built."
 _READ = "see the message; mbprof show and docs/spec-language.md say what a spec can hold."
@@ -127,7 +128,7 @@ def unread_knob(subject: Subject) -> Iterator[Found]:
     for block in definition.blocks.values():
         if block.shared or (subject.alone and block.name != definition.name):
             continue
-        inner = _names(definition, block.name)
+        inner = _names(block)
         for name in block.takes:
             if name not in inner:
                 text = f"nothing in block {block.name} reads its argument {name}"
@@ -142,12 +143,12 @@ def uncalled_block(subject: Subject) -> Iterator[Found]:
     Remedy: call it, or take it away.
     Source: mbprof, docs/spec-language.md.
     """
-    called = _names(subject.spec.definition, calls=True)
-    own = subject.spec.definition.loc.source
-    for block in subject.spec.definition.blocks.values():
+    definition, own = subject.spec.definition, subject.spec.definition.loc.source
+    called = _names(definition) | {step.block for step in definition.held(BlockStep)}
+    for block in definition.blocks.values():
         # What a spec extends may need blocks that it does not.
         uncalled = not block.shared and block.name not in called and not subject.alone
-        if uncalled and block.loc.source == own and "@" not in subject.spec.definition.name:
+        if uncalled and block.loc.source == own and "@" not in definition.name:
             yield Found(f"nothing calls the block {block.name}", loc=block.loc)
 
 
@@ -175,10 +176,6 @@ def knob_places(definition: Definition) -> dict[str, Loc]:
     }
 
 
-def _names(definition: Definition, block: str | None = None, calls: bool = False) -> set[str]:
+def _names(part: Part) -> set[str]:
     """Return the words in the expressions of a spec, or of one of its blocks."""
-    return {
-        word
-        for text in scalars(definition, block, calls)
-        for word in re.findall(r"(?<![\w.])[A-Za-z_]\w*", text)
-    }
+    return {name for text in texts(part) for name in re.findall(r"(?<![\w.])[A-Za-z_]\w*", text)}

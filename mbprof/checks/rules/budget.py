@@ -7,9 +7,10 @@ from functools import partial
 from operator import attrgetter
 from typing import Any
 
-from mbprof.checks.model import COMMAND_LINE, ERROR, Found, Subject, rule
+from mbprof.checks.model import ERROR, Found, Subject, rule
 from mbprof.errors import UsageError
 from mbprof.language import fmt
+from mbprof.language.source import COMMAND_LINE
 from mbprof.language.values import Value, plain, size
 from mbprof.network.conventions import Convention
 from mbprof.network.profile import Profile, totals

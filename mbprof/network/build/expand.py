@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from mbprof.errors import KnobError, MbprofError, SpecError, UnusedError, WiringError, nearest
 from mbprof.language.source import Scalar
 from mbprof.language.values import Value
-from mbprof.network.build.frame import Frame, Tensor
+from mbprof.network.build.frame import Frame, Tensor, Tensors
 from mbprof.network.build.names import Names
 from mbprof.network.build.nodes import Nodes
 from mbprof.network.graph import IMAGE, Edge, Graph
 from mbprof.ops import OPS
 from mbprof.ops.fields import whole
-from mbprof.spec.model import (
-    COUNTERS,
+from mbprof.spec.model import COUNTERS, Definition, Step, Table, Wiring
+from mbprof.spec.steps import (
     BlockStep,
     BranchStep,
     ChosenStep,
-    Definition,
     OpStep,
     RepeatStep,
     SideStep,
-    Step,
-    Table,
     TableStep,
-    Wiring,
 )
 from mbprof.symbolic.arithmetic import rounded
 
@@ -146,38 +143,37 @@ class _Builder:
         """Run one step once and make its output the previous one."""
         wiring = step.wiring
         self.nodes.spend(1, wiring)
-        if isinstance(step, ChosenStep):
-            word = step.chosen.evaluate(frame.env)
-            if not isinstance(word, str):
-                raise SpecError(f"expected the name of an op or block, found {word}", wiring.loc)
-            step = step.read(word)
+        frame.template, frame.turn = wiring.name or table.names, j
         taken = frame.take(wiring) if j == 0 else frame.previous
-        frame.previous = _STEPS[type(step)](self, step, taken, frame, table, j)
+        frame.previous = _STEPS[type(step)](self, step, taken, frame)
         if wiring.outputs:
             frame.declare(wiring, frame.previous)
 
-    # The kinds of steps
+    # The forms of steps
 
-    def op_step(
-        self, step: OpStep, taken: tuple[Tensor, ...], frame: Frame, table: Table, j: int
-    ) -> tuple[Tensor, ...]:
-        name = self.enter(step.wiring, step.op.word, frame, table, j)
+    def chosen(self, step: ChosenStep, taken: Tensors, frame: Frame) -> Tensors:
+        word = step.chosen.evaluate(frame.env)
+        if not isinstance(word, str):
+            raise SpecError(f"expected the name of an op or block, found {word}", step.wiring.loc)
+        chosen = step.read(word)
+        return _STEPS[type(chosen)](self, chosen, taken, frame)
+
+    def op(self, step: OpStep, taken: Tensors, frame: Frame) -> Tensors:
+        name = self.enter(step.op.word, frame)
         letters = step.op.letters
         values = {key: bound.evaluate(frame.env) for key, bound in step.fields.items()}
         for letter, rule in self.width_rules(step.wiring, frame).items():
             if letter in letters and (key := letters[letter].attribute) in values:
                 values[key] = rule(values[key])
-        if j and "stride" in values:
+        if frame.turn and "stride" in values:
             values["stride"] = (1, 1)
         if (padding := letters.get("p")) and values.get("padding", padding.default) == "same":
             values["padding"] = self.spec.padding
         outputs = self.nodes.layer(step.op(**values), name, taken, step.after, step, frame)
-        self.leave(name, self.given(step.wiring, table), outputs, layer=True)
+        self.leave(name, frame.given, outputs, layer=True)
         return outputs
 
-    def block_step(
-        self, step: BlockStep, taken: tuple[Tensor, ...], frame: Frame, table: Table, j: int
-    ) -> tuple[Tensor, ...]:
+    def block(self, step: BlockStep, taken: Tensors, frame: Frame) -> Tensors:
         block = self.spec.blocks[step.block]
         if step.block in frame.inside or len(frame.inside) >= MAX_DEPTH:
             chain = " -> ".join((*frame.inside, step.block))
@@ -187,24 +183,23 @@ class _Builder:
                 f"block {block.name} takes {len(block.inputs)} inputs, not {len(taken)}",
                 step.wiring.loc,
             )
-        name = self.enter(step.wiring, step.block, frame, table, j)
+        name = self.enter(step.block, frame)
         values = {key: bound.evaluate(frame.env) for key, bound in step.arguments.items()}
         for letter, rule in self.width_rules(step.wiring, frame).items():
             if letter in values:
                 values[letter] = rule(values[letter])
-        if j and "s" in values:
+        if frame.turn and "s" in values:
             values["s"] = 1
-        inner = Frame(
-            {**self.knobs, **{key: frame.env[key] for key in COUNTERS}, "row": name},
-            taken[:1],
-            dict(zip(block.inputs, taken, strict=True)),
-            {},
-            name,
-            frame.block,
-            frame.unit,
-            (*frame.inside, step.block),
-            f"step {{}} of block {step.block}",
-            (*frame.trail, step.wiring.loc),
+        inner = replace(
+            frame,
+            env={**self.knobs, **{key: frame.env[key] for key in COUNTERS}, "row": name},
+            previous=taken[:1],
+            outputs=dict(zip(block.inputs, taken, strict=True)),
+            declared={},
+            path=name,
+            inside=(*frame.inside, step.block),
+            place=f"step {{}} of block {step.block}",
+            trail=(*frame.trail, step.wiring.loc),
         )
         inner.look_at(taken[0])
         for key, argument in block.takes.items():
@@ -217,13 +212,11 @@ class _Builder:
         self.leave(name, None, inner.previous, layer=False)
         return inner.previous
 
-    def branch_step(
-        self, step: BranchStep, taken: tuple[Tensor, ...], frame: Frame, table: Table, j: int
-    ) -> tuple[Tensor, ...]:
+    def branch(self, step: BranchStep, taken: Tensors, frame: Frame) -> Tensors:
         """A step with a name, or at the top, holds what is in its branches under that name."""
         word = step.join.word
-        holds = not frame.inside or self.given(step.wiring, table) is not None
-        name = self.enter(step.wiring, word, frame, table, j) if holds else frame.path
+        holds = not frame.inside or frame.given is not None
+        name = self.enter(word, frame) if holds else frame.path
         ends: list[Tensor] = []
         for number, branch in enumerate(step.branches):
             inner = frame.path_from(taken[0], f"step {{}} of branch {number + 1}", name, number)
@@ -237,9 +230,7 @@ class _Builder:
             self.leave(name, None, outputs, layer=False)
         return outputs
 
-    def repeat_step(
-        self, step: RepeatStep, taken: tuple[Tensor, ...], frame: Frame, table: Table, j: int
-    ) -> tuple[Tensor, ...]:
+    def repeat(self, step: RepeatStep, taken: Tensors, frame: Frame) -> Tensors:
         dense = step.dense is not None and step.dense.evaluate(frame.env)
         before = list(taken)
         frame.previous = taken
@@ -255,15 +246,13 @@ class _Builder:
         frame.env["j"] = 0
         return self.joined(before, step, frame) if dense and len(before) > 1 else frame.previous
 
-    def joined(self, before: list[Tensor], step: Step, frame: Frame) -> tuple[Tensor, ...]:
+    def joined(self, before: list[Tensor], step: Step, frame: Frame) -> Tensors:
         name = self.names.default(frame.path, "concat")
         outputs = self.nodes.layer(OPS["concat"](), name, tuple(before), (), step, frame)
         self.leave(name, None, outputs, layer=True)
         return outputs
 
-    def side_step(
-        self, step: SideStep, taken: tuple[Tensor, ...], frame: Frame, table: Table, j: int
-    ) -> tuple[Tensor, ...]:
+    def side(self, step: SideStep, taken: Tensors, frame: Frame) -> Tensors:
         """Run a path that ends in an output of its own; it belongs to the head's scope."""
         before = frame.previous
         inner = frame.path_from(taken[0], "step {} of the side path", frame.path)
@@ -275,34 +264,24 @@ class _Builder:
         inner.close()
         return before
 
-    def table_step(
-        self, step: TableStep, taken: tuple[Tensor, ...], frame: Frame, table: Table, j: int
-    ) -> tuple[Tensor, ...]:
+    def nested(self, step: TableStep, taken: Tensors, frame: Frame) -> Tensors:
         frame.previous = taken
         self.table(step.body, frame)
         return frame.previous
 
     # Names and widths
 
-    def given(self, wiring: Wiring, table: Table) -> Scalar | None:
-        """Return the text of the name that the spec gives a step, if it gives one."""
-        template = wiring.name or table.names
-        return template.scalar if template else None
-
-    def enter(self, wiring: Wiring, word: str, frame: Frame, table: Table, j: int) -> str:
+    def enter(self, word: str, frame: Frame) -> str:
         """Return the name of the layer or block that begins; at the top it begins a block."""
-        template = wiring.name or table.names
-        if template is None:
+        if frame.template is None:
             name = self.names.default(frame.path, word)
         else:
-            name = self.names.filled(template, frame.env, frame.path, j)
+            name = self.names.filled(frame.template, frame.env, frame.path, frame.turn)
         if not frame.inside:
             frame.block, frame.unit = name, word
         return name
 
-    def leave(
-        self, name: str, given: Scalar | None, outputs: tuple[Tensor, ...], layer: bool
-    ) -> None:
+    def leave(self, name: str, given: Scalar | None, outputs: Tensors, layer: bool) -> None:
         """Book the name of a finished layer or block; stop if it is the final endpoint."""
         if layer:
             self.names.book(name, given)
@@ -325,11 +304,13 @@ class _Builder:
         return {letter: partial(scaled, letter) for letter in rules}
 
 
-_STEPS: dict[type, Callable[..., tuple[Tensor, ...]]] = {
-    OpStep: _Builder.op_step,
-    BlockStep: _Builder.block_step,
-    BranchStep: _Builder.branch_step,
-    RepeatStep: _Builder.repeat_step,
-    SideStep: _Builder.side_step,
-    TableStep: _Builder.table_step,
+_STEPS: dict[type, Callable[[_Builder, Any, Tensors, Frame], Tensors]] = {
+    OpStep: _Builder.op,
+    BlockStep: _Builder.block,
+    ChosenStep: _Builder.chosen,
+    BranchStep: _Builder.branch,
+    RepeatStep: _Builder.repeat,
+    SideStep: _Builder.side,
+    TableStep: _Builder.nested,
 }
+"""What is built for each form of a step."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, TypeAlias
 
 from mbprof.errors import Loc, UnusedError, WiringError, unknown
 from mbprof.language.source import Scalar
 from mbprof.language.values import Shape
 from mbprof.network.graph import Edge
-from mbprof.spec.model import Table, Wiring
+from mbprof.spec.model import Table, Template, Wiring
 
 
 class Tensor(NamedTuple):
@@ -25,16 +25,20 @@ class Tensor(NamedTuple):
     rate: int = 1
 
 
+Tensors: TypeAlias = tuple[Tensor, ...]
+
+
 @dataclass(slots=True)
 class Frame:
     """One level of the expansion: the body or head, a block, or a path beside others.
 
     ``place`` names a step of the level in errors, ``inside`` are the blocks that led here and
-    ``trail`` the places of the steps that called them.
+    ``trail`` the places of the steps that called them. ``template`` names the step at hand, and
+    ``turn`` is the number of its repeat.
     """
 
     env: dict[str, Any]
-    previous: tuple[Tensor, ...]
+    previous: Tensors
     outputs: dict[str, Tensor]
     declared: dict[str, Scalar]
     path: str = ""
@@ -43,20 +47,24 @@ class Frame:
     inside: tuple[str, ...] = ()
     place: str = "row {} of the body"
     trail: tuple[Loc, ...] = ()
+    template: Template | None = None
+    turn: int = 0
+
+    @property
+    def given(self) -> Scalar | None:
+        """The text of the name that the spec gives the step at hand, if it gives one."""
+        return self.template.scalar if self.template else None
 
     def path_from(self, taken: Tensor, place: str, path: str, branch: int = 0) -> Frame:
         """Return a frame for a path that starts from ``taken`` and sees the same names."""
-        return Frame(
-            {**self.env, "branch": branch},
-            (taken,),
-            dict(self.outputs),
-            {},
-            path,
-            self.block,
-            self.unit,
-            self.inside,
-            place,
-            self.trail,
+        return replace(
+            self,
+            env={**self.env, "branch": branch},
+            previous=(taken,),
+            outputs=dict(self.outputs),
+            declared={},
+            path=path,
+            place=place,
         )
 
     def look_at(self, tensor: Tensor) -> None:
@@ -65,7 +73,7 @@ class Frame:
         self.env["in.c"] = shape[0] if len(shape) == 3 else shape[-1]
         self.env["in.h"], self.env["in.w"] = shape[1:] if len(shape) == 3 else (1, 1)
 
-    def take(self, wiring: Wiring) -> tuple[Tensor, ...]:
+    def take(self, wiring: Wiring) -> Tensors:
         """Return the tensors that a step takes.
 
         Raises: WiringError: an output of that name is not in sight.
@@ -97,7 +105,7 @@ class Frame:
             )
         return self.previous[0]
 
-    def declare(self, wiring: Wiring, outputs: tuple[Tensor, ...]) -> None:
+    def declare(self, wiring: Wiring, outputs: Tensors) -> None:
         """Give a step's outputs the names that it says.
 
         Raises: WiringError: there are more or fewer names than outputs.

@@ -6,11 +6,11 @@ from typing import Any
 
 from mbprof.errors import KnobError, LimitError, MbprofError, ShapeError, WiringError
 from mbprof.language.values import Shape
-from mbprof.network.build.frame import Frame, Tensor
+from mbprof.network.build.frame import Frame, Tensor, Tensors
 from mbprof.network.graph import Edge, Node
 from mbprof.ops import Op
 from mbprof.spec.calls import Calls
-from mbprof.spec.model import Follower, OpStep, Step, Wiring
+from mbprof.spec.model import Follower, Step, Wiring
 
 MAX_STEPS = 100_000
 
@@ -43,11 +43,11 @@ class Nodes:
         self,
         op: Op,
         name: str,
-        taken: tuple[Tensor, ...],
+        taken: Tensors,
         followers: tuple[Follower, ...],
         step: Step,
         frame: Frame,
-    ) -> tuple[Tensor, ...]:
+    ) -> Tensors:
         """Add an op and the ops that follow it as keys of its step; together they are a layer.
 
         Raises: ShapeError, WiringError, LimitError, KnobError: the op cannot stand here.
@@ -69,10 +69,10 @@ class Nodes:
         op: Op,
         name: str,
         layer: str,
-        taken: tuple[Tensor, ...],
+        taken: Tensors,
         step: Step,
         frame: Frame,
-    ) -> tuple[Tensor, ...]:
+    ) -> Tensors:
         """Add a node, infer its shapes and state its facts."""
         _check_count(op, taken, step)
         self.spend(len(taken), step.wiring)
@@ -119,7 +119,7 @@ class Nodes:
         return (op.at_rate(own, rate) if rate > 1 else op), stride * factor, rate
 
 
-def _check_count(op: Op, taken: tuple[Tensor, ...], step: Step) -> None:
+def _check_count(op: Op, taken: Tensors, step: Step) -> None:
     least, most = op.inputs
     if len(taken) < least or (most is not None and len(taken) > most):
         count = f"{least}" if most == least else f"at least {least}"
@@ -132,8 +132,4 @@ def _check_count(op: Op, taken: tuple[Tensor, ...], step: Step) -> None:
 
 def _placed(error: MbprofError, step: Step) -> MbprofError:
     """Point at the field that is at fault, where the op says which one it is."""
-    if isinstance(error, ShapeError) and error.letter and isinstance(step, OpStep):
-        attribute = step.op.letters[error.letter].attribute
-        if attribute in step.fields:
-            return error.at(step.fields[attribute].loc)
-    return error.at(step.wiring.loc)
+    return error.at(step.place(error.letter if isinstance(error, ShapeError) else None))
