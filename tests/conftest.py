@@ -64,8 +64,10 @@ def started(
 ) -> Iterator[subprocess.Popen[str]]:
     """Start a program, and end it and all that it has started when the test leaves it."""
     process = subprocess.Popen(
-        command, cwd=cwd, stdout=out, stderr=subprocess.STDOUT, text=True, start_new_session=True
-    )
+        command, cwd=cwd, stdout=out, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+        # A shell starts its background jobs with interrupts ignored, which children inherit.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
     try:
         yield process
     finally:
