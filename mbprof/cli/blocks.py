@@ -50,12 +50,13 @@ def block(
 ) -> None:
     """Cost one block alone, beside other blocks of its width."""
     from mbprof.network.block import alone
-    from mbprof.pages.block import block_report
+    from mbprof.pages.block import block_network
 
     out, limits = outlet(format, output), limits_of(max_macs, max_params)
     found = alone(block, image, given_knobs(None, None, settings))
-    out.write(block_report(found, convention, out.layout))
-    hold_to(found.spec, found.build(), limits, convention, "all", alone=True)
+    network = block_network(found, convention)
+    out.write(network.report(out.layout))
+    hold_to(network, limits, convention, "all")
 
 
 @command(epilog="Example: mbprof check mobilenet_v2 --alpha 0.35 --max-macs 60M")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from pathlib import Path
 
 from mbprof.errors import KnobError, Loc, ShapeError, UsageError, nearest, unknown
 from mbprof.formulas.closed import SIZES, Cost, Formula, Request
@@ -11,7 +12,7 @@ from mbprof.formulas.lone import INSTEAD, PREFIX, block_spec, unclashed
 from mbprof.language.values import Value
 from mbprof.network.block import is_block
 from mbprof.network.conventions import DEFAULT
-from mbprof.network.load import Spec, load
+from mbprof.network.given import Given, as_spec
 from mbprof.spec import zoo
 from mbprof.spec.knobs import checked
 from mbprof.spec.model import Definition
@@ -20,7 +21,7 @@ __all__ = ["Cost", "Formula", "formula", "formula_at"]
 
 
 def formula(
-    spec: str | Spec,
+    spec: Given,
     by: str = "layer",
     symbols: Iterable[str] = (),
     convention: str = DEFAULT,
@@ -42,7 +43,7 @@ def formula(
 
 
 def formula_at(
-    spec: str | Spec,
+    spec: Given,
     knobs: Mapping[str, Value],
     places: Mapping[str, Loc],
     by: str = "layer",
@@ -51,8 +52,8 @@ def formula_at(
     scope: str | None = None,
 ) -> Formula:
     """Return a formula; ``places`` says where each value was typed, for errors."""
-    if not isinstance(spec, str) or not is_block(spec):
-        definition = spec.definition if isinstance(spec, Spec) else _definition(spec)
+    if not isinstance(spec, str | Path) or not is_block(str(spec)):
+        definition = _definition(spec)
         unclashed({n: k.loc for n, k in definition.knobs.items()}, SIZES, definition.name)
         alpha = definition.knobs.get("alpha")
         free = alpha is not None and alpha.kind == "number" and not alpha.one_of
@@ -60,7 +61,7 @@ def formula_at(
         request = _request(definition, usual, knobs, places, symbols)
         return request(scope or definition.scope, convention, by).answer()
     for i, more in enumerate(INSTEAD, 1):
-        definition, usual = block_spec(spec, {**more, **knobs}, places)
+        definition, usual = block_spec(str(spec), {**more, **knobs}, places)
         request = _request(definition, usual, knobs, places, symbols)
         try:
             return request(scope or definition.scope, convention, by, PREFIX).answer()
@@ -70,10 +71,11 @@ def formula_at(
     raise AssertionError
 
 
-def _definition(name: str) -> Definition:
+def _definition(spec: Given) -> Definition:
     try:
-        return load(name).definition
+        return as_spec(spec).definition
     except UsageError:
+        name = spec if isinstance(spec, str) else ""
         if name.isidentifier() and name not in zoo.names():
             known = [*zoo.names(), *zoo.block_names()]
             raise unknown("spec or block", name, known) from None

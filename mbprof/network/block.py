@@ -23,6 +23,7 @@ from mbprof.language.values import Shape, Value, plain
 from mbprof.language.values import parse as parse_value
 from mbprof.network.load import Network, Spec
 from mbprof.ops.fields import ARGUMENT_KINDS
+from mbprof.output.result import Brief
 from mbprof.spec import git, zoo
 from mbprof.spec.model import Block
 from mbprof.spec.reader import BLOCK_KEYS, SPEC_KEYS
@@ -34,8 +35,8 @@ _IMAGE = re.compile(r"(\d{1,9})\s*[xX×]\s*(\d{1,9})\s*[xX×]\s*(\d{1,9})")
 _KEPT = ("source", "padding", "knobs", "defaults", "blocks", "calls")
 
 
-@dataclass(frozen=True, slots=True)
-class Alone:
+@dataclass(frozen=True, slots=True, repr=False)
+class Alone(Brief):
     """A block on an input of its own; ``arguments`` are those that were given, as typed."""
 
     name: str
@@ -50,7 +51,7 @@ class Alone:
         return self.spec.definition.blocks[self.name]
 
     @property
-    def title(self) -> str:
+    def brief(self) -> str:
         """The block, its input and its arguments in a line."""
         c, h, w = self.image
         given = [f"{name} {value}" for name, value in {**self.arguments, **self.knobs}.items()]
@@ -100,7 +101,7 @@ def alone(
     Raises: UsageError: no such block, no input. SourceError, SpecError: the block cannot be read.
 
     >>> network = alone("dw_sep", "7x7x64", {"c": ("128", at_command_line("c=128"))}).build()
-    >>> network.profile().total.macs
+    >>> network.profile().total.cost
     429632
     """
     found = find(text)
@@ -122,27 +123,11 @@ def alone(
     definition = zoo.define(zoo.Opened(root, found.path, "", None))
     return Alone(
         found.name,
-        Spec(definition),
+        Spec(definition, alone=True),
         shape,
         {name: each.text for name, each in arguments.items()},
         {name: each.text for name, each in outer.items()},
     )
-
-
-def block(
-    name: str, image: str | tuple[int, int, int] | None = None, **arguments: Value
-) -> Network:
-    """Compile a block of the library, of a file or of a spec (SPEC:BLOCK) alone.
-
-    ``image`` is its input, HEIGHTxWIDTHxCHANNELS or the three numbers; what is not given is taken
-    from its example.
-    Raises: UsageError: no such block. MbprofError: it makes no network with these arguments.
-
-    >>> block("inv_res", "56x56x24", c=24, t=6).profile().total[:2]
-    (8208, 25740288)
-    """
-    written = "x".join(map(str, image)) if isinstance(image, tuple) else image
-    return alone(name, written, typed(arguments)).build()
 
 
 def typed(values: Mapping[str, Value]) -> dict[str, tuple[str, Loc]]:

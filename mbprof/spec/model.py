@@ -12,6 +12,7 @@ from mbprof.language.source import Map, Scalar
 from mbprof.language.values import Env, Value, plain
 from mbprof.ops import Op
 from mbprof.ops.fields import Bound, Kind
+from mbprof.output.result import Brief
 from mbprof.spec.budget import Budget
 from mbprof.spec.calls import Calls
 from mbprof.spec.claims import Claim
@@ -215,8 +216,8 @@ class Flavour:
     changes: Map | None
 
 
-@dataclass(frozen=True, slots=True)
-class Definition:
+@dataclass(frozen=True, slots=True, repr=False)
+class Definition(Brief):
     """A network as data, read from its text; `mbprof.load` wraps it as a Spec."""
 
     name: str
@@ -245,3 +246,8 @@ class Definition:
     accept: Mapping[str, Scalar]
     """Findings that are meant to be, by code, with their reasons."""
     loc: Loc
+
+    @property
+    def brief(self) -> str:
+        """The name, and what it is."""
+        return f"{self.name}: {self.doc}"

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 import mbprof
 from mbprof.network.block import alone, at_command_line, is_block
-from mbprof.pages.block import alternatives, block_report
+from mbprof.pages.block import alternatives, block_network
 from mbprof.spec import zoo
 from tests.conftest import run
 
 
 def report(name: str, image: str, **arguments: int) -> dict[str, object]:
     given_ = {k: (str(v), at_command_line(f"{k}={v}")) for k, v in arguments.items()}
-    data: dict[str, object] = block_report(alone(name, image, given_)).data
+    data: dict[str, object] = block_network(alone(name, image, given_)).to_dict()
     return data
 
 
@@ -56,7 +56,7 @@ def test_separable_over_standard_is_one_over_n_and_one_over_k_squared(
 def test_every_block_of_the_library_stands_alone_by_its_example(name: str) -> None:
     assert is_block(name)
     block = alone(name)
-    data = block_report(block).data
+    data = block_network(block).to_dict()
     layers, total = data["layers"], data["total"]
     assert sum(layer["macs"] for layer in layers) == total["macs"] > 0
     c, h, w = block.image
