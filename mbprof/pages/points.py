@@ -70,7 +70,7 @@ def point(
     if alpha is not None:
         knobs["alpha"] = alpha
     total = spec.build(**knobs).profile(scope=scope).total
-    return Point(spec.name, alpha, res, total.params, total.macs, knobs=more)
+    return Point(spec.name, alpha, res, total.params, total.cost, knobs=more)
 
 
 def points(spec: Spec, scope: str = "all") -> tuple[Point, ...]:

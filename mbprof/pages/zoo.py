@@ -9,6 +9,7 @@ from mbprof.language import fmt
 from mbprof.network.conventions import DEFAULT
 from mbprof.network.load import load
 from mbprof.output import Column, Note, Report
+from mbprof.output.result import Brief, Result
 from mbprof.output.stamp import stamp
 from mbprof.spec import zoo
 from mbprof.spec.knobs import builtin
@@ -16,8 +17,8 @@ from mbprof.spec.knobs import builtin
 COMMON = tuple(builtin(None))
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+@dataclass(frozen=True, slots=True, repr=False)
+class Entry(Brief):
     """A name of the zoo and the cost of its defaults under the convention ``kernels``."""
 
     name: str
@@ -30,8 +31,23 @@ class Entry:
     params: int
     macs: int
 
+    @property
+    def brief(self) -> str:
+        """The name and what it costs."""
+        return f"{self.name}: {fmt.integer(self.params)} params, {fmt.integer(self.macs)} MACs"
 
-def catalogue(text: str = "") -> tuple[Entry, ...]:
+
+class Catalogue(Result, tuple[Entry, ...]):
+    """Networks of the zoo, by family and name."""
+
+    __slots__ = ()
+
+    def report(self, layout: str = "page") -> Report:
+        """Lay the catalogue out."""
+        return _report(self)
+
+
+def catalogue(text: str = "") -> Catalogue:
     """Return the specs and presets whose name or family holds a text, by family and name.
 
     Raises: UsageError: there are none.
@@ -48,7 +64,7 @@ def catalogue(text: str = "") -> tuple[Entry, ...]:
     if not names:
         raise UsageError(f"no name or family holds {text!r}", hint=nearest(text, zoo.names()))
     entries = [_entry(name) for name in names]
-    return tuple(sorted(entries, key=lambda entry: (entry.family.lower(), entry.name)))
+    return Catalogue(sorted(entries, key=lambda entry: (entry.family.lower(), entry.name)))
 
 
 def _entry(name: str) -> Entry:
@@ -64,12 +80,11 @@ def _entry(name: str) -> Entry:
         tuple(name for name in definition.knobs if name not in COMMON),
         profile.scope,
         profile.total.params,
-        profile.total.macs,
+        profile.total.cost,
     )
 
 
-def catalogue_report(text: str = "") -> Report:
-    """Lay out the catalogue, see `catalogue`."""
+def _report(entries: Catalogue) -> Report:
     columns = (
         Column("family", "family", "the family", once=True),
         Column("name", "name", "the name to type"),
@@ -81,8 +96,7 @@ def catalogue_report(text: str = "") -> Report:
         Column("source", "source", "the paper or code", yields=1, wraps=True),
     )
     rows = tuple(
-        {name: getattr(entry, name) for name in Entry.__dataclass_fields__}
-        for entry in catalogue(text)
+        {name: getattr(entry, name) for name in Entry.__dataclass_fields__} for entry in entries
     )
     return Report(
         title=fmt.several(len(rows), "network"),

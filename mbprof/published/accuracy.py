@@ -16,9 +16,11 @@ from mbprof.errors import MbprofError, UsageError, nearest
 from mbprof.language import fmt
 from mbprof.language.values import Value, parse, plain
 from mbprof.network.conventions import DEFAULT
+from mbprof.network.given import SpecLike, as_spec
 from mbprof.network.load import Spec, load
-from mbprof.network.profile import totals
+from mbprof.network.rows import totals
 from mbprof.output import Column, Report
+from mbprof.output.result import Brief, Result
 from mbprof.output.stamp import stamp
 from mbprof.spec import zoo
 from mbprof.spec.model import Definition
@@ -26,8 +28,8 @@ from mbprof.spec.model import Definition
 DATA = Path(__file__).parent / "data"
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
+@dataclass(frozen=True, slots=True, repr=False)
+class Published(Brief):
     """One published accuracy, in percent, with what its source says beside it.
 
     ``spec`` is the zoo's name of the network, empty where the zoo does not have it, and ``knobs``
@@ -57,6 +59,11 @@ class Published:
     licence: str
     erratum: str
     notes: str
+
+    @property
+    def brief(self) -> str:
+        """The model, its accuracy and where that is from."""
+        return f"{self.model}, top-1 {self.top1} %, series {self.series}, {self.source}"
 
     @property
     def wrong(self) -> tuple[str, ...]:
@@ -113,6 +120,11 @@ def _families() -> dict[str, frozenset[str]]:
         for link in csv.DictReader(file):
             found.setdefault(link["of_spec"], set()).add(link["of_row"])
     return {name: frozenset(rows) for name, rows in found.items()}
+
+
+def is_family(name: str) -> bool:
+    """Return whether rows are published of a family."""
+    return name in _families()
 
 
 def published(
@@ -287,6 +299,36 @@ COLUMNS = (
     Column("licence", "licence", "of the source", yields=7),
     Column("erratum", "erratum", "what is wrong at the source", yields=7, wraps=True),
 )
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Accuracies(Result):
+    """The accuracies published of a network, with published and computed cost, see `accuracy`."""
+
+    spec: Spec
+    series: str | None
+    table: Report
+
+    @property
+    def rows(self) -> tuple[Mapping[str, Any], ...]:
+        """A mapping for each published row, with the computed cost as ``params`` and ``macs``."""
+        return self.table.rows
+
+    def report(self, layout: str = "page") -> Report:
+        """Return the table; it is the same for every layout."""
+        return self.table
+
+
+def accuracy(spec: SpecLike, series: str | None = None, limit: int | None = None) -> Accuracies:
+    """Return the accuracies published of a network, or else of its family, with their sources.
+
+    Raises: UsageError: no such spec, nothing is published, no such series, or ``limit`` below 1.
+
+    >>> accuracy("mobilenet_v1", series="slim").rows[0]["top1"]
+    41.5
+    """
+    loaded = as_spec(spec)
+    return Accuracies(loaded, series, accuracy_report(loaded, series, limit))
 
 
 def accuracy_report(spec: Spec, series: str | None = None, limit: int | None = None) -> Report:

@@ -8,9 +8,10 @@ with the next one if nothing in it is a count as it is: not doubled or halved, n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 from mbprof.errors import MbprofError, UsageError
@@ -19,8 +20,10 @@ from mbprof.language.counts import HINT, Quantity, quantity, read
 from mbprof.language.source import Scalar
 from mbprof.language.values import Value, plain
 from mbprof.network import conventions
+from mbprof.network.given import SpecLike, as_spec
 from mbprof.network.load import Spec, load
 from mbprof.output import Column, Report
+from mbprof.output.result import Result
 from mbprof.published.search import Origin, Search
 from mbprof.spec import zoo
 from mbprof.spec.claims import SCOPES, chosen_scope
@@ -29,8 +32,8 @@ FAR = 0.1
 """A count that is further off than this, in parts of the number, is not worth a mention."""
 
 
-@dataclass(frozen=True, slots=True)
-class Origins:
+@dataclass(frozen=True, slots=True, repr=False)
+class Origins(Result):
     """What was found for a number, and the count that comes nearest if nothing was."""
 
     spec: str
@@ -42,6 +45,10 @@ class Origins:
     """Who printed the number for the network, as the spec's claims say."""
     left_out: int = 0
     """How many counts print like the number, too, less likely than enough others."""
+
+    def report(self, layout: str = "page") -> Report:
+        """Lay out a row for each count, with who counts so."""
+        return origins_report(self)
 
     @property
     def verdict(self) -> str:
@@ -60,7 +67,7 @@ class Origins:
 
 
 def origins(
-    spec: str,
+    spec: SpecLike,
     text: str,
     given: Mapping[str, Scalar] | None = None,
     scope: str | None = None,
@@ -77,15 +84,22 @@ def origins(
     wanted = quantity(Scalar.typed("--number ", text))
     if not wanted.value:
         raise UsageError(f"{text} counts nothing", hint=HINT)
-    loaded = load(spec)
+    loaded = as_spec(spec)
+    address = loaded.address or loaded.name
     knobs = loaded.build_at(given or {}).knobs
     fixed = {name: knobs[name] for name in given or {}}
-    search = Search.of(spec, wanted, fixed, (chosen_scope(scope),) if scope else SCOPES)
-    found = search.first(_rings(search, loaded, _flavours(spec)))
-    closest = None if found else search.closest
-    printed = _printed(loaded, wanted)
+    scopes = (chosen_scope(scope),) if scope else SCOPES
+    search = Search.of(address, wanted, fixed, scopes)
+    every = chain([loaded], _flavours(address))
+    found = search.first(ring for own in every for ring in _rings(search, own))
     return Origins(
-        spec, wanted, tuple(found), search.looked, closest, printed, search.left_out if found else 0
+        address,
+        wanted,
+        tuple(found),
+        search.looked,
+        None if found else search.closest,
+        _printed(loaded, wanted),
+        search.left_out if found else 0,
     )
 
 
@@ -104,24 +118,21 @@ def _printed(spec: Spec, wanted: Quantity) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _rings(search: Search, spec: Spec, flavours: Iterable[str]) -> Iterator[list[Origin]]:
-    """Yield the rings of a spec and its flavours; what lacks a knob or network is passed by."""
+def _rings(search: Search, spec: Spec) -> Iterator[list[Origin]]:
+    """Yield the rings of one flavour; one that lacks a knob or makes no network is passed by."""
     with suppress(MbprofError):
         yield from search.rings(spec)
-    for name in flavours:
-        with suppress(MbprofError):
-            yield from search.rings(load(name))
 
 
-def _flavours(spec: str) -> list[str]:
-    """Return the other flavours of a spec of the zoo."""
+def _flavours(spec: str) -> Iterator[Spec]:
+    """Yield the other flavours of a spec of the zoo."""
     stem, _, own = spec.partition("@")
     if "/" in spec or stem not in zoo.names():
-        return []
+        return
     definition = load(stem).definition
-    return [
-        f"{stem}@{name}" for name in definition.flavours if name not in (own, definition.flavour)
-    ]
+    for name in definition.flavours:
+        if name not in (own, definition.flavour):
+            yield load(f"{stem}@{name}")
 
 
 def _described(origin: Origin) -> str:

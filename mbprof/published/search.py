@@ -41,6 +41,9 @@ class Origin(NamedTuple):
     factor: Fraction
     rounding: str
 
+    def __repr__(self) -> str:
+        return f"<Origin {self.value} {self.unit}, {self.spec}, {self.convention}, {self.scope}>"
+
     @property
     def coarse(self) -> bool:
         """Whether the number's last digits, which are zeros, are rounded as well."""

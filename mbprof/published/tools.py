@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
+from mbprof.errors import UsageError
 from mbprof.language import fmt
 from mbprof.language.values import Value
 from mbprof.network import conventions
 from mbprof.network.conventions import Convention, Measure
 from mbprof.network.folding import fold
+from mbprof.network.given import SpecLike, as_network
 from mbprof.network.graph import Graph, Node
-from mbprof.network.load import Network
-from mbprof.network.profile import stored, within
-from mbprof.network.table import heading
+from mbprof.network.profile import heading
+from mbprof.network.rows import stored, within
 from mbprof.ops.facts import STORED, Facts, total
 from mbprof.output import Column, Note, Report
+from mbprof.output.result import Brief, Result
 from mbprof.output.stamp import stamp
+from mbprof.published.origins import Origins, origins
 from mbprof.spec.claims import chosen_scope
+from mbprof.spec.knobs import typed
 
 QUANTITIES = ("cost", "params")
 
@@ -45,8 +49,8 @@ class View(NamedTuple):
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+@dataclass(frozen=True, slots=True, repr=False)
+class Line(Brief):
     """A step of a bridge: what is counted differently, in which layers, and by how much.
 
     ``before`` and ``after`` are the rules of the two conventions; differences of all lines add up
@@ -60,15 +64,27 @@ class Line:
     layers: tuple[str, ...]
     difference: int
 
+    @property
+    def brief(self) -> str:
+        """What is counted differently, and by how much."""
+        return f"{self.what}: {self.before} → {self.after}, {fmt.signed(self.difference)}"
 
-@dataclass(frozen=True, slots=True)
-class Bridge:
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Bridge(Brief):
     """From one convention's total to another's."""
 
     quantity: str
     first: View
     last: View
     lines: tuple[Line, ...]
+
+    @property
+    def brief(self) -> str:
+        """The quantity, and both totals with their conventions."""
+        names = self.first.convention.name, self.last.convention.name
+        ends = (f"{fmt.integer(n)} ({name})" for n, name in zip(self.ends, names, strict=True))
+        return f"{self.quantity}: {' → '.join(ends)}"
 
     @property
     def ends(self) -> tuple[int, int]:
@@ -78,8 +94,8 @@ class Bridge:
         return self.first.value or 0, self.last.value or 0
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+@dataclass(frozen=True, slots=True, repr=False)
+class Explanation(Result):
     """A network by every convention, and bridges between two of them if they were asked for."""
 
     spec: str
@@ -91,6 +107,10 @@ class Explanation:
     bridges: tuple[Bridge, ...] = ()
     changed: tuple[str, ...] = ()
     """The knobs that were turned away from their defaults."""
+
+    def report(self, layout: str = "page") -> Report:
+        """Lay all conventions out side by side, or the bridges between two of them."""
+        return explanation_report(self, layout)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the explanation as plain data, as ``mbprof explain --format json`` prints it."""
@@ -125,25 +145,59 @@ def _bridge_data(bridge: Bridge) -> dict[str, Any]:
     }
 
 
+@overload
 def explain(
-    network: Network,
+    spec: SpecLike,
+    number: None = None,
+    *,
     scope: str | None = None,
     before: str | None = None,
     after: str | None = None,
     names: Sequence[str] | None = None,
-) -> Explanation:
+    **knobs: Value,
+) -> Explanation: ...
+@overload
+def explain(
+    spec: SpecLike,
+    number: str | int,
+    *,
+    scope: str | None = None,
+    before: None = None,
+    after: None = None,
+    names: None = None,
+    **knobs: Value,
+) -> Origins: ...
+def explain(
+    spec: SpecLike,
+    number: str | int | None = None,
+    *,
+    scope: str | None = None,
+    before: str | None = None,
+    after: str | None = None,
+    names: Sequence[str] | None = None,
+    **knobs: Value,
+) -> Explanation | Origins:
     """Count a network by every convention; with ``before`` and ``after``, reconcile these two.
 
-    Raises: UsageError: no such scope or convention.
+    With a ``number``, find out what it counts.
 
-    >>> from mbprof.network.load import load
-    >>> found = explain(load("mobilenet_v2@torchvision").build(), before="kernels", after="fvcore")
+    Raises: UsageError: no such spec, scope or convention; or the number cannot be read.
+    MbprofError: the spec makes no network at these values.
+
+    >>> found = explain("mobilenet_v2@torchvision", before="kernels", after="fvcore")
     >>> bridge = found.bridges[0]
     >>> bridge.ends
     (300774272, 314193216)
     >>> [(line.what, line.difference) for line in bridge.lines]
     [('bn', 13356224), ('gap', 62720)]
+    >>> explain("mobilenet_v1", number="569M").origins[0].value
+    568740352
     """
+    if number is not None:
+        if before is not None or after is not None:
+            raise UsageError("give either --number, or --from and --to")
+        return origins(spec, str(number), typed(knobs), scope)
+    network = as_network(spec, **knobs)
     chosen = chosen_scope(scope, network.definition.scope)
     graph = network.compiled
     nodes = within(graph, chosen)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from mbprof.errors import MbprofError
 from mbprof.language import fmt
 from mbprof.language.values import Value, plain
+from mbprof.network.given import SpecLike, as_spec
 from mbprof.network.load import Network, Spec, load
-from mbprof.network.profile import totals
+from mbprof.network.rows import totals
 from mbprof.output import Column, Report
+from mbprof.output.result import Brief, Result
 from mbprof.output.stamp import stamp
 from mbprof.spec import zoo
 from mbprof.spec.claims import Claim
@@ -19,8 +21,8 @@ from mbprof.spec.claims import Claim
 HOLDS, FAILS, ERRATUM, STALE = "holds", "fails", "wrong at its source", "erratum is out of date"
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+@dataclass(frozen=True, slots=True, repr=False)
+class Verdict(Brief):
     """One published number, and whether the computed one prints like it."""
 
     spec: str
@@ -35,26 +37,49 @@ class Verdict:
     erratum: str | None
 
     @property
+    def brief(self) -> str:
+        """The number, whose it is, and whether it holds."""
+        return f"{self.spec}: {self.published} {self.quantity} ({self.source}) {self.verdict}"
+
+    @property
     def passed(self) -> bool:
         """Whether the number is right, or known to be wrong at its source."""
         return self.verdict in (HOLDS, ERRATUM)
 
 
-def verify(specs: Iterable[str] = ()) -> tuple[Verdict, ...]:
+class Verdicts(Result, tuple[Verdict, ...]):
+    """Verdicts, one for each published number."""
+
+    __slots__ = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether no claim fails."""
+        return all(verdict.passed for verdict in self)
+
+    def report(self, layout: str = "page") -> Report:
+        """Lay the verdicts out."""
+        return verdict_report(self)
+
+
+def verify(*specs: SpecLike) -> Verdicts:
     """Recompute every claim of the specs, of the whole zoo if none is named.
 
-    Raises: MbprofError: a spec cannot be read, or a claim cannot be computed.
+    Raises: UsageError: no such spec. MbprofError: a spec cannot be read, or a claim cannot be
+    computed.
 
-    >>> {verdict.verdict for verdict in verify(["mobilenet_v1"])} == {HOLDS, ERRATUM}
+    >>> {verdict.verdict for verdict in verify("mobilenet_v1")} == {HOLDS, ERRATUM}
     True
     """
-    return tuple(verdict for name in specs or zoo.spec_names() for verdict in _spec(name))
+    chosen = map(as_spec, specs or zoo.spec_names())
+    return Verdicts(verdict for spec in chosen for verdict in _spec(spec))
 
 
-def _spec(name: str) -> Iterator[Verdict]:
-    specs: dict[str, Spec] = {}
+def _spec(spec: Spec) -> Iterator[Verdict]:
+    name = spec.address or spec.name
+    specs = {name: spec}
     networks: dict[tuple[str, str], Network] = {}
-    for claim in load(name).definition.published:
+    for claim in spec.definition.published:
         stem = claim.preset or name.partition("@")[0]
         asked = f"{stem}@{claim.flavour}" if claim.flavour else stem
         try:
@@ -116,18 +141,14 @@ COLUMNS = (
 )
 
 
-def verdict_report(verdicts: tuple[Verdict, ...]) -> Report:
+def verdict_report(verdicts: Sequence[Verdict]) -> Report:
     """Lay out verdicts."""
     rows = tuple({name: getattr(each, name) for name in Verdict.__slots__} for each in verdicts)
     count = dict.fromkeys((HOLDS, ERRATUM, FAILS, STALE), 0)
     for each in verdicts:
         count[each.verdict] += 1
     said = ", ".join(f"{number} {name}" for name, number in count.items() if number)
-    failing = tuple(
-        f"{each.spec}: {each.published} {each.quantity} ({each.source}) {each.verdict}"
-        for each in verdicts
-        if not each.passed
-    )
+    failing = tuple(verdict.brief for verdict in verdicts if not verdict.passed)
     return Report(
         title=f"{fmt.several(len(rows), 'claim')}: {said}" if rows else "no claims",
         columns=COLUMNS,

@@ -33,8 +33,8 @@ def accuracy(specs: Sequence[Spec], options: Options) -> Figure:
     sides = sorted({each.res[0] for each in everything}, reverse=True)
     colours = dict(zip(alphas, style.shades(len(alphas)), strict=True))
     markers = {side: style.MARKERS[i % len(style.MARKERS)] for i, side in enumerate(sides)}
-    made = style.figure(3.9, f"{_sources(specs, series)} {counted(options)} {settings(everything)}")
-    panels = made.subplots(1, 2, sharey=True)
+    caption = f"{_sources(specs, series)} {counted(options)} {settings(everything)}"
+    made, (panels,) = style.panels(options.panels, 3.9, caption, 1, 2, sharey=True)
     for panel, cost in zip(panels, QUANTITIES, strict=True):
         power = _scaled(panel, "x", cost, (getattr(each, cost) for each in everything))
         for number, found in enumerate(series):
@@ -59,6 +59,7 @@ def accuracy(specs: Sequence[Spec], options: Options) -> Figure:
             [_dot("o", colours[alpha], f"α {plain(alpha)}") for alpha in reversed(alphas)],
             [_dot(markers[side], "0.3", f"{side} px") for side in sides],
         ],
+        options.panels,
     )
     # Much computing for little accuracy: the corner that networks stay out of.
     panels[0].legend(
@@ -127,11 +128,11 @@ def _members(specs: Sequence[Spec], options: Options) -> Figure:
         "The best top-1 on ImageNet-1k published for each network at its default size. Sources "
         f"differ in training, so no front is drawn across them. {counted(options)}"
     )
-    made = style.figure(7.4, caption)
-    panels = made.subplots(2, 1)
+    made, panels = style.panels(options.panels, 7.4, caption, 2, 1)
     handles = [_dot(shapes[each], colours[each], each) for each in sources]
-    style.legend(made, [handles[i : i + 4] for i in range(0, len(handles), 4)])
-    for panel, cost in zip(panels, QUANTITIES, strict=True):
+    rows = [handles[i : i + 4] for i in range(0, len(handles), 4)]
+    style.legend(made, rows, options.panels)
+    for panel, cost in zip(panels[:, 0], QUANTITIES, strict=True):
         power = _scaled(panel, "x", cost, (getattr(each, cost) for each in found))
         places = [(getattr(each, cost) / power, each.top1 or 0.0) for each in found]
         for each, (x, y) in zip(found, places, strict=True):
