@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import mbprof
@@ -10,7 +11,7 @@ from mbprof.checks.model import RULES, SEVERITIES, Finding, Rule
 from mbprof.checks.run import Checked
 from mbprof.checks.sarif import sarif
 from mbprof.errors import Loc, UsageError, nearest
-from mbprof.output import Column, Report
+from mbprof.output import Column, Report, arranged, picked
 
 _SHOWN = 4
 
@@ -24,37 +25,48 @@ def _layers(names: Sequence[str]) -> str:
     return ", ".join(names[:_SHOWN]) + more
 
 
+def _grave(severity: str) -> int:
+    """Return how grave a finding is; the gravest is sorted to the front."""
+    return -SEVERITIES.index(severity)
+
+
 _SPEC = Column("spec", "of", "the spec or block", once=True)
 COLUMNS = (
     Column("code", "code", "the rule, see mbprof check --explain CODE"),
-    Column("severity", "severity", "error, undecided, warning, advice or accepted"),
+    Column("severity", "severity", "how grave it is: " + ", ".join(SEVERITIES), rank=_grave),
     Column("place", "place", "file and line", yields=1, wraps=True),
     Column("message", "finding", "what is there, with its numbers", wraps=True),
     Column("layers", "layers", "the layers that it is about", _layers, yields=2, wraps=True),
 )
 
 
-def findings_report(checked: Sequence[Checked]) -> Report:
-    """Lay out what checks found; data is a list of findings."""
-    findings = [finding for each in checked for finding in each.findings]
-    notes = [_hint(finding) for finding in findings if finding.hint or finding.reason]
-    if findings:
-        notes.append("mbprof check --explain CODE says why a finding matters, and its source.")
-    names = ", ".join(each.name for each in checked)
-    return Report(
-        title=f"{names}: {_counts(findings)}",
+def findings_report(
+    checked: Sequence[Checked], sort: str | None = None, top: int | None = None
+) -> Report:
+    """Lay out what checks found; data is a list of findings, SARIF has all of them.
+
+    Raises: UsageError: no such column, or ``top`` below 1.
+    """
+    findings = [(subject, finding) for subject in checked for finding in subject.findings]
+    names = ", ".join(subject.name for subject in checked)
+    report = Report(
+        title=f"{names}: {_counts([finding for _, finding in findings])}",
         columns=COLUMNS if len(checked) == 1 else (_SPEC, *COLUMNS),
-        rows=tuple(
-            {**_row(finding), "spec": each.name} for each in checked for finding in each.findings
-        ),
+        rows=tuple({**_row(finding), "spec": subject.name} for subject, finding in findings),
         data=[
-            {**finding.to_dict(), "spec": each.name, **each.stamp, "version": mbprof.__version__}
-            for each in checked
-            for finding in each.findings
+            {**finding.to_dict(), "spec": at.name, **at.stamp, "version": mbprof.__version__}
+            for at, finding in findings
         ],
-        notes=tuple(dict.fromkeys(notes)),
-        sarif=sarif(findings),
+        sarif=sarif([finding for _, finding in findings]),
+        known=(_SPEC, *COLUMNS),
+        listed="",
     )
+    shown = [findings[number][1] for number in picked(report, sort, top)]
+    report = arranged(report, sort, top)
+    notes = [_hint(finding) for finding in shown if finding.hint or finding.reason]
+    if shown:
+        notes.append("mbprof check --explain CODE says why a finding matters, and its source.")
+    return replace(report, notes=(*report.notes, *dict.fromkeys(notes)))
 
 
 def _hint(finding: Finding) -> str:

@@ -4,26 +4,30 @@ from typing import Annotated
 
 import typer
 
+from mbprof.cli import complete
 from mbprof.cli.app import app
 from mbprof.cli.options import (
     AlphaOption,
+    ColumnsOption,
     ConventionOption,
     FormatOption,
+    ImageOption,
     MaxMacsOption,
     MaxParamsOption,
     OutputOption,
     ResOption,
     ScopeOption,
     SetOption,
+    SortOption,
+    TopOption,
     given_knobs,
     hold_to,
     limits_of,
+    listed,
+    named,
     print_report,
 )
 
-ImageOption = Annotated[
-    str | None, typer.Option("--in", metavar="HxWxC", help="the input of a block")
-]
 IgnoreOption = Annotated[
     str | None, typer.Option("--ignore", metavar="A,B", help="codes, or how they begin")
 ]
@@ -33,16 +37,19 @@ IgnoreOption = Annotated[
 def block(
     block: Annotated[
         str,
-        typer.Argument(metavar="BLOCK", help="a block of the library, its file, or SPEC:BLOCK"),
+        typer.Argument(
+            metavar="BLOCK",
+            help="a block of the library, its file, or SPEC:BLOCK",
+            autocompletion=complete.blocks,
+        ),
     ],
-    image: Annotated[
-        str | None, typer.Option("--in", metavar="HxWxC", help="the input; the example's if none")
-    ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="set an argument; repeatable"),
-    ] = None,
+    image: ImageOption = None,
+    alpha: AlphaOption = None,
+    settings: SetOption = None,
     convention: ConventionOption = "kernels",
+    sort: SortOption = None,
+    top: TopOption = None,
+    columns: ColumnsOption = None,
     max_macs: MaxMacsOption = None,
     max_params: MaxParamsOption = None,
     format: FormatOption = "rich",
@@ -54,8 +61,9 @@ def block(
     from mbprof.pages.block import block_report
 
     chosen, limits = layout(format), limits_of(max_macs, max_params)
-    found = alone(block, image, given_knobs(None, None, settings))
-    print_report(block_report(found, convention, chosen), format, output)
+    found = alone(block, image, given_knobs(alpha, None, settings))
+    report = block_report(found, convention, chosen, sort, top, named(columns))
+    print_report(report, format, output, columns=columns)
     hold_to(found.spec, found.build(), limits, convention, "all", alone=True)
 
 
@@ -63,7 +71,11 @@ def block(
 def check(
     specs: Annotated[
         list[str] | None,
-        typer.Argument(metavar="SPEC|BLOCK...", help="names, files, or SPEC:BLOCK"),
+        typer.Argument(
+            metavar="SPEC|BLOCK...",
+            help="names, files, or SPEC:BLOCK",
+            autocompletion=complete.designs,
+        ),
     ] = None,
     image: ImageOption = None,
     alpha: AlphaOption = None,
@@ -82,6 +94,9 @@ def check(
         str | None,
         typer.Option("--explain", metavar="CODE", help="explain a rule; all lists them"),
     ] = None,
+    sort: SortOption = None,
+    top: TopOption = None,
+    columns: ColumnsOption = None,
     format: Annotated[
         str, typer.Option("--format", metavar="FORMAT", help="rich, md, json, sarif, csv or html")
     ] = "rich",
@@ -95,8 +110,8 @@ def check(
 
     layout(format)
     if explain is not None:
-        listed = explain == "all"
-        print_report(rules_report() if listed else rule_report(explain.upper()), format, output)
+        report = rules_report() if explain == "all" else rule_report(explain.upper())
+        print_report(report, format, output, sort, top, columns)
         return
     if not specs:
         raise UsageError("there is nothing to check", hint="give a spec, a block, or --explain all")
@@ -105,7 +120,7 @@ def check(
     codes = codes_of(ignore)
     found = [examine(spec, image, given, limits, codes, convention, scope) for spec in specs]
     failed = [each.fails(fail_on) for each in found]
-    print_report(findings_report(found), format, output)
+    print_report(findings_report(found, sort, top), format, output, columns=columns)
     if any(failed):
         raise typer.Exit(1)
 
@@ -118,6 +133,7 @@ def watch(
     res: ResOption = None,
     settings: SetOption = None,
     scope: ScopeOption = None,
+    convention: ConventionOption = "kernels",
     max_macs: MaxMacsOption = None,
     max_params: MaxParamsOption = None,
     ignore: IgnoreOption = None,
@@ -131,7 +147,7 @@ def watch(
     given, limits = given_knobs(alpha, res, settings), limits_of(max_macs, max_params)
     for _ in saves(file):
         try:
-            found = examine(file, image, given, limits, codes_of(ignore), scope=scope)
+            found = examine(file, image, given, limits, codes_of(ignore), convention, scope)
         except MbprofError as error:
             # The next save may put it right.
             typer.echo(str(error), err=True)
@@ -141,4 +157,4 @@ def watch(
 
 def codes_of(typed: str | None) -> list[str]:
     """Return the codes of a list, as they are written."""
-    return [code.strip().upper() for code in (typed or "").split(",") if code.strip()]
+    return [code.upper() for code in listed(typed)]

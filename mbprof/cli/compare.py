@@ -8,12 +8,15 @@ from mbprof.cli.app import app
 from mbprof.cli.inputs import networks_of
 from mbprof.cli.options import (
     AlphaOption,
+    ColumnsOption,
     ConventionOption,
     FormatOption,
     OutputOption,
     ResOption,
     ScopeOption,
     SetOption,
+    SortOption,
+    TopOption,
     given_knobs,
     print_report,
 )
@@ -33,6 +36,9 @@ def compare(
     by: Annotated[
         str, typer.Option("--by", metavar="WHAT", help="sum up by block, stage, layer or op")
     ] = "block",
+    sort: SortOption = None,
+    top: TopOption = None,
+    columns: ColumnsOption = None,
     format: FormatOption = "rich",
     output: OutputOption = None,
 ) -> None:
@@ -44,7 +50,7 @@ def compare(
     chosen = layout(format)
     networks, asked = networks_of(specs, given_knobs(alpha, res, settings))
     found = side_by_side(*networks, by=by, scope=scope, convention=convention)
-    print_report(comparison_report(found, chosen, asked), format, output)
+    print_report(comparison_report(found, chosen, asked), format, output, sort, top, columns)
 
 
 @app.command(epilog="Example: mbprof diff main:specs/x.yaml specs/x.yaml")
@@ -59,9 +65,9 @@ def diff(
     scope: ScopeOption = None,
     convention: ConventionOption = "kernels",
     by: Annotated[str, typer.Option("--by", metavar="WHAT", help="layer or block")] = "layer",
-    top: Annotated[
-        int | None, typer.Option("--top", metavar="N", help="show the N largest rows")
-    ] = None,
+    sort: SortOption = None,
+    top: TopOption = None,
+    columns: ColumnsOption = None,
     format: FormatOption = "md",
     output: OutputOption = None,
 ) -> None:
@@ -73,5 +79,5 @@ def diff(
     chosen = layout(format)
     networks, asked = networks_of([old, new], given_knobs(alpha, res, settings))
     found = difference(networks[0], networks[1], by=by, scope=scope, convention=convention)
-    report = difference_report(found, chosen, top, (asked[0], asked[1]))
-    print_report(report, format, output)
+    report = difference_report(found, chosen, top, (asked[0], asked[1]), sort)
+    print_report(report, format, output, columns=columns)

@@ -5,21 +5,30 @@ from typing import Annotated
 import typer
 
 from mbprof.cli.app import app
-from mbprof.cli.inputs import plan_of
+from mbprof.cli.inputs import plan_of, values_of
 from mbprof.cli.options import (
+    HELP,
     AlphaOption,
+    AlphasOption,
+    ColumnsOption,
     ConventionOption,
     FormatOption,
     MaxMacsOption,
     MaxParamsOption,
+    OptionalSpecsArgument,
     OutputOption,
+    ResolutionsOption,
     ResOption,
     ScopeOption,
     SetOption,
+    SortOption,
     SpecArgument,
+    SpecsArgument,
+    TopOption,
     given_knobs,
     hold_to,
     limits_of,
+    named,
     network_of,
     print_report,
 )
@@ -36,15 +45,9 @@ def table(
     by: Annotated[
         str, typer.Option("--by", metavar="WHAT", help="sum up by layer, block or op")
     ] = "layer",
-    sort: Annotated[
-        str | None, typer.Option("--sort", metavar="COLUMN", help="numbers from large to small")
-    ] = None,
-    top: Annotated[
-        int | None, typer.Option("--top", metavar="N", help="show the first N rows")
-    ] = None,
-    columns: Annotated[
-        str | None, typer.Option("--columns", metavar="A,B,C", help="which columns to show")
-    ] = None,
+    sort: SortOption = None,
+    top: TopOption = None,
+    columns: ColumnsOption = None,
     max_macs: MaxMacsOption = None,
     max_params: MaxParamsOption = None,
     format: FormatOption = "rich",
@@ -58,20 +61,16 @@ def table(
     chosen, limits = layout(format), limits_of(max_macs, max_params)
     network = network_of(spec, alpha, res, settings)
     profile = network.profile(convention=convention, scope=scope)
-    names = [name.strip() for name in columns.split(",")] if columns else None
-    print_report(profile_report(profile, by, sort, top, names, chosen), format, output)
+    report = profile_report(profile, by, sort, top, named(columns), chosen)
+    print_report(report, format, output, columns=columns)
     hold_to(Spec(network.definition), network, limits, convention, scope)
 
 
 @app.command(epilog="Example: mbprof sweep mobilenet_v2 --alpha 0.35:1.4:0.35 --res 96,128,224")
 def sweep(
-    spec: SpecArgument,
-    alpha: Annotated[
-        str | None, typer.Option("--alpha", metavar="VALUES", help="0.5,1.0 or START:STOP:STEP")
-    ] = None,
-    res: Annotated[
-        str | None, typer.Option("--res", metavar="VALUES", help="the same of resolutions")
-    ] = None,
+    specs: SpecsArgument,
+    alpha: AlphasOption = None,
+    res: ResolutionsOption = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUES", help="the same of any knob; repeatable"),
@@ -82,7 +81,7 @@ def sweep(
     ] = None,
     seed: Annotated[int, typer.Option("--seed", metavar="S", help="of --random")] = 0,
     configs: Annotated[
-        str | None, typer.Option("--from", metavar="FILE", help="configurations from a CSV file")
+        str | None, typer.Option("--configs", metavar="FILE", help="configurations of a CSV file")
     ] = None,
     where: Annotated[
         str | None,
@@ -98,6 +97,9 @@ def sweep(
         str | None,
         typer.Option("--accuracy", metavar="SERIES", help="published top-1; default, or a series"),
     ] = None,
+    sort: SortOption = None,
+    top: TopOption = None,
+    columns: ColumnsOption = None,
     jobs: Annotated[int, typer.Option("--jobs", metavar="N", help="processes")] = 1,
     format: Annotated[
         str, typer.Option("--format", metavar="FORMAT", help="rich, md, html, csv, json or parquet")
@@ -108,15 +110,19 @@ def sweep(
     import shutil
 
     from mbprof.network.load import load
-    from mbprof.sweeps.sweep import plan_sweep
-    from mbprof.sweeps.write import write
+    from mbprof.sweeps.several import plan_sweeps
+    from mbprof.sweeps.write import Kept, columns_of, write
 
-    loaded = load(spec)
+    loaded = [load(spec) for spec in specs]
     given = given_knobs(alpha, res, settings)
-    plan = plan_of(loaded, given, random, seed, configs)
-    job = plan_sweep(loaded, plan, convention, scope, where, accuracy)
+    plans = [plan_of(spec, given, random, seed, configs) for spec in loaded]
+    job = plan_sweeps(loaded, plans, convention, scope, where, accuracy)
+    if columns == HELP:
+        print_report(columns_of(job), format, output, columns=columns)
+        return
+    kept = Kept(pareto, sort, top, named(columns))
     try:
-        write(job, format, output, pareto, jobs, shutil.get_terminal_size((80, 24)).columns)
+        write(job, format, output, kept, jobs, shutil.get_terminal_size((80, 24)).columns)
     except KeyboardInterrupt:
         typer.echo("interrupted; no file was written", err=True)
         raise
@@ -128,9 +134,11 @@ def accuracy(
     series: Annotated[
         str | None, typer.Option("--series", metavar="NAME", help="one source and recipe only")
     ] = None,
-    limit: Annotated[
-        int | None, typer.Option("--limit", metavar="N", help="show the first N rows")
-    ] = None,
+    scope: ScopeOption = None,
+    convention: ConventionOption = "kernels",
+    sort: SortOption = None,
+    top: TopOption = None,
+    columns: ColumnsOption = None,
     format: FormatOption = "rich",
     output: OutputOption = None,
 ) -> None:
@@ -140,47 +148,40 @@ def accuracy(
     from mbprof.published.accuracy import accuracy_report
 
     layout(format)
-    print_report(accuracy_report(load(spec), series, limit), format, output)
+    report = accuracy_report(load(spec), series, top, sort, convention, scope or "all")
+    print_report(report, format, output, columns=columns)
 
 
 @app.command(epilog="Example: mbprof plot mobilenet_v1 mobilenet_v2 -o accuracy.svg")
 def plot(
-    specs: Annotated[
-        list[str], typer.Argument(metavar="SPEC...", help="names of mbprof list, or files")
-    ],
+    specs: SpecsArgument,
     output: Annotated[
         str, typer.Option("-o", "--output", metavar="FILE", help="write to FILE.svg, .png or .pdf")
     ],
     kind: Annotated[
         str, typer.Option("--kind", metavar="KIND", help="accuracy, cost, grid or layers")
     ] = "accuracy",
-    alpha: Annotated[
-        str | None, typer.Option("--alpha", metavar="A,B", help="width multipliers to show")
-    ] = None,
-    res: Annotated[
-        str | None, typer.Option("--res", metavar="R,S", help="resolutions to show")
-    ] = None,
-    scope: Annotated[str, typer.Option("--scope", metavar="SCOPE", help="body or all")] = "all",
+    alpha: AlphasOption = None,
+    res: ResolutionsOption = None,
+    scope: ScopeOption = None,
 ) -> None:
     """Draw published accuracy or computed cost for print."""
     from mbprof.network.load import load
-    from mbprof.pages.plot import numbers, write
+    from mbprof.pages.plot import write
 
     write(
         output,
         [load(spec) for spec in specs],
         kind,
-        alphas=numbers("--alpha", alpha, float),
-        sides=numbers("--res", res, int),
-        scope=scope,
+        alphas=values_of("alpha", alpha, "number"),
+        sides=values_of("res", res, "int"),
+        scope=scope or "all",
     )
 
 
 @app.command(epilog="Example: mbprof report mobilenet_v1 -o mobilenet_v1.md")
 def report(
-    specs: Annotated[
-        list[str] | None, typer.Argument(metavar="[SPEC]...", help="one to explain, or several")
-    ] = None,
+    specs: OptionalSpecsArgument = None,
     title: Annotated[str, typer.Option("--title", metavar="TEXT", help="heading of the page")] = "",
     folder: Annotated[
         str | None,

@@ -7,12 +7,15 @@ import typer
 from mbprof.cli.app import app
 from mbprof.cli.options import (
     AlphaOption,
+    ColumnsOption,
     FormatOption,
     OutputOption,
     ResOption,
     ScopeOption,
     SetOption,
+    SortOption,
     SpecArgument,
+    TopOption,
     given_knobs,
     network_of,
     print_report,
@@ -36,6 +39,9 @@ def explain(
         str | None,
         typer.Option("--number", metavar="N", help="find out what a number counts, such as 569M"),
     ] = None,
+    sort: SortOption = None,
+    top: TopOption = None,
+    columns: ColumnsOption = None,
     format: FormatOption = "rich",
     output: OutputOption = None,
 ) -> None:
@@ -50,7 +56,7 @@ def explain(
         from mbprof.published.origins import origins, origins_report
 
         found = origins(spec, number, given_knobs(alpha, res, settings), scope)
-        print_report(origins_report(found), format, output)
+        print_report(origins_report(found), format, output, sort, top, columns)
         if not found.origins and layout(format) == "data":
             typer.echo(found.verdict, err=True)
         return
@@ -59,4 +65,5 @@ def explain(
 
     network = network_of(spec, alpha, res, settings)
     explained = count(network, scope, before, after)
-    print_report(explanation_report(explained, layout(format)), format, output)
+    report = explanation_report(explained, layout(format))
+    print_report(report, format, output, sort, top, columns)

@@ -8,26 +8,25 @@ from mbprof.cli.app import app
 from mbprof.cli.options import (
     AlphaOption,
     ConventionOption,
+    DesignArgument,
     OutputOption,
     ResOption,
     ScopeOption,
     SetOption,
     given_knobs,
+    listed,
 )
 
 
 @app.command(epilog="Example: mbprof formula mobilenet_v2 --by net --format latex")
 def formula(
-    spec: Annotated[
-        str,
-        typer.Argument(metavar="SPEC|BLOCK", help="a spec; or a block, SPEC:BLOCK, a block's file"),
-    ],
+    spec: DesignArgument,
     alpha: AlphaOption = None,
     res: ResOption = None,
     settings: SetOption = None,
     symbols: Annotated[
         str | None,
-        typer.Option("--in", metavar="A,B", help="more knobs that are symbols, such as classes"),
+        typer.Option("--symbols", metavar="A,B", help="more knobs that are, such as classes"),
     ] = None,
     by: Annotated[
         str, typer.Option("--by", metavar="WHAT", help="a formula for each layer, block or the net")
@@ -57,7 +56,7 @@ def formula(
         {name: parse(value) for name, (value, _) in given.items()},
         {name: loc for name, (_, loc) in given.items()},
         by,
-        [name.strip() for name in (symbols or "").split(",") if name.strip()],
+        listed(symbols),
         convention,
         scope,
     )

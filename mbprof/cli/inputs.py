@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from mbprof.errors import Loc
@@ -62,6 +62,19 @@ def _settings(text: str) -> tuple[str, Given]:
     return spec, own
 
 
+def values_of(name: str, text: str | None, kind: str) -> tuple[Any, ...]:
+    """Return the values of an option that takes several, all above 0: ``number`` or ``int``."""
+    from mbprof.errors import Loc, Source
+    from mbprof.spec.knobs import Knob
+    from mbprof.sweeps.axes import read_axis
+
+    if text is None:
+        return ()
+    option = f"--{name} "
+    place = Loc(Source("command line", option + text), 1, len(option) + 1)
+    return read_axis(Knob(name, 1, kind, "", above=0), text, place).values
+
+
 def plan_of(
     spec: Spec,
     given: dict[str, tuple[str, Loc]],
@@ -78,7 +91,7 @@ def plan_of(
     knobs = spec.definition.knobs
     if configs is not None:
         if given or random is not None:
-            raise UsageError("--from says all there is to cost; leave the axes and --random out")
+            raise UsageError("--configs says all there is to cost; leave the axes and --random out")
         return listed(knobs, read_configs(Path(configs)), spec.name)
     if not given:
         raise UsageError("there is nothing to sweep", hint="give an axis, such as --alpha 0.5,1.0")

@@ -6,27 +6,93 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mbprof.cli import complete
+
 if TYPE_CHECKING:
     from mbprof.errors import Loc
     from mbprof.network.load import Network, Spec
     from mbprof.output import Report
     from mbprof.spec.budget import Budget
 
+HELP = "help"
+"""What is asked of ``--columns`` to list them."""
+
 SpecArgument = Annotated[
-    str, typer.Argument(metavar="SPEC", help="a name of mbprof list, a file, REV:PATH, or -")
+    str,
+    typer.Argument(
+        metavar="SPEC",
+        help="a name of mbprof list, a file, REV:PATH, or -",
+        autocompletion=complete.specs,
+    ),
+]
+SpecsArgument = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="SPEC...",
+        help="names of mbprof list, or files",
+        autocompletion=complete.specs,
+    ),
+]
+OptionalSpecsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[SPEC]...",
+        help="names of mbprof list, or files",
+        autocompletion=complete.specs,
+    ),
+]
+DesignArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="SPEC|BLOCK",
+        help="a spec; or a block, SPEC:BLOCK, a block's file",
+        autocompletion=complete.designs,
+    ),
 ]
 AlphaOption = Annotated[str | None, typer.Option("--alpha", metavar="X", help="width multiplier")]
 ResOption = Annotated[str | None, typer.Option("--res", metavar="N|HxW", help="input resolution")]
+AlphasOption = Annotated[
+    str | None, typer.Option("--alpha", metavar="VALUES", help="0.5,1.0 or START:STOP:STEP")
+]
+ResolutionsOption = Annotated[
+    str | None, typer.Option("--res", metavar="VALUES", help="the same of resolutions")
+]
 SetOption = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="NAME=VALUE", help="set any knob of the spec; repeatable"),
+    typer.Option("--set", metavar="NAME=VALUE", help="set any knob or argument; repeatable"),
+]
+ImageOption = Annotated[
+    str | None,
+    typer.Option("--in", metavar="HxWxC", help="the input of a block; its example's if none"),
+]
+SortOption = Annotated[
+    str | None,
+    typer.Option(
+        "--sort",
+        metavar="COLUMN",
+        help="numbers from large to small, words from A to Z",
+    ),
+]
+TopOption = Annotated[int | None, typer.Option("--top", metavar="N", help="show the first N rows")]
+ColumnsOption = Annotated[
+    str | None,
+    typer.Option("--columns", metavar="A,B,C", help="which columns to show; help lists them"),
 ]
 FormatOption = Annotated[
     str, typer.Option("--format", metavar="FORMAT", help="rich, md, csv, json or html")
 ]
-ScopeOption = Annotated[str | None, typer.Option("--scope", metavar="SCOPE", help="body or all")]
+ScopeOption = Annotated[
+    str | None,
+    typer.Option("--scope", metavar="SCOPE", help="body or all", autocompletion=complete.scopes),
+]
 ConventionOption = Annotated[
-    str, typer.Option("--convention", metavar="NAME|FILE", help="what counts")
+    str,
+    typer.Option(
+        "--convention",
+        metavar="NAME|FILE",
+        help="what counts",
+        autocompletion=complete.conventions,
+    ),
 ]
 MaxMacsOption = Annotated[
     str | None, typer.Option("--max-macs", metavar="N", help="a budget, such as 300M")
@@ -111,11 +177,33 @@ def network_of(
     return load(spec).build_at(knobs, {name: loc for name, (_, loc) in given.items()})
 
 
-def print_report(report: Report, format: str, output: str | None) -> None:
-    """Write a report in a format, to a file or fitted to the terminal."""
+def listed(text: str | None) -> list[str]:
+    """Return the parts of a list with commas between them."""
+    return [part.strip() for part in (text or "").split(",") if part.strip()]
+
+
+def named(columns: str | None) -> list[str] | None:
+    """Return the columns that are asked for; None where there are none, or their list is."""
+    return None if columns is None or columns == HELP else listed(columns)
+
+
+def print_report(
+    report: Report,
+    format: str,
+    output: str | None,
+    sort: str | None = None,
+    top: int | None = None,
+    columns: str | None = None,
+) -> None:
+    """Write a report in a format, to a file or fitted to the terminal.
+
+    Its rows and columns are those asked for; where ``columns`` asks for help, its columns.
+    """
     import shutil
 
-    from mbprof.output import render
+    from mbprof.output import arranged, columns_report, render
     from mbprof.output.files import emit
 
+    arrangement = arranged(report, sort, top, named(columns))
+    report = columns_report(report) if columns == HELP else arrangement
     emit(render(report, format, shutil.get_terminal_size((80, 24)).columns), output)

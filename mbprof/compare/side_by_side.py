@@ -11,7 +11,7 @@ from mbprof.compare.align import Part, align_all, likeness, octave, parts_of
 from mbprof.errors import UsageError, nearest
 from mbprof.language import fmt
 from mbprof.network import conventions
-from mbprof.network.load import Network
+from mbprof.network.load import Network, Spec
 from mbprof.network.profile import GROUPINGS, Profile, Row, merged
 from mbprof.network.table import headline
 from mbprof.output import Column, Report
@@ -71,7 +71,7 @@ class Comparison:
         )
 
 
-def common_scope(networks: Sequence[Network]) -> str:
+def common_scope(networks: Sequence[Network | Spec]) -> str:
     """Return the scope that the specs agree on; ``all`` where one is of its body and one not."""
     scopes = {network.definition.scope for network in networks}
     return scopes.pop() if len(scopes) == 1 else "all"
@@ -173,6 +173,7 @@ def comparison_report(found: Comparison, layout: str = "page", asked: Sequence[s
         data=_data(found),
         total=total,
         notes=_notes(found),
+        listed="rows",
     )
 
 
@@ -242,7 +243,7 @@ def _columns(
         columns += [
             Column(
                 f"{each}_ratio_{x}", f"{x}/{first}", f"{word} of {x} to those of {first}",
-                _written, True, ratios, group=f"{each}_ratio",
+                _written, True, ratios, group=f"{each}_ratio", rank=float,
             )
             for x in letters[1:]
         ]  # fmt: skip

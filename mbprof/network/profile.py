@@ -94,8 +94,7 @@ class Profile:
         Raises: UsageError: no such convention or scope.
         """
         chosen = conventions.load(convention)
-        if scope not in SCOPES:
-            raise UsageError(f"unknown scope {scope!r}", hint=nearest(scope, SCOPES))
+        scoped(scope)
         seen, folded = chosen.view(graph), fold(graph)
         groups = zip(*map(layers, (graph.nodes, seen.nodes, folded.nodes)), strict=True)
         grouped = [(own[0].scope, _row(own, view, bare, chosen)) for own, view, bare in groups]
@@ -244,6 +243,22 @@ def totals(graph: Graph, convention: str, scope: str) -> Count:
     """
     chosen = conventions.load(convention)
     return chosen.count(within(chosen.view(graph), scope))
+
+
+def costed(graph: Graph, convention: str, scope: str) -> dict[str, int]:
+    """Return params and costs of a graph by their names: see `totals`."""
+    count = totals(graph, convention, scope)
+    return {"params": count.params, **conventions.load(convention).named(count.costs)}
+
+
+def scoped(scope: str) -> str:
+    """Return a scope, which has to be one.
+
+    Raises: UsageError: it is none.
+    """
+    if scope not in SCOPES:
+        raise UsageError(f"unknown scope {scope!r}", hint=nearest(scope, SCOPES))
+    return scope
 
 
 def within(graph: Graph, scope: str) -> list[Node]:

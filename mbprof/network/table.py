@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from mbprof.errors import UsageError, nearest
+from mbprof.errors import UsageError
 from mbprof.language import fmt
 from mbprof.language.values import Value, plain
 from mbprof.network.conventions import UNITS, Convention
 from mbprof.network.profile import Profile, Row, Total
 from mbprof.ops.facts import FACTS
-from mbprof.output.model import Column, Report
+from mbprof.output import Column, Report, arranged
 
 _DASH = "–"
 
@@ -27,6 +27,10 @@ def _share(value: tuple[int, int]) -> str:
 
 def _bar(value: tuple[int, int]) -> str:
     return fmt.bar(*value)
+
+
+def _part(value: tuple[int, int]) -> int:
+    return value[0]
 
 
 COLUMNS: dict[str, Column] = {
@@ -44,8 +48,8 @@ COLUMNS: dict[str, Column] = {
         Column("groups", "groups", "groups", _word, True, yields=9),
         Column("layers", "layers", "how many layers are summed up", fmt.integer, True, yields=3),
         Column("params", "params", "stored values that the convention counts", fmt.integer, True),
-        Column("params_share", "%", "share of all params", _share, True, yields=3),
-        Column("params_bar", "", "share of all params, drawn", _bar, yields=7),
+        Column("params_share", "%", "share of all params", _share, True, yields=3, rank=_part),
+        Column("params_bar", "", "share of all params, drawn", _bar, yields=7, rank=_part),
         Column(
             "params_folded", "folded", "all stored values, batch norms folded", fmt.integer, True, 1
         ),
@@ -54,8 +58,10 @@ COLUMNS: dict[str, Column] = {
             for name, unit in UNITS.items()
             for column in (
                 Column(name, unit, f"{unit} that the convention counts", fmt.integer, True),
-                Column(f"{name}_share", "%", f"share of all {unit}", _share, True, yields=3),
-                Column(f"{name}_bar", "", f"share of all {unit}, drawn", _bar, yields=7),
+                Column(f"{name}_share", "%", f"share of all {unit}", _share, True, 3, rank=_part),
+                Column(
+                    f"{name}_bar", "", f"share of all {unit}, drawn", _bar, yields=7, rank=_part
+                ),
             )
         ),
         *(
@@ -104,35 +110,27 @@ def profile_report(
 
     Raises: UsageError: no such grouping or column, or ``top`` below 1.
     """
-    chosen = _columns(columns, by, layout, profile.convention)
-    rows = [_values(row, profile) for row in profile.grouped(by)]
-    found = len(rows)
-    if sort is not None:
-        column = _column(sort, profile.convention)
-        rows.sort(key=_key(column), reverse=column.numeric)
-    if top is not None:
-        if top < 1:
-            raise UsageError(f"--top is {top}; it must be at least 1")
-        rows = rows[:top]
+    convention = profile.convention
+    for name in (*(columns or ()), *((sort,) if sort is not None else ())):
+        _measures(convention, name)
+    rows = tuple(_values(row, profile) for row in profile.grouped(by))
     data = profile.to_dict()
-    if by != "layer" or sort is not None or top is not None:
+    if by != "layer":
         data["layers"] = [_data(row) for row in rows]
-    return Report(
+    known = {**COLUMNS, "name": replace(COLUMNS["name"], heading=by, doc=f"the {by}")}
+    report = Report(
         title=headline(profile),
-        columns=chosen,
-        rows=tuple(rows),
+        columns=tuple(
+            known[name] for name in _measured(LAYOUTS[layout, by != "layer"], convention)
+        ),
+        rows=rows,
         data=data,
         total=_total(profile),
-        notes=_notes(profile, len(rows), found),
+        notes=_notes(profile),
+        known=tuple(column for column in known.values() if column.name not in _missing(convention)),
+        listed="layers",
     )
-
-
-def _columns(
-    names: Sequence[str] | None, by: str, layout: str, convention: Convention
-) -> tuple[Column, ...]:
-    listed = names or _measured(LAYOUTS[layout, by != "layer"], convention)
-    chosen = [_column(name, convention) for name in listed]
-    return tuple(replace(each, heading=by) if each.name == "name" else each for each in chosen)
+    return arranged(report, sort, top, columns)
 
 
 def _measured(layout: Sequence[str], convention: Convention) -> Iterator[str]:
@@ -146,35 +144,29 @@ def _measured(layout: Sequence[str], convention: Convention) -> Iterator[str]:
                 yield measure + name.removeprefix("macs")
 
 
-def _column(name: str, convention: Convention) -> Column:
-    """Return a column by name.
+def cost_columns(convention: Convention) -> tuple[Column, ...]:
+    """Return the columns of what a convention counts: params and its costs."""
+    return tuple(COLUMNS[name] for name in ("params", *convention.measures))
 
-    Raises: UsageError: there is none, or the convention does not measure it.
+
+def _missing(convention: Convention) -> dict[str, str]:
+    """Return the columns of costs that a convention does not count, each with its unit."""
+    return {
+        name + part: unit
+        for name, unit in UNITS.items()
+        for part in ("", "_share", "_bar")
+        if name not in convention.measures
+    }
+
+
+def _measures(convention: Convention, column: str) -> None:
+    """Refuse a column of a cost that a convention does not count.
+
+    Raises: UsageError.
     """
-    if name not in COLUMNS:
-        raise UsageError(f"unknown column {name!r}", hint=nearest(name, COLUMNS, 20))
-    measure = name.partition("_")[0]
-    if measure in UNITS and measure not in convention.measures:
-        counted = " and ".join(UNITS[each] for each in convention.measures) or "params only"
-        raise UsageError(
-            f"convention {convention.name} has no {UNITS[measure]}", hint=f"it counts {counted}"
-        )
-    return COLUMNS[name]
-
-
-def _key(column: Column) -> Callable[[dict[str, Any]], Any]:
-    def key(row: dict[str, Any]) -> Any:
-        value = row[column.name]
-        if isinstance(value, tuple) and column.name.endswith(("_share", "_bar")):
-            return value[0]
-        if isinstance(value, tuple):
-            product = 1
-            for each in value:
-                product *= each
-            return product
-        return value if value is not None else 0 if column.numeric else ""
-
-    return key
+    if (unit := _missing(convention).get(column)) is not None:
+        counted = " and ".join(UNITS[name] for name in convention.measures) or "params only"
+        raise UsageError(f"convention {convention.name} has no {unit}", hint=f"it counts {counted}")
 
 
 def _values(row: Row, profile: Profile) -> dict[str, Any]:
@@ -221,12 +213,9 @@ def heading(spec: str, knobs: Mapping[str, Value], changed: Iterable[str]) -> st
     return ", ".join((spec, *(f"{name} {plain(knobs[name])}" for name in shown)))
 
 
-def _notes(profile: Profile, shown: int, found: int) -> tuple[str, ...]:
-    notes = []
-    if shown < found:
-        notes.append(f"{shown} of {found} rows are shown; the total is of all.")
+def _notes(profile: Profile) -> tuple[str, ...]:
     convention = profile.convention
-    notes.append(f"Counted: {convention.doc} (convention {convention.name}).")
+    notes = [f"Counted: {convention.doc} (convention {convention.name})."]
     other = "all" if profile.scope == "body" else "body"
     total = profile.totals[other]
     if total[:2] != profile.total[:2]:

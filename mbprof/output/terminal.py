@@ -13,6 +13,18 @@ _NARROWEST_NAME = 12
 _NARROWEST_WRAP = 16
 
 
+def coloured() -> bool:
+    """Return whether to write colours: to a terminal that has them, unless told otherwise.
+
+    NO_COLOR forbids and FORCE_COLOR demands them; each counts where it is not empty.
+    """
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return sys.stdout.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
+
+
 def draw(report: Report, width: int) -> str:
     """Draw a report for a terminal of a width; coloured if standard output is one."""
     from rich import box
@@ -21,7 +33,7 @@ def draw(report: Report, width: int) -> str:
     from rich.text import Text
 
     out = io.StringIO()
-    colours = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    colours = coloured()
     console = Console(
         file=out, width=width, force_terminal=colours, color_system="auto" if colours else None,
         highlight=False, legacy_windows=False,

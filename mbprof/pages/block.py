@@ -107,16 +107,21 @@ def _cost(
 
 
 def block_report(
-    block: Alone, convention: str = conventions.DEFAULT, layout: str = "page"
+    block: Alone,
+    convention: str = conventions.DEFAULT,
+    layout: str = "page",
+    sort: str | None = None,
+    top: int | None = None,
+    columns: Sequence[str] | None = None,
 ) -> Report:
     """Lay out a block alone: its table, its wiring, and what other blocks would cost.
 
-    Raises: UsageError: no such convention. MbprofError: the block cannot be built.
+    Raises: UsageError: no such convention or column. MbprofError: the block cannot be built.
     """
     network = block.build()
     profile = network.profile(convention)
     found = alternatives(block.image, network.output_shape, convention)
-    report = profile_report(profile, layout=layout)
+    report = profile_report(profile, "layer", sort, top, columns, layout)
     data = {
         **report.data,
         "block": block.name,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from mbprof.errors import UsageError, nearest
 from mbprof.network.load import Spec
@@ -88,31 +88,6 @@ def write(
     ending = target.suffix.removeprefix(".").lower()
     data = draw(specs, kind, ending, alphas=alphas, sides=sides, scope=scope)
     save(target, data)
-
-
-Number = TypeVar("Number", int, float)
-
-
-def numbers(option: str, text: str | None, read: Callable[[str], Number]) -> tuple[Number, ...]:
-    """Return the positive numbers of an option, which are separated by commas.
-
-    Raises: UsageError: a part is no such number.
-
-    >>> numbers("--alpha", "1,0.75", float)
-    (1.0, 0.75)
-    """
-    found = []
-    for part in text.split(",") if text else ():
-        try:
-            number = read(part)
-        except ValueError:
-            number = read("0")
-        # Not a number is not above zero, either.
-        if not 0 < number < float("inf"):
-            what = "whole numbers" if read is int else "numbers"
-            raise UsageError(f"{option} {text}: expected positive {what} with commas between them")
-        found.append(number)
-    return tuple(found)
 
 
 def save(target: Path, data: bytes) -> None:

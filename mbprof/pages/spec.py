@@ -9,12 +9,17 @@ import mbprof
 from mbprof.language import fmt
 from mbprof.language.source import Node, Scalar, Seq
 from mbprof.language.values import plain
-from mbprof.network.load import Spec
+from mbprof.network.block import Alone
+from mbprof.network.conventions import DEFAULT, UNITS, Convention
+from mbprof.network.load import Network
+from mbprof.network.profile import Profile, Total
+from mbprof.network.table import headline
 from mbprof.ops.fields import Bound
 from mbprof.output import Report
 from mbprof.pages.wiring import branches, draw, wires
 from mbprof.spec.claims import Claim
 from mbprof.spec.model import (
+    Argument,
     Block,
     BlockStep,
     BranchStep,
@@ -31,11 +36,14 @@ from mbprof.spec.model import (
 )
 
 
-def spec_report(spec: Spec) -> Report:
-    """Explain a spec, as text and as plain data."""
-    definition = spec.definition
-    profile = spec.build().profile()
-    lines = [*_head(definition), *_counted(profile.totals, definition.scope), ""]
+def spec_report(network: Network, convention: str = DEFAULT) -> Report:
+    """Explain the spec of a network, as text and as plain data.
+
+    Raises: UsageError: no such convention.
+    """
+    definition = network.definition
+    profile = network.profile(convention)
+    lines = [*_head(definition), *_counted(profile, definition.scope), ""]
     lines += ["knobs", *_columns(_knobs(definition)), ""]
     if definition.width:
         rules = ((letter, "->", rule.scalar.text) for letter, rule in definition.width.items())
@@ -73,13 +81,64 @@ def _head(definition: Definition) -> list[str]:
     return _columns((name, value) for name, value in rows if value)
 
 
-def _counted(totals: Mapping[str, Any], scope: str) -> list[str]:
+def _counted(profile: Profile, scope: str) -> list[str]:
     rows = []
-    for name, total in totals.items():
+    if profile.changed:
+        rows.append(("at", headline(profile).partition(", ")[2]))
+    for name, total in profile.totals.items():
         default = ", the default" if name == scope else ""
-        counts = f"{fmt.integer(total.params)} params, {fmt.integer(total.macs)} MACs"
+        counts = _costs(total, profile.convention)
         rows.append(("scope", f"{name}{default}: {total.layers} layers, {counts}"))
+    if profile.convention.name != DEFAULT:
+        rows.append(("count", f"{profile.convention.doc} (convention {profile.convention.name})"))
     return _columns(rows)
+
+
+def _costs(total: Total, convention: Convention) -> str:
+    costs = convention.named(total.costs).items()
+    said = [f"{fmt.integer(cost)} {UNITS[name]}" for name, cost in costs]
+    return ", ".join([f"{fmt.integer(total.params)} params", *said])
+
+
+def lone_report(block: Alone, convention: str = DEFAULT) -> Report:
+    """Explain a block, as text and as plain data, with its cost at an input and arguments.
+
+    Raises: UsageError: no such convention. MbprofError: it makes no network with these.
+    """
+    model, profile = block.block, block.build().profile(convention)
+    at = block.title.removeprefix(f"{block.name}, ")
+    rows = [
+        ("file", block.spec.definition.path),
+        ("at", at),
+        ("cost", f"{profile.total.layers} layers, {_costs(profile.total, profile.convention)}"),
+        ("count", f"{profile.convention.doc} (convention {profile.convention.name})"),
+    ]
+    data = {
+        "version": mbprof.__version__,
+        **_block_data(model),
+        "takes": {name: _argument(argument) for name, argument in model.takes.items()},
+        "at": at,
+        "convention": profile.convention.name,
+        "params": profile.total.params,
+        **profile.convention.named(profile.total.costs),
+    }
+    text = "\n".join([*_columns(rows), "", block_text(model)])
+    return Report(block.name, (), (), data, text=text)
+
+
+def _argument(argument: Argument) -> dict[str, Any]:
+    default = written(argument.default.node) if argument.default else None
+    return {"default": default, "doc": argument.doc}
+
+
+def _block_data(block: Block) -> dict[str, Any]:
+    return {
+        "name": block.name,
+        "doc": block.doc,
+        "source": block.source,
+        "takes": list(block.takes),
+        "body": [" ".join(filter(None, line)) for line in _table(block.body)],
+    }
 
 
 def _knobs(definition: Definition) -> Iterable[tuple[str, ...]]:
@@ -237,12 +296,7 @@ def _data(definition: Definition) -> dict[str, Any]:
         },
         "width": {letter: rule.scalar.text for letter, rule in definition.width.items()},
         "blocks": {
-            block.name: {
-                "doc": block.doc,
-                "source": block.source,
-                "takes": list(block.takes),
-                "body": [" ".join(filter(None, line)) for line in _table(block.body)],
-            }
+            block.name: {key: at for key, at in _block_data(block).items() if key != "name"}
             for block in definition.blocks.values()
         },
         "body": [" ".join(filter(None, line)) for line in _table(definition.body)],

@@ -14,12 +14,13 @@ from typing import Any
 
 import mbprof
 from mbprof.errors import MbprofError, UsageError, nearest
-from mbprof.language import fmt
 from mbprof.language.values import Value, parse, plain
+from mbprof.network import conventions
 from mbprof.network.conventions import DEFAULT
 from mbprof.network.load import Spec, load
-from mbprof.network.profile import totals
-from mbprof.output import Column, Report
+from mbprof.network.profile import costed, scoped
+from mbprof.network.table import cost_columns
+from mbprof.output import Column, Report, arranged
 from mbprof.spec import zoo
 from mbprof.spec.model import Definition
 
@@ -271,7 +272,7 @@ def _width(of: Definition | str, row: Published) -> Value:
     return None if knob is None else row.alpha if row.alpha is not None else knob.default
 
 
-COLUMNS = (
+_COLUMNS = (
     Column("series", "series", "one source, precision and recipe", once=True),
     Column("spec", "network", "the zoo's name of it", yields=8),
     Column("model", "model", "what the source calls it", yields=5),
@@ -281,23 +282,33 @@ COLUMNS = (
     Column("top5", "top-5", "the same, of five guesses", plain, True, yields=3),
     Column("params_millions", "params/M", "as published", _decimal, True, yields=1),
     Column("macs_millions", "MACs/M", "as published", _decimal, True, yields=1),
-    Column("params", "params", "as counted, convention kernels", fmt.integer, True, yields=2),
-    Column("macs", "MACs", "as counted, convention kernels", fmt.integer, True, yields=2),
     Column("source", "source", "where it was read", yields=6, wraps=True),
     Column("licence", "licence", "of the source", yields=7),
     Column("erratum", "erratum", "what is wrong at the source", yields=7, wraps=True),
 )
 
 
-def accuracy_report(spec: Spec, series: str | None = None, limit: int | None = None) -> Report:
+def _columns(convention: str) -> tuple[Column, ...]:
+    """Return the columns of rows: what is published, then the costs as counted, then the source."""
+    costs = (replace(column, yields=2) for column in cost_columns(conventions.load(convention)))
+    return (*_COLUMNS[:-3], *costs, *_COLUMNS[-3:])
+
+
+def accuracy_report(
+    spec: Spec,
+    series: str | None = None,
+    top: int | None = None,
+    sort: str | None = None,
+    convention: str = DEFAULT,
+    scope: str = "all",
+) -> Report:
     """Lay out the accuracies published of a network, with published and computed cost.
 
     Where there are none of the network itself, those of its family, without computed cost.
 
-    Raises: UsageError: nothing is published, no such series, or ``limit`` below 1.
+    Raises: UsageError: nothing is published; no such series, column, convention or scope; ``top``
+    below 1.
     """
-    if limit is not None and limit < 1:
-        raise UsageError(f"the limit is {limit}; it must be at least 1")
     definition = spec.definition
     rows = for_spec(definition)
     own = bool(rows)
@@ -306,24 +317,32 @@ def accuracy_report(spec: Spec, series: str | None = None, limit: int | None = N
     if not rows:
         hint = "published are " + ", ".join(sorted(_families(), key=str.lower))
         raise UsageError(f"no accuracy is published of {spec.name} or its family", hint=hint)
-    found = sorted(_of_series(rows, series) if series else rows, key=_place)
-    shown = tuple(_laid(found[:limit], spec if own else None))
-    notes = [] if own else [f"None is of {spec.name} itself; these are of its family."]
-    if len(shown) < len(found):
-        notes.append(f"{len(shown)} of {len(found)} rows are shown.")
-    if len({row["series"] for row in shown}) > 1:
+    listed = sorted(_of_series(rows, series) if series else rows, key=_place)
+    scoped(scope)
+    laid = tuple(_laid(listed, spec if own else None, convention, scope))
+    stamp = {"convention": convention, "scope": scope, "version": mbprof.__version__}
+    plural = "" if len(listed) == 1 else "s"
+    title = f"{spec.name if own else definition.family}, {len(listed)} published row{plural}"
+    data = [{**row, **stamp} for row in laid]
+    report = Report(title, _columns(convention), laid, data, listed="")
+    return _noted(arranged(report, sort, top), () if own else (_RELATIVE.format(spec.name),))
+
+
+_RELATIVE = "None is of {} itself; these are of its family."
+
+
+def _noted(report: Report, before: tuple[str, ...]) -> Report:
+    """Say what has to be known of the rows that are shown."""
+    notes = []
+    if len({row["series"] for row in report.rows}) > 1:
         notes.append("Compare within a series: training recipes differ by more than networks do.")
-    errata = [f"{_cell(row)}: {row['erratum']}." for row in shown if row["erratum"]]
-    notes += ["Wrong at its source, " + each for each in dict.fromkeys(errata[:12])]
-    plural = "" if len(found) == 1 else "s"
-    title = f"{spec.name if own else definition.family}, {len(found)} published row{plural}"
-    stamp = {"convention": DEFAULT, "scope": "all", "version": mbprof.__version__}
-    data = [{**row, **stamp} for row in shown]
-    # Of one network the name is in the title; of several it is what tells the rows apart.
-    several = len({row["spec"] for row in shown}) > 1
-    columns = tuple(replace(each, yields=0) if each.name == "spec" else each for each in COLUMNS)
-    columns = columns if several else COLUMNS
-    return Report(title=title, columns=columns, rows=shown, data=data, notes=tuple(notes))
+    errata = [f"{_cell(row)}: {row['erratum']}." for row in report.rows if row["erratum"]]
+    notes += ["Wrong at its source, " + erratum for erratum in dict.fromkeys(errata[:12])]
+    columns = report.columns
+    if len({row["spec"] for row in report.rows}) > 1:
+        # Of one network the name is in the title; of several it is what tells the rows apart.
+        columns = tuple(replace(c, yields=0) if c.name == "spec" else c for c in columns)
+    return replace(report, columns=columns, notes=(*before, *report.notes, *notes))
 
 
 def _place(row: Published) -> tuple[str, float, int]:
@@ -335,31 +354,32 @@ def _cell(row: Mapping[str, Any]) -> str:
     return " ".join([row["series"], "/".join(at) or row["model"]])
 
 
-def _laid(rows: Iterable[Published], spec: Spec | None) -> Iterator[dict[str, Any]]:
-    costs: dict[object, tuple[int, int] | None] = {}
+def _laid(
+    rows: Iterable[Published], spec: Spec | None, convention: str, scope: str
+) -> Iterator[dict[str, Any]]:
+    costs: dict[object, dict[str, int]] = {}
+    nothing: dict[str, Any] = dict.fromkeys(("params", *conventions.load(convention).measures))
     for row in rows:
         key = (row.spec, row.alpha, row.resolution, repr(row.knobs))
         if spec is not None and key not in costs:
-            costs[key] = _cost(spec, row)
-        params, macs = costs.get(key) or (None, None)
-        values = {each.name: getattr(row, each.name) for each in fields(row)}
-        yield {**values, "params": params, "macs": macs}
+            costs[key] = _cost(spec, row, convention, scope)
+        values = {field.name: getattr(row, field.name) for field in fields(row)}
+        yield {**values, **(costs.get(key) or nothing)}
 
 
-def _cost(spec: Spec, row: Published) -> tuple[int, int] | None:
-    """Count the network of a row; None where the row or the spec does not allow it."""
+def _cost(spec: Spec, row: Published, convention: str, scope: str) -> dict[str, int]:
+    """Count the network of a row; nothing where the row or the spec does not allow it."""
     definition = spec.definition
     if row.spec != _stem(definition) and row.spec in definition.presets:
         flavour = spec.name.partition("@")[2]
         spec = load(f"{row.spec}@{flavour}" if flavour else row.spec)
     known = spec.knobs
     if row.resolution is None:
-        return None
+        return {}
     wanted = {"res": row.resolution, "alpha": _width(definition, row), **row.knobs}
     try:
         network = spec.build(**{name: at for name, at in wanted.items() if name in known})
     except MbprofError:
         # A flavour need not take every knob that the published network was built with.
-        return None
-    counted = totals(network.compiled, "kernels", "all")
-    return counted.params, counted.cost
+        return {}
+    return costed(network.compiled, convention, scope)

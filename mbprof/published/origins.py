@@ -12,12 +12,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mbprof.errors import Loc, MbprofError, UsageError, nearest
+from mbprof.errors import Loc, MbprofError
 from mbprof.language import fmt
 from mbprof.language.values import Value, parse, plain
 from mbprof.network import conventions
 from mbprof.network.load import Spec, load
-from mbprof.network.profile import SCOPES
+from mbprof.network.profile import SCOPES, scoped
 from mbprof.output import Column, Report
 from mbprof.published.counts import Number, number
 from mbprof.published.search import Origin, Search
@@ -74,8 +74,8 @@ def origins(
     [('fvcore', 'all')]
     """
     wanted = number(text)
-    if scope is not None and scope not in SCOPES:
-        raise UsageError(f"unknown scope {scope!r}", hint=nearest(scope, SCOPES))
+    if scope is not None:
+        scoped(scope)
     loaded = load(spec)
     knobs = loaded.definition.knobs
     values = {name: parse(typed) for name, (typed, _) in (given or {}).items()}

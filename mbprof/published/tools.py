@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import mbprof
-from mbprof.errors import UsageError, nearest
 from mbprof.language import fmt
 from mbprof.language.values import Value
 from mbprof.network import conventions
@@ -15,7 +14,7 @@ from mbprof.network.conventions import Convention, Measure
 from mbprof.network.folding import fold
 from mbprof.network.graph import Graph, Node
 from mbprof.network.load import Network
-from mbprof.network.profile import SCOPES, setting, stored, within
+from mbprof.network.profile import scoped, setting, stored, within
 from mbprof.network.table import heading
 from mbprof.ops.facts import STORED, Facts, total
 from mbprof.output import Column, Report
@@ -147,9 +146,7 @@ def explain(
     >>> [(line.what, line.difference) for line in bridge.lines]
     [('bn', 13356224), ('gap', 62720)]
     """
-    chosen = scope or network.definition.scope
-    if chosen not in SCOPES:
-        raise UsageError(f"unknown scope {chosen!r}", hint=nearest(chosen, SCOPES))
+    chosen = scoped(scope or network.definition.scope)
     graph = network.compiled
     nodes = within(graph, chosen)
     wanted = list(names if names is not None else conventions.names())
@@ -327,6 +324,7 @@ def explanation_report(found: Explanation, layout: str = "page") -> Report:
         columns=_COLUMNS,
         rows=rows,
         data=found.to_dict(),
+        listed="conventions",
         notes=(
             _kinds(found),
             "A MAC is one multiplication with its addition; a FLOP is either. mbprof explain SPEC "

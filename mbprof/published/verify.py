@@ -134,6 +134,7 @@ def verdict_report(verdicts: tuple[Verdict, ...]) -> Report:
         rows=rows,
         data=[_data(row) for row in rows],
         notes=failing[:20],
+        listed="",
     )
 
 

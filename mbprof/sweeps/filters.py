@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any
@@ -11,6 +11,8 @@ from mbprof.errors import ExpressionError, Loc, Source, UsageError, nearest
 from mbprof.language.expr import Expr
 from mbprof.language.source import Scalar
 from mbprof.language.values import Value, plain
+from mbprof.output.arrange import order, standing
+from mbprof.output.model import Column as ReportColumn
 from mbprof.sweeps.axes import Column
 
 
@@ -141,12 +143,7 @@ class Front:
 
     def add(self, columns: Mapping[str, Column]) -> None:
         """Take further rows into account."""
-        import numpy as np
-
-        joined = {
-            name: np.concatenate([self.columns[name], column]) if self.columns else column
-            for name, column in columns.items()
-        }
+        joined = _joined(self.columns, columns)
         kept = self.best(joined)
         self.columns = {name: column[kept] for name, column in joined.items()}
 
@@ -165,6 +162,65 @@ class Front:
         ordered = [cost[order] for cost in costs]
         kept = _staircase(*ordered) if len(ordered) == 2 else _beaten_by_none(ordered)
         return np.sort(order[kept])
+
+
+@dataclass(slots=True)
+class First:
+    """The first rows by a column; fed chunk by chunk, it holds no more than are kept."""
+
+    by: ReportColumn
+    top: int | None
+    columns: dict[str, Column] = field(default_factory=dict)
+
+    def add(self, columns: Mapping[str, Column]) -> None:
+        """Take further rows into account."""
+        joined = _joined(self.columns, columns)
+        kept = self.order(joined[self.by.name])[: self.top]
+        self.columns = {name: column[kept] for name, column in joined.items()}
+
+    def order(self, column: Column) -> Column:
+        """Return the numbers of the rows: numbers from large to small, words from A to Z."""
+        import numpy as np
+
+        if column.dtype == object:
+            values = [None if value != value else value for value in column.tolist()]
+            numbers = range(len(values))
+            return sorted(numbers, key=lambda number: standing(values[number], self.by))
+        return np.argsort(-column, kind="stable")
+
+
+def reduced(
+    chunks: Iterator[Mapping[str, Column]],
+    front: Front | None,
+    by: ReportColumn | None,
+    top: int | None,
+) -> Iterator[Mapping[str, Column]]:
+    """Yield what is kept of a stream: a front, then the first rows by a column, or as they come.
+
+    Only rows that are kept are held. Raises: UsageError: ``top`` is below 1.
+    """
+    order((), None, top)
+    for reducer in (front, First(by, top) if by is not None else None):
+        if reducer is not None:
+            for chunk in chunks:
+                reducer.add(chunk)
+            chunks = iter([reducer.columns])
+    left = top
+    for chunk in chunks:
+        if left is not None:
+            chunk = {name: column[:left] for name, column in chunk.items()}
+            left -= len(next(iter(chunk.values())))
+        yield chunk
+        if left == 0:
+            return
+
+
+def _joined(before: Mapping[str, Column], columns: Mapping[str, Column]) -> Mapping[str, Column]:
+    import numpy as np
+
+    if not before:
+        return columns
+    return {name: np.concatenate([before[name], column]) for name, column in columns.items()}
 
 
 def _staircase(x: Column, y: Column) -> Column:

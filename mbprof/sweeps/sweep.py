@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 import mbprof
-from mbprof.errors import UsageError, nearest
+from mbprof.errors import UsageError
 from mbprof.language.values import plain
 from mbprof.network import conventions
 from mbprof.network.load import Spec, load
 from mbprof.network.many import Engine, counter, outputs
-from mbprof.network.profile import SCOPES, setting
+from mbprof.network.profile import scoped, setting
 from mbprof.published.columns import NAMES as ACCURACY
 from mbprof.published.columns import Accuracies
 from mbprof.sweeps.axes import CHUNK, Axis, Column, Grid, Plan, axis, knob_of, listed
@@ -44,6 +45,25 @@ class Sweep:
     def outputs(self) -> tuple[str, ...]:
         """The columns that are computed: params, and MACs or FLOPs as the convention counts."""
         return outputs(self.convention)
+
+    @property
+    def axes(self) -> tuple[Axis, ...]:
+        """The knobs that vary."""
+        return self.plan.axes
+
+    @property
+    def title(self) -> str:
+        """What is swept."""
+        return self.spec.name
+
+    @property
+    def count(self) -> int:
+        """How many configurations there are."""
+        return self.plan.count
+
+    def stamps(self, chunk: Mapping[str, Column]) -> Iterator[dict[str, Any]]:
+        """Yield the stamp of each row of a chunk."""
+        yield from repeat(self.stamp(), len(chunk[self.names[0]]))
 
     def stamp(self) -> dict[str, Any]:
         """Return what the costs are of, as plain data: network, knobs, scope, convention."""
@@ -165,9 +185,7 @@ def plan_sweep(
     Raises: UsageError: no such scope or series. ExpressionError: a filter that is wrong or
     mentions an unknown column.
     """
-    chosen = scope or spec.definition.scope
-    if chosen not in SCOPES:
-        raise UsageError(f"unknown scope {chosen!r}", hint=nearest(chosen, SCOPES))
+    chosen = scoped(scope or spec.definition.scope)
     names = [each.knob.name for each in plan.axes]
     fixed = {name: value for name, value in spec.knobs.items() if name not in names}
     joined = None

@@ -6,23 +6,27 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeAlias
 
 from mbprof.errors import UsageError, nearest
-from mbprof.language import fmt
 from mbprof.language.values import plain
 from mbprof.network.conventions import UNITS
-from mbprof.output import REPORTS, Report, render
+from mbprof.network.table import COLUMNS as COUNTED
+from mbprof.output import REPORTS, Report, arranged, render
 from mbprof.output import Column as ReportColumn
+from mbprof.output.arrange import column_of
 from mbprof.output.files import aside
 from mbprof.sweeps.axes import Column
-from mbprof.sweeps.filters import Front
+from mbprof.sweeps.filters import Front, reduced
+from mbprof.sweeps.several import SPEC, Several
 from mbprof.sweeps.sweep import Sweep
 
 Chunk = Mapping[str, Column]
+Job: TypeAlias = Sweep | Several
 MAX_SHOWN = 10_000
 PATIENCE = 1.0
 """Seconds before a progress bar appears."""
@@ -31,8 +35,8 @@ PATIENCE = 1.0
 class CsvSink:
     """Writes chunks as CSV with raw values."""
 
-    def __init__(self, job: Sweep, path: Path | None) -> None:
-        self.names, self.file = job.names, _text(path)
+    def __init__(self, job: Job, path: Path | None, names: Sequence[str]) -> None:
+        self.names, self.file = names, _text(path)
         self.file.write(",".join(self.names) + "\n")
 
     def write(self, chunk: Chunk) -> None:
@@ -48,16 +52,15 @@ class CsvSink:
 class JsonSink:
     """Writes chunks as one JSON list of objects, each with the sweep's stamp."""
 
-    def __init__(self, job: Sweep, path: Path | None) -> None:
-        self.names, self.file, self.first = job.names, _text(path), True
-        self.stamp = job.stamp()
+    def __init__(self, job: Job, path: Path | None, names: Sequence[str]) -> None:
+        self.job, self.names, self.file, self.first = job, names, _text(path), True
         self.file.write("[")
 
     def write(self, chunk: Chunk) -> None:
         """Write the rows of a chunk."""
         columns = [[_plain(value) for value in chunk[name].tolist()] for name in self.names]
-        for row in zip(*columns, strict=True):
-            values = {**dict(zip(self.names, row, strict=True)), "stamp": self.stamp}
+        for row, stamp in zip(zip(*columns, strict=True), self.job.stamps(chunk), strict=True):
+            values = {**dict(zip(self.names, row, strict=True)), "stamp": stamp}
             self.file.write(("\n" if self.first else ",\n") + json.dumps(values))
             self.first = False
 
@@ -70,7 +73,7 @@ class JsonSink:
 class ParquetSink:
     """Writes chunks as row groups of a Parquet file, with the sweep's stamp as metadata."""
 
-    def __init__(self, job: Sweep, path: Path | None) -> None:
+    def __init__(self, job: Job, path: Path | None, names: Sequence[str]) -> None:
         if path is None:
             raise UsageError("Parquet is binary; it needs a file", hint="add -o sweep.parquet")
         try:
@@ -80,7 +83,7 @@ class ParquetSink:
             raise UsageError(
                 "Parquet needs the package pyarrow", hint="pip install mbprof[parquet]"
             ) from None
-        self.arrow, self.names, self.path = pyarrow, job.names, path
+        self.arrow, self.names, self.path = pyarrow, names, path
         self.stamp = json.dumps(job.stamp())
         self.writer: Any = None
 
@@ -107,7 +110,7 @@ class ParquetSink:
         self.writer.close()
 
 
-SINKS: dict[str, Callable[[Sweep, Path | None], Any]] = {
+SINKS: dict[str, Callable[[Job, Path | None, Sequence[str]], Any]] = {
     "csv": CsvSink,
     "json": JsonSink,
     "parquet": ParquetSink,
@@ -138,9 +141,17 @@ def _texts(values: Column) -> list[str]:
     return [repr(value) for value in values.tolist()]
 
 
-def write(
-    job: Sweep, format: str, output: str | None, pareto: str | None, jobs: int, width: int
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept of a sweep: a front, the first rows by a column, some of the columns."""
+
+    pareto: str | None = None
+    sort: str | None = None
+    top: int | None = None
+    columns: Sequence[str] | None = None
+
+
+def write(job: Job, format: str, output: str | None, kept: Kept, jobs: int, width: int) -> None:
     """Run a sweep and write it in a format, to standard output or to a file.
 
     Raises: UsageError: no such format or column, a file that cannot be written, jobs below 1.
@@ -151,23 +162,29 @@ def write(
     formats = [*REPORTS, *(name for name in SINKS if name not in REPORTS)]
     if format not in formats:
         raise UsageError(f"unknown format {format!r}", hint=nearest(format, formats))
-    front = Front.parse(pareto, job.names) if pareto else None
-    with _progress(job.plan.count) as advance:
-        chunks = _chunks(job, jobs, advance)
-        if front is not None:
-            for chunk in chunks:
-                front.add(chunk)
-            chunks = iter([front.columns])
+    whole = columns_of(job)
+    shown = arranged(whole, top=kept.top, columns=kept.columns).columns
+    by = column_of(whole, kept.sort) if kept.sort is not None else None
+    front = Front.parse(kept.pareto, job.names) if kept.pareto else None
+    with _progress(job.count) as advance:
+        chunks = reduced(_chunks(job, jobs, advance), front, by, kept.top)
         if output is None or output == "-":
-            _into(job, format, None, chunks, width)
+            _into(job, format, None, chunks, shown, width)
         else:
             with aside(output) as path:
-                _into(job, format, path, chunks, width)
+                _into(job, format, path, chunks, shown, width)
 
 
-def _into(job: Sweep, format: str, path: Path | None, chunks: Iterator[Chunk], width: int) -> None:
+def _into(
+    job: Job,
+    format: str,
+    path: Path | None,
+    chunks: Iterator[Chunk],
+    shown: Sequence[ReportColumn],
+    width: int,
+) -> None:
     if format in SINKS:
-        sink = SINKS[format](job, path)
+        sink = SINKS[format](job, path, [column.name for column in shown])
         try:
             for chunk in chunks:
                 sink.write(chunk)
@@ -179,60 +196,76 @@ def _into(job: Sweep, format: str, path: Path | None, chunks: Iterator[Chunk], w
         sink.close()
         return
     file = _text(path)
-    file.write(render(table(job, chunks), format, width))
+    file.write(render(table(job, chunks, shown), format, width))
     _close(file)
 
 
-_TEXTS: dict[str, Callable[[Any], str]] = {
-    "params": fmt.integer,
-    **dict.fromkeys(UNITS, fmt.integer),
-    "top1": "{:.1f}".format,
-    "top1_estimate": "{:.1f}".format,
-    "top1_error": "±{:.1f}".format,
+def _area(side: Any) -> int:
+    """Return what a resolution is sorted by."""
+    return math.prod(side) if isinstance(side, tuple) else int(side) ** 2
+
+
+_KNOWN = {
+    column.name: column
+    for column in (
+        ReportColumn(SPEC, "spec", "the network"),
+        *(COUNTED[name] for name in ("params", *UNITS)),
+        ReportColumn("top1", "top-1", "published accuracy in percent", "{:.1f}".format, True),
+        ReportColumn(
+            "top1_estimate", "estimate", "between what is published", "{:.1f}".format, True
+        ),
+        ReportColumn("top1_error", "error", "its mean, on held-out cells", "±{:.1f}".format, True),
+        ReportColumn("series", "series", "where the accuracies are from"),
+    )
 }
+"""The columns that are no knobs."""
 
 
-def table(job: Sweep, chunks: Iterator[Chunk]) -> Report:
+def columns_of(job: Job) -> Report:
+    """Return a report without rows that has every column of a sweep."""
+    knobs = {
+        axis.knob.name: ReportColumn(
+            axis.knob.name, axis.knob.name, axis.knob.doc or "a knob", plain, True,
+            rank=_area if axis.knob.kind == "size" else None,
+        )
+        for axis in job.axes
+    }  # fmt: skip
+    columns = tuple(knobs.get(name) or _KNOWN[name] for name in job.names)
+    return Report(job.title, columns, (), [])
+
+
+def table(job: Job, chunks: Iterator[Chunk], shown: Sequence[ReportColumn]) -> Report:
     """Lay out a sweep as a table.
 
     Raises: UsageError: it has too many rows for one.
     """
     rows: list[dict[str, Any]] = []
+    names = [column.name for column in shown]
     for chunk in chunks:
-        columns = [[_plain(value) for value in chunk[name].tolist()] for name in job.names]
-        rows += [dict(zip(job.names, row, strict=True)) for row in zip(*columns, strict=True)]
+        columns = [[_plain(value) for value in chunk[name].tolist()] for name in names]
+        rows += [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
         if len(rows) > MAX_SHOWN:
             raise UsageError(
                 f"more than {MAX_SHOWN:,} rows are too many for a table",
                 hint="choose --format csv, json or parquet, or keep fewer with --where or --pareto",
             )
-    headings = {**UNITS, "top1": "top-1", "top1_estimate": "estimate", "top1_error": "error"}
-    shown = tuple(
-        ReportColumn(
-            name,
-            headings.get(name, name),
-            "",
-            _TEXTS.get(name, plain),
-            numeric=name != "series",
-        )
-        for name in job.names
-    )
+    stamp = job.stamp()
     return Report(
-        title=f"{job.spec.name}, {len(rows):,} of {job.plan.count:,} configurations",
-        columns=shown,
+        title=f"{job.title}, {len(rows):,} of {job.count:,} configurations",
+        columns=tuple(shown),
         rows=tuple(rows),
         data=rows,
-        notes=(f"Scope {job.scope}, convention {job.stamp()['convention']}.",),
+        notes=(f"Scope {stamp['scope']}, convention {stamp['convention']}.",),
     )
 
 
-def _chunks(job: Sweep, jobs: int, advance: Callable[[int], None]) -> Iterator[Chunk]:
+def _chunks(job: Job, jobs: int, advance: Callable[[int], None]) -> Iterator[Chunk]:
     """Yield the chunks of a sweep in their order."""
     spans = list(job.spans())
     if jobs == 1 or len(spans) == 1:
-        for start, stop in spans:
-            yield job.chunk(start, stop)
-            advance(stop - start)
+        for span in spans:
+            yield job.chunk(*span)
+            advance(span[-1] - span[-2])
         return
     import multiprocessing
 
@@ -240,15 +273,15 @@ def _chunks(job: Sweep, jobs: int, advance: Callable[[int], None]) -> Iterator[C
     global _job
     _job = job
     with multiprocessing.get_context("fork").Pool(min(jobs, len(spans))) as pool:
-        for (start, stop), chunk in zip(spans, pool.imap(_one, spans), strict=True):
+        for span, chunk in zip(spans, pool.imap(_one, spans), strict=True):
             yield chunk
-            advance(stop - start)
+            advance(span[-1] - span[-2])
 
 
-_job: Sweep | None = None
+_job: Job | None = None
 
 
-def _one(span: tuple[int, int]) -> Chunk:
+def _one(span: tuple[Any, ...]) -> Chunk:
     assert _job is not None
     return _job.chunk(*span)
 

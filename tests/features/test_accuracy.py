@@ -405,7 +405,7 @@ OWN = "{name: own, family: MobileNetV1, input: {res: 8}, body: [{op: conv, k: 3,
 
 
 def test_a_relative_is_shown_the_family_without_computed_cost() -> None:
-    report = accuracy_report(loads(OWN), limit=3)
+    report = accuracy_report(loads(OWN), top=3)
     assert len(report.rows) == 3
     assert {row["macs"] for row in report.rows} == {None}
     assert report.title == "MobileNetV1, 129 published rows"
@@ -423,10 +423,10 @@ def test_every_format_writes_it(format: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "name", "limit", "start"),
+    ("text", "name", "top", "start"),
     [
         (OWN, "slym", None, "there is no series 'slym' here\n  hint: did you mean 'slim'?"),
-        (OWN, None, 0, "the limit is 0; it must be at least 1"),
+        (OWN, None, 0, "--top is 0; it must be at least 1"),
         (
             OWN.replace("MobileNetV1", "Tiny"),
             None,
@@ -435,11 +435,9 @@ def test_every_format_writes_it(format: str) -> None:
         ),
     ],
 )
-def test_what_cannot_be_reported(
-    text: str, name: str | None, limit: int | None, start: str
-) -> None:
+def test_what_cannot_be_reported(text: str, name: str | None, top: int | None, start: str) -> None:
     with pytest.raises(UsageError) as caught:
-        accuracy_report(loads(text), name, limit)
+        accuracy_report(loads(text), name, top)
     assert str(caught.value).startswith(f"error[usage]: {start}")
 
 

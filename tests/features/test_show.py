@@ -89,7 +89,7 @@ head:
   - {op: gap}
 """
     )
-    report = spec_report(mbprof.loads(text))
+    report = spec_report(mbprof.loads(text).build())
     shown = " ".join((report.text or "").split())
     for part in (
         "knobs res 32",
