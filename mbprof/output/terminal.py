@@ -36,7 +36,7 @@ def draw(report: Report, width: int) -> str:
     colours = coloured()
     console = Console(
         file=out, width=width, force_terminal=colours, color_system="auto" if colours else None,
-        highlight=False, legacy_windows=False,
+        no_color=not colours, highlight=False, legacy_windows=False,
     )  # fmt: skip
     console.print(Text(report.title, style="bold"))
     for line in report.lead:
