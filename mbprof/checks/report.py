@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mbprof.checks.model import (
@@ -19,7 +19,7 @@ from mbprof.checks.model import (
 from mbprof.checks.sarif import sarif
 from mbprof.errors import Loc, UsageError, nearest, unknown
 from mbprof.language import fmt
-from mbprof.output import REPORTS, Column, Formats, Note, Report, Screen
+from mbprof.output import REPORTS, Column, Formats, Note, Report, Screen, arranged, picked
 from mbprof.output.plain import to_json
 from mbprof.output.result import Result
 
@@ -100,31 +100,32 @@ def static_analysis(report: FindingsReport, screen: Screen) -> str:
     return to_json(sarif(report.findings)) + "\n"
 
 
-def findings_report(checked: Sequence[Checked]) -> FindingsReport:
-    """Lay out what checks found; data is a list of findings."""
-    findings = [finding for each in checked for finding in each.findings]
-    notes: list[str | Note] = [
-        _hint(finding) for finding in findings if finding.hint or finding.reason
-    ]
-    if findings:
-        notes.append(
-            Note("mbprof check --explain CODE says why a finding matters, and its source.")
-        )
-    names = ", ".join(each.name for each in checked)
-    return FindingsReport(
-        title=f"{names}: {_counts(findings)}",
+def findings_report(
+    checked: Sequence[Checked], sort: str | None = None, top: int | None = None
+) -> FindingsReport:
+    """Lay out what checks found; data is a list of findings.
+
+    Raises: UsageError: no such column, or ``top`` below 1.
+    """
+    findings = [(subject, finding) for subject in checked for finding in subject.findings]
+    names = ", ".join(subject.name for subject in checked)
+    report = FindingsReport(
+        title=f"{names}: {_counts([finding for _, finding in findings])}",
         columns=COLUMNS if len(checked) == 1 else (_SPEC, *COLUMNS),
-        rows=tuple(
-            {**_row(finding), "spec": each.name} for each in checked for finding in each.findings
-        ),
-        data=[
-            {**finding.to_dict(), "spec": each.name, **each.stamp}
-            for each in checked
-            for finding in each.findings
-        ],
-        notes=tuple(dict.fromkeys(notes)),
-        findings=tuple(findings),
+        rows=tuple({**_row(finding), "spec": subject.name} for subject, finding in findings),
+        data=[{**finding.to_dict(), "spec": at.name, **at.stamp} for at, finding in findings],
+        known=(_SPEC, *COLUMNS),
+        listed="",
     )
+    shown = [findings[number][1] for number in picked(report, sort, top)]
+    notes: list[str | Note] = [
+        _hint(finding) for finding in shown if finding.hint or finding.reason
+    ]
+    if shown:
+        notes.append(Note(_WHY))
+    report = arranged(report, sort, top)
+    noted = (*report.notes, *dict.fromkeys(notes))
+    return replace(report, notes=noted, findings=tuple(shown))
 
 
 def _hint(finding: Finding) -> str:

@@ -17,7 +17,6 @@ app = typer.Typer(
     epilog="Example: mbprof table mobilenet_v1 --alpha 0.75 --res 128",
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    add_completion=False,
     no_args_is_help=True,
 )
 

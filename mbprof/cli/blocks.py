@@ -4,26 +4,29 @@ from typing import Annotated
 
 import typer
 
+from mbprof.cli import complete
 from mbprof.cli.app import command
 from mbprof.cli.options import (
     AlphaOption,
+    ColumnsOption,
     ConventionOption,
     FormatOption,
+    ImageOption,
     MaxMacsOption,
     MaxParamsOption,
     OutputOption,
     ResOption,
     ScopeOption,
     SetOption,
+    SortOption,
+    TopOption,
     given_knobs,
     hold_to,
     limits_of,
+    listed,
     outlet,
 )
 
-ImageOption = Annotated[
-    str | None, typer.Option("--in", metavar="HxWxC", help="the input of a block")
-]
 IgnoreOption = Annotated[
     str | None, typer.Option("--ignore", metavar="A,B", help="codes, or how they begin")
 ]
@@ -33,16 +36,19 @@ IgnoreOption = Annotated[
 def block(
     block: Annotated[
         str,
-        typer.Argument(metavar="BLOCK", help="a block of the library, its file, or SPEC:BLOCK"),
+        typer.Argument(
+            metavar="BLOCK",
+            help="a block of the library, its file, or SPEC:BLOCK",
+            autocompletion=complete.blocks,
+        ),
     ],
-    image: Annotated[
-        str | None, typer.Option("--in", metavar="HxWxC", help="the input; the example's if none")
-    ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="set an argument; repeatable"),
-    ] = None,
+    image: ImageOption = None,
+    alpha: AlphaOption = None,
+    settings: SetOption = None,
     convention: ConventionOption = "kernels",
+    sort: SortOption = None,
+    top: TopOption = None,
+    columns: ColumnsOption = None,
     max_macs: MaxMacsOption = None,
     max_params: MaxParamsOption = None,
     format: FormatOption = None,
@@ -54,9 +60,9 @@ def block(
     from mbprof.spec.zoo import open_block
 
     out, limits = outlet(format, output), limits_of(max_macs, max_params)
-    chosen = lone(open_block(block), image, given_knobs(None, None, settings))
+    chosen = lone(open_block(block), image, given_knobs(alpha, None, settings))
     network = block_network(chosen, convention)
-    out.write(network.report(out.layout))
+    out.table(network.report(out.layout), sort, top, columns)
     hold_to(network, limits, convention, "all")
 
 
@@ -83,6 +89,9 @@ def check(
         str | None,
         typer.Option("--explain", metavar="CODE", help="explain a rule; all lists them"),
     ] = None,
+    sort: SortOption = None,
+    top: TopOption = None,
+    columns: ColumnsOption = None,
     format: FormatOption = None,
     output: OutputOption = None,
 ) -> None:
@@ -93,7 +102,7 @@ def check(
 
     if explain is not None:
         rules = rules_report() if explain == "all" else rule_report(explain.upper())
-        outlet(format, output).write(rules)
+        outlet(format, output).table(rules, sort, top, columns)
         return
     out = outlet(format, output, "check")
     if not specs:
@@ -103,7 +112,7 @@ def check(
     codes = codes_of(ignore)
     found = [examine(spec, image, given, limits, codes, convention, scope) for spec in specs]
     failed = [each.fails(fail_on) for each in found]
-    out.write(findings_report(found))
+    out.table(findings_report(found, sort, top), columns=columns)
     if any(failed):
         raise typer.Exit(1)
 
@@ -116,6 +125,7 @@ def watch(
     res: ResOption = None,
     settings: SetOption = None,
     scope: ScopeOption = None,
+    convention: ConventionOption = "kernels",
     max_macs: MaxMacsOption = None,
     max_params: MaxParamsOption = None,
     ignore: IgnoreOption = None,
@@ -129,7 +139,7 @@ def watch(
     given, limits = given_knobs(alpha, res, settings), limits_of(max_macs, max_params)
     for _ in saves(file):
         try:
-            found = examine(file, image, given, limits, codes_of(ignore), scope=scope)
+            found = examine(file, image, given, limits, codes_of(ignore), convention, scope)
         except MbprofError as error:
             # The next save may put it right.
             typer.echo(str(error), err=True)
@@ -139,4 +149,4 @@ def watch(
 
 def codes_of(typed: str | None) -> list[str]:
     """Return the codes of a list, as they are written."""
-    return [code.strip().upper() for code in (typed or "").split(",") if code.strip()]
+    return [code.upper() for code in listed(typed)]

@@ -8,12 +8,15 @@ from mbprof.cli.app import command
 from mbprof.cli.inputs import networks_of
 from mbprof.cli.options import (
     AlphaOption,
+    ColumnsOption,
     ConventionOption,
     FormatOption,
     OutputOption,
     ResOption,
     ScopeOption,
     SetOption,
+    SortOption,
+    TopOption,
     given_knobs,
     outlet,
 )
@@ -33,6 +36,9 @@ def compare(
     by: Annotated[
         str, typer.Option("--by", metavar="WHAT", help="sum up by block, stage, layer or op")
     ] = "block",
+    sort: SortOption = None,
+    top: TopOption = None,
+    columns: ColumnsOption = None,
     format: FormatOption = None,
     output: OutputOption = None,
 ) -> None:
@@ -42,7 +48,7 @@ def compare(
     out = outlet(format, output)
     networks, asked = networks_of(specs, given_knobs(alpha, res, settings))
     found = side_by_side(*networks, by=by, scope=scope, convention=convention)
-    out.write(found.report(out.layout, asked))
+    out.table(found.report(out.layout, asked), sort, top, columns)
 
 
 @command(epilog="Example: mbprof diff main:specs/x.yaml specs/x.yaml")
@@ -57,9 +63,9 @@ def diff(
     scope: ScopeOption = None,
     convention: ConventionOption = "kernels",
     by: Annotated[str, typer.Option("--by", metavar="WHAT", help="layer or block")] = "layer",
-    top: Annotated[
-        int | None, typer.Option("--top", metavar="N", help="show the N largest rows")
-    ] = None,
+    sort: SortOption = None,
+    top: TopOption = None,
+    columns: ColumnsOption = None,
     format: FormatOption = None,
     output: OutputOption = None,
 ) -> None:
@@ -69,4 +75,4 @@ def diff(
     out = outlet(format, output, usual="md")
     networks, asked = networks_of([old, new], given_knobs(alpha, res, settings))
     found = difference(networks[0], networks[1], by=by, scope=scope, convention=convention)
-    out.write(found.report(out.layout, top, (asked[0], asked[1])))
+    out.table(found.report(out.layout, top, (asked[0], asked[1]), sort), columns=columns)

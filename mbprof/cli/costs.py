@@ -5,21 +5,30 @@ from typing import Annotated
 import typer
 
 from mbprof.cli.app import command
-from mbprof.cli.inputs import plan_of
+from mbprof.cli.inputs import plan_of, values_of
 from mbprof.cli.options import (
+    HELP,
     AlphaOption,
+    AlphasOption,
+    ColumnsOption,
     ConventionOption,
     FormatOption,
     MaxMacsOption,
     MaxParamsOption,
+    OptionalSpecsArgument,
     OutputOption,
+    ResolutionsOption,
     ResOption,
     ScopeOption,
     SetOption,
+    SortOption,
     SpecArgument,
+    SpecsArgument,
+    TopOption,
     given_knobs,
     hold_to,
     limits_of,
+    named,
     network_of,
     outlet,
 )
@@ -36,15 +45,9 @@ def table(
     by: Annotated[
         str, typer.Option("--by", metavar="WHAT", help="sum up by layer, block or op")
     ] = "layer",
-    sort: Annotated[
-        str | None, typer.Option("--sort", metavar="COLUMN", help="numbers from large to small")
-    ] = None,
-    top: Annotated[
-        int | None, typer.Option("--top", metavar="N", help="show the first N rows")
-    ] = None,
-    columns: Annotated[
-        str | None, typer.Option("--columns", metavar="A,B,C", help="which columns to show")
-    ] = None,
+    sort: SortOption = None,
+    top: TopOption = None,
+    columns: ColumnsOption = None,
     max_macs: MaxMacsOption = None,
     max_params: MaxParamsOption = None,
     format: FormatOption = None,
@@ -55,23 +58,19 @@ def table(
 
     out, limits = outlet(format, output), limits_of(max_macs, max_params)
     network = network_of(spec, alpha, res, settings)
-    names = [name.strip() for name in columns.split(",")] if columns else None
     found = given.table(
-        network, by=by, sort=sort, top=top, columns=names, scope=scope, convention=convention
-    )
-    out.write(found.report(out.layout))
+        network, by=by, sort=sort, top=top, columns=named(columns), scope=scope,
+        convention=convention,
+    )  # fmt: skip
+    out.table(found.report(out.layout), columns=HELP if columns == HELP else None)
     hold_to(network, limits, convention, scope)
 
 
 @command(epilog="Example: mbprof sweep mobilenet_v2 --alpha 0.35:1.4:0.35 --res 96,128,224")
 def sweep(
-    spec: SpecArgument,
-    alpha: Annotated[
-        str | None, typer.Option("--alpha", metavar="VALUES", help="0.5,1.0 or START:STOP:STEP")
-    ] = None,
-    res: Annotated[
-        str | None, typer.Option("--res", metavar="VALUES", help="the same of resolutions")
-    ] = None,
+    specs: SpecsArgument,
+    alpha: AlphasOption = None,
+    res: ResolutionsOption = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUES", help="the same of any knob; repeatable"),
@@ -82,7 +81,8 @@ def sweep(
     ] = None,
     seed: Annotated[int, typer.Option("--seed", metavar="S", help="of --random")] = 0,
     configs: Annotated[
-        str | None, typer.Option("--from", metavar="FILE", help="configurations from a CSV file")
+        str | None,
+        typer.Option("--configs", "--from", metavar="FILE", help="configurations of a CSV file"),
     ] = None,
     where: Annotated[
         str | None,
@@ -98,22 +98,29 @@ def sweep(
         str | None,
         typer.Option("--accuracy", metavar="SERIES", help="published top-1; default, or a series"),
     ] = None,
+    sort: SortOption = None,
+    top: TopOption = None,
+    columns: ColumnsOption = None,
     jobs: Annotated[int, typer.Option("--jobs", metavar="N", help="processes")] = 1,
     format: FormatOption = None,
     output: OutputOption = None,
 ) -> None:
     """Cost many configurations: a grid, random or listed ones."""
     from mbprof.network.load import load
-    from mbprof.sweeps.sweep import plan_sweep
-    from mbprof.sweeps.write import write
+    from mbprof.sweeps.several import plan_sweeps
+    from mbprof.sweeps.write import Kept, columns_of, write
 
-    out = outlet(format, output, "sweep")
-    loaded = load(spec)
+    out = outlet(format, output, "report" if columns == HELP else "sweep")
     given = given_knobs(alpha, res, settings)
-    plan = plan_of(loaded, given, random, seed, configs)
-    job = plan_sweep(loaded, plan, convention, scope, where, accuracy)
+    loaded = [load(spec) for spec in specs]
+    plans = [plan_of(spec, given, random, seed, configs) for spec in loaded]
+    job = plan_sweeps(loaded, plans, convention, scope, where, accuracy)
+    if columns == HELP:
+        out.table(columns_of(job), columns=HELP)
+        return
+    kept = Kept(pareto, sort, top, named(columns))
     try:
-        write(job, out.format, output, pareto, jobs, out.screen)
+        write(job, out.format, output, kept, jobs, out.screen)
     except KeyboardInterrupt:
         typer.echo("interrupted; no file was written", err=True)
         raise
@@ -125,9 +132,9 @@ def accuracy(
     series: Annotated[
         str | None, typer.Option("--series", metavar="NAME", help="one source and recipe only")
     ] = None,
-    limit: Annotated[
-        int | None, typer.Option("--limit", metavar="N", help="show the first N rows")
-    ] = None,
+    sort: SortOption = None,
+    top: TopOption = None,
+    columns: ColumnsOption = None,
     format: FormatOption = None,
     output: OutputOption = None,
 ) -> None:
@@ -135,48 +142,40 @@ def accuracy(
     from mbprof.published.accuracy import accuracy as published
 
     out = outlet(format, output)
-    out.write(published(spec, series, limit).report(out.layout))
+    out.table(published(spec, series).report(out.layout), sort, top, columns)
 
 
 @command(epilog="Example: mbprof plot mobilenet_v1 mobilenet_v2 -o accuracy.svg")
 def plot(
-    specs: Annotated[
-        list[str], typer.Argument(metavar="SPEC...", help="names of mbprof list, or files")
-    ],
+    specs: SpecsArgument,
     output: Annotated[
         str, typer.Option("-o", "--output", metavar="FILE", help="write to FILE.svg, .png or .pdf")
     ],
     kind: Annotated[
         str, typer.Option("--kind", metavar="KIND", help="accuracy, cost, grid or layers")
     ] = "accuracy",
-    alpha: Annotated[
-        str | None, typer.Option("--alpha", metavar="A,B", help="width multipliers to show")
-    ] = None,
-    res: Annotated[
-        str | None, typer.Option("--res", metavar="R,S", help="resolutions to show")
-    ] = None,
-    scope: Annotated[str, typer.Option("--scope", metavar="SCOPE", help="body or all")] = "all",
+    alpha: AlphasOption = None,
+    res: ResolutionsOption = None,
+    scope: ScopeOption = None,
     format: FormatOption = None,
 ) -> None:
     """Draw published accuracy or computed cost for print."""
-    from mbprof.pages.plot import numbers, write
+    from mbprof.pages.plot import write
 
     write(
         output,
         specs,
         kind,
         format,
-        alphas=numbers("--alpha", alpha, float),
-        sides=numbers("--res", res, int),
-        scope=scope,
+        alphas=values_of("alpha", alpha, "number"),
+        sides=values_of("res", res, "int"),
+        scope=scope or "all",
     )
 
 
 @command(epilog="Example: mbprof report mobilenet_v1 -o mobilenet_v1.md")
 def report(
-    specs: Annotated[
-        list[str] | None, typer.Argument(metavar="[SPEC]...", help="one to explain, or several")
-    ] = None,
+    specs: OptionalSpecsArgument = None,
     title: Annotated[str, typer.Option("--title", metavar="TEXT", help="heading of the page")] = "",
     folder: Annotated[
         str | None,

@@ -7,12 +7,15 @@ import typer
 from mbprof.cli.app import command
 from mbprof.cli.options import (
     AlphaOption,
+    ColumnsOption,
     FormatOption,
     OutputOption,
     ResOption,
     ScopeOption,
     SetOption,
+    SortOption,
     SpecArgument,
+    TopOption,
     given_knobs,
     network_of,
     outlet,
@@ -36,6 +39,9 @@ def explain(
         str | None,
         typer.Option("--number", metavar="N", help="find out what a number counts, such as 569M"),
     ] = None,
+    sort: SortOption = None,
+    top: TopOption = None,
+    columns: ColumnsOption = None,
     format: FormatOption = None,
     output: OutputOption = None,
 ) -> None:
@@ -49,7 +55,7 @@ def explain(
         from mbprof.published.origins import origins
 
         found = origins(spec, number, given_knobs(alpha, res, settings), scope)
-        out.write(found.report(out.layout))
+        out.table(found.report(out.layout), sort, top, columns)
         if not found.origins and out.layout == "data":
             typer.echo(found.verdict, err=True)
         return
@@ -57,4 +63,4 @@ def explain(
 
     network = network_of(spec, alpha, res, settings)
     explained = tools.explain(network, scope=scope, before=before, after=after)
-    out.write(explained.report(out.layout))
+    out.table(explained.report(out.layout), sort, top, columns)

@@ -8,28 +8,29 @@ from mbprof.cli.app import command
 from mbprof.cli.options import (
     AlphaOption,
     ConventionOption,
+    DesignArgument,
     FormatOption,
     OutputOption,
     ResOption,
     ScopeOption,
     SetOption,
     given_knobs,
+    listed,
     outlet,
 )
 
 
 @command(epilog="Example: mbprof formula mobilenet_v2 --by net --format latex")
 def formula(
-    spec: Annotated[
-        str,
-        typer.Argument(metavar="SPEC|BLOCK", help="a spec; or a block, SPEC:BLOCK, a block's file"),
-    ],
+    spec: DesignArgument,
     alpha: AlphaOption = None,
     res: ResOption = None,
     settings: SetOption = None,
     symbols: Annotated[
         str | None,
-        typer.Option("--in", metavar="A,B", help="more knobs that are symbols, such as classes"),
+        typer.Option(
+            "--symbols", "--in", metavar="A,B", help="more knobs that are, such as classes"
+        ),
     ] = None,
     by: Annotated[
         str, typer.Option("--by", metavar="WHAT", help="a formula for each layer, block or the net")
@@ -52,7 +53,7 @@ def formula(
         spec,
         given_knobs(alpha, res, settings),
         by,
-        [name.strip() for name in (symbols or "").split(",") if name.strip()],
+        listed(symbols),
         convention,
         scope,
     )

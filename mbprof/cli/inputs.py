@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mbprof.language.source import Scalar
@@ -58,6 +58,18 @@ def _settings(text: str) -> tuple[str, dict[str, Scalar]]:
     if "," in spec and not Path(spec).is_file() and ":" not in spec:
         raise UsageError(f"{text}: expected SPEC,KNOB=VALUE,...")
     return spec, own
+
+
+def values_of(name: str, text: str | None, kind: str) -> tuple[Any, ...]:
+    """Return the values of an option that takes several, all above 0: ``number`` or ``int``."""
+    from mbprof.language.source import Scalar
+    from mbprof.spec.knobs import Knob
+    from mbprof.sweeps.axes import read_axis
+
+    if text is None:
+        return ()
+    place = Scalar.typed(f"--{name} ", text).loc
+    return read_axis(Knob(name, 1, kind, "", above=0), text, place).values
 
 
 def plan_of(

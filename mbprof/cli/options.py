@@ -7,27 +7,93 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 from typer.core import TyperCommand
 
+from mbprof.cli import complete
+
 if TYPE_CHECKING:
     from mbprof.language.source import Scalar
     from mbprof.network.load import Network
-    from mbprof.output import Format, Formats, Screen
+    from mbprof.output import Format, Formats, Report, Screen
     from mbprof.spec.budget import Budget
 
+HELP = "help"
+"""What is asked of ``--columns`` to list them."""
+
 SpecArgument = Annotated[
-    str, typer.Argument(metavar="SPEC", help="a name of mbprof list, a file, REV:PATH, or -")
+    str,
+    typer.Argument(
+        metavar="SPEC",
+        help="a name of mbprof list, a file, REV:PATH, or -",
+        autocompletion=complete.specs,
+    ),
+]
+SpecsArgument = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="SPEC...",
+        help="names of mbprof list, or files",
+        autocompletion=complete.specs,
+    ),
+]
+OptionalSpecsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[SPEC]...",
+        help="names of mbprof list, or files",
+        autocompletion=complete.specs,
+    ),
+]
+DesignArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="SPEC|BLOCK",
+        help="a spec; or a block, SPEC:BLOCK, a block's file",
+        autocompletion=complete.designs,
+    ),
 ]
 AlphaOption = Annotated[str | None, typer.Option("--alpha", metavar="X", help="width multiplier")]
 ResOption = Annotated[str | None, typer.Option("--res", metavar="N|HxW", help="input resolution")]
+AlphasOption = Annotated[
+    str | None, typer.Option("--alpha", metavar="VALUES", help="0.5,1.0 or START:STOP:STEP")
+]
+ResolutionsOption = Annotated[
+    str | None, typer.Option("--res", metavar="VALUES", help="the same of resolutions")
+]
 SetOption = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="NAME=VALUE", help="set any knob of the spec; repeatable"),
+    typer.Option("--set", metavar="NAME=VALUE", help="set any knob or argument; repeatable"),
+]
+ImageOption = Annotated[
+    str | None,
+    typer.Option("--in", metavar="HxWxC", help="the input of a block; its example's if none"),
+]
+SortOption = Annotated[
+    str | None,
+    typer.Option(
+        "--sort",
+        metavar="COLUMN",
+        help="numbers from large to small, words from A to Z",
+    ),
+]
+TopOption = Annotated[int | None, typer.Option("--top", metavar="N", help="show the first N rows")]
+ColumnsOption = Annotated[
+    str | None,
+    typer.Option("--columns", metavar="A,B,C", help="which columns to show; help lists them"),
 ]
 FormatOption = Annotated[
     str | None, typer.Option("--format", metavar="FORMAT", help="how to write a report")
 ]
-ScopeOption = Annotated[str | None, typer.Option("--scope", metavar="SCOPE", help="body or all")]
+ScopeOption = Annotated[
+    str | None,
+    typer.Option("--scope", metavar="SCOPE", help="body or all", autocompletion=complete.scopes),
+]
 ConventionOption = Annotated[
-    str, typer.Option("--convention", metavar="NAME|FILE", help="what counts")
+    str,
+    typer.Option(
+        "--convention",
+        metavar="NAME|FILE",
+        help="what counts",
+        autocompletion=complete.conventions,
+    ),
 ]
 MaxMacsOption = Annotated[
     str | None, typer.Option("--max-macs", metavar="N", help="a budget, such as 300M")
@@ -152,6 +218,29 @@ class Outlet(NamedTuple):
         from mbprof.output.files import emit
 
         emit(self.format.write(report, self.screen), self.path)
+
+    def table(
+        self,
+        report: Report,
+        sort: str | None = None,
+        top: int | None = None,
+        columns: str | None = None,
+    ) -> None:
+        """Write the rows and columns of a report that are asked for, or the list of its columns."""
+        from mbprof.output import arranged, columns_report
+
+        shown = arranged(report, sort, top, named(columns))
+        self.write(columns_report(report) if columns == HELP else shown)
+
+
+def listed(text: str | None) -> list[str]:
+    """Return the parts of a list with commas between them."""
+    return [part.strip() for part in (text or "").split(",") if part.strip()]
+
+
+def named(columns: str | None) -> list[str] | None:
+    """Return the columns that are asked for; None where there are none, or their list is."""
+    return None if columns is None or columns == HELP else listed(columns)
 
 
 def outlet(

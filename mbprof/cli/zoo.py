@@ -5,7 +5,22 @@ from typing import Annotated
 import typer
 
 from mbprof.cli.app import command
-from mbprof.cli.options import FormatOption, OutputOption, SpecArgument, outlet
+from mbprof.cli.options import (
+    AlphaOption,
+    ColumnsOption,
+    ConventionOption,
+    DesignArgument,
+    FormatOption,
+    ImageOption,
+    OptionalSpecsArgument,
+    OutputOption,
+    ResOption,
+    SetOption,
+    SortOption,
+    TopOption,
+    given_knobs,
+    outlet,
+)
 
 
 @command(name="list", epilog="Example: mbprof list mobilenet")
@@ -13,39 +28,55 @@ def list_specs(
     text: Annotated[
         str, typer.Argument(metavar="[TEXT]", help="only names and families that hold it")
     ] = "",
+    blocks: Annotated[bool, typer.Option("--blocks", help="list the block library")] = False,
+    sort: SortOption = None,
+    top: TopOption = None,
+    columns: ColumnsOption = None,
     format: FormatOption = None,
     output: OutputOption = None,
 ) -> None:
-    """List the networks of the zoo by family."""
-    from mbprof.pages.zoo import catalogue
+    """List the networks of the zoo by family, or the block library."""
+    from mbprof.pages.zoo import catalogue, library
 
     out = outlet(format, output)
-    out.write(catalogue(text).report(out.layout))
+    found = library(text) if blocks else catalogue(text)
+    out.table(found.report(out.layout), sort, top, columns)
 
 
 @command(epilog="Example: mbprof show mobilenet_v1@keras")
-def show(spec: SpecArgument, format: FormatOption = "rich", output: OutputOption = None) -> None:
-    """Explain a network: source, knobs, blocks, rows, claims."""
-    from mbprof.pages import spec as page
+def show(
+    spec: DesignArgument,
+    image: ImageOption = None,
+    alpha: AlphaOption = None,
+    res: ResOption = None,
+    settings: SetOption = None,
+    convention: ConventionOption = "kernels",
+    format: FormatOption = None,
+    output: OutputOption = None,
+) -> None:
+    """Explain a network or a block: source, knobs, blocks, rows, claims."""
+    from mbprof.pages.spec import shown
 
     out = outlet(format, output)
-    out.write(page.show(spec).report(out.layout))
+    page = shown(spec, image, given_knobs(alpha, res, settings), convention)
+    out.write(page.report(out.layout))
 
 
 @command(epilog="Example: mbprof verify mobilenet_v1")
 def verify(
-    specs: Annotated[
-        list[str] | None, typer.Argument(metavar="[SPEC]...", help="specs; the whole zoo if none")
-    ] = None,
+    specs: OptionalSpecsArgument = None,
+    sort: SortOption = None,
+    top: TopOption = None,
+    columns: ColumnsOption = None,
     format: FormatOption = None,
     output: OutputOption = None,
 ) -> None:
-    """Recompute what others published; status 1 if a claim fails."""
+    """Recompute what others published of specs, or of the zoo; status 1 if a claim fails."""
     from mbprof.published.verify import verify as recompute
 
     out = outlet(format, output)
     verdicts = recompute(*specs or ())
-    out.write(verdicts.report(out.layout))
+    out.table(verdicts.report(out.layout), sort, top, columns)
     if not verdicts.passed:
         raise typer.Exit(1)
 

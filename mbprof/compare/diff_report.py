@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mbprof.compare.side_by_side import titled
-from mbprof.errors import UsageError
 from mbprof.language import fmt
 from mbprof.network.profile import Profile
 from mbprof.network.rows import Row
-from mbprof.output import Column, Report
+from mbprof.output import Column, Report, picked
 from mbprof.output.result import Brief, Result
 from mbprof.output.stamp import stamp
 
@@ -89,10 +88,14 @@ class Difference(Result):
         return f"{self.old.headline} → {self.new.headline}, {_said(self)}"
 
     def report(
-        self, layout: str = "page", top: int | None = None, asked: tuple[str, str] | None = None
+        self,
+        layout: str = "page",
+        top: int | None = None,
+        asked: tuple[str, str] | None = None,
+        sort: str | None = None,
     ) -> Report:
         """Lay the difference out, see `difference_report`."""
-        return difference_report(self, layout, top, asked)
+        return difference_report(self, layout, top, asked, sort)
 
 
 def _said(change: Change | Difference) -> str:
@@ -140,30 +143,36 @@ def difference_report(
     layout: str = "page",
     top: int | None = None,
     asked: tuple[str, str] | None = None,
+    sort: str | None = None,
 ) -> Report:
     """Lay out a difference; the rows that cost most are kept, the last row holds the rest.
 
-    Data has a row for each change and, unless asked for fewer, all of them. ``asked`` says how the
-    networks were called.
+    Data has a row for each change and, unless asked for fewer, all of them. Where ``sort`` names a
+    column, rows stand by it and the first are kept. ``asked`` says how the networks were called.
 
-    Raises: UsageError: ``top`` is below 1.
+    Raises: UsageError: no such column, or ``top`` is below 1.
     """
-    if top is not None and top < 1:
-        raise UsageError(f"--top is {top}; it must be at least 1")
     data = layout == "data"
-    folds = tuple(Fold((each,)) for each in found.changes) if data else folded(found.changes)
-    kept, rest = _largest(folds, len(folds) if data and top is None else top or TOP)
-    rows = [_values(fold, found, 1 if layout == "terminal" else _NAMES) for fold in kept]
-    if rest:
-        rows.append(_remainder(rest, found))
-    return Report(
+    folds = tuple(Fold((change,)) for change in found.changes) if data else folded(found.changes)
+    report = Report(
         title=_title(found, asked or (found.old.spec, found.new.spec)),
         lead=_lead(found),
         columns=_columns(found, data),
-        rows=tuple(rows),
-        data=_data(found, kept, rest),
-        total=_sums("total", found, found.params, found.cost) if rows else None,
+        rows=tuple(_values(fold, found, 1 if layout == "terminal" else _NAMES) for fold in folds),
+        data=None,
+        total=_sums("total", found, found.params, found.cost) if folds else None,
         notes=_notes(found),
+    )
+    most = top if top is not None or data else TOP
+    numbers = picked(report, sort, most)
+    if sort is None:
+        numbers = _largest(folds, most)
+    rest = [fold for number, fold in enumerate(folds) if number not in set(numbers)]
+    rows = [report.rows[number] for number in numbers]
+    if rest:
+        rows.append(_remainder(rest, found))
+    return replace(
+        report, rows=tuple(rows), data=_data(found, [folds[number] for number in numbers], rest)
     )
 
 
@@ -174,16 +183,10 @@ def _title(found: Difference, asked: tuple[str, str]) -> str:
     return f"{titled(found.old, asked[0])} → {titled(found.new, asked[1])}"
 
 
-def _largest(folds: Sequence[Fold], top: int) -> tuple[list[Fold], list[Fold]]:
-    """Return the rows that change the cost most, in their order, and those left over."""
-    if len(folds) <= top:
-        return list(folds), []
+def _largest(folds: Sequence[Fold], top: int | None) -> list[int]:
+    """Return the numbers of the rows that change the cost most, in their order."""
     order = sorted(range(len(folds)), key=lambda i: (-abs(folds[i].cost), -abs(folds[i].params), i))
-    chosen = set(order[:top])
-    return (
-        [fold for i, fold in enumerate(folds) if i in chosen],
-        [fold for i, fold in enumerate(folds) if i not in chosen],
-    )
+    return sorted(order[:top])
 
 
 def _lead(found: Difference) -> tuple[str, ...]:
@@ -240,15 +243,34 @@ def _share(value: tuple[int, int]) -> str:
     return fmt.change(*value)
 
 
+def _part(value: tuple[int, int]) -> int:
+    return value[0]
+
+
 def _columns(found: Difference, data: bool) -> tuple[Column, ...]:
     unit = found.new.convention.unit
     if data:
-        costs = ("old_params", "new_params", "params", "old_macs", "new_macs", "macs")
-        names = ("kind", "name", "op", "what", "old_name", "new_name", *costs)
-        columns = tuple(Column(name, name, name) for name in names)
+        columns = tuple(Column(name, name, doc) for name, doc in _DATA.items())
     else:
         columns = _read_columns(found.by, unit)
     return tuple(each for each in columns if unit or "macs" not in each.name)
+
+
+_DATA = {
+    "kind": "added, removed, renamed, changed; rest is what is not shown",
+    "name": "the row",
+    "op": "the op",
+    "what": "what changed",
+    "old_name": "its name before",
+    "new_name": "its name now",
+    "old_params": "params before",
+    "new_params": "params now",
+    "params": "difference in params",
+    "old_macs": "cost before",
+    "new_macs": "cost now",
+    "macs": "difference in cost",
+}
+"""The columns of data, each with its meaning."""
 
 
 def _read_columns(by: str, unit: str) -> tuple[Column, ...]:
@@ -257,9 +279,9 @@ def _read_columns(by: str, unit: str) -> tuple[Column, ...]:
         Column("op", "op", "the op", yields=2),
         Column("change", "change", "what changed", wraps=True),
         Column("params", "Δ params", "difference in params", fmt.signed, True),
-        Column("params_share", "%", "of the old total", _share, True, yields=3),
+        Column("params_share", "%", "of the old total", _share, True, yields=3, rank=_part),
         Column("macs", f"Δ {unit}", "difference in cost", fmt.signed, True),
-        Column("macs_share", "%", "of the old total", _share, True, yields=1),
+        Column("macs_share", "%", "of the old total", _share, True, yields=1, rank=_part),
     )
 
 

@@ -12,7 +12,7 @@ from mbprof.language import fmt
 from mbprof.language.values import Value
 from mbprof.network import conventions
 from mbprof.network.given import SpecLike, as_network
-from mbprof.network.load import Network
+from mbprof.network.load import Network, Spec
 from mbprof.network.profile import Profile
 from mbprof.network.rows import GROUPINGS, Row, merged
 from mbprof.output import Column, Note, Report
@@ -89,7 +89,7 @@ class Comparison(Result):
         )
 
 
-def common_scope(networks: Sequence[Network]) -> str:
+def common_scope(networks: Sequence[Network | Spec]) -> str:
     """Return the scope that the specs agree on; ``all`` where one is of its body and one not."""
     scopes = {network.definition.scope for network in networks}
     return scopes.pop() if len(scopes) == 1 else "all"
@@ -192,6 +192,7 @@ def comparison_report(found: Comparison, layout: str = "page", asked: Sequence[s
         data=_data(found),
         total=total,
         notes=_notes(found),
+        listed="rows",
     )
 
 
@@ -261,7 +262,7 @@ def _columns(
         columns += [
             Column(
                 f"{each}_ratio_{x}", f"{x}/{first}", f"{word} of {x} to those of {first}",
-                _written, True, ratios, group=f"{each}_ratio",
+                _written, True, ratios, group=f"{each}_ratio", rank=float,
             )
             for x in letters[1:]
         ]  # fmt: skip

@@ -22,8 +22,9 @@ from mbprof.network.rows import (
     stored,
     summed,
 )
-from mbprof.network.table import column, columns, key_of
+from mbprof.network.table import column, columns, known
 from mbprof.ops.facts import FACTS, STORED
+from mbprof.output.arrange import order
 from mbprof.output.model import Note, Report
 from mbprof.output.result import Result
 from mbprof.output.stamp import stamp
@@ -161,20 +162,18 @@ class Table(Result):
     columns: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
-        if self.top is not None and self.top < 1:
-            raise UsageError(f"--top is {self.top}; it must be at least 1")
         columns(self.columns, self.by, "data", self.profile.convention)
         _ = self.rows  # which refuses a grouping or a column to sort by
 
     @property
     def rows(self) -> tuple[Row, ...]:
         """The rows that are shown, in their order."""
-        rows = list(self.profile.grouped(self.by))
-        if self.sort is not None:
-            chosen = column(self.sort, self.profile.convention)
-            key = key_of(chosen)
-            rows.sort(key=lambda row: key(_values(row, self.profile)), reverse=chosen.numeric)
-        return tuple(rows[: self.top])
+        rows = self.profile.grouped(self.by)
+        by = column(self.sort, self.profile.convention) if self.sort is not None else None
+        values = (
+            [_values(row, self.profile) for row in rows] if by is not None else [{}] * len(rows)
+        )
+        return tuple(rows[number] for number in order(values, by, self.top))
 
     @property
     def total(self) -> Total:
@@ -201,6 +200,8 @@ class Table(Result):
             data=data,
             total=_total(profile),
             notes=_notes(profile, len(rows), len(profile.grouped(self.by))),
+            known=known(self.by, profile.convention),
+            listed="layers",
         )
 
     def to_frame(self) -> pandas.DataFrame:

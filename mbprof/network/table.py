@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 from mbprof.errors import UsageError, unknown
 from mbprof.language import fmt
@@ -24,8 +22,19 @@ def _share(value: tuple[int, int]) -> str:
     return fmt.percent(*value)
 
 
+def _part(value: tuple[int, int]) -> int:
+    return value[0]
+
+
 def _bar(value: tuple[int, int]) -> str:
     return fmt.bar(*value)
+
+
+def _shared(
+    name: str, heading: str, doc: str, text: Callable[[tuple[int, int]], str], yields: int
+) -> Column:
+    """Return a column of shares, which stand by their part."""
+    return Column(name, heading, doc, text, heading != "", yields, rank=_part)
 
 
 COLUMNS: dict[str, Column] = {
@@ -43,8 +52,8 @@ COLUMNS: dict[str, Column] = {
         Column("groups", "groups", "groups", _word, True, yields=9),
         Column("layers", "layers", "how many layers are summed up", fmt.integer, True, yields=3),
         Column("params", "params", "stored values that the convention counts", fmt.integer, True),
-        Column("params_share", "%", "share of all params", _share, True, yields=3),
-        Column("params_bar", "", "share of all params, drawn", _bar, yields=7),
+        _shared("params_share", "%", "share of all params", _share, 3),
+        _shared("params_bar", "", "share of all params, drawn", _bar, 7),
         Column(
             "params_folded", "folded", "all stored values, batch norms folded", fmt.integer, True, 1
         ),
@@ -53,8 +62,8 @@ COLUMNS: dict[str, Column] = {
             for name, unit in UNITS.items()
             for column in (
                 Column(name, unit, f"{unit} that the convention counts", fmt.integer, True),
-                Column(f"{name}_share", "%", f"share of all {unit}", _share, True, yields=3),
-                Column(f"{name}_bar", "", f"share of all {unit}, drawn", _bar, yields=7),
+                _shared(f"{name}_share", "%", f"share of all {unit}", _share, 3),
+                _shared(f"{name}_bar", "", f"share of all {unit}, drawn", _bar, 7),
             )
         ),
         *(
@@ -89,6 +98,13 @@ LAYOUTS: dict[tuple[str, bool], tuple[str, ...]] = {
     ("data", True): ("name", "layers", "params", "macs"),
 }  # fmt: skip
 """The columns of each layout, of single layers and of groups."""
+
+
+def known(by: str, convention: Convention) -> tuple[Column, ...]:
+    """Return every column that a convention has, the first one headed ``by``."""
+    other = set(UNITS) - set(convention.measures)
+    names = [name for name in COLUMNS if name.partition("_")[0] not in other]
+    return columns(names, by, "data", convention)
 
 
 def columns(
@@ -128,17 +144,3 @@ def column(name: str, convention: Convention) -> Column:
             f"convention {convention.name} has no {UNITS[measure]}", hint=f"it counts {counted}"
         )
     return COLUMNS[name]
-
-
-def key_of(column: Column) -> Callable[[Mapping[str, Any]], Any]:
-    """Return what rows are sorted by for a column: shares by their part, shapes by their size."""
-
-    def key(row: Mapping[str, Any]) -> Any:
-        value = row[column.name]
-        if isinstance(value, tuple) and column.name.endswith(("_share", "_bar")):
-            return value[0]
-        if isinstance(value, tuple):
-            return math.prod(value)
-        return value if value is not None else 0 if column.numeric else ""
-
-    return key

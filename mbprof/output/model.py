@@ -45,6 +45,8 @@ class Column:
     """Columns of one group are left out together."""
     absent: str = ""
     """What people read where a row has no value."""
+    rank: Callable[[Cell], Any] | None = None
+    """What a value is sorted by, if not by its size or its text."""
 
     def written(self, row: Mapping[str, Cell]) -> str:
         """Return a row's value as people read it."""
@@ -68,6 +70,10 @@ class Report:
     """Prose that stands instead of the table in a terminal and in Markdown."""
     more: tuple[Report, ...] = ()
     """What follows where people read; data is in ``data`` already."""
+    known: tuple[Column, ...] = ()
+    """Every column that can be asked for, where that is more than ``columns``."""
+    listed: str | None = None
+    """The key of ``data`` that holds an item for each row; empty if ``data`` itself does."""
 
     @property
     def parts(self) -> tuple[Report, ...]:

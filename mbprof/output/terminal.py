@@ -17,9 +17,11 @@ _NARROWEST_WRAP = 16
 def screen_for(path: str | None) -> Screen:
     """Return the screen of an output: the terminal's width, and colours if it is a terminal.
 
-    NO_COLOR and FORCE_COLOR count when they are not empty; a file has no colours.
+    NO_COLOR forbids and FORCE_COLOR demands them; each counts where it is not empty. A file has
+    none, nor has a terminal that calls itself dumb.
     """
-    asked = sys.stdout.isatty() or bool(os.environ.get("FORCE_COLOR"))
+    able = sys.stdout.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
+    asked = able or bool(os.environ.get("FORCE_COLOR"))
     colours = asked and path in (None, "-") and not os.environ.get("NO_COLOR")
     return Screen(shutil.get_terminal_size((80, 24)).columns, colours)
 
@@ -35,7 +37,7 @@ def draw(report: Report, screen: Screen) -> str:
     width, colours = screen
     console = Console(
         file=out, width=width, force_terminal=colours, color_system="auto" if colours else None,
-        highlight=False, legacy_windows=False,
+        no_color=not colours, highlight=False, legacy_windows=False,
     )  # fmt: skip
     console.print(Text(report.title, style="bold"))
     for line in report.lead:

@@ -6,7 +6,7 @@ import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from mbprof.errors import UsageError, unknown
 from mbprof.language import fmt
@@ -137,28 +137,3 @@ def write(
         raise UsageError(f"{path} has no ending of a chart", hint=f"end it in {endings}")
     chosen = CHARTS.choose(format, str(path)).name
     emit(draw(specs, kind, chosen, alphas=alphas, sides=sides, scope=scope), path)
-
-
-T = TypeVar("T", int, float)
-
-
-def numbers(option: str, text: str | None, read: Callable[[str], T]) -> tuple[T, ...]:
-    """Return the positive numbers of an option, which are separated by commas.
-
-    Raises: UsageError: a part is no such number.
-
-    >>> numbers("--alpha", "1,0.75", float)
-    (1.0, 0.75)
-    """
-    found = []
-    for part in text.split(",") if text else ():
-        try:
-            number = read(part)
-        except ValueError:
-            number = read("0")
-        # Not a number is not above zero, either.
-        if not 0 < number < float("inf"):
-            what = "whole numbers" if read is int else "numbers"
-            raise UsageError(f"{option} {text}: expected positive {what} with commas between them")
-        found.append(number)
-    return tuple(found)

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mbprof.errors import UsageError
 from mbprof.language import fmt
-from mbprof.language.values import plain
+from mbprof.language.source import Scalar
+from mbprof.language.values import Shape, Value, plain
+from mbprof.network.conventions import DEFAULT, UNITS, Convention
 from mbprof.network.given import SpecLike, as_spec
 from mbprof.network.load import Spec
+from mbprof.network.profile import Profile
+from mbprof.network.rows import Total
 from mbprof.output import Report
 from mbprof.output.result import Result
 from mbprof.output.stamp import stamp
 from mbprof.pages.wiring import branches, draw, wires
+from mbprof.spec import zoo
+from mbprof.spec.block import LoneBlock, lone
 from mbprof.spec.claims import Claim
+from mbprof.spec.knobs import typed
 from mbprof.spec.model import Block, Definition, Step, Table, Wiring
 from mbprof.spec.texts import written
 
@@ -27,6 +36,7 @@ class SpecPage(Result):
     """A spec explained: source, knobs, blocks, rows, claims."""
 
     spec: Spec
+    convention: str = DEFAULT
 
     @property
     def brief(self) -> str:
@@ -34,8 +44,11 @@ class SpecPage(Result):
         return self.spec.definition.brief
 
     def report(self, layout: str = "page") -> Report:
-        """Explain the spec, as text and as plain data."""
-        return spec_report(self.spec)
+        """Explain the spec, as text and as plain data.
+
+        Raises: UsageError: no such convention.
+        """
+        return spec_report(self.spec, self.convention)
 
     def to_frame(self) -> pandas.DataFrame:
         """Return the knobs as a pandas DataFrame."""
@@ -45,22 +58,98 @@ class SpecPage(Result):
         return pandas.DataFrame(knobs)
 
 
-def show(spec: SpecLike) -> SpecPage:
-    """Explain a network: its source, knobs, blocks, rows and the claims of others.
+@dataclass(frozen=True, slots=True, repr=False)
+class BlockPage(Result):
+    """A block explained: source, arguments, steps, and what it costs at an input."""
 
-    Raises: UsageError: no such spec. MbprofError: the text is not a spec.
+    block: LoneBlock
+    convention: str = DEFAULT
+
+    @property
+    def brief(self) -> str:
+        """The block, its input and its arguments."""
+        return self.block.title
+
+    def report(self, layout: str = "page") -> Report:
+        """Explain the block, as text and as plain data.
+
+        Raises: UsageError: no such convention. MbprofError: it makes no network like that.
+        """
+        block, model = self.block, self.block.block
+        profile = Spec(block.definition, alone=True).build().profile(self.convention)
+        at = block.title.removeprefix(f"{block.name}, ")
+        counted = f"{profile.convention.doc} (convention {profile.convention.name})"
+        rows = [
+            ("file", block.definition.path),
+            ("at", at),
+            ("cost", _costs(profile.total, profile.convention)),
+            ("count", counted),
+        ]
+        data = {
+            "name": model.name,
+            "doc": model.doc,
+            "source": model.source,
+            "takes": {
+                name: {
+                    "default": written(argument.default.node) if argument.default else None,
+                    "doc": argument.doc,
+                }
+                for name, argument in model.takes.items()
+            },
+            "body": _lines(model.body),
+            "at": at,
+            "params": profile.total.params,
+            **profile.convention.named(profile.total.costs),
+            **stamp(convention=profile.convention),
+        }
+        text = "\n".join([*_columns(rows), "", block_text(model)])
+        return Report(block.name, (), (), data, text=text)
+
+
+def show(
+    spec: SpecLike,
+    image: str | Shape | None = None,
+    *,
+    convention: str = DEFAULT,
+    **knobs: Value,
+) -> SpecPage | BlockPage:
+    """Explain a network or a block: its source, knobs, blocks, rows and the claims of others.
+
+    ``image`` is the input of a block, HEIGHTxWIDTHxCHANNELS or the three numbers.
+    Raises: UsageError: no such spec or block, an image for a spec. MbprofError: see `load`.
 
     >>> show("mobilenet_v1").to_dict()["knobs"]["alpha"]["default"]
     1.0
+    >>> show("dw_sep").to_dict()["macs"]
+    29302784
     """
-    return SpecPage(as_spec(spec))
+    return shown(spec, image, typed(knobs), convention)
 
 
-def spec_report(spec: Spec) -> Report:
-    """Explain a spec, as text and as plain data."""
+def shown(
+    spec: SpecLike,
+    image: str | Shape | None = None,
+    given: Mapping[str, Scalar] | None = None,
+    convention: str = DEFAULT,
+) -> SpecPage | BlockPage:
+    """Explain a network or a block, see `show`; ``given`` is what was typed for knobs."""
+    opened = zoo.open(str(spec), "spec or block") if isinstance(spec, str | Path) else None
+    if isinstance(opened, zoo.OpenedBlock):
+        return BlockPage(lone(opened, image, given), convention)
+    if image is not None:
+        raise UsageError("--in gives a block its input; a spec has its own", hint="use --res")
+    own = as_spec(spec) if opened is None else Spec(opened.definition, str(spec))
+    return SpecPage(as_spec(own.build_at(given)) if given else own, convention)
+
+
+def spec_report(spec: Spec, convention: str = DEFAULT) -> Report:
+    """Explain a spec, as text and as plain data.
+
+    Raises: UsageError: no such convention.
+    """
     definition = spec.definition
-    profile = spec.build().profile()
-    lines = [*_head(definition), *_counted(profile.totals, definition.scope), ""]
+    profile = spec.build().profile(convention)
+    lines = [*_head(definition), *_counted(profile, definition.scope), ""]
     lines += ["knobs", *_columns(_knobs(definition)), ""]
     if definition.width:
         rules = ((letter, "->", rule.scalar.text) for letter, rule in definition.width.items())
@@ -98,13 +187,22 @@ def _head(definition: Definition) -> list[str]:
     return _columns((name, value) for name, value in rows if value)
 
 
-def _counted(totals: Mapping[str, Any], scope: str) -> list[str]:
+def _counted(profile: Profile, scope: str) -> list[str]:
     rows = []
-    for name, total in totals.items():
+    for name, total in profile.totals.items():
         default = ", the default" if name == scope else ""
-        counts = f"{fmt.integer(total.params)} params, {fmt.integer(total.cost)} MACs"
-        rows.append(("scope", f"{name}{default}: {total.layers} layers, {counts}"))
+        counts = _costs(total, profile.convention)
+        rows.append(("scope", f"{name}{default}: {counts}"))
+    if profile.convention.name != DEFAULT:
+        rows.append(("count", f"{profile.convention.doc} (convention {profile.convention.name})"))
     return _columns(rows)
+
+
+def _costs(total: Total, convention: Convention) -> str:
+    costs = convention.named(total.costs).items()
+    said = [f"{fmt.integer(cost)} {UNITS[name]}" for name, cost in costs]
+    params = f"{fmt.integer(total.params)} params"
+    return ", ".join([fmt.several(total.layers, "layer"), params, *said])
 
 
 def _knobs(definition: Definition) -> Iterable[tuple[str, ...]]:

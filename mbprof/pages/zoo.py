@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from mbprof.errors import UsageError, nearest
 from mbprof.language import fmt
-from mbprof.network.conventions import DEFAULT
-from mbprof.network.load import load
+from mbprof.network import conventions
+from mbprof.network.conventions import DEFAULT, Convention
+from mbprof.network.load import Spec, load
+from mbprof.network.rows import totals
+from mbprof.network.table import COLUMNS
 from mbprof.output import Column, Note, Report
 from mbprof.output.result import Brief, Result
 from mbprof.output.stamp import stamp
 from mbprof.spec import zoo
+from mbprof.spec.block import LoneBlock, lone
 from mbprof.spec.knobs import builtin
 
 COMMON = tuple(builtin(None))
@@ -110,4 +115,71 @@ def _report(entries: Catalogue) -> Report:
                 'load("NAME") returns one; its table costs it layer by layer.',
             ),
         ),
+        known=(*columns, Column("doc", "what", "what it is", wraps=True)),
+        listed="",
     )
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Library(Result):
+    """Blocks of the library, each at its example, under a convention."""
+
+    blocks: tuple[LoneBlock, ...]
+    convention: str = DEFAULT
+
+    def report(self, layout: str = "page") -> Report:
+        """Lay the library out.
+
+        Raises: UsageError: no such convention.
+        """
+        convention = conventions.load(self.convention)
+        rows = tuple(self._row(block, convention) for block in self.blocks)
+        return Report(
+            title=f"{fmt.several(len(rows), 'block')} of the library",
+            columns=(
+                Column("name", "block", "the name to type"),
+                Column("arguments", "takes", "its arguments", ", ".join, yields=3, wraps=True),
+                Column("example", "at", "its input and arguments", yields=2, wraps=True),
+                COLUMNS["params"],
+                *(COLUMNS[measure] for measure in convention.measures),
+                Column("doc", "what", "what it is", wraps=True),
+                Column("source", "source", "the paper or code", yields=4, wraps=True),
+            ),
+            rows=rows,
+            data=[{**row, **stamp(convention=convention.name)} for row in rows],
+            notes=(
+                Note(
+                    "mbprof show BLOCK explains one; mbprof block BLOCK sets it beside others.",
+                    'show("BLOCK") explains one; block("BLOCK") sets it beside others.',
+                ),
+            ),
+            listed="",
+        )
+
+    def _row(self, block: LoneBlock, convention: Convention) -> dict[str, Any]:
+        count = totals(Spec(block.definition, alone=True).build().compiled, convention.name, "all")
+        return {
+            "name": block.name,
+            "arguments": tuple(block.block.takes),
+            "example": block.title.removeprefix(f"{block.name}, "),
+            "params": count.params,
+            **convention.named(count.costs),
+            "doc": block.block.doc,
+            "source": block.block.source,
+        }
+
+
+def library(text: str = "", convention: str = DEFAULT) -> Library:
+    """Return the blocks of the library whose name or meaning holds a text.
+
+    Raises: UsageError: there are none.
+
+    >>> [row["macs"] for row in library("dw_sep").report().rows]
+    [29302784]
+    """
+    wanted, names = text.lower(), zoo.block_names()
+    blocks = tuple(lone(zoo.open_block(name)) for name in names)
+    held = tuple(b for b in blocks if wanted in b.name or wanted in b.block.doc.lower())
+    if not held:
+        raise UsageError(f"no block's name or meaning holds {text!r}", hint=nearest(text, names))
+    return Library(held, convention)

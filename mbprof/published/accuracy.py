@@ -319,27 +319,25 @@ class Accuracies(Result):
         return self.table
 
 
-def accuracy(spec: SpecLike, series: str | None = None, limit: int | None = None) -> Accuracies:
+def accuracy(spec: SpecLike, series: str | None = None) -> Accuracies:
     """Return the accuracies published of a network, or else of its family, with their sources.
 
-    Raises: UsageError: no such spec, nothing is published, no such series, or ``limit`` below 1.
+    Raises: UsageError: no such spec, nothing is published, no such series.
 
     >>> accuracy("mobilenet_v1", series="slim").rows[0]["top1"]
     41.5
     """
     loaded = as_spec(spec)
-    return Accuracies(loaded, series, accuracy_report(loaded, series, limit))
+    return Accuracies(loaded, series, accuracy_report(loaded, series))
 
 
-def accuracy_report(spec: Spec, series: str | None = None, limit: int | None = None) -> Report:
+def accuracy_report(spec: Spec, series: str | None = None) -> Report:
     """Lay out the accuracies published of a network, with published and computed cost.
 
     Where there are none of the network itself, those of its family, without computed cost.
 
-    Raises: UsageError: nothing is published, no such series, or ``limit`` below 1.
+    Raises: UsageError: nothing is published, no such series.
     """
-    if limit is not None and limit < 1:
-        raise UsageError(f"the limit is {limit}; it must be at least 1")
     definition = spec.definition
     rows = for_spec(definition)
     own = bool(rows)
@@ -349,10 +347,8 @@ def accuracy_report(spec: Spec, series: str | None = None, limit: int | None = N
         hint = "published are " + ", ".join(sorted(_families(), key=str.lower))
         raise UsageError(f"no accuracy is published of {spec.name} or its family", hint=hint)
     found = sorted(_of_series(rows, series) if series else rows, key=_place)
-    shown = tuple(_laid(found[:limit], spec if own else None))
+    shown = tuple(_laid(found, spec if own else None))
     notes = [] if own else [f"None is of {spec.name} itself; these are of its family."]
-    if len(shown) < len(found):
-        notes.append(f"{len(shown)} of {len(found)} rows are shown.")
     if len({row["series"] for row in shown}) > 1:
         notes.append("Compare within a series: training recipes differ by more than networks do.")
     errata = [f"{_cell(row)}: {row['erratum']}." for row in shown if row["erratum"]]
@@ -362,9 +358,11 @@ def accuracy_report(spec: Spec, series: str | None = None, limit: int | None = N
     data = [{**row, **stamp(scope="all", convention=DEFAULT)} for row in shown]
     # Of one network the name is in the title; of several it is what tells the rows apart.
     several = len({row["spec"] for row in shown}) > 1
-    columns = tuple(replace(each, yields=0) if each.name == "spec" else each for each in COLUMNS)
+    columns = tuple(replace(c, yields=0) if c.name == "spec" else c for c in COLUMNS)
     columns = columns if several else COLUMNS
-    return Report(title=title, columns=columns, rows=shown, data=data, notes=tuple(notes))
+    return Report(
+        title=title, columns=columns, rows=shown, data=data, notes=tuple(notes), listed=""
+    )
 
 
 def _place(row: Published) -> tuple[str, float, int]:

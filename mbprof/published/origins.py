@@ -192,6 +192,7 @@ def origins_report(found: Origins) -> Report:
         columns=columns,
         rows=rows,
         data=[origin.to_dict() for origin in found.origins],
+        listed="",
         notes=(*found.printed, *_left_out(found), *_notes(found)),
     )
 

@@ -376,6 +376,7 @@ def explanation_report(found: Explanation, layout: str = "page") -> Report:
         columns=_COLUMNS,
         rows=rows,
         data=found.to_dict(),
+        listed="conventions",
         notes=(
             _kinds(found),
             Note(

@@ -155,6 +155,7 @@ def verdict_report(verdicts: Sequence[Verdict]) -> Report:
         rows=rows,
         data=[_data(row) for row in rows],
         notes=failing[:20],
+        listed="",
     )
 
 

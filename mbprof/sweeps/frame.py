@@ -10,7 +10,7 @@ from mbprof.network.given import SpecLike, as_spec
 from mbprof.network.load import Spec
 from mbprof.spec.knobs import knob_of
 from mbprof.sweeps.axes import Axis, Column, Grid, Plan, Random, axis, listed, read_axis
-from mbprof.sweeps.pareto import Front
+from mbprof.sweeps.pareto import Front, reduced
 from mbprof.sweeps.sweep import Sweep, plan_sweep
 from mbprof.sweeps.workers import chunks as costed
 
@@ -89,7 +89,7 @@ def sweep(
     if jobs < 1:
         raise UsageError(f"--jobs is {jobs}; it must be at least 1")
     parts = costed(job, jobs)
-    parts = parts if front is None else front.over(parts)
+    parts = reduced(parts, front)
     if chunks:
         return (_frame(job, part) for part in parts)
     import numpy as np

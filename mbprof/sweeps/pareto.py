@@ -1,4 +1,4 @@
-"""The Pareto front of a sweep: the rows that no other row beats."""
+"""What is kept of a sweep: the rows that no other row beats, or the first by a column."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mbprof.errors import UsageError, unknown
+from mbprof.output.arrange import standing
+from mbprof.output.model import Column as ReportColumn
 from mbprof.sweeps.axes import Column
 
 
@@ -35,20 +37,9 @@ class Front:
             raise UsageError("a front needs two columns or more", hint="--pareto params,macs")
         return cls(tuple(goals))
 
-    def over(self, chunks: Iterable[Mapping[str, Column]]) -> Iterator[Mapping[str, Column]]:
-        """Yield the front of all chunks as a chunk."""
-        for chunk in chunks:
-            self.add(chunk)
-        yield self.columns
-
     def add(self, columns: Mapping[str, Column]) -> None:
         """Take further rows into account."""
-        import numpy as np
-
-        joined = {
-            name: np.concatenate([self.columns[name], column]) if self.columns else column
-            for name, column in columns.items()
-        }
+        joined = _joined(self.columns, columns)
         kept = self.best(joined)
         self.columns = {name: column[kept] for name, column in joined.items()}
 
@@ -67,6 +58,63 @@ class Front:
         ordered = [cost[order] for cost in costs]
         kept = _staircase(*ordered) if len(ordered) == 2 else _beaten_by_none(ordered)
         return np.sort(order[kept])
+
+
+@dataclass(slots=True)
+class First:
+    """The first rows by a column; fed chunk by chunk, it holds no more than are kept."""
+
+    by: ReportColumn
+    top: int | None
+    columns: dict[str, Column] = field(default_factory=dict)
+
+    def add(self, columns: Mapping[str, Column]) -> None:
+        """Take further rows into account."""
+        joined = _joined(self.columns, columns)
+        kept = self.order(joined[self.by.name])[: self.top]
+        self.columns = {name: column[kept] for name, column in joined.items()}
+
+    def order(self, column: Column) -> Column:
+        """Return the numbers of the rows: numbers from large to small, words from A to Z."""
+        import numpy as np
+
+        if column.dtype == object:
+            values = [None if value != value else value for value in column.tolist()]
+            return sorted(range(len(values)), key=lambda row: standing(values[row], self.by))
+        return np.argsort(-column, kind="stable")
+
+
+def reduced(
+    chunks: Iterable[Mapping[str, Column]],
+    front: Front | None = None,
+    by: ReportColumn | None = None,
+    top: int | None = None,
+) -> Iterator[Mapping[str, Column]]:
+    """Yield what is kept of a stream: a front, then the first rows by a column, or as they come.
+
+    Only rows that are kept are held.
+    """
+    for reducer in (front, First(by, top) if by is not None else None):
+        if reducer is not None:
+            for chunk in chunks:
+                reducer.add(chunk)
+            chunks = [reducer.columns]
+    left = top
+    for chunk in chunks:
+        if left is not None:
+            chunk = {name: column[:left] for name, column in chunk.items()}
+            left -= len(next(iter(chunk.values())))
+        yield chunk
+        if left == 0:
+            return
+
+
+def _joined(before: Mapping[str, Column], columns: Mapping[str, Column]) -> Mapping[str, Column]:
+    import numpy as np
+
+    if not before:
+        return columns
+    return {name: np.concatenate([before[name], column]) for name, column in columns.items()}
 
 
 def _staircase(x: Column, y: Column) -> Column:

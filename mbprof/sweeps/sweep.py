@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Any
 
 from mbprof.language.values import plain
@@ -15,7 +16,7 @@ from mbprof.output.stamp import stamp
 from mbprof.published.columns import NAMES as ACCURACY
 from mbprof.published.columns import Joined
 from mbprof.spec.claims import chosen_scope
-from mbprof.sweeps.axes import CHUNK, Column, Plan, sides
+from mbprof.sweeps.axes import CHUNK, Axis, Column, Plan, sides
 from mbprof.sweeps.filters import Where
 
 
@@ -47,6 +48,25 @@ class Sweep(Brief):
     def outputs(self) -> tuple[str, ...]:
         """The columns that are computed: params, and MACs or FLOPs as the convention counts."""
         return outputs(self.convention)
+
+    @property
+    def axes(self) -> tuple[Axis, ...]:
+        """The knobs that vary."""
+        return self.plan.axes
+
+    @property
+    def title(self) -> str:
+        """What is swept."""
+        return self.spec.name
+
+    @property
+    def count(self) -> int:
+        """How many configurations there are."""
+        return self.plan.count
+
+    def stamps(self, chunk: Mapping[str, Column]) -> Iterator[dict[str, Any]]:
+        """Yield the stamp of each row of a chunk."""
+        yield from repeat(self.stamp(), len(chunk[self.names[0]]))
 
     def stamp(self) -> dict[str, Any]:
         """Return what the costs are of, as plain data: network, knobs, scope, convention."""

@@ -5,20 +5,22 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from mbprof.sweeps.axes import Column
+from mbprof.sweeps.several import Several
 from mbprof.sweeps.sweep import Sweep
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
 Chunk: TypeAlias = Mapping[str, Column]
-Span: TypeAlias = tuple[int, int]
+Span: TypeAlias = tuple[Any, ...]
+Job: TypeAlias = Sweep | Several
 
 
 def chunks(
-    job: Sweep, jobs: int, advance: Callable[[int], object] = lambda done: None
+    job: Job, jobs: int, advance: Callable[[int], object] = lambda done: None
 ) -> Iterator[Chunk]:
     """Yield the chunks of a sweep; ``advance`` is told how many rows each of them is of.
 
@@ -27,12 +29,12 @@ def chunks(
     spans = list(job.spans())
     jobs = min(jobs, len(spans))
     results = _forked(job, spans, jobs) if jobs > 1 else (job.chunk(*span) for span in spans)
-    for (start, stop), chunk in zip(spans, results, strict=True):
+    for span, chunk in zip(spans, results, strict=True):
         yield chunk
-        advance(stop - start)
+        advance(span[-1] - span[-2])
 
 
-def _forked(job: Sweep, spans: Sequence[Span], jobs: int) -> Iterator[Chunk]:
+def _forked(job: Job, spans: Sequence[Span], jobs: int) -> Iterator[Chunk]:
     """Yield chunks from processes that take turns; each waits until its last chunk is taken."""
     import multiprocessing
 
@@ -60,7 +62,7 @@ def _forked(job: Sweep, spans: Sequence[Span], jobs: int) -> Iterator[Chunk]:
 
 
 def _work(
-    job: Sweep, spans: Sequence[Span], writer: Connection, readers: Sequence[Connection]
+    job: Job, spans: Sequence[Span], writer: Connection, readers: Sequence[Connection]
 ) -> None:
     """Send the chunks of some spans, or what went wrong; the parent alone is interrupted."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any, TypeAlias
 
@@ -13,18 +15,21 @@ from mbprof.errors import UsageError
 from mbprof.language import fmt
 from mbprof.language.values import plain
 from mbprof.network.conventions import UNITS
-from mbprof.output import REPORTS, Format, Formats, Report, Screen
+from mbprof.network.table import COLUMNS as COUNTED
+from mbprof.output import REPORTS, Format, Formats, Report, Screen, arranged
 from mbprof.output import Column as ReportColumn
+from mbprof.output.arrange import column_of
 from mbprof.output.files import bytes_to, emit, text_to
 from mbprof.output.plain import rows_of, to_json
 from mbprof.output.writers import Writer
 from mbprof.sweeps.axes import Column
-from mbprof.sweeps.pareto import Front
-from mbprof.sweeps.sweep import Sweep
-from mbprof.sweeps.workers import Chunk, chunks
+from mbprof.sweeps.pareto import Front, reduced
+from mbprof.sweeps.several import SPEC
+from mbprof.sweeps.workers import Chunk, Job, chunks
 
-Stream: TypeAlias = Callable[[Sweep, Iterator[Chunk], str | None, Screen], None]
-"""Writes the chunks of a sweep to an output."""
+Shown: TypeAlias = Sequence[ReportColumn]
+Stream: TypeAlias = Callable[[Job, Iterator[Chunk], Shown, str | None, Screen], None]
+"""Writes some columns of the chunks of a sweep to an output."""
 MAX_SHOWN = 10_000
 SCREEN = Screen()
 PATIENCE = 1.0
@@ -34,8 +39,10 @@ PATIENCE = 1.0
 def _whole(write: Writer) -> Stream:
     """Return how a format of reports, which needs all rows at once, writes a sweep."""
 
-    def stream(job: Sweep, chunks: Iterator[Chunk], output: str | None, screen: Screen) -> None:
-        emit(write(table(job, chunks), screen), output)
+    def stream(
+        job: Job, chunks: Iterator[Chunk], shown: Shown, output: str | None, screen: Screen
+    ) -> None:
+        emit(write(table(job, chunks, shown), screen), output)
 
     return stream
 
@@ -51,31 +58,34 @@ SWEEPS: Formats[Stream] = Formats(
 
 @SWEEPS.add("csv", ".csv")
 def comma_separated(
-    job: Sweep, chunks: Iterator[Chunk], output: str | None, screen: Screen
+    job: Job, chunks: Iterator[Chunk], shown: Shown, output: str | None, screen: Screen
 ) -> None:
     """Write CSV with raw values; there is no stamp, which would be a row that is none."""
     with text_to(output) as file:
         rows = rows_of(file)
-        rows.writerow(job.names)
+        rows.writerow(column.name for column in shown)
         for chunk in chunks:
-            rows.writerows(zip(*(_cells(chunk[name]) for name in job.names), strict=True))
+            rows.writerows(zip(*(_cells(chunk[column.name]) for column in shown), strict=True))
 
 
 @SWEEPS.add("json", ".json")
-def plain_data(job: Sweep, chunks: Iterator[Chunk], output: str | None, screen: Screen) -> None:
+def plain_data(
+    job: Job, chunks: Iterator[Chunk], shown: Shown, output: str | None, screen: Screen
+) -> None:
     """Write one JSON list of objects, each with the sweep's stamp."""
-    stamp = to_json(job.stamp(), None)
     with text_to(output) as file:
         before = "["
         for chunk in chunks:
-            for row in _rows(job, chunk):
-                file.write(f'{before}\n{to_json(row, None)[:-1]}, "stamp": {stamp}}}')
+            for row, stamp in zip(_rows(shown, chunk), job.stamps(chunk), strict=False):
+                file.write(f"{before}\n{to_json({**row, 'stamp': stamp}, None)}")
                 before = ","
         file.write("\n]\n" if before == "," else "[\n]\n")
 
 
 @SWEEPS.add("parquet", ".parquet")
-def parquet(job: Sweep, chunks: Iterator[Chunk], output: str | None, screen: Screen) -> None:
+def parquet(
+    job: Job, chunks: Iterator[Chunk], shown: Shown, output: str | None, screen: Screen
+) -> None:
     """Write row groups of a Parquet file, with the sweep's stamp as metadata.
 
     Raises: UsageError: there is no file, or the package pyarrow is missing.
@@ -93,9 +103,9 @@ def parquet(job: Sweep, chunks: Iterator[Chunk], output: str | None, screen: Scr
 
     def table(chunk: Chunk) -> Any:
         # What is neither number nor flag becomes text.
-        columns = (chunk[name] for name in job.names)
-        values = [c if c.dtype != object else [plain(value) for value in c] for c in columns]
-        named = dict(zip(job.names, map(pyarrow.array, values), strict=True))
+        columns = {column.name: chunk[column.name] for column in shown}
+        values = (c if c.dtype != object else [plain(v) for v in c] for c in columns.values())
+        named = dict(zip(columns, map(pyarrow.array, values), strict=True))
         return pyarrow.table(named).replace_schema_metadata(stamp)
 
     with bytes_to(output) as file:
@@ -128,16 +138,30 @@ def _known(value: Any, other: Any = None) -> Any:
     return value if value == value else other
 
 
-def _rows(job: Sweep, chunk: Chunk) -> Iterator[dict[str, Any]]:
-    columns = [[_known(value) for value in chunk[name].tolist()] for name in job.names]
-    return (dict(zip(job.names, row, strict=True)) for row in zip(*columns, strict=True))
+def _rows(shown: Shown, chunk: Chunk) -> Iterator[dict[str, Any]]:
+    names = [column.name for column in shown]
+    columns = [[_known(value) for value in chunk[name].tolist()] for name in names]
+    return (dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept of a sweep: a front, the first rows by a column, some of the columns."""
+
+    pareto: str | None = None
+    sort: str | None = None
+    top: int | None = None
+    columns: Sequence[str] | None = None
+
+
+ALL = Kept()
 
 
 def write(
-    job: Sweep,
+    job: Job,
     format: Format[Stream],
     output: str | None = None,
-    pareto: str | None = None,
+    kept: Kept = ALL,
     jobs: int = 1,
     screen: Screen = SCREEN,
 ) -> None:
@@ -148,30 +172,57 @@ def write(
     """
     if jobs < 1:
         raise UsageError(f"--jobs is {jobs}; it must be at least 1")
-    front = Front.parse(pareto, job.names) if pareto else None
-    with _progress(job.plan.count) as advance:
-        costed = chunks(job, jobs, advance)
-        kept = costed if front is None else front.over(costed)
-        format.write(job, kept, output, screen)
+    whole = columns_of(job)
+    shown = arranged(whole, top=kept.top, columns=kept.columns).columns
+    by = column_of(whole, kept.sort) if kept.sort is not None else None
+    front = Front.parse(kept.pareto, job.names) if kept.pareto else None
+    with _progress(job.count) as advance:
+        chunked = reduced(chunks(job, jobs, advance), front, by, kept.top)
+        format.write(job, chunked, shown, output, screen)
 
 
-_TEXTS: dict[str, Callable[[Any], str]] = {
-    "params": fmt.integer,
-    **dict.fromkeys(UNITS, fmt.integer),
-    "top1": "{:.1f}".format,
-    "top1_estimate": "{:.1f}".format,
-    "top1_error": "±{:.1f}".format,
+def _area(side: Any) -> int:
+    """Return what a resolution is sorted by."""
+    return math.prod(side) if isinstance(side, tuple) else int(side) ** 2
+
+
+_KNOWN = {
+    column.name: column
+    for column in (
+        ReportColumn(SPEC, "spec", "the network"),
+        *(COUNTED[name] for name in ("params", *UNITS)),
+        ReportColumn("top1", "top-1", "published accuracy in percent", "{:.1f}".format, True),
+        ReportColumn(
+            "top1_estimate", "estimate", "between what is published", "{:.1f}".format, True
+        ),
+        ReportColumn("top1_error", "error", "its mean, on held-out cells", "±{:.1f}".format, True),
+        ReportColumn("series", "series", "where the accuracies are from"),
+    )
 }
+"""The columns that are no knobs."""
 
 
-def table(job: Sweep, chunks: Iterator[Chunk]) -> Report:
+def columns_of(job: Job) -> Report:
+    """Return a report without rows that has every column of a sweep."""
+    knobs = {
+        axis.knob.name: ReportColumn(
+            axis.knob.name, axis.knob.name, axis.knob.doc or "a knob", plain, True,
+            rank=_area if axis.knob.kind == "size" else None,
+        )
+        for axis in job.axes
+    }  # fmt: skip
+    columns = tuple(knobs.get(name) or _KNOWN[name] for name in job.names)
+    return Report(job.title, columns, (), [])
+
+
+def table(job: Job, chunks: Iterator[Chunk], shown: Shown) -> Report:
     """Lay out a sweep as a table.
 
     Raises: UsageError: it has too many rows for one.
     """
     rows: list[dict[str, Any]] = []
     for chunk in chunks:
-        rows += _rows(job, chunk)
+        rows += _rows(shown, chunk)
         if len(rows) > MAX_SHOWN:
             streamed = fmt.either(
                 name for name, written in SWEEPS.items() if written.layout == "data"
@@ -180,23 +231,13 @@ def table(job: Sweep, chunks: Iterator[Chunk]) -> Report:
                 f"more than {MAX_SHOWN:,} rows are too many for a table",
                 hint=f"choose --format {streamed}, or keep fewer with --where or --pareto",
             )
-    headings = {**UNITS, "top1": "top-1", "top1_estimate": "estimate", "top1_error": "error"}
-    shown = tuple(
-        ReportColumn(
-            name,
-            headings.get(name, name),
-            "",
-            _TEXTS.get(name, plain),
-            numeric=name != "series",
-        )
-        for name in job.names
-    )
+    stamp = job.stamp()
     return Report(
-        title=f"{job.spec.name}, {len(rows):,} of {job.plan.count:,} configurations",
-        columns=shown,
+        title=f"{job.title}, {len(rows):,} of {job.count:,} configurations",
+        columns=tuple(shown),
         rows=tuple(rows),
         data=rows,
-        notes=(f"Scope {job.scope}, convention {job.stamp()['convention']}.",),
+        notes=(f"Scope {stamp['scope']}, convention {stamp['convention']}.",),
     )
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mbprof.errors import MbprofError, UsageError
 from mbprof.network.load import load, loads
 from mbprof.network.rows import totals
-from mbprof.output import render
+from mbprof.output import arranged, render
 from mbprof.published.accuracy import (
     DATA,
     Published,
@@ -405,13 +405,13 @@ OWN = "{name: own, family: MobileNetV1, input: {res: 8}, body: [{op: conv, k: 3,
 
 
 def test_a_relative_is_shown_the_family_without_computed_cost() -> None:
-    report = accuracy_report(loads(OWN), limit=3)
+    report = arranged(accuracy_report(loads(OWN)), top=3)
     assert len(report.rows) == 3
     assert {row["macs"] for row in report.rows} == {None}
     assert report.title == "MobileNetV1, 129 published rows"
     assert report.notes[:2] == (
-        "None is of own itself; these are of its family.",
         "3 of 129 rows are shown.",
+        "None is of own itself; these are of its family.",
     )
 
 
@@ -423,23 +423,19 @@ def test_every_format_writes_it(format: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "name", "limit", "start"),
+    ("text", "name", "start"),
     [
-        (OWN, "slym", None, "there is no series 'slym' here\n  hint: did you mean 'slim'?"),
-        (OWN, None, 0, "the limit is 0; it must be at least 1"),
+        (OWN, "slym", "there is no series 'slym' here\n  hint: did you mean 'slim'?"),
         (
             OWN.replace("MobileNetV1", "Tiny"),
-            None,
             None,
             "no accuracy is published of own or its family\n  hint: published are AlexNet, ConvNe",
         ),
     ],
 )
-def test_what_cannot_be_reported(
-    text: str, name: str | None, limit: int | None, start: str
-) -> None:
+def test_what_cannot_be_reported(text: str, name: str | None, start: str) -> None:
     with pytest.raises(UsageError) as caught:
-        accuracy_report(loads(text), name, limit)
+        accuracy_report(loads(text), name)
     assert str(caught.value).startswith(f"error[usage]: {start}")
 
 

@@ -18,6 +18,7 @@ from matplotlib.text import Annotation, Text
 from matplotlib.transforms import Bbox
 
 from mbprof import MbprofError, load
+from mbprof.cli.inputs import values_of
 from mbprof.pages import plot
 from mbprof.pages.charts import costs, fronts, style
 from mbprof.pages.charts.kinds import KINDS, Options
@@ -285,15 +286,28 @@ def test_widths_of_a_network_without_any_are_refused() -> None:
     assert str(caught.value) == expected
 
 
-@pytest.mark.parametrize("text", ["1,,2", "a", "0", "-1", "nan", "inf", "1.5"])
-def test_numbers_with_commas_are_checked(text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("1,,2", "res has an empty value in '1,,2'"),
+        ("a", "res is a; it must be a whole number"),
+        ("0", "res is 0; it must be above 0"),
+        ("nan", "res is nan; it must be a whole number"),
+        ("1.5", "res is 1.5; it must be a whole number"),
+        ("9:1:1", "res: the range 9:1:1 runs backwards"),
+    ],
+)
+def test_values_of_an_option_are_checked(text: str, message: str) -> None:
     with pytest.raises(MbprofError) as caught:
-        plot.numbers("--res", text, int)
-    assert str(caught.value) == (
-        f"error[usage]: --res {text}: expected positive whole numbers with commas between them"
-    )
-    assert plot.numbers("--res", "224,96", int) == (224, 96)
-    assert plot.numbers("--res", None, int) == ()
+        values_of("res", text, "int")
+    assert caught.value.message == message
+    assert str(caught.value).startswith("command line:1:7: error[knob]: ")
+
+
+def test_values_of_an_option_are_those_of_a_sweep() -> None:
+    assert values_of("res", "224,96:160:32", "int") == (224, 96, 128, 160)
+    assert values_of("alpha", "1,0.25:0.75:0.25", "number") == (1.0, 0.25, 0.5, 0.75)
+    assert values_of("res", None, "int") == ()
 
 
 def test_files_that_cannot_be_written_are_said(tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ def test_random_configurations_depend_on_the_seed_alone() -> None:
 def test_configurations_from_a_file(tmp_path: Path) -> None:
     path = tmp_path / "configs.csv"
     path.write_text("alpha,res\n0.75,128\n1,224\n")
-    found = rows("mobilenet_v1", "--from", str(path))
+    found = rows("mobilenet_v1", "--configs", str(path))
     assert [row["macs"] for row in found] == ["106002432", "567716352"]
 
 

@@ -1,0 +1,43 @@
+"""What a shell completes: names of specs and blocks, and the values of options.
+
+Each function is asked what stands for a beginning; a shell falls back to files where nothing does.
+"""
+
+from collections.abc import Iterable
+
+
+def _beginning(text: str, names: Iterable[str]) -> list[str]:
+    return [name for name in names if name.startswith(text)]
+
+
+def specs(incomplete: str) -> list[str]:
+    """Return the networks of the zoo by the names of their files, none of which is parsed."""
+    from mbprof.spec.zoo import spec_names
+
+    return _beginning(incomplete, spec_names())
+
+
+def blocks(incomplete: str) -> list[str]:
+    """Return the blocks of the library."""
+    from mbprof.spec.zoo import block_names
+
+    return _beginning(incomplete, block_names())
+
+
+def designs(incomplete: str) -> list[str]:
+    """Return what is a spec or a block."""
+    return [*specs(incomplete), *blocks(incomplete)]
+
+
+def conventions(incomplete: str) -> list[str]:
+    """Return the conventions that come with mbprof."""
+    from mbprof.network.conventions import names
+
+    return _beginning(incomplete, names())
+
+
+def scopes(incomplete: str) -> list[str]:
+    """Return the scopes."""
+    from mbprof.spec.claims import SCOPES
+
+    return _beginning(incomplete, SCOPES)
