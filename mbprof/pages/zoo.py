@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from mbprof.errors import UsageError, nearest
 from mbprof.language import fmt
@@ -16,8 +16,7 @@ from mbprof.spec.knobs import builtin
 COMMON = tuple(builtin(None))
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class ZooEntry(NamedTuple):
     """A name of the zoo and the cost of its defaults under the convention ``kernels``."""
 
     name: str
@@ -31,7 +30,7 @@ class Entry:
     macs: int
 
 
-def catalogue(text: str = "") -> tuple[Entry, ...]:
+def catalogue(text: str = "") -> tuple[ZooEntry, ...]:
     """Return the specs and presets whose name or family holds a text, by family and name.
 
     Raises: UsageError: there are none.
@@ -47,15 +46,14 @@ def catalogue(text: str = "") -> tuple[Entry, ...]:
     ]
     if not names:
         raise UsageError(f"no name or family holds {text!r}", hint=nearest(text, zoo.names()))
-    entries = [_entry(name) for name in names]
-    return tuple(sorted(entries, key=lambda entry: (entry.family.lower(), entry.name)))
+    return tuple(sorted(map(_entry, names), key=lambda entry: (entry.family.lower(), entry.name)))
 
 
-def _entry(name: str) -> Entry:
+def _entry(name: str) -> ZooEntry:
     spec = load(name)
     definition = spec.definition
     profile = spec.build().profile()
-    return Entry(
+    return ZooEntry(
         name,
         definition.family,
         definition.doc,
@@ -80,10 +78,7 @@ def catalogue_report(text: str = "") -> Report:
         Column("macs", "MACs", "multiply-accumulates of the same layers", fmt.integer, True),
         Column("source", "source", "the paper or code", yields=1, wraps=True),
     )
-    rows = tuple(
-        {name: getattr(entry, name) for name in Entry.__dataclass_fields__}
-        for entry in catalogue(text)
-    )
+    rows = tuple(entry._asdict() for entry in catalogue(text))
     return Report(
         title=fmt.several(len(rows), "network"),
         columns=columns,
