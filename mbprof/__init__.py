@@ -1,90 +1,125 @@
 """What a convolutional network costs, layer by layer, without building or running it.
 
+Every command of ``mbprof`` is a function here, which takes a name, a path, a `Spec` or a `Network`
+alike. What it answers shows itself as a table in a notebook, and has ``to_frame()`` and
+``to_dict()``.
+
 >>> import mbprof
 >>> network = mbprof.load("mobilenet_v1").build(alpha=0.75, res=128)
 >>> network.profile().total[:2]
 (1800144, 106002432)
+>>> mbprof.table("mobilenet_v1", by="op", alpha=0.75, res=128).rows[0].params
+1766664
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mbprof.checks.model import Finding
-    from mbprof.checks.run import Checked, check
-    from mbprof.compare.diff import Difference, diff
-    from mbprof.compare.side_by_side import Comparison, compare
-    from mbprof.errors import MbprofError
-    from mbprof.formulas import Formula, formula
-    from mbprof.network.block import block
-    from mbprof.network.load import Network, Profile, Spec, load, loads
-    from mbprof.network.profile import Row
-    from mbprof.sweeps.sweep import sweep
+    from mbprof.checks.model import Finding as Finding
+    from mbprof.checks.report import Checked as Checked
+    from mbprof.checks.run import check as check
+    from mbprof.compare.diff import diff as diff
+    from mbprof.compare.diff_report import Difference as Difference
+    from mbprof.compare.side_by_side import Comparison as Comparison
+    from mbprof.compare.side_by_side import compare as compare
+    from mbprof.errors import MbprofError as MbprofError
+    from mbprof.formulas import Formula as Formula
+    from mbprof.formulas import formula as formula
+    from mbprof.network.load import Network as Network
+    from mbprof.network.load import Spec as Spec
+    from mbprof.network.load import load as load
+    from mbprof.network.load import loads as loads
+    from mbprof.network.profile import Profile as Profile
+    from mbprof.network.profile import Table as Table
+    from mbprof.network.rows import Row as Row
+    from mbprof.network.speclike import table as table
+    from mbprof.pages.block import BlockNetwork as BlockNetwork
+    from mbprof.pages.block import block as block
+    from mbprof.pages.dossier import report as report
+    from mbprof.pages.plot import plot as plot
+    from mbprof.pages.spec import SpecPage as SpecPage
+    from mbprof.pages.spec import show as show
+    from mbprof.pages.zoo import Catalogue as Catalogue
+    from mbprof.pages.zoo import catalogue
+    from mbprof.published.accuracy import Accuracies as Accuracies
+    from mbprof.published.accuracy import accuracy as accuracy
+    from mbprof.published.estimate import Estimate as Estimate
+    from mbprof.published.estimate import estimate as estimate
+    from mbprof.published.explain import explain as explain
+    from mbprof.published.origins import Origins as Origins
+    from mbprof.published.tools import Explanation as Explanation
+    from mbprof.published.verify import Verdicts as Verdicts
+    from mbprof.published.verify import verify as verify
+    from mbprof.spec.schema import schema as schema
+    from mbprof.sweeps.frame import sweep as sweep
+
+    list = catalogue  # noqa: A001 - the name of the command
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Checked": "mbprof.checks.run",
-    "Comparison": "mbprof.compare.side_by_side",
-    "Difference": "mbprof.compare.diff",
-    "Finding": "mbprof.checks.model",
-    "Formula": "mbprof.formulas",
-    "MbprofError": "mbprof.errors",
-    "Network": "mbprof.network.load",
-    "Profile": "mbprof.network.load",
-    "Row": "mbprof.network.profile",
-    "Spec": "mbprof.network.load",
-    "block": "mbprof.network.block",
-    "check": "mbprof.checks.run",
-    "compare": "mbprof.compare.side_by_side",
-    "diff": "mbprof.compare.diff",
-    "formula": "mbprof.formulas",
-    "load": "mbprof.network.load",
-    "loads": "mbprof.network.load",
-    "sweep": "mbprof.sweeps.sweep",
+    "checks.model": "Finding",
+    "checks.report": "Checked",
+    "checks.run": "check",
+    "compare.diff": "diff",
+    "compare.diff_report": "Difference",
+    "compare.side_by_side": "Comparison compare",
+    "errors": "MbprofError",
+    "formulas": "Formula formula",
+    "network.speclike": "table",
+    "network.load": "Network Spec load loads",
+    "network.profile": "Profile Table",
+    "network.rows": "Row",
+    "pages.block": "BlockNetwork block",
+    "pages.dossier": "report",
+    "pages.plot": "plot",
+    "pages.spec": "SpecPage show",
+    "pages.zoo": "Catalogue list=catalogue",
+    "published.accuracy": "Accuracies accuracy",
+    "published.estimate": "Estimate estimate",
+    "published.explain": "explain",
+    "published.origins": "Origins",
+    "published.tools": "Explanation",
+    "published.verify": "Verdicts verify",
+    "spec.schema": "schema",
+    "sweeps.frame": "sweep",
+}
+"""The public names of each module, those above; ``import mbprof`` imports none of them."""
+
+_HOME_OF = {
+    name.partition("=")[0]: (f"mbprof.{module}", name.rpartition("=")[2])
+    for module, names in _HOMES.items()
+    for name in names.split()
 }
 
-__all__ = [
-    "Checked",
-    "Comparison",
-    "Difference",
-    "Finding",
-    "Formula",
-    "MbprofError",
-    "Network",
-    "Profile",
-    "Row",
-    "Spec",
-    "__version__",
-    "block",
-    "check",
-    "compare",
-    "diff",
-    "formula",
-    "load",
-    "loads",
-    "sweep",
-]
+__all__ = sorted([*_HOME_OF, "__version__"])
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first asked for, so that ``import mbprof`` costs nothing."""
-    if name not in _HOMES:
+    """Import a public name when it is first asked for."""
+    if name not in _HOME_OF:
         raise AttributeError(f"module 'mbprof' has no attribute {name!r}")
-    value = getattr(import_module(_HOMES[name]), name)
+    module, attribute = _HOME_OF[name]
+    value = getattr(import_module(module), attribute)
     globals()[name] = value
     return value
+
+
+def __dir__() -> Sequence[str]:
+    return __all__
 
 
 class _Front(ModuleType):
     """The front door: a room that is imported does not take the place of the function it serves."""
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name not in _HOMES or not isinstance(value, ModuleType):
+        if name not in _HOME_OF or not isinstance(value, ModuleType):
             super().__setattr__(name, value)
 
 

@@ -31,6 +31,9 @@ class Source(NamedTuple):
     what: str = "spec"
     """What the text should hold."""
 
+    def __repr__(self) -> str:
+        return f"<Source {self.name}>"
+
     def line(self, number: int) -> str:
         """Return line ``number`` (from 1), without its line break; empty past the end."""
         lines = self.text.split("\n")

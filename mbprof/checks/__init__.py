@@ -2,6 +2,7 @@
 
 from mbprof.checks import rules
 from mbprof.checks.model import RULES, Finding, Rule
-from mbprof.checks.run import Checked, check
+from mbprof.checks.report import Checked
+from mbprof.checks.run import check
 
 __all__ = ["RULES", "Checked", "Finding", "Rule", "check", "rules"]

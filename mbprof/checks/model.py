@@ -14,6 +14,7 @@ from mbprof.language.values import Value, plain
 from mbprof.network import conventions
 from mbprof.network.graph import Graph, Node
 from mbprof.network.load import Network, Spec
+from mbprof.output.result import Brief
 from mbprof.spec.budget import Budget
 from mbprof.spec.usual import RELEASED_ALPHAS
 
@@ -26,8 +27,8 @@ STRIDES = ("s", "stride", "strides")
 """What a knob or an argument that sets a block's stride is called."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+@dataclass(frozen=True, slots=True, repr=False)
+class Finding(Brief):
     """What a rule found: where, how grave, and the numbers that say so.
 
     ``layers`` are all layers that it is about, ``layer`` the one at ``loc``; ``reason`` says why a
@@ -42,6 +43,12 @@ class Finding:
     numbers: Mapping[str, Any] = field(default_factory=dict)
     hint: str | None = None
     reason: str | None = None
+
+    @property
+    def brief(self) -> str:
+        """The code, how grave it is, where, and what is there."""
+        place = f" at {self.loc}" if self.loc else ""
+        return f"{self.code} {self.severity}{place}: {self.message}"
 
     @property
     def layer(self) -> str | None:
@@ -97,14 +104,21 @@ class Variant(NamedTuple):
 class Subject:
     """What rules look at: a network, the same at other settings, and the spec behind it."""
 
-    spec: Spec
     network: Network
-    alone: bool = False
-    """Whether it is a block by itself rather than a whole network."""
     scope: str = "all"
     convention: str = conventions.DEFAULT
     limits: Budget = field(default_factory=Budget)
     """What was asked for besides the spec's own budget."""
+
+    @property
+    def spec(self) -> Spec:
+        """The spec behind the network."""
+        return self.network.spec
+
+    @property
+    def alone(self) -> bool:
+        """Whether it is a block by itself rather than a whole network."""
+        return self.spec.alone
 
     @property
     def graph(self) -> Graph:

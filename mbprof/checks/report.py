@@ -1,21 +1,67 @@
-"""Findings as a report, and a rule explained."""
+"""What a check found, as a report, and a rule explained."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from mbprof.checks.model import RULES, SEVERITIES, Finding, Rule
-from mbprof.checks.run import Checked
+from mbprof.checks.model import (
+    ADVICE,
+    ERROR,
+    RULES,
+    SEVERITIES,
+    UNDECIDED,
+    WARNING,
+    Finding,
+    Rule,
+)
 from mbprof.checks.sarif import sarif
-from mbprof.errors import Loc, unknown
+from mbprof.errors import Loc, UsageError, nearest, unknown
 from mbprof.language import fmt
 from mbprof.output import REPORTS, Column, Formats, Note, Report, Screen
 from mbprof.output.plain import to_json
+from mbprof.output.result import Result
 
 _SHOWN = 4
 _WHY = "mbprof check --explain CODE says why a finding matters, and its source."
+FAILING = {
+    "error": (ERROR, UNDECIDED),
+    "warning": (ERROR, UNDECIDED, WARNING),
+    "advice": (ERROR, UNDECIDED, WARNING, ADVICE),
+    "never": (),
+}
+"""What fails a check, by the word that a user types; what cannot be decided never passes."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Checked(Result):
+    """What a check found, by severity and place, and what it is about.
+
+    ``stamp`` says of what the findings are: the knobs, the scope and the convention of budgets.
+    """
+
+    name: str
+    findings: tuple[Finding, ...]
+    stamp: Mapping[str, Any] = field(default_factory=dict)
+
+    def fails(self, on: str = "error") -> bool:
+        """Whether a finding is as grave as ``on``: error, warning, advice or never.
+
+        Raises: UsageError: no such word.
+        """
+        if on not in FAILING:
+            raise UsageError(f"cannot fail on {on!r}", hint=nearest(on, FAILING))
+        return any(finding.severity in FAILING[on] for finding in self.findings)
+
+    @property
+    def brief(self) -> str:
+        """What was checked, and how many findings there are of each severity."""
+        return f"{self.name}: {_counts(self.findings)}"
+
+    def report(self, layout: str = "page") -> Report:
+        """Lay the findings out."""
+        return findings_report([self])
 
 
 def _place(loc: Loc | None) -> str:

@@ -4,64 +4,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
 
 from mbprof.checks.model import (
-    ADVICE,
-    ERROR,
     RULES,
     SEVERITIES,
-    UNDECIDED,
-    WARNING,
     Finding,
     Subject,
     accepted,
 )
+from mbprof.checks.report import Checked
 from mbprof.checks.rules.broken import refused
-from mbprof.errors import MbprofError, UsageError, nearest, unknown
+from mbprof.errors import MbprofError, unknown
 from mbprof.language.source import Scalar
 from mbprof.language.values import Shape, Value
 from mbprof.network import conventions
-from mbprof.network.load import Spec
+from mbprof.network.load import Network, Spec
+from mbprof.network.speclike import SpecLike, as_text, network_at
 from mbprof.output.stamp import stamp
-from mbprof.spec import zoo
-from mbprof.spec.block import lone
 from mbprof.spec.budget import Budget, limit
 from mbprof.spec.knobs import typed
 
-FAILING = {
-    "error": (ERROR, UNDECIDED),
-    "warning": (ERROR, UNDECIDED, WARNING),
-    "advice": (ERROR, UNDECIDED, WARNING, ADVICE),
-    "never": (),
-}
-"""What fails a check, by the word that a user types; what cannot be decided never passes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """What a check found, by severity and place, and what it is about.
-
-    ``stamp`` says of what the findings are: the knobs, the scope and the convention of budgets.
-    """
-
-    name: str
-    findings: tuple[Finding, ...]
-    stamp: Mapping[str, Any] = field(default_factory=dict)
-
-    def fails(self, on: str = "error") -> bool:
-        """Whether a finding is as grave as ``on``: error, warning, advice or never.
-
-        Raises: UsageError: no such word.
-        """
-        if on not in FAILING:
-            raise UsageError(f"cannot fail on {on!r}", hint=nearest(on, FAILING))
-        return any(finding.severity in FAILING[on] for finding in self.findings)
-
 
 def check(
-    spec: str,
+    spec: SpecLike,
     image: str | tuple[int, int, int] | None = None,
     *,
     max_macs: int | str | None = None,
@@ -71,11 +36,12 @@ def check(
     scope: str | None = None,
     **knobs: Value,
 ) -> Checked:
-    """Check a spec or a block, by its name or path, at some values of its knobs or arguments.
+    """Check a spec or a block at some values of its knobs or arguments, or a network as it is.
 
     ``image`` is the input of a block, HEIGHTxWIDTHxCHANNELS; ``max_macs`` and ``max_params`` limit
     it besides the spec's own budget; ``ignore`` are codes, or how codes begin, that are left out.
-    Raises: UsageError: no such spec, convention, scope or code. KnobError: no such knob.
+    Raises: UsageError: no such spec, convention, scope or code; knobs of a network. KnobError: no
+    such knob.
 
     >>> [finding.code for finding in check("dw_sep").findings]
     ['MB214']
@@ -92,7 +58,7 @@ def check(
 
 
 def examine(
-    text: str,
+    what: SpecLike,
     image: str | Shape | None = None,
     given: Mapping[str, Scalar] | None = None,
     limits: Budget | None = None,
@@ -102,7 +68,7 @@ def examine(
 ) -> Checked:
     """Check a spec or a block; ``given`` is what was typed for each knob or argument, and where.
 
-    An error with a place in a file is a finding; one without, such as an unknown name, is raised.
+    An error with a place in a spec is a finding; one without, such as an unknown name, is raised.
     Raises: UsageError: no such spec, knob, convention, scope or code.
     """
     codes = list(ignore)
@@ -111,8 +77,11 @@ def examine(
             known = [name for name in RULES if name[:3] == code[:3]] or RULES
             raise unknown("code", code, known, limit=40)
     try:
-        subject = _subject(text, image, given or {}, scope)
+        subject = _subject(what, image, given or {}, scope)
     except MbprofError as error:
+        if isinstance(what, Network):
+            raise
+        text = what.name if isinstance(what, Spec) else as_text(what)
         nothing = stamp(knobs={}, convention=convention)
         return Checked(text, (refused(text, error),), {**nothing, "scope": scope})
     subject.convention, subject.limits = convention, limits or Budget()
@@ -127,18 +96,12 @@ def examine(
 
 
 def _subject(
-    text: str, image: str | Shape | None, given: Mapping[str, Scalar], scope: str | None
+    what: SpecLike, image: str | Shape | None, given: Mapping[str, Scalar], scope: str | None
 ) -> Subject:
-    opened = zoo.open(text)
-    if isinstance(opened, zoo.OpenedBlock):
-        spec = Spec(lone(opened, image, given).definition)
-        return Subject(spec, spec.build(), True, scope or "all")
-    if image is not None:
-        raise UsageError("--in gives a block its input; a spec has its own", hint="use --res")
-    spec = Spec(opened.definition)
-    network = spec.build_at(given)
-    network.profile(scope=scope)
-    return Subject(spec, network, False, scope or spec.definition.scope)
+    network = network_at(what, given, image)
+    chosen = scope or ("all" if network.spec.alone else network.definition.scope)
+    network.profile(scope=chosen)
+    return Subject(network, chosen)
 
 
 def _order(finding: Finding) -> tuple[int, int, str]:

@@ -49,16 +49,12 @@ def block(
     output: OutputOption = None,
 ) -> None:
     """Cost one block alone, beside other blocks of its width."""
-    from mbprof.network.load import Spec
-    from mbprof.pages.block import block_report
-    from mbprof.spec.block import lone
-    from mbprof.spec.zoo import open_block
+    from mbprof.pages.block import block_network
 
     out, limits = outlet(format, output), limits_of(max_macs, max_params)
-    found = lone(open_block(block), image, given_knobs(None, None, settings))
-    out.write(block_report(found, convention, out.layout))
-    spec = Spec(found.definition)
-    hold_to(spec, spec.build(), limits, convention, "all", alone=True)
+    network = block_network(block, image, given_knobs(None, None, settings), convention)
+    out.write(network.report(out.layout))
+    hold_to(network, limits, convention, "all")
 
 
 @command(epilog="Example: mbprof check mobilenet_v2 --alpha 0.35 --max-macs 60M")

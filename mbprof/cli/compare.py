@@ -38,12 +38,11 @@ def compare(
 ) -> None:
     """Set networks side by side, with ratios to the first."""
     from mbprof.compare.side_by_side import compare as side_by_side
-    from mbprof.compare.side_by_side import comparison_report
 
     out = outlet(format, output)
     networks, asked = networks_of(specs, given_knobs(alpha, res, settings))
     found = side_by_side(*networks, by=by, scope=scope, convention=convention)
-    out.write(comparison_report(found, out.layout, asked))
+    out.write(found.report(out.layout, asked))
 
 
 @command(epilog="Example: mbprof diff main:specs/x.yaml specs/x.yaml")
@@ -66,9 +65,8 @@ def diff(
 ) -> None:
     """Print what changed from one network to another, for a pull request."""
     from mbprof.compare.diff import diff as difference
-    from mbprof.compare.diff_report import difference_report
 
     out = outlet(format, output, usual="md")
     networks, asked = networks_of([old, new], given_knobs(alpha, res, settings))
     found = difference(networks[0], networks[1], by=by, scope=scope, convention=convention)
-    out.write(difference_report(found, out.layout, top, (asked[0], asked[1])))
+    out.write(found.report(out.layout, top, (asked[0], asked[1])))

@@ -51,15 +51,16 @@ def table(
     output: OutputOption = None,
 ) -> None:
     """Print what each layer of a network costs, and the total."""
-    from mbprof.network.load import Spec
-    from mbprof.network.table import profile_report
+    from mbprof.network import speclike
 
     out, limits = outlet(format, output), limits_of(max_macs, max_params)
     network = network_of(spec, alpha, res, settings)
-    profile = network.profile(convention=convention, scope=scope)
     names = [name.strip() for name in columns.split(",")] if columns else None
-    out.write(profile_report(profile, by, sort, top, names, out.layout))
-    hold_to(Spec(network.definition), network, limits, convention, scope)
+    found = speclike.table(
+        network, by=by, sort=sort, top=top, columns=names, scope=scope, convention=convention
+    )
+    out.write(found.report(out.layout))
+    hold_to(network, limits, convention, scope)
 
 
 @command(epilog="Example: mbprof sweep mobilenet_v2 --alpha 0.35:1.4:0.35 --res 96,128,224")
@@ -131,11 +132,10 @@ def accuracy(
     output: OutputOption = None,
 ) -> None:
     """Print published accuracies beside computed costs."""
-    from mbprof.network.load import load
-    from mbprof.published.accuracy import accuracy_report
+    from mbprof.published.accuracy import accuracy as published
 
     out = outlet(format, output)
-    out.write(accuracy_report(load(spec), series, limit))
+    out.write(published(spec, series, limit).report(out.layout))
 
 
 @command(epilog="Example: mbprof plot mobilenet_v1 mobilenet_v2 -o accuracy.svg")
@@ -159,12 +159,11 @@ def plot(
     format: FormatOption = None,
 ) -> None:
     """Draw published accuracy or computed cost for print."""
-    from mbprof.network.load import load
     from mbprof.pages.plot import numbers, write
 
     write(
         output,
-        [load(spec) for spec in specs],
+        specs,
         kind,
         format,
         alphas=numbers("--alpha", alpha, float),
@@ -189,11 +188,11 @@ def report(
 ) -> None:
     """Write Markdown with charts of one network or of several."""
     from mbprof.errors import UsageError
-    from mbprof.pages.dossier import regenerate, write
+    from mbprof.pages import dossier
 
     if folder is not None and not specs and output is None:
-        regenerate(folder)
+        dossier.regenerate(folder)
     elif folder is None and specs and output is not None:
-        write(specs, output, title)
+        dossier.report(*specs, title=title, output=output)
     else:
         raise UsageError("give specs and -o FILE.md, or --all FOLDER alone")

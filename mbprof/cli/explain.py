@@ -46,16 +46,15 @@ def explain(
     if number is not None:
         if before is not None or after is not None:
             raise UsageError("give either --number, or --from and --to")
-        from mbprof.published.origins import origins, origins_report
+        from mbprof.published.origins import origins
 
         found = origins(spec, number, given_knobs(alpha, res, settings), scope)
-        out.write(origins_report(found))
+        out.write(found.report(out.layout))
         if not found.origins and out.layout == "data":
             typer.echo(found.verdict, err=True)
         return
-    from mbprof.published.tools import explain as count
-    from mbprof.published.tools import explanation_report
+    from mbprof.published import tools
 
     network = network_of(spec, alpha, res, settings)
-    explained = count(network, scope, before, after)
-    out.write(explanation_report(explained, out.layout))
+    explained = tools.explain(network, scope=scope, before=before, after=after)
+    out.write(explained.report(out.layout))

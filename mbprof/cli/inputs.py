@@ -83,6 +83,4 @@ def plan_of(
     )
     if random is None:
         return Grid(axes)
-    if random < 1 or seed < 0:
-        raise UsageError("--random must be at least 1 and --seed at least 0")
     return Random(axes, random, seed)

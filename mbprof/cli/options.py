@@ -9,7 +9,7 @@ from typer.core import TyperCommand
 
 if TYPE_CHECKING:
     from mbprof.language.source import Scalar
-    from mbprof.network.load import Network, Spec
+    from mbprof.network.load import Network
     from mbprof.output import Format, Formats, Screen
     from mbprof.spec.budget import Budget
 
@@ -77,21 +77,14 @@ def limits_of(max_macs: str | None, max_params: str | None) -> Budget:
     )
 
 
-def hold_to(
-    spec: Spec,
-    network: Network,
-    limits: Budget,
-    convention: str,
-    scope: str | None,
-    alone: bool = False,
-) -> None:
+def hold_to(network: Network, limits: Budget, convention: str, scope: str | None) -> None:
     """Say on stderr what exceeds a budget, and stop with status 1 if anything does."""
     if limits.params is None and limits.macs is None:
         return
     from mbprof.checks.model import Subject
     from mbprof.checks.rules.budget import exceeded
 
-    subject = Subject(spec, network, alone, scope or spec.definition.scope, convention)
+    subject = Subject(network, scope or network.definition.scope, convention)
     over = list(exceeded(subject, limits))
     for excess in over:
         typer.echo(f"MB901: {excess.message}", err=True)

@@ -17,20 +17,19 @@ def list_specs(
     output: OutputOption = None,
 ) -> None:
     """List the networks of the zoo by family."""
-    from mbprof.pages.zoo import catalogue_report
+    from mbprof.pages.zoo import catalogue
 
     out = outlet(format, output)
-    out.write(catalogue_report(text))
+    out.write(catalogue(text).report(out.layout))
 
 
 @command(epilog="Example: mbprof show mobilenet_v1@keras")
 def show(spec: SpecArgument, format: FormatOption = "rich", output: OutputOption = None) -> None:
     """Explain a network: source, knobs, blocks, rows, claims."""
-    from mbprof.network.load import load
-    from mbprof.pages.spec import spec_report
+    from mbprof.pages import spec as page
 
     out = outlet(format, output)
-    out.write(spec_report(load(spec)))
+    out.write(page.show(spec).report(out.layout))
 
 
 @command(epilog="Example: mbprof verify mobilenet_v1")
@@ -42,13 +41,12 @@ def verify(
     output: OutputOption = None,
 ) -> None:
     """Recompute what others published; status 1 if a claim fails."""
-    from mbprof.published.verify import verdict_report
     from mbprof.published.verify import verify as recompute
 
     out = outlet(format, output)
-    verdicts = recompute(specs or ())
-    out.write(verdict_report(verdicts))
-    if not all(verdict.passed for verdict in verdicts):
+    verdicts = recompute(*specs or ())
+    out.write(verdicts.report(out.layout))
+    if not verdicts.passed:
         raise typer.Exit(1)
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeAlias, TypeVar
 from mbprof.errors import LimitError
 from mbprof.language.values import Shape
 from mbprof.network.load import Network
-from mbprof.network.profile import Row
+from mbprof.network.rows import Row
 
 MAX_CELLS = 16_000_000
 """The largest product of two lengths that is aligned."""
@@ -63,7 +63,7 @@ def likeness(one: Part, other: Part) -> int:
             return 0
     points = 1 + 4 * same_name + 4 * same_op + 2 * (_window(a) == _window(b))
     points += 8 if a.out_shape == b.out_shape else 4 * same_size
-    points += 4 * (a.in_shape == b.in_shape) + 3 * (a.params == b.params) + 3 * (a.macs == b.macs)
+    points += 4 * (a.in_shape == b.in_shape) + 3 * (a.params == b.params) + 3 * (a.cost == b.cost)
     return points + (one == other)
 
 

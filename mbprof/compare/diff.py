@@ -3,121 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from mbprof.compare.align import Part, align, likeness, parts_of
+from mbprof.compare.diff_report import ADDED, CHANGED, REMOVED, RENAMED, Change, Difference
 from mbprof.errors import UsageError, nearest
 from mbprof.language import fmt
-from mbprof.language.values import plain
+from mbprof.language.values import Value, plain
 from mbprof.network import conventions
 from mbprof.network.load import Network
-from mbprof.network.profile import Profile, Row
+from mbprof.network.profile import Profile
+from mbprof.network.rows import Row
+from mbprof.network.speclike import SpecLike, as_network
 from mbprof.ops.facts import FACTS
 
-CHANGED, ADDED, REMOVED, RENAMED = "changed", "added", "removed", "renamed"
 WAYS = ("layer", "block")
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A layer or block that is not what it was: ``old`` or ``new`` is None where it is not there.
-
-    ``what`` says in words what is different, one thing each.
-    """
-
-    kind: str
-    old: Row | None
-    new: Row | None
-    what: tuple[str, ...]
-
-    @property
-    def params(self) -> int:
-        """How many params more there are."""
-        return (self.new.params if self.new else 0) - (self.old.params if self.old else 0)
-
-    @property
-    def macs(self) -> int:
-        """How much more it costs, in the unit of the convention."""
-        return (self.new.macs if self.new else 0) - (self.old.macs if self.old else 0)
-
-    @property
-    def name(self) -> str:
-        """The name, or the old and the new one."""
-        names = dict.fromkeys(row.name for row in (self.old, self.new) if row is not None)
-        return " → ".join(names)
-
-    @property
-    def op(self) -> str:
-        """The op, or the unit of a block; the new one where it has changed."""
-        row = self.new or self.old
-        return row.op if row is not None else ""
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """What changed between two networks; the changes add up to the difference of the totals.
-
-    ``knobs`` holds the knobs whose default is not the same, with both; None where a spec lacks it.
-    """
-
-    old: Profile
-    new: Profile
-    by: str
-    changes: tuple[Change, ...]
-    unchanged: int
-    knobs: Mapping[str, tuple[str | None, str | None]]
-
-    @property
-    def params(self) -> int:
-        """How many params more there are in total."""
-        return self.new.total.params - self.old.total.params
-
-    @property
-    def macs(self) -> int:
-        """How much more the network costs in total."""
-        return self.new.total.macs - self.old.total.macs
-
-
 def diff(
-    old: Network,
-    new: Network,
+    old: SpecLike,
+    new: SpecLike,
     by: str = "layer",
     scope: str | None = None,
     convention: str = conventions.DEFAULT,
+    **knobs: Value,
 ) -> Difference:
     """Say what changed from one network to another, by layer or by block.
 
     Layers are aligned in their order, by name and shape. The scope is ``all`` unless given: a
-    change of the head is a change.
+    change of the head is a change. Knobs are of both.
 
-    Raises: UsageError: no such grouping, scope or convention. LimitError: too many layers to align.
+    Raises: UsageError: no such spec, grouping, scope or convention. LimitError: too many layers to
+    align. MbprofError: a spec makes no network at these values.
 
     >>> from mbprof import load
-    >>> spec = load("mobilenet_v1")
-    >>> found = diff(spec.build(), spec.build(classes=10), scope="all")
+    >>> found = diff("mobilenet_v1", load("mobilenet_v1").build(classes=10))
     >>> [(change.name, change.params) for change in found.changes if change.params]
     [('Conv2d_1c_1x1', -1013760)]
     """
     if by not in WAYS:
         raise UsageError(f"cannot group by {by!r}", hint=nearest(by, WAYS))
     chosen = scope or "all"
-    profiles = [network.profile(convention, chosen) for network in (old, new)]
-    before, after = (
-        parts_of(network, profile.grouped(by), chosen)
-        for network, profile in zip((old, new), profiles, strict=True)
-    )
-    inner = [
-        _inner(network, profile) if by == "block" else {}
-        for network, profile in zip((old, new), profiles, strict=True)
-    ]
+    networks = as_network(old, **knobs), as_network(new, **knobs)
+    profiles = [network.profile(convention, chosen) for network in networks]
+    pairs = list(zip(networks, profiles, strict=True))
+    before, after = (parts_of(network, found.grouped(by), chosen) for network, found in pairs)
+    inner = [_inner(network, found) if by == "block" else {} for network, found in pairs]
     changes = [
         _change(before[i] if i is not None else None, after[j] if j is not None else None, *inner)
         for i, j in align(before, after, likeness)
     ]
     listed = tuple(change for change in changes if change is not None)
     return Difference(
-        profiles[0], profiles[1], by, listed, len(changes) - len(listed), _defaults(old, new)
+        profiles[0], profiles[1], by, listed, len(changes) - len(listed), _defaults(*networks)
     )
 
 

@@ -1,19 +1,103 @@
-"""The report of a difference: the totals, then the changes, alike ones folded into one row."""
+"""A difference and its report: the totals, then the changes, alike ones folded into one row."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mbprof.compare.diff import ADDED, CHANGED, REMOVED, RENAMED, Change, Difference
 from mbprof.compare.side_by_side import titled
 from mbprof.errors import UsageError
 from mbprof.language import fmt
-from mbprof.network.profile import Row
-from mbprof.network.table import headline
+from mbprof.network.profile import Profile
+from mbprof.network.rows import Row
 from mbprof.output import Column, Report
+from mbprof.output.result import Brief, Result
 from mbprof.output.stamp import stamp
+
+CHANGED, ADDED, REMOVED, RENAMED = "changed", "added", "removed", "renamed"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Change(Brief):
+    """A layer or block that is not what it was: ``old`` or ``new`` is None where it is not there.
+
+    ``what`` says in words what is different, one thing each.
+    """
+
+    kind: str
+    old: Row | None
+    new: Row | None
+    what: tuple[str, ...]
+
+    @property
+    def params(self) -> int:
+        """How many params more there are."""
+        return (self.new.params if self.new else 0) - (self.old.params if self.old else 0)
+
+    @property
+    def cost(self) -> int:
+        """How much more it costs, in the unit of the convention."""
+        return (self.new.cost if self.new else 0) - (self.old.cost if self.old else 0)
+
+    @property
+    def name(self) -> str:
+        """The name, or the old and the new one."""
+        names = dict.fromkeys(row.name for row in (self.old, self.new) if row is not None)
+        return " → ".join(names)
+
+    @property
+    def brief(self) -> str:
+        """What became of which layer or block."""
+        what = f" ({'; '.join(self.what)})" if self.what else ""
+        return f"{self.name} {self.kind}{what}, {_said(self)}"
+
+    @property
+    def op(self) -> str:
+        """The op, or the unit of a block; the new one where it has changed."""
+        row = self.new or self.old
+        return row.op if row is not None else ""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Difference(Result):
+    """What changed between two networks; the changes add up to the difference of the totals.
+
+    ``knobs`` holds the knobs whose default is not the same, with both; None where a spec lacks it.
+    """
+
+    old: Profile
+    new: Profile
+    by: str
+    changes: tuple[Change, ...]
+    unchanged: int
+    knobs: Mapping[str, tuple[str | None, str | None]]
+
+    @property
+    def params(self) -> int:
+        """How many params more there are in total."""
+        return self.new.total.params - self.old.total.params
+
+    @property
+    def cost(self) -> int:
+        """How much more the network costs in total."""
+        return self.new.total.cost - self.old.total.cost
+
+    @property
+    def brief(self) -> str:
+        """Both networks, and what changed in total."""
+        return f"{self.old.headline} → {self.new.headline}, {_said(self)}"
+
+    def report(
+        self, layout: str = "page", top: int | None = None, asked: tuple[str, str] | None = None
+    ) -> Report:
+        """Lay the difference out, see `difference_report`."""
+        return difference_report(self, layout, top, asked)
+
+
+def _said(change: Change | Difference) -> str:
+    return f"{fmt.signed(change.params)} params, cost {fmt.signed(change.cost)}"
+
 
 TOP = 20
 """How many rows people are shown unless they ask for more."""
@@ -32,9 +116,9 @@ class Fold:
         return sum(change.params for change in self.changes)
 
     @property
-    def macs(self) -> int:
+    def cost(self) -> int:
         """How much more they cost together."""
-        return sum(change.macs for change in self.changes)
+        return sum(change.cost for change in self.changes)
 
 
 def folded(changes: Sequence[Change]) -> tuple[Fold, ...]:
@@ -78,15 +162,15 @@ def difference_report(
         columns=_columns(found, data),
         rows=tuple(rows),
         data=_data(found, kept, rest),
-        total=_sums("total", found, found.params, found.macs) if rows else None,
+        total=_sums("total", found, found.params, found.cost) if rows else None,
         notes=_notes(found),
     )
 
 
 def _title(found: Difference, asked: tuple[str, str]) -> str:
     """Name both networks, or what they have in common once."""
-    if headline(found.old) == headline(found.new) and asked[0] != asked[1]:
-        return f"{headline(found.new)}: {asked[0]} → {asked[1]}"
+    if found.old.headline == found.new.headline and asked[0] != asked[1]:
+        return f"{found.new.headline}: {asked[0]} → {asked[1]}"
     return f"{titled(found.old, asked[0])} → {titled(found.new, asked[1])}"
 
 
@@ -94,7 +178,7 @@ def _largest(folds: Sequence[Fold], top: int) -> tuple[list[Fold], list[Fold]]:
     """Return the rows that change the cost most, in their order, and those left over."""
     if len(folds) <= top:
         return list(folds), []
-    order = sorted(range(len(folds)), key=lambda i: (-abs(folds[i].macs), -abs(folds[i].params), i))
+    order = sorted(range(len(folds)), key=lambda i: (-abs(folds[i].cost), -abs(folds[i].params), i))
     chosen = set(order[:top])
     return (
         [fold for i, fold in enumerate(folds) if i in chosen],
@@ -105,11 +189,11 @@ def _largest(folds: Sequence[Fold], top: int) -> tuple[list[Fold], list[Fold]]:
 def _lead(found: Difference) -> tuple[str, ...]:
     """Say what became of the totals, first of all."""
     old, new, unit = found.old.total, found.new.total, found.new.convention.unit
-    if found.params == 0 and found.macs == 0:
-        cost = f", {fmt.integer(new.macs)} {unit}" if unit else ""
+    if found.params == 0 and found.cost == 0:
+        cost = f", {fmt.integer(new.cost)} {unit}" if unit else ""
         return (f"No change in cost: {fmt.integer(new.params)} params{cost}.",)
     params = _became("params", old.params, new.params)
-    return (params, _became(unit, old.macs, new.macs)) if unit else (params,)
+    return (params, _became(unit, old.cost, new.cost)) if unit else (params,)
 
 
 def _became(word: str, old: int, new: int) -> str:
@@ -125,7 +209,7 @@ def _sums(name: str, found: Difference, params: int, macs: int) -> dict[str, Any
         "params": params,
         "params_share": (params, found.old.total.params),
         "macs": macs,
-        "macs_share": (macs, found.old.total.macs),
+        "macs_share": (macs, found.old.total.cost),
     }
 
 
@@ -134,10 +218,10 @@ def _values(fold: Fold, found: Difference, names: int) -> dict[str, Any]:
     name = ", ".join(change.name for change in fold.changes[:names])
     if count > names:
         name += f" and {count - names} more"
-    values = _sums(name, found, fold.params, fold.macs)
+    values = _sums(name, found, fold.params, fold.cost)
     for side, row in (("old", first.old), ("new", first.new)):
-        for field in ("name", "params", "macs"):
-            values[f"{side}_{field}"] = getattr(row, field) if row is not None else None
+        fields = row.fields("name", "params", "cost") if row else {}
+        values |= {f"{side}_{key}": fields.get(key) for key in ("name", "params", "macs")}
     same = all(change.what == first.what for change in fold.changes)
     more = (f"{len(first.what) - _WHATS} more",) if len(first.what) > _WHATS else ()
     what = "; ".join((*first.what[:_WHATS], *more)) if same else ""
@@ -147,7 +231,7 @@ def _values(fold: Fold, found: Difference, names: int) -> dict[str, Any]:
 
 
 def _remainder(rest: Sequence[Fold], found: Difference) -> dict[str, Any]:
-    params, macs = sum(fold.params for fold in rest), sum(fold.macs for fold in rest)
+    params, macs = sum(fold.params for fold in rest), sum(fold.cost for fold in rest)
     values = _sums(f"{len(rest)} more rows", found, params, macs)
     return values | {"kind": "rest", "change": "smaller changes, summed up; --top shows more"}
 
@@ -209,31 +293,27 @@ def _data(found: Difference, kept: Sequence[Fold], rest: Sequence[Fold]) -> dict
         "by": found.by,
         "old": old,
         "new": new,
-        "delta": {"params": found.params, "macs": found.macs},
+        "delta": {"params": found.params, "macs": found.cost},
         "knobs": {name: {"old": a, "new": b} for name, (a, b) in found.knobs.items()},
         "unchanged": found.unchanged,
         "changes": [_change(change) for change in changes],
         "rest": {
             "changes": sum(len(fold.changes) for fold in rest),
             "params": sum(fold.params for fold in rest),
-            "macs": sum(fold.macs for fold in rest),
+            "macs": sum(fold.cost for fold in rest),
         },
     }
+
+
+_SHAPES = ("in_shape", "out_shape", "kernel", "stride", "groups")
+_FIELDS = ("name", "block", "op", *_SHAPES, "layers", "params", "cost")
 
 
 def _change(change: Change) -> dict[str, Any]:
     return {
         "kind": change.kind,
         "what": list(change.what),
-        "old": _row(change.old),
-        "new": _row(change.new),
-        "delta": {"params": change.params, "macs": change.macs},
+        "old": change.old.plain(*_FIELDS) if change.old else None,
+        "new": change.new.plain(*_FIELDS) if change.new else None,
+        "delta": {"params": change.params, "macs": change.cost},
     }
-
-
-def _row(row: Row | None) -> dict[str, Any] | None:
-    if row is None:
-        return None
-    fields = ("name", "block", "op", "in_shape", "out_shape", "kernel", "stride", "groups")
-    values = {field: getattr(row, field) for field in (*fields, "layers", "params", "macs")}
-    return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}

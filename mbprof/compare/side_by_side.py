@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from mbprof.compare.align import Part, align_all, likeness, octave, parts_of
 from mbprof.errors import UsageError, nearest
 from mbprof.language import fmt
+from mbprof.language.values import Value
 from mbprof.network import conventions
 from mbprof.network.load import Network
-from mbprof.network.profile import GROUPINGS, Profile, Row, merged
-from mbprof.network.table import headline
+from mbprof.network.profile import Profile
+from mbprof.network.rows import GROUPINGS, Row, merged
+from mbprof.network.speclike import SpecLike, as_network
 from mbprof.output import Column, Note, Report
+from mbprof.output.result import Brief, Result
 from mbprof.output.stamp import stamp
 
 WAYS = (*GROUPINGS, "stage")
 """How networks can be summed up to be compared; a stage is all that has one size of output."""
 
-_QUANTITIES = ("params", "macs")
+_QUANTITIES = {"params": "params", "cost": "macs"}
+"""What is compared, with its key in data; a cost is in the unit of the convention."""
 
 
 class Ratio(NamedTuple):
@@ -32,8 +36,8 @@ class Ratio(NamedTuple):
         return self.part / self.whole
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+@dataclass(frozen=True, slots=True, repr=False)
+class Line(Brief):
     """What stands side by side: a row of each network, None where a network has none."""
 
     rows: tuple[Row | None, ...]
@@ -44,8 +48,13 @@ class Line:
         names = {row.name for row in self.rows if row is not None}
         return names.pop() if len(names) == 1 else ""
 
+    @property
+    def brief(self) -> str:
+        """The names of the rows."""
+        return self.name or " | ".join(row.name if row else "–" for row in self.rows)
+
     def ratios(self, quantity: str) -> tuple[Ratio | None, ...]:
-        """Return ``params`` or ``macs`` of each network as a ratio to those of the first."""
+        """Return ``params`` or ``cost`` of each network as a ratio to those of the first."""
         first = self.rows[0]
         whole = getattr(first, quantity) if first is not None else 0
         return tuple(
@@ -54,16 +63,25 @@ class Line:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+@dataclass(frozen=True, slots=True, repr=False)
+class Comparison(Result):
     """Networks side by side; each network's rows add up to its total."""
 
     profiles: tuple[Profile, ...]
     by: str
     lines: tuple[Line, ...]
 
+    @property
+    def brief(self) -> str:
+        """The networks, and what stands side by side."""
+        return f"{' | '.join(profile.headline for profile in self.profiles)}, by {self.by}"
+
+    def report(self, layout: str = "page", asked: Sequence[str] = ()) -> Report:
+        """Lay the comparison out; ``asked`` says how each network was called."""
+        return comparison_report(self, layout, asked)
+
     def ratios(self, quantity: str) -> tuple[Ratio | None, ...]:
-        """Return the total ``params`` or ``macs`` of each network as a ratio to the first's."""
+        """Return the total ``params`` or ``cost`` of each network as a ratio to the first's."""
         whole = getattr(self.profiles[0].total, quantity)
         return tuple(
             Ratio(getattr(profile.total, quantity), whole) if whole else None
@@ -78,29 +96,30 @@ def common_scope(networks: Sequence[Network]) -> str:
 
 
 def compare(
-    *networks: Network,
+    *specs: SpecLike,
     by: str = "block",
     scope: str | None = None,
     convention: str = conventions.DEFAULT,
+    **knobs: Value,
 ) -> Comparison:
     """Set networks side by side, part by part in their order.
 
     Parts stand in one line if they have the same name, or else the same size of output and the
     same op or, of blocks, any; what has no counterpart stands alone. The scope is the one that the
-    specs agree on, else ``all``.
+    specs agree on, else ``all``. Knobs are of all that are not networks yet.
 
-    Raises: UsageError: fewer than two networks; no such grouping, scope or convention. LimitError:
-    too many layers to align.
+    Raises: UsageError: fewer than two networks; no such spec, grouping, scope or convention.
+    LimitError: too many layers to align. MbprofError: a spec makes no network at these values.
 
     >>> from mbprof import load
-    >>> spec = load("mobilenet_v1")
-    >>> compare(spec.build(), spec.build(alpha=0.5)).ratios("params")[1]
+    >>> compare("mobilenet_v1", load("mobilenet_v1").build(alpha=0.5)).ratios("params")[1]
     Ratio(part=807648, whole=3185088)
     """
-    if len(networks) < 2:
+    if len(specs) < 2:
         raise UsageError("a comparison needs two networks at least")
     if by not in WAYS:
         raise UsageError(f"cannot group by {by!r}", hint=nearest(by, WAYS))
+    networks = [as_network(spec, **knobs) for spec in specs]
     chosen = scope or common_scope(networks)
     profiles = tuple(network.profile(convention, chosen) for network in networks)
     if by == "stage":
@@ -154,11 +173,11 @@ def comparison_report(found: Comparison, layout: str = "page", asked: Sequence[s
     lines = tuple(_cells(line, letters, data) for line in found.lines)
     total: dict[str, Any] = {"name": "total", f"name_{letters[0]}": "total"}
     for letter, profile in zip(letters, found.profiles, strict=True):
-        total |= {f"params_{letter}": profile.total.params, f"macs_{letter}": profile.total.macs}
+        total |= {f"params_{letter}": profile.total.params, f"macs_{letter}": profile.total.cost}
         total[f"layers_{letter}"] = profile.total.layers
-    for quantity in _QUANTITIES:
+    for quantity, key in _QUANTITIES.items():
         for letter, ratio in zip(letters, found.ratios(quantity), strict=True):
-            total[f"{quantity}_ratio_{letter}"] = ratio
+            total[f"{key}_ratio_{letter}"] = ratio
     legend = tuple(
         f"{letter}: {titled(profile, name)}{_exactly(profile) if short else ''}"
         for letter, profile, name in zip(
@@ -178,7 +197,7 @@ def comparison_report(found: Comparison, layout: str = "page", asked: Sequence[s
 
 def titled(profile: Profile, asked: str) -> str:
     """Name a network as it was asked for, with its width, resolution and the knobs turned."""
-    said = headline(profile)
+    said = profile.headline
     return said if asked == profile.spec else f"{said} ({asked})"
 
 
@@ -189,7 +208,7 @@ def _wide(found: Comparison) -> bool:
 
 def _exactly(profile: Profile) -> str:
     unit = profile.convention.unit
-    cost = f", {fmt.integer(profile.total.macs)} {unit}" if unit else ""
+    cost = f", {fmt.integer(profile.total.cost)} {unit}" if unit else ""
     return f"; {fmt.integer(profile.total.params)} params{cost}"
 
 
@@ -201,11 +220,11 @@ def _letter(number: int) -> str:
 def _cells(line: Line, letters: Sequence[str], data: bool) -> dict[str, Any]:
     cells: dict[str, Any] = {"name": line.name}
     for letter, row in zip(letters, line.rows, strict=True):
-        for field in ("name", "op", "out_shape", "layers", "params", "macs"):
-            cells[f"{field}_{letter}"] = getattr(row, field) if row is not None else None
-    for quantity in _QUANTITIES:
+        fields = row.fields(*_SHOWN) if row is not None else dict.fromkeys(_KEYS)
+        cells |= {f"{key}_{letter}": value for key, value in fields.items()}
+    for quantity, key in _QUANTITIES.items():
         for letter, ratio in zip(letters, line.ratios(quantity), strict=True):
-            cells[f"{quantity}_ratio_{letter}"] = float(ratio) if data and ratio else ratio
+            cells[f"{key}_ratio_{letter}"] = float(ratio) if data and ratio else ratio
     return cells
 
 
@@ -274,21 +293,17 @@ def _data(found: Comparison) -> dict[str, Any]:
         "rows": [
             {
                 "name": line.name or None,
-                "networks": [_row(row) for row in line.rows],
-                "ratios": {each: _floats(line.ratios(each)) for each in _QUANTITIES},
+                "networks": [row.plain(*_SHOWN) if row else None for row in line.rows],
+                "ratios": {key: _floats(line.ratios(each)) for each, key in _QUANTITIES.items()},
             }
             for line in found.lines
         ],
-        "total": {each: _floats(found.ratios(each)) for each in _QUANTITIES},
+        "total": {key: _floats(found.ratios(each)) for each, key in _QUANTITIES.items()},
     }
 
 
-def _row(row: Row | None) -> Mapping[str, Any] | None:
-    if row is None:
-        return None
-    fields = ("name", "op", "in_shape", "out_shape", "layers", "params", "macs")
-    values = {field: getattr(row, field) for field in fields}
-    return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
+_SHOWN = ("name", "op", "in_shape", "out_shape", "layers", "params", "cost")
+_KEYS = (*_SHOWN[:-1], "macs")
 
 
 def _floats(ratios: Sequence[Ratio | None]) -> list[float | None]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 
 from mbprof.errors import ShapeError
 from mbprof.formulas.closed import SIZES, Cost, Formula, Request
 from mbprof.formulas.lone import INSTEAD, PREFIX, block_spec, unclashed
 from mbprof.language.values import Value
 from mbprof.network.conventions import DEFAULT
-from mbprof.network.load import Spec
+from mbprof.network.speclike import SpecLike, as_spec
 from mbprof.spec.knobs import Given, configured
 from mbprof.spec.model import Definition
 from mbprof.spec.zoo import OpenedBlock
@@ -21,7 +22,7 @@ __all__ = ["Cost", "Formula", "formula", "formula_at"]
 
 
 def formula(
-    spec: str | Spec,
+    spec: SpecLike,
     by: str = "layer",
     symbols: Iterable[str] = (),
     convention: str = DEFAULT,
@@ -43,7 +44,7 @@ def formula(
 
 
 def formula_at(
-    spec: str | Spec,
+    spec: SpecLike,
     given: Given,
     by: str = "layer",
     symbols: Iterable[str] = (),
@@ -51,7 +52,8 @@ def formula_at(
     scope: str | None = None,
 ) -> Formula:
     """Return a formula; ``given`` are values of knobs, or what was typed for them."""
-    opened = open_either(spec, "spec or block") if isinstance(spec, str) else spec
+    named = isinstance(spec, str | Path)
+    opened = open_either(str(spec), "spec or block") if named else as_spec(spec)
     if isinstance(opened, OpenedBlock):
         for tried in INSTEAD[:-1]:
             with suppress(ShapeError):

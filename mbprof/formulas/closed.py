@@ -12,12 +12,17 @@ from mbprof.formulas.algebra import replaced
 from mbprof.formulas.builds import Builds, Domain
 from mbprof.formulas.collect import Collector, Items
 from mbprof.formulas.conditions import Condition, Range, broken, equal, pinned, stated
+from mbprof.formulas.latex import Latex
 from mbprof.formulas.letters import Letters
 from mbprof.formulas.naming import Variables
+from mbprof.formulas.text import Text
 from mbprof.formulas.tree import Symbol, Tree
 from mbprof.language.values import Value, plain
 from mbprof.network import conventions
 from mbprof.network.graph import Graph, Node, layers
+from mbprof.output import Column, Report
+from mbprof.output.result import Result
+from mbprof.output.stamp import stamp
 from mbprof.spec.claims import chosen_scope
 from mbprof.spec.knobs import Knob
 from mbprof.spec.model import Definition
@@ -46,8 +51,12 @@ class Cost(NamedTuple):
     lines: tuple[tuple[str, int, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Formula:
+COUNTS = ("params", "macs")
+"""The fields of lines and costs; macs is the cost in the convention's unit."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Formula(Result):
     """Params and MACs in closed form, where ``conditions`` hold.
 
     ``symbols`` are what it depends on, ``fixed`` the knobs that are numbers, ``where`` defines in
@@ -65,6 +74,89 @@ class Formula:
     where: tuple[tuple[Symbol, Tree], ...]
     conditions: tuple[Condition, ...]
     defaults: Mapping[str, Value]
+
+    @property
+    def brief(self) -> str:
+        """What costs what, in total."""
+        style = Text(self.alone)
+        said = (f"{self.heading(c)} = {style(getattr(self.total, c))}" for c in self.counts)
+        return f"{self.spec}: {', '.join(said)}"
+
+    @property
+    def counts(self) -> tuple[str, ...]:
+        """The fields that there are: the params, and a cost if the convention has one."""
+        return COUNTS if self.convention.measures else COUNTS[:1]
+
+    @property
+    def alone(self) -> frozenset[str]:
+        """The letters that stand for one thing only, and need no number."""
+        letters = [symbol.letter for symbol, _ in self.where]
+        names = {each.name for each in self.symbols}
+        return frozenset(x for x in letters if letters.count(x) == 1 and x not in names)
+
+    def heading(self, count: str) -> str:
+        """Return what is written above a field: params, MACs or FLOPs."""
+        return "params" if count == "params" else self.convention.unit
+
+    def report(self, layout: str = "page") -> Report:
+        """Lay the lines out as text, with the definitions and conditions under them."""
+        style = Text(self.alone)
+        rows = tuple(
+            {"name": line.name, **{count: style(getattr(line, count)) for count in self.counts}}
+            for line in (*self.lines, self.total)
+        )
+        where = [f"{style.name(name)} = {style(tree)}" for name, tree in self.where]
+        holds = [style.condition(condition) for condition in self.conditions]
+        return Report(
+            f"{self.spec} by {self.by}",
+            (
+                Column("name", self.by, f"the {self.by}"),
+                *(Column(c, self.heading(c), "in closed form", wraps=True) for c in self.counts),
+            ),
+            rows[:-1],
+            self.to_dict(),
+            rows[-1],
+            notes=tuple(
+                f"{word} {', '.join(said)}."
+                for word, said in (("Where", where), ("Holds for", holds))
+                if said
+            ),
+        )
+
+    def to_dict(self, counts: Sequence[str] | None = None) -> dict[str, Any]:
+        """Return every formula as text and as LaTeX, with its value at the defaults.
+
+        ``counts`` are the fields of lines that are there, params or macs.
+        """
+        counts = self.counts if counts is None else counts
+        plainly, tex = Text(self.alone), Latex(self.alone)
+        values = self.evaluate()
+        keys = {count: self.heading(count).lower() for count in counts}
+        fixed = {name: value for name, value in self.fixed.items() if value is not None}
+
+        def said(tree: Tree, value: Any = None) -> dict[str, Any]:
+            both: dict[str, Any] = {"text": plainly(tree), "latex": tex(tree)}
+            return both if value is None else {**both, "value": value}
+
+        lines = [
+            {
+                "name": line.name,
+                **{keys[c]: said(getattr(line, c), row[COUNTS.index(c) + 1]) for c in counts},
+            }
+            for line, row in zip(self.lines, values.lines, strict=True)
+        ]
+        return {
+            **stamp(self.spec, fixed, self.scope, self.convention),
+            "symbols": {each.name: each.value for each in self.symbols},
+            "by": self.by,
+            "lines": lines,
+            "total": {keys[c]: said(getattr(self.total, c), getattr(values, c)) for c in counts},
+            "where": [{"name": plainly.name(name), **said(tree)} for name, tree in self.where],
+            "conditions": [
+                {"text": plainly.condition(each), "latex": tex.condition(each)}
+                for each in self.conditions
+            ],
+        }
 
     def evaluate(self, **values: float) -> Cost:
         """Return the cost at some values of the symbols, the defaults of those not given.
@@ -85,8 +177,6 @@ class Formula:
                 known[symbol] = tree.value(known)
             condition = broken(self.conditions, known)
         if condition is not None:
-            from mbprof.formulas.text import Text
-
             at = ", ".join(f"{name} {plain(value)}" for name, value in given.items())
             raise UsageError(
                 f"the formula of {self.spec} does not hold at {at}: "

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from mbprof.errors import UsageError, nearest
-from mbprof.formulas.closed import Formula
+from mbprof.formulas.closed import COUNTS, Formula
 from mbprof.formulas.conditions import Condition, Range
 from mbprof.formulas.latex import Latex, Markdown, escaped
 from mbprof.formulas.notes import notes
@@ -16,7 +16,6 @@ from mbprof.network.conventions.model import UNITS, Convention
 from mbprof.output.formats import Formats
 from mbprof.output.model import Screen
 from mbprof.output.plain import to_json
-from mbprof.output.stamp import stamp
 
 
 class Sheet(NamedTuple):
@@ -37,9 +36,6 @@ class Sheet(NamedTuple):
 Writer: TypeAlias = Callable[[Sheet, Screen], str]
 FORMATS: Formats[Writer] = Formats()
 """Every format of formulas by its name; rich is what a terminal shows, as for other commands."""
-
-COUNTS = ("params", "macs")
-"""The fields of lines and costs; macs is the cost in the convention's unit."""
 
 
 def render(formula: Formula, format: str = "text", of: str = "both", width: int = 80) -> str:
@@ -73,11 +69,11 @@ def _counts(convention: Convention, of: str) -> tuple[str, ...]:
 def text(sheet: Sheet, screen: Screen) -> str:
     """Write for a terminal, with the signs of Unicode."""
     (formula, counts), width = sheet, screen.width
-    style = Text(_alone(formula))
+    style = Text(formula.alone)
     lines = [_title(formula, style)]
     lines += _rows(formula, counts, style, width)
     for count in counts:
-        head = f"{_heading(formula, count)} = "
+        head = f"{formula.heading(count)} = "
         said = _total(style, getattr(formula.total, count), width - len(head))
         lines += ["", head + said[0], *(" " * len(head) + each for each in said[1:])]
     lines += _where(formula, style, counts, width)
@@ -93,10 +89,10 @@ def text(sheet: Sheet, screen: Screen) -> str:
 def latex(sheet: Sheet, screen: Screen) -> str:
     """Write LaTeX that stands in a document with the package amsmath."""
     formula, counts = sheet
-    style = Latex(_alone(formula))
-    lines = [f"% {_title(formula, Text(_alone(formula)))}"]
+    style = Latex(formula.alone)
+    lines = [f"% {_title(formula, Text(formula.alone))}"]
     if formula.lines:
-        heads = [escaped(_heading(formula, count)) for count in counts]
+        heads = [escaped(formula.heading(count)) for count in counts]
         lines += [rf"\begin{{tabular}}{{l{'l' * len(counts)}}}"]
         lines += [rf"{formula.by} & {' & '.join(heads)} \\ \hline"]
         for line in formula.lines:
@@ -114,10 +110,10 @@ def latex(sheet: Sheet, screen: Screen) -> str:
 def markdown(sheet: Sheet, screen: Screen) -> str:
     """Write Markdown whose formulas GitHub renders."""
     formula, counts = sheet
-    style = Markdown(_alone(formula))
-    lines = [f"**{_title(formula, Text(_alone(formula)))}**".replace("_", r"\_"), ""]
+    style = Markdown(formula.alone)
+    lines = [f"**{_title(formula, Text(formula.alone))}**".replace("_", r"\_"), ""]
     if formula.lines:
-        lines.append(f"| {' | '.join([formula.by, *(_heading(formula, c) for c in counts)])} |")
+        lines.append(f"| {' | '.join([formula.by, *(formula.heading(c) for c in counts)])} |")
         lines.append("| --- " * (1 + len(counts)) + "|")
         for line in formula.lines:
             cells = [f"${style(getattr(line, count))}$" for count in counts]
@@ -135,40 +131,7 @@ def markdown(sheet: Sheet, screen: Screen) -> str:
 def data(sheet: Sheet, screen: Screen) -> str:
     """Write JSON: every formula as text and as LaTeX, with its value at the defaults."""
     formula, counts = sheet
-    alone = _alone(formula)
-    plainly, tex = Text(alone), Latex(alone)
-    values = formula.evaluate()
-    keys = {count: _heading(formula, count).lower() for count in counts}
-    fixed = {name: value for name, value in formula.fixed.items() if value is not None}
-
-    def said(tree: Tree, value: Any = None) -> dict[str, Any]:
-        both: dict[str, Any] = {"text": plainly(tree), "latex": tex(tree)}
-        return both if value is None else {**both, "value": value}
-
-    lines = [
-        {
-            "name": line.name,
-            **{keys[c]: said(getattr(line, c), row[COUNTS.index(c) + 1]) for c in counts},
-        }
-        for line, row in zip(formula.lines, values.lines, strict=True)
-    ]
-    found = {
-        **stamp(formula.spec, fixed, formula.scope, formula.convention),
-        "symbols": {each.name: each.value for each in formula.symbols},
-        "by": formula.by,
-        "lines": lines,
-        "total": {keys[c]: said(getattr(formula.total, c), getattr(values, c)) for c in counts},
-        "where": [{"name": plainly.name(name), **said(tree)} for name, tree in formula.where],
-        "conditions": [
-            {"text": plainly.condition(each), "latex": tex.condition(each)}
-            for each in formula.conditions
-        ],
-    }
-    return to_json(found) + "\n"
-
-
-def _heading(formula: Formula, count: str) -> str:
-    return "params" if count == "params" else formula.convention.unit
+    return to_json(formula.to_dict(counts)) + "\n"
 
 
 def _title(formula: Formula, style: Text) -> str:
@@ -187,18 +150,11 @@ def _used(formula: Formula) -> list[str]:
     return [each.name for each in formula.symbols if each.name in found]
 
 
-def _alone(formula: Formula) -> frozenset[str]:
-    """Return the letters that stand for one thing only, and need no number."""
-    letters = [symbol.letter for symbol, _ in formula.where]
-    names = {each.name for each in formula.symbols}
-    return frozenset(each for each in letters if letters.count(each) == 1 and each not in names)
-
-
 def _rows(formula: Formula, counts: Sequence[str], style: Text, width: int) -> list[str]:
     """Return the lines as columns, or as paragraphs if columns are too wide."""
     if not formula.lines:
         return []
-    heads = [formula.by, *(_heading(formula, count) for count in counts)]
+    heads = [formula.by, *(formula.heading(count) for count in counts)]
     rows = [[line.name, *(style(getattr(line, c)) for c in counts)] for line in formula.lines]
     wide = [max(len(row[i]) for row in [heads, *rows]) for i in range(len(heads))]
     if sum(wide) + 2 * len(counts) > width:
@@ -269,7 +225,7 @@ def _aligned(
     """Return totals and definitions as lines of LaTeX that are aligned at their equals signs."""
     lines = []
     for count in counts:
-        head = style.name(Symbol(_heading(formula, count)))
+        head = style.name(Symbol(formula.heading(count)))
         first, *rest = _total(style, getattr(formula.total, count), 120)
         lines += [f"{head} &= {first}", *(f"&\\quad {each}" for each in rest)]
     lines += [f"{style.name(n)} &= {style(tree)}" for n, tree in _needed(formula, counts)]

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from mbprof.errors import Loc
-from mbprof.language.values import Shape, Shapes
+from mbprof.language.values import Shape, Shapes, show
 from mbprof.ops import Op
 from mbprof.ops.facts import Facts
+from mbprof.output.result import Brief
 
 if TYPE_CHECKING:
     import networkx
@@ -50,14 +51,22 @@ class Node(NamedTuple):
     side: bool = False
     trail: tuple[Loc, ...] = ()
 
+    def __repr__(self) -> str:
+        return f"<Node {self.name} {self.op.word} {' '.join(map(show, self.out_shapes))}>"
 
-@dataclass(frozen=True, slots=True)
-class Graph:
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Graph(Brief):
     """Nodes in execution order; every node comes behind those that it takes from."""
 
     nodes: tuple[Node, ...]
     image: Shape
     outputs: tuple[Edge, ...]
+
+    @property
+    def brief(self) -> str:
+        """How many nodes there are, and the shapes that they lead from and to."""
+        return f"{len(self.nodes)} nodes, {show(self.image)} → {show(self.output_shape)}"
 
     @property
     def output_shape(self) -> Shape:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,11 +11,11 @@ from mbprof.errors import KnobError
 from mbprof.language.source import Scalar
 from mbprof.language.values import Shape, Value
 from mbprof.network import conventions
-from mbprof.network import profile as profiles
 from mbprof.network.build import build
 from mbprof.network.graph import Graph
-from mbprof.network.table import profile_report
-from mbprof.output import fragment
+from mbprof.network.profile import Profile, heading
+from mbprof.output.model import Report
+from mbprof.output.result import Result
 from mbprof.spec import zoo
 from mbprof.spec.claims import chosen_scope
 from mbprof.spec.knobs import Given, configured
@@ -23,22 +23,20 @@ from mbprof.spec.model import Definition
 
 if TYPE_CHECKING:
     import networkx
+    import pandas
 
 
-class Profile(profiles.Profile):
-    """The cost of a network, layer by layer; a notebook shows it as a table."""
+@dataclass(frozen=True, slots=True, repr=False)
+class Spec(Result):
+    """A network with knobs; `load` returns one. A notebook shows what it costs as it stands.
 
-    __slots__ = ()
-
-    def _repr_html_(self) -> str:
-        return fragment(profile_report(self))
-
-
-@dataclass(frozen=True, slots=True)
-class Spec:
-    """A network with knobs; `load` returns one."""
+    ``address`` is what `load` found it by, empty for a spec that no text names; ``alone`` says that
+    it is a block by itself.
+    """
 
     definition: Definition
+    address: str = ""
+    alone: bool = False
 
     @property
     def name(self) -> str:
@@ -50,13 +48,18 @@ class Spec:
         """The knobs with their defaults."""
         return {name: knob.default for name, knob in self.definition.knobs.items()}
 
+    @property
+    def brief(self) -> str:
+        """The name, and the knobs with their defaults."""
+        return heading(self.name, self.knobs, self.knobs)
+
     def build(self, **knobs: Value) -> Network:
         """Compile the spec for one configuration.
 
         Raises: KnobError: an unknown knob, or a value that it does not take. ShapeError,
         WiringError, ExpressionError, LimitError: the spec makes no network with these values.
 
-        >>> load("mobilenet_v1").build(alpha=0.75, res=128).profile().total.macs
+        >>> load("mobilenet_v1").build(alpha=0.75, res=128).profile().total.cost
         106002432
         """
         return self.build_at(knobs)
@@ -69,19 +72,33 @@ class Spec:
         except KnobError as error:
             endpoint = given.get("final_endpoint")
             raise error.at(endpoint.loc) if isinstance(endpoint, Scalar) else error from None
-        return Network(self.definition, values, graph)
+        return Network(self, values, graph)
 
-    def _repr_html_(self) -> str:
-        return self.build().profile()._repr_html_()
+    def settled(self, values: Mapping[str, Value]) -> Spec:
+        """Return the spec with other values of its knobs as defaults."""
+        own = self.definition.knobs
+        knobs = {name: replace(knob, default=values[name]) for name, knob in own.items()}
+        if knobs == own:
+            return self
+        return replace(self, definition=replace(self.definition, knobs=knobs))
+
+    def report(self, layout: str = "page") -> Report:
+        """Lay out what the spec costs as it stands."""
+        return self.build().report(layout)
 
 
-@dataclass(frozen=True, slots=True)
-class Network:
+@dataclass(frozen=True, slots=True, repr=False)
+class Network(Result):
     """A spec compiled for one configuration."""
 
-    definition: Definition
+    spec: Spec
     knobs: Mapping[str, Value]
     compiled: Graph
+
+    @property
+    def definition(self) -> Definition:
+        """The spec's definition."""
+        return self.spec.definition
 
     @property
     def graph(self) -> networkx.DiGraph[str]:
@@ -99,6 +116,11 @@ class Network:
         declared = self.definition.knobs
         return tuple(name for name, value in self.knobs.items() if value != declared[name].default)
 
+    @property
+    def brief(self) -> str:
+        """The name, the width and resolution, and the knobs that were turned."""
+        return heading(self.spec.name, self.knobs, self.changed)
+
     def profile(self, convention: str = conventions.DEFAULT, scope: str | None = None) -> Profile:
         """Cost the network under a convention, within a scope (the spec's own by default).
 
@@ -113,8 +135,13 @@ class Network:
             self.compiled, definition.name, self.knobs, scope, convention, self.changed
         )
 
-    def _repr_html_(self) -> str:
-        return self.profile()._repr_html_()
+    def report(self, layout: str = "page") -> Report:
+        """Lay out what the network costs."""
+        return self.profile().report(layout)
+
+    def to_frame(self) -> pandas.DataFrame:
+        """Return the profile's rows as a pandas DataFrame."""
+        return self.profile().to_frame()
 
 
 def load(spec: str | Path) -> Spec:
@@ -126,7 +153,7 @@ def load(spec: str | Path) -> Spec:
     >>> load("mobilenet_v1").knobs["alpha"]
     1.0
     """
-    return Spec(zoo.load(spec))
+    return Spec(zoo.load(spec), str(spec))
 
 
 def loads(text: str, name: str = "<text>") -> Spec:

@@ -11,7 +11,7 @@ from mbprof.language.values import Value, plain
 from mbprof.network import conventions
 from mbprof.network.build import build
 from mbprof.network.graph import Graph
-from mbprof.network.profile import totals
+from mbprof.network.rows import totals
 from mbprof.spec.model import Definition
 from mbprof.symbolic.symbols import Trace
 

@@ -1,69 +1,40 @@
-"""Rows and totals of a network under a convention."""
+"""The cost of a network, layer by layer, and its table: grouped, sorted, in chosen columns."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any
 
 from mbprof.errors import UsageError, nearest
-from mbprof.language.values import Shape, Value
+from mbprof.language import fmt
+from mbprof.language.values import Value, plain
 from mbprof.network import conventions
-from mbprof.network.conventions import Convention, Count
-from mbprof.network.folding import fold
-from mbprof.network.graph import Graph, Node, layers
-from mbprof.ops.facts import STORED, Facts, total
+from mbprof.network.conventions import UNITS, Convention
+from mbprof.network.graph import Graph
+from mbprof.network.rows import (
+    FIELDS,
+    GROUPINGS,
+    Row,
+    Total,
+    costed,
+    merged,
+    stored,
+    summed,
+)
+from mbprof.network.table import column, columns, key_of
+from mbprof.ops.facts import FACTS, STORED
+from mbprof.output.model import Note, Report
+from mbprof.output.result import Result
 from mbprof.output.stamp import stamp
-from mbprof.spec.claims import chosen_scope
+from mbprof.spec.claims import SCOPES, chosen_scope
 
 if TYPE_CHECKING:
     import pandas
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A layer, or a group of layers: what it is, its shapes (C, H, W) and what it costs.
-
-    ``macs`` is the cost in the convention's unit, 0 if it counts none; ``costs`` has a number for
-    each of its measures, and ``folded`` are the stored values with batch norms folded.
-    """
-
-    name: str
-    block: str
-    unit: str
-    op: str
-    in_shape: Shape
-    out_shape: Shape
-    kernel: tuple[int, int] | None
-    stride: tuple[int, int] | None
-    dilation: tuple[int, int] | None
-    groups: int | None
-    layers: int
-    params: int
-    macs: int
-    facts: Facts
-    costs: tuple[int, ...]
-    folded: int
-
-
-class Total(NamedTuple):
-    """The sum of all rows: params and costs of the convention, and all facts by kind.
-
-    ``macs`` is the cost in the convention's unit, 0 if it counts none; ``costs`` has a number for
-    each of its measures, and ``folded`` are all stored values with batch norms folded into the
-    layers before them.
-    """
-
-    params: int
-    macs: int
-    layers: int
-    facts: Facts
-    costs: tuple[int, ...]
-    folded: int
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
+@dataclass(frozen=True, slots=True, repr=False)
+class Profile(Result):
     """The cost of a network, layer by layer; rows add up to the total, in integers.
 
     ``changed`` names the knobs that do not have their default value, ``totals`` holds the totals
@@ -87,26 +58,34 @@ class Profile:
         scope: str,
         convention: str = conventions.DEFAULT,
         changed: tuple[str, ...] = (),
-    ) -> Self:
+    ) -> Profile:
         """Cost a graph under a convention, within a scope.
 
         Raises: UsageError: no such convention or scope.
         """
         chosen = conventions.load(convention)
         chosen_scope(scope)
-        seen, folded = chosen.view(graph), fold(graph)
-        groups = zip(*map(layers, (graph.nodes, seen.nodes, folded.nodes)), strict=True)
-        grouped = [(own[0].scope, _row(own, view, bare, chosen)) for own, view, bare in groups]
-        body = tuple(row for part, row in grouped if part == "body")
-        everything = tuple(row for _, row in grouped)
-        totals = {"body": _total(body), "all": _total(everything)}
-        rows = body if scope == "body" else everything
-        return cls(spec, knobs, scope, chosen, rows, totals, changed)
+        parts = list(costed(graph, chosen))
+        rows = {name: tuple(row for part, row in parts if name in ("all", part)) for name in SCOPES}
+        totals = {name: summed(part) for name, part in rows.items()}
+        return cls(spec, knobs, scope, chosen, rows[scope], totals, changed)
 
     @property
     def total(self) -> Total:
         """The sum of the rows."""
         return self.totals[self.scope]
+
+    @property
+    def headline(self) -> str:
+        """The network, its width and resolution, and every knob that was turned."""
+        return heading(self.spec, self.knobs, self.changed)
+
+    @property
+    def brief(self) -> str:
+        """The headline and the total."""
+        unit = self.convention.unit
+        cost = f", {fmt.integer(self.total.cost)} {unit}" if unit else ""
+        return f"{self.headline}: {fmt.integer(self.total.params)} params{cost}"
 
     def grouped(self, by: str) -> tuple[Row, ...]:
         """Return the rows summed up by layer, block or op, in order of appearance.
@@ -120,19 +99,27 @@ class Profile:
             groups.setdefault(GROUPINGS[by](row), []).append(row)
         return tuple(merged(key, rows, by) for key, rows in groups.items())
 
+    def report(self, layout: str = "page") -> Report:
+        """Lay the rows out as they are; `Table` groups, sorts and chooses."""
+        return Table(self).report(layout)
+
     def to_frame(self) -> pandas.DataFrame:
         """Return the rows as a pandas DataFrame, one column for each field of a row and kind."""
+        return self.frame(self.rows)
+
+    def frame(self, rows: Iterable[Row]) -> pandas.DataFrame:
+        """Return some rows as a pandas DataFrame."""
         import pandas
 
         return pandas.DataFrame.from_records(
             [
                 {
-                    **{name: getattr(row, name) for name in _FIELDS},
+                    **row.fields(*_OWN),
                     **self.convention.named(row.costs),
                     "params_folded": row.folded,
                     **row.facts._asdict(),
                 }
-                for row in self.rows
+                for row in rows
             ]
         )
 
@@ -152,129 +139,139 @@ class Profile:
         }
 
     def _plain(self, row: Row) -> dict[str, Any]:
-        values: dict[str, Any] = {name: getattr(row, name) for name in _FIELDS}
-        for name, value in values.items():
-            if isinstance(value, tuple):
-                values[name] = list(value)
-        values.update(self.convention.named(row.costs))
-        values["params_by_kind"] = {kind: getattr(row.facts, kind) for kind in STORED}
-        return values
+        return {
+            **row.plain(*_OWN),
+            **self.convention.named(row.costs),
+            "params_by_kind": {kind: getattr(row.facts, kind) for kind in STORED},
+        }
 
 
-_NUMBERS = ("facts", "layers", "macs", "costs", "folded")
-_FIELDS = tuple(name for name in Row.__dataclass_fields__ if name not in _NUMBERS)
+@dataclass(frozen=True, slots=True, repr=False)
+class Table(Result):
+    """A profile as a table: summed up by layer, block or op, sorted, cut to its first rows.
+
+    Without ``columns`` a format chooses them.
+    Raises: UsageError: no such grouping or column, or ``top`` below 1.
+    """
+
+    profile: Profile
+    by: str = "layer"
+    sort: str | None = None
+    top: int | None = None
+    columns: Sequence[str] | None = None
+
+    def __post_init__(self) -> None:
+        if self.top is not None and self.top < 1:
+            raise UsageError(f"--top is {self.top}; it must be at least 1")
+        columns(self.columns, self.by, "data", self.profile.convention)
+        _ = self.rows  # which refuses a grouping or a column to sort by
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """The rows that are shown, in their order."""
+        rows = list(self.profile.grouped(self.by))
+        if self.sort is not None:
+            chosen = column(self.sort, self.profile.convention)
+            key = key_of(chosen)
+            rows.sort(key=lambda row: key(_values(row, self.profile)), reverse=chosen.numeric)
+        return tuple(rows[: self.top])
+
+    @property
+    def total(self) -> Total:
+        """The sum of all rows, shown or not."""
+        return self.profile.total
+
+    @property
+    def brief(self) -> str:
+        """The profile in a line, and what the rows are."""
+        return f"{self.profile.brief}, by {self.by}"
+
+    def report(self, layout: str = "page") -> Report:
+        """Lay the table out."""
+        profile = self.profile
+        shown = columns(self.columns, self.by, layout, profile.convention)
+        rows = tuple(_values(row, profile) for row in self.rows)
+        data = profile.to_dict()
+        if self.by != "layer" or self.sort is not None or self.top is not None:
+            data["layers"] = [_data(row) for row in rows]
+        return Report(
+            title=profile.headline,
+            columns=shown,
+            rows=rows,
+            data=data,
+            total=_total(profile),
+            notes=_notes(profile, len(rows), len(profile.grouped(self.by))),
+        )
+
+    def to_frame(self) -> pandas.DataFrame:
+        """Return the table as a pandas DataFrame; of layers with all columns unless told which."""
+        if self.columns is None and self.by == "layer":
+            return self.profile.frame(self.rows)
+        return Result.to_frame(self)
 
 
-def stored(facts: Facts) -> dict[str, Any]:
-    """Return the stored values by kind, with what is trained and what is not."""
+_OWN = tuple(name for name in FIELDS if name != "layers")
+"""What a single layer says of itself."""
+
+
+def _values(row: Row, profile: Profile) -> dict[str, Any]:
+    return {**row.fields(*FIELDS), **row.facts._asdict(), **_numbers(row, profile)}
+
+
+def _numbers(row: Row | Total, profile: Profile) -> dict[str, Any]:
+    """Return params and costs with their shares of the total."""
+    total, convention = profile.total, profile.convention
+    values: dict[str, Any] = convention.named(row.costs)
+    for name, whole in convention.named(total.costs).items():
+        values[f"{name}_share"] = values[f"{name}_bar"] = (values[name], whole)
+    values["params"], values["params_folded"] = row.params, row.folded
+    values["params_share"] = values["params_bar"] = (row.params, total.params)
+    return values
+
+
+def _data(row: dict[str, Any]) -> dict[str, Any]:
     return {
-        "params_by_kind": {kind: getattr(facts, kind) for kind in STORED},
-        "params_all": facts.params,
-        "params_trainable": facts.trainable,
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in row.items()
+        if not name.endswith(("_share", "_bar")) and name not in FACTS
     }
 
 
-def _block(row: Row) -> str:
-    return row.block
+def _total(profile: Profile) -> dict[str, Any]:
+    total = profile.total
+    values = _numbers(total, profile)
+    bars = {name: None for name in values if name.endswith("_bar")}
+    return {"name": "total", "layers": total.layers, **values, **bars, **total.facts._asdict()}
 
 
-def _op(row: Row) -> str:
-    return row.op
+def heading(spec: str, knobs: Mapping[str, Value], changed: Iterable[str]) -> str:
+    """Name a network, its width and resolution, and the knobs that were turned."""
+    shown = dict.fromkeys((*(name for name in ("alpha", "res") if name in knobs), *changed))
+    return ", ".join((spec, *(f"{name} {plain(knobs[name])}" for name in shown)))
 
 
-def _layer(row: Row) -> str:
-    return row.name
-
-
-GROUPINGS: dict[str, Callable[[Row], str]] = {"layer": _layer, "block": _block, "op": _op}
-"""How rows can be summed up, each with the key that rows are put together by."""
-
-
-def merged(name: str, rows: Sequence[Row], by: str) -> Row:
-    """Sum rows up under a name; a block has the shapes of its first input and last output."""
-    if len(rows) == 1 and by == "layer":
-        return rows[0]
-    first, last = rows[0], rows[-1]
-    facts = total(row.facts for row in rows)
-    return Row(
-        name=name,
-        block=first.block if by == "block" else "",
-        unit=first.unit if by == "block" else "",
-        op=first.op if by == "op" else first.unit,
-        in_shape=first.in_shape if by == "block" else (),
-        out_shape=last.out_shape if by == "block" else (),
-        kernel=None,
-        stride=None,
-        dilation=None,
-        groups=None,
-        layers=sum(row.layers for row in rows),
-        params=sum(row.params for row in rows),
-        macs=sum(row.macs for row in rows),
-        facts=facts,
-        costs=_sums(rows),
-        folded=sum(row.folded for row in rows),
-    )
-
-
-def _sums(rows: Sequence[Row]) -> tuple[int, ...]:
-    return tuple(map(sum, zip(*(row.costs for row in rows), strict=True)))
-
-
-def totals(graph: Graph, convention: str, scope: str) -> Count:
-    """Return params and costs of a graph without its rows.
-
-    Raises: UsageError: no such convention.
-
-    >>> from mbprof.network.load import load
-    >>> totals(load("mobilenet_v2@torchvision").build().compiled, "fvcore", "all").cost
-    314193216
-    """
-    chosen = conventions.load(convention)
-    return chosen.count(within(chosen.view(graph), scope))
-
-
-def within(graph: Graph, scope: str) -> list[Node]:
-    """Return the nodes of a scope."""
-    return [node for node in graph.nodes if scope in ("all", node.scope)]
-
-
-def _total(rows: Iterable[Row]) -> Total:
-    listed = list(rows)
-    return Total(
-        sum(row.params for row in listed),
-        sum(row.macs for row in listed),
-        len(listed),
-        total(row.facts for row in listed),
-        _sums(listed),
-        sum(row.folded for row in listed),
-    )
-
-
-def _row(
-    group: tuple[Node, ...],
-    seen: tuple[Node, ...],
-    folded: tuple[Node, ...],
-    convention: Convention,
-) -> Row:
-    first, last = group[0], group[-1]
-    facts = total(node.facts for node in group) if len(group) > 1 else first.facts
-    counted = convention.count(seen, None if convention.folds else facts)
-    window = first.op.geometry(first.in_shapes)
-    return Row(
-        name=first.layer,
-        block=first.block,
-        unit=first.unit,
-        op=first.op.word,
-        in_shape=first.in_shapes[0],
-        out_shape=last.out_shapes[0],
-        kernel=window.kernel,
-        stride=window.stride,
-        dilation=window.dilation,
-        groups=window.groups,
-        layers=1,
-        params=counted.params,
-        macs=counted.cost,
-        facts=facts,
-        costs=counted.costs,
-        folded=sum(node.facts.params for node in folded),
-    )
+def _notes(profile: Profile, shown: int, found: int) -> tuple[str | Note, ...]:
+    notes: list[str | Note] = []
+    if shown < found:
+        notes.append(f"{shown} of {found} rows are shown; the total is of all.")
+    convention = profile.convention
+    notes.append(f"Counted: {convention.doc} (convention {convention.name}).")
+    other = "all" if profile.scope == "body" else "body"
+    total = profile.totals[other]
+    if total[:2] != profile.total[:2]:
+        what = {"all": "with the head", "body": "without the head"}[other]
+        costs = (
+            f", {fmt.integer(cost)} {UNITS[name]}"
+            for name, cost in convention.named(total.costs).items()
+        )
+        counted = f"{fmt.integer(total.params)} params{''.join(costs)}."
+        ways = (f"--scope {other}", f'scope="{other}"')
+        notes.append(Note(*(f"Scope {profile.scope}; {what} ({way}): {counted}" for way in ways)))
+    total = profile.total
+    if total.facts.params != total.params or total.folded != total.params:
+        notes.append(
+            f"Stored: {fmt.integer(total.facts.params)} values, "
+            f"{fmt.integer(total.facts.trainable)} of them trained; "
+            f"{fmt.integer(total.folded)} with batch norms folded."
+        )
+    return tuple(notes)

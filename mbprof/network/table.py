@@ -1,18 +1,17 @@
-"""The layer table: a profile as a report, with its columns."""
+"""The columns of the layer table, and which of them are shown."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from mbprof.errors import UsageError, unknown
 from mbprof.language import fmt
-from mbprof.language.values import Value, plain
 from mbprof.network.conventions import UNITS, Convention
-from mbprof.network.profile import Profile, Row, Total
 from mbprof.ops.facts import FACTS
-from mbprof.output.model import Column, Note, Report
+from mbprof.output.model import Column
 
 _DASH = "–"
 
@@ -92,47 +91,16 @@ LAYOUTS: dict[tuple[str, bool], tuple[str, ...]] = {
 """The columns of each layout, of single layers and of groups."""
 
 
-def profile_report(
-    profile: Profile,
-    by: str = "layer",
-    sort: str | None = None,
-    top: int | None = None,
-    columns: Sequence[str] | None = None,
-    layout: str = "page",
-) -> Report:
-    """Lay out a profile: grouped, sorted, cut to its first rows, in chosen columns.
-
-    Raises: UsageError: no such grouping or column, or ``top`` below 1.
-    """
-    chosen = _columns(columns, by, layout, profile.convention)
-    rows = [_values(row, profile) for row in profile.grouped(by)]
-    found = len(rows)
-    if sort is not None:
-        column = _column(sort, profile.convention)
-        rows.sort(key=_key(column), reverse=column.numeric)
-    if top is not None:
-        if top < 1:
-            raise UsageError(f"--top is {top}; it must be at least 1")
-        rows = rows[:top]
-    data = profile.to_dict()
-    if by != "layer" or sort is not None or top is not None:
-        data["layers"] = [_data(row) for row in rows]
-    return Report(
-        title=headline(profile),
-        columns=chosen,
-        rows=tuple(rows),
-        data=data,
-        total=_total(profile),
-        notes=_notes(profile, len(rows), found),
-    )
-
-
-def _columns(
+def columns(
     names: Sequence[str] | None, by: str, layout: str, convention: Convention
 ) -> tuple[Column, ...]:
+    """Return the columns that are named, or else those of a layout; the first is headed ``by``.
+
+    Raises: UsageError: see `column`.
+    """
     listed = names or _measured(LAYOUTS[layout, by != "layer"], convention)
-    chosen = [_column(name, convention) for name in listed]
-    return tuple(replace(each, heading=by) if each.name == "name" else each for each in chosen)
+    chosen = (column(name, convention) for name in listed)
+    return tuple(replace(shown, heading=by) if shown.name == "name" else shown for shown in chosen)
 
 
 def _measured(layout: Sequence[str], convention: Convention) -> Iterator[str]:
@@ -146,7 +114,7 @@ def _measured(layout: Sequence[str], convention: Convention) -> Iterator[str]:
                 yield measure + name.removeprefix("macs")
 
 
-def _column(name: str, convention: Convention) -> Column:
+def column(name: str, convention: Convention) -> Column:
     """Return a column by name.
 
     Raises: UsageError: there is none, or the convention does not measure it.
@@ -155,94 +123,22 @@ def _column(name: str, convention: Convention) -> Column:
         raise unknown("column", name, COLUMNS, limit=20)
     measure = name.partition("_")[0]
     if measure in UNITS and measure not in convention.measures:
-        counted = " and ".join(UNITS[each] for each in convention.measures) or "params only"
+        counted = " and ".join(UNITS[measure] for measure in convention.measures) or "params only"
         raise UsageError(
             f"convention {convention.name} has no {UNITS[measure]}", hint=f"it counts {counted}"
         )
     return COLUMNS[name]
 
 
-def _key(column: Column) -> Callable[[dict[str, Any]], Any]:
-    def key(row: dict[str, Any]) -> Any:
+def key_of(column: Column) -> Callable[[Mapping[str, Any]], Any]:
+    """Return what rows are sorted by for a column: shares by their part, shapes by their size."""
+
+    def key(row: Mapping[str, Any]) -> Any:
         value = row[column.name]
         if isinstance(value, tuple) and column.name.endswith(("_share", "_bar")):
             return value[0]
         if isinstance(value, tuple):
-            product = 1
-            for each in value:
-                product *= each
-            return product
+            return math.prod(value)
         return value if value is not None else 0 if column.numeric else ""
 
     return key
-
-
-def _values(row: Row, profile: Profile) -> dict[str, Any]:
-    left_out = ("facts", "macs", "costs", "folded")
-    values = {n: getattr(row, n) for n in Row.__dataclass_fields__ if n not in left_out}
-    values.update(row.facts._asdict())
-    return values | _numbers(row, profile)
-
-
-def _numbers(row: Row | Total, profile: Profile) -> dict[str, Any]:
-    """Return params and costs with their shares of the total."""
-    total, convention = profile.total, profile.convention
-    values: dict[str, Any] = convention.named(row.costs)
-    for name, whole in convention.named(total.costs).items():
-        values[f"{name}_share"] = values[f"{name}_bar"] = (values[name], whole)
-    values["params"], values["params_folded"] = row.params, row.folded
-    values["params_share"] = values["params_bar"] = (row.params, total.params)
-    return values
-
-
-def _data(row: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: list(value) if isinstance(value, tuple) else value
-        for name, value in row.items()
-        if not name.endswith(("_share", "_bar")) and name not in FACTS
-    }
-
-
-def _total(profile: Profile) -> dict[str, Any]:
-    total = profile.total
-    values = _numbers(total, profile)
-    bars = {name: None for name in values if name.endswith("_bar")}
-    return {"name": "total", "layers": total.layers, **values, **bars, **total.facts._asdict()}
-
-
-def headline(profile: Profile) -> str:
-    """Name the network, its width and resolution, and every knob that was turned."""
-    return heading(profile.spec, profile.knobs, profile.changed)
-
-
-def heading(spec: str, knobs: Mapping[str, Value], changed: Iterable[str]) -> str:
-    """Name a network, its width and resolution, and the knobs that were turned."""
-    shown = dict.fromkeys((*(name for name in ("alpha", "res") if name in knobs), *changed))
-    return ", ".join((spec, *(f"{name} {plain(knobs[name])}" for name in shown)))
-
-
-def _notes(profile: Profile, shown: int, found: int) -> tuple[str | Note, ...]:
-    notes: list[str | Note] = []
-    if shown < found:
-        notes.append(f"{shown} of {found} rows are shown; the total is of all.")
-    convention = profile.convention
-    notes.append(f"Counted: {convention.doc} (convention {convention.name}).")
-    other = "all" if profile.scope == "body" else "body"
-    total = profile.totals[other]
-    if total[:2] != profile.total[:2]:
-        what = {"all": "with the head", "body": "without the head"}[other]
-        costs = (
-            f", {fmt.integer(cost)} {UNITS[name]}"
-            for name, cost in convention.named(total.costs).items()
-        )
-        counted = f"{fmt.integer(total.params)} params{''.join(costs)}."
-        ways = (f"--scope {other}", f'scope="{other}"')
-        notes.append(Note(*(f"Scope {profile.scope}; {what} ({way}): {counted}" for way in ways)))
-    total = profile.total
-    if total.facts.params != total.params or total.folded != total.params:
-        notes.append(
-            f"Stored: {fmt.integer(total.facts.params)} values, "
-            f"{fmt.integer(total.facts.trainable)} of them trained; "
-            f"{fmt.integer(total.folded)} with batch norms folded."
-        )
-    return tuple(notes)

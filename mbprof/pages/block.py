@@ -12,16 +12,18 @@ from mbprof.errors import MbprofError
 from mbprof.language import fmt
 from mbprof.language.source import Map, Scalar, parse, read
 from mbprof.language.tree import mapping, required, sequence, word
-from mbprof.language.values import Shape
+from mbprof.language.values import Shape, Value
 from mbprof.language.values import parse as parse_value
 from mbprof.network import conventions
 from mbprof.network.conventions import Convention
-from mbprof.network.load import Spec
-from mbprof.network.profile import totals
-from mbprof.network.table import profile_report
+from mbprof.network.load import Network, Spec
+from mbprof.network.rows import totals
+from mbprof.network.speclike import as_text
 from mbprof.output import Column, Report
 from mbprof.pages.spec import block_text
-from mbprof.spec.block import LoneBlock, as_map, input_of, of_row
+from mbprof.spec.block import LoneBlock, as_map, input_of, lone, of_row
+from mbprof.spec.knobs import typed
+from mbprof.spec.zoo import open_block
 
 STANDARD, SEPARABLE = "standard 3x3 convolution", "depthwise separable"
 """The alternatives of which the law of the separable convolution speaks."""
@@ -102,33 +104,78 @@ def _cost(
     return Alternative(name, count.params, conventions.load(convention).named(count.costs))
 
 
-def block_report(
-    block: LoneBlock, convention: str = conventions.DEFAULT, layout: str = "page"
-) -> Report:
-    """Lay out a block alone: its table, its wiring, and what other blocks would cost.
+@dataclass(frozen=True, slots=True, repr=False)
+class BlockNetwork(Network):
+    """A block alone, on an input of its own; a notebook shows it beside other blocks."""
 
-    Raises: UsageError: no such convention. MbprofError: the block cannot be built.
+    block: LoneBlock
+    convention: str = conventions.DEFAULT
+
+    @property
+    def brief(self) -> str:
+        """The block, its input and its arguments."""
+        return self.block.title
+
+    def report(self, layout: str = "page") -> Report:
+        """Lay the block out: its table, its wiring, and what other blocks would cost."""
+        block, profile = self.block, self.profile(self.convention)
+        found = alternatives(block.image, self.output_shape, self.convention)
+        report = profile.report(layout)
+        data = {
+            **report.data,
+            "block": block.name,
+            "arguments": {name: parse_value(text) for name, text in block.arguments.items()},
+            "alternatives": [
+                {"name": each.name, "params": each.params, **each.costs}
+                for each in found
+                if not each.reason
+            ],
+            "impossible": [
+                {"name": each.name, "reason": each.reason} for each in found if each.reason
+            ],
+        }
+        text = block_text(block.block).rstrip()
+        wiring = Report(f"{block.name}, wiring", (), (), None, text=text)
+        costs = profile.convention.named(profile.total.costs)
+        this = Alternative(f"{block.name}, this block", profile.total.params, costs)
+        beside = _beside(block, self.output_shape, (this, *found), profile.convention)
+        return replace(report, title=block.title, data=data, more=(wiring, beside))
+
+
+def block(
+    name: str | Path,
+    image: str | tuple[int, int, int] | None = None,
+    *,
+    convention: str = conventions.DEFAULT,
+    **arguments: Value,
+) -> BlockNetwork:
+    """Compile a block of the library, of a file or of a spec (SPEC:BLOCK) alone.
+
+    ``image`` is its input, HEIGHTxWIDTHxCHANNELS or the three numbers; what is not given is taken
+    from its example. A report of it counts by the convention.
+    Raises: UsageError: no such block or convention. MbprofError: it makes no network with these
+    arguments.
+
+    >>> block("inv_res", "56x56x24", c=24, t=6).profile().total[:2]
+    (8208, 25740288)
     """
-    network = Spec(block.definition).build()
-    profile = network.profile(convention)
-    found = alternatives(block.image, network.output_shape, convention)
-    report = profile_report(profile, layout=layout)
-    data = {
-        **report.data,
-        "block": block.name,
-        "arguments": {name: parse_value(text) for name, text in block.arguments.items()},
-        "alternatives": [
-            {"name": each.name, "params": each.params, **each.costs}
-            for each in found
-            if not each.reason
-        ],
-        "impossible": [{"name": each.name, "reason": each.reason} for each in found if each.reason],
-    }
-    wiring = Report(f"{block.name}, wiring", (), (), None, text=block_text(block.block).rstrip())
-    costs = profile.convention.named(profile.total.costs)
-    this = Alternative(f"{block.name}, this block", profile.total.params, costs)
-    beside = _beside(block, network.output_shape, (this, *found), profile.convention)
-    return replace(report, title=block.title, data=data, more=(wiring, beside))
+    return block_network(as_text(name), image, typed(arguments), convention)
+
+
+def block_network(
+    name: str,
+    image: str | Shape | None,
+    given: Mapping[str, Scalar],
+    convention: str = conventions.DEFAULT,
+) -> BlockNetwork:
+    """Build a block alone; ``given`` is what was typed for its arguments.
+
+    Raises: see `block`.
+    """
+    conventions.load(convention)
+    alone = lone(open_block(name), image, given)
+    network = Spec(alone.definition, alone=True).build()
+    return BlockNetwork(network.spec, network.knobs, network.compiled, alone, convention)
 
 
 def _beside(

@@ -13,9 +13,9 @@ from mbprof.language.source import parse, read
 from mbprof.language.tree import known_keys, mapping, required, text, words
 from mbprof.language.values import plain, spelled
 from mbprof.network import conventions
-from mbprof.network.load import Spec, load
-from mbprof.network.profile import Profile
-from mbprof.network.table import profile_report
+from mbprof.network.load import Spec
+from mbprof.network.profile import Profile, Table
+from mbprof.network.speclike import SpecLike, as_spec
 from mbprof.ops.facts import STORED
 from mbprof.output import Column, Report, render
 from mbprof.output.files import emit
@@ -32,10 +32,33 @@ _LONG = 24
 """Tables of more rows are folded away."""
 
 
-def build(names: Sequence[str], file: str, title: str = "", folder: str = "") -> dict[str, bytes]:
+def report(*specs: SpecLike, title: str = "", output: str | Path | None = None) -> str:
+    """Return all that is known about a network, or how several compare, as Markdown.
+
+    With ``output``, a file that ends in ``.md``, it is written there, and its charts to a folder
+    of the same name beside it; without, it has no charts.
+    Raises: UsageError: no such spec, another ending, or a file that cannot be written.
+    MbprofError: a spec cannot be read.
+
+    >>> report("mobilenet_v1").splitlines()[0]
+    '# mobilenet_v1'
+    """
+    if output is None:
+        (page,) = build(specs, "report.md", title, charts=False).values()
+        return page.decode()
+    target = Path(output)
+    before = "" if target.is_absolute() or target.parent == Path() else f"{target.parent}/"
+    files = build(specs, target.name, title, before)
+    _written(target.parent, files)
+    return files[target.name].decode()
+
+
+def build(
+    names: Sequence[SpecLike], file: str, title: str = "", folder: str = "", charts: bool = True
+) -> dict[str, bytes]:
     """Return the files of a dossier by their paths: the page, and its charts in a folder beside it.
 
-    One name is a dossier of that network, several compare them. ``folder`` stands before the
+    One spec is a dossier of that network, several compare them. ``folder`` stands before the
     file in the command that the page quotes.
     Raises: UsageError: no name, a file that does not end in ``.md``, no such spec. MbprofError: a
     spec cannot be read.
@@ -44,29 +67,19 @@ def build(names: Sequence[str], file: str, title: str = "", folder: str = "") ->
         raise UsageError("a report needs at least one spec")
     if not file.endswith(".md"):
         raise UsageError(f"a report is Markdown; {file} does not end in .md")
-    specs = [load(name) for name in names]
+    specs = [as_spec(name) for name in names]
     stem = file.removesuffix(".md")
-    charts = _charts(specs)
+    drawn = _charts(specs) if charts else {}
     quoted = f' --title "{title}"' if title else ""
-    command = f"mbprof report {' '.join(names)}{quoted} -o {folder}{file}"
-    pictures = {name: f"{stem}/{name}.svg" for name in charts}
+    addresses = " ".join(spec.address or spec.name for spec in specs)
+    command = f"mbprof report {addresses}{quoted} -o {folder}{file}"
+    pictures = {name: f"{stem}/{name}.svg" for name in drawn}
     if len(specs) == 1:
-        parts = _single(specs[0], names[0], title, pictures)
+        parts = _single(specs[0], title, pictures)
     else:
         parts = _several(specs, title, pictures)
     page = "\n\n".join(part.strip() for part in (*parts, _counted(), _command(command))) + "\n"
-    drawn = {pictures[name]: data for name, data in charts.items()}
-    return {file: page.encode(), **drawn}
-
-
-def write(names: Sequence[str], out: str | Path, title: str = "") -> tuple[Path, ...]:
-    """Write a dossier to a Markdown file and its charts to a folder of the same name beside it.
-
-    Raises: UsageError: see `build`; or a file cannot be written.
-    """
-    target = Path(out)
-    before = "" if target.is_absolute() or target.parent == Path() else f"{target.parent}/"
-    return _written(target.parent, build(names, target.name, title, before))
+    return {file: page.encode(), **{pictures[name]: data for name, data in drawn.items()}}
 
 
 def regenerate(folder: str | Path, into: str | Path | None = None) -> tuple[Path, ...]:
@@ -126,7 +139,7 @@ def _picture(kind: str, pictures: Mapping[str, str]) -> str:
     return f"![{_ALT[kind]}]({pictures[kind]})" if kind in pictures else ""
 
 
-def _single(spec: Spec, name: str, title: str, pictures: Mapping[str, str]) -> Iterator[str]:
+def _single(spec: Spec, title: str, pictures: Mapping[str, str]) -> Iterator[str]:
     definition = spec.definition
     profiles = {scope: spec.build().profile(scope=scope) for scope in SCOPES}
     shown = profiles[definition.scope]
@@ -137,7 +150,7 @@ def _single(spec: Spec, name: str, title: str, pictures: Mapping[str, str]) -> I
     yield _kinds(profiles)
     yield "## Layers"
     yield _picture("layers", pictures)
-    yield _folded("every layer", render(profile_report(shown), "md"))
+    yield _folded("every layer", render(shown.report(), "md"))
     yield "## Shares"
     yield _group(shown, "op")
     yield _group(shown, "block")
@@ -145,7 +158,7 @@ def _single(spec: Spec, name: str, title: str, pictures: Mapping[str, str]) -> I
     yield from (_picture(kind, pictures) for kind in ("accuracy", "cost", "grid"))
     yield _sweep(spec)
     yield "## Published and computed"
-    yield _claims(name)
+    yield _claims(spec)
 
 
 def _about(spec: Spec) -> str:
@@ -188,7 +201,7 @@ def _totals(profiles: Mapping[str, Profile]) -> str:
             "scope": f"{name}: {_SCOPES[name]}",
             "layers": profile.total.layers,
             "params": profile.total.params,
-            "macs": profile.total.macs,
+            "macs": profile.total.cost,
         }
         for name, profile in profiles.items()
     )
@@ -215,7 +228,7 @@ def _kinds(profiles: Mapping[str, Profile]) -> str:
 
 def _group(profile: Profile, by: str) -> str:
     columns = ("name", "layers", "params", "params_share", "macs", "macs_share")
-    report = profile_report(profile, by, columns=columns)
+    report = Table(profile, by, columns=columns).report()
     written = render(replace(report, title=f"Share by {by}", notes=()), "md")
     return _folded(f"share by {by}", written) if len(report.rows) > _LONG else written
 
@@ -260,9 +273,9 @@ def _sweep(spec: Spec) -> str:
     return f"{table}\n{said} {settings(points)}"
 
 
-def _claims(name: str) -> str:
-    stem = name.partition("@")[0]
-    own = tuple(verdict for verdict in verify([name]) if verdict.spec.partition("@")[0] == stem)
+def _claims(spec: Spec) -> str:
+    stem = (spec.address or spec.name).partition("@")[0]
+    own = tuple(verdict for verdict in verify(spec) if verdict.spec.partition("@")[0] == stem)
     if not own:
         return "Nobody's numbers are recorded for this network."
     report = verdict_report(own)

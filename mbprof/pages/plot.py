@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mbprof.errors import UsageError, unknown
 from mbprof.language import fmt
-from mbprof.network.load import Spec
+from mbprof.network.speclike import SpecLike, as_spec
 from mbprof.output.files import emit
 from mbprof.output.formats import Formats
 from mbprof.spec.claims import chosen_scope
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from mbprof.pages.charts.kinds import Plot
@@ -59,8 +60,42 @@ def _kinds() -> dict[str, Plot]:
     return dict(sorted(PLOTS.items()))
 
 
+def plot(
+    *specs: SpecLike,
+    kind: str = DEFAULT,
+    alphas: Sequence[float] = (),
+    sides: Sequence[int] = (),
+    scope: str = "all",
+    ax: Axes | Iterable[Axes] | None = None,
+) -> Figure:
+    """Draw published accuracy or computed cost as a matplotlib figure.
+
+    ``kind`` is accuracy, cost, grid or layers; ``alphas`` and ``sides`` are the width multipliers
+    and resolutions to show. With ``ax`` the chart is drawn into axes of your own, one for each of
+    its panels, and without its caption.
+    Raises: UsageError: no such spec, kind or scope, no spec, a chart that the specs do not allow,
+    or another number of axes than of panels. MbprofError: a configuration that a network does not
+    take.
+
+    >>> len(plot("mobilenet_v1", kind="grid").axes)
+    2
+    """
+    from mbprof.pages.charts import style
+    from mbprof.pages.charts.kinds import Options
+
+    known = _kinds()
+    if kind not in known:
+        raise unknown("kind of chart", kind, known)
+    chosen_scope(scope)
+    if not specs:
+        raise UsageError("a chart needs at least one spec")
+    options = Options(tuple(alphas), tuple(sides), scope, style.axes_of(ax))
+    with style.look():
+        return known[kind].draw([as_spec(spec) for spec in specs], options)
+
+
 def draw(
-    specs: Sequence[Spec],
+    specs: Sequence[SpecLike],
     kind: str = DEFAULT,
     format: str = "svg",
     *,
@@ -70,30 +105,22 @@ def draw(
 ) -> bytes:
     """Draw a chart and return the bytes of its file; ``format`` is svg, png or pdf.
 
-    Raises: UsageError: no such kind, format or scope, no spec, or a chart that the specs do not
-    allow. MbprofError: a configuration that a network does not take.
+    Raises: UsageError: no such format; see `plot`. MbprofError: see `plot`.
 
-    >>> from mbprof.network.load import load
-    >>> draw([load("mobilenet_v1")], "grid")[:5]
+    >>> draw(["mobilenet_v1"], "grid")[:5]
     b'<?xml'
     """
     from mbprof.pages.charts import style
-    from mbprof.pages.charts.kinds import Options
 
-    known, chosen = _kinds(), CHARTS[format]
-    if kind not in known:
-        raise unknown("kind of chart", kind, known)
-    chosen_scope(scope)
-    if not specs:
-        raise UsageError("a chart needs at least one spec")
-    options = Options(tuple(alphas), tuple(sides), scope)
+    chosen = CHARTS[format]
+    drawn = plot(*specs, kind=kind, alphas=alphas, sides=sides, scope=scope)
     with style.look():
-        return chosen.write(known[kind].draw(specs, options))
+        return chosen.write(drawn)
 
 
 def write(
     path: str | Path,
-    specs: Sequence[Spec],
+    specs: Sequence[SpecLike],
     kind: str = DEFAULT,
     format: str | None = None,
     *,

@@ -9,7 +9,7 @@ from mbprof.errors import MbprofError, UsageError
 from mbprof.language.values import Value, plain, spelled
 from mbprof.network.conventions import DEFAULT
 from mbprof.network.load import Spec
-from mbprof.network.profile import totals
+from mbprof.network.rows import totals
 from mbprof.published import accuracy
 from mbprof.published.rows import Published, for_spec, series
 from mbprof.spec.usual import FEW_ALPHAS, FEW_SIDES

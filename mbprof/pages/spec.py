@@ -3,17 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from mbprof.language import fmt
 from mbprof.language.values import plain
 from mbprof.network.load import Spec
+from mbprof.network.speclike import SpecLike, as_spec
 from mbprof.output import Report
+from mbprof.output.result import Result
 from mbprof.output.stamp import stamp
 from mbprof.pages.wiring import branches, draw, wires
 from mbprof.spec.claims import Claim
 from mbprof.spec.model import Block, Definition, Step, Table, Wiring
 from mbprof.spec.texts import written
+
+if TYPE_CHECKING:
+    import pandas
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SpecPage(Result):
+    """A spec explained: source, knobs, blocks, rows, claims."""
+
+    spec: Spec
+
+    @property
+    def brief(self) -> str:
+        """The name, and what it is."""
+        return self.spec.definition.brief
+
+    def report(self, layout: str = "page") -> Report:
+        """Explain the spec, as text and as plain data."""
+        return spec_report(self.spec)
+
+    def to_frame(self) -> pandas.DataFrame:
+        """Return the knobs as a pandas DataFrame."""
+        import pandas
+
+        knobs = [{"name": name, **knob} for name, knob in self.to_dict()["knobs"].items()]
+        return pandas.DataFrame(knobs)
+
+
+def show(spec: SpecLike) -> SpecPage:
+    """Explain a network: its source, knobs, blocks, rows and the claims of others.
+
+    Raises: UsageError: no such spec. MbprofError: the text is not a spec.
+
+    >>> show("mobilenet_v1").to_dict()["knobs"]["alpha"]["default"]
+    1.0
+    """
+    return SpecPage(as_spec(spec))
 
 
 def spec_report(spec: Spec) -> Report:
@@ -62,7 +102,7 @@ def _counted(totals: Mapping[str, Any], scope: str) -> list[str]:
     rows = []
     for name, total in totals.items():
         default = ", the default" if name == scope else ""
-        counts = f"{fmt.integer(total.params)} params, {fmt.integer(total.macs)} MACs"
+        counts = f"{fmt.integer(total.params)} params, {fmt.integer(total.cost)} MACs"
         rows.append(("scope", f"{name}{default}: {total.layers} layers, {counts}"))
     return _columns(rows)
 

@@ -9,6 +9,7 @@ from mbprof.language import fmt
 from mbprof.network.conventions import DEFAULT
 from mbprof.network.load import load
 from mbprof.output import Column, Note, Report
+from mbprof.output.result import Result, line
 from mbprof.output.stamp import stamp
 from mbprof.spec import zoo
 from mbprof.spec.knobs import builtin
@@ -29,8 +30,21 @@ class ZooEntry(NamedTuple):
     params: int
     macs: int
 
+    def __repr__(self) -> str:
+        return line(self, f"{self.name}: {self.params:,} params, {self.macs:,} MACs")
 
-def catalogue(text: str = "") -> tuple[ZooEntry, ...]:
+
+class Catalogue(Result, tuple[ZooEntry, ...]):
+    """Networks of the zoo, by family and name."""
+
+    __slots__ = ()
+
+    def report(self, layout: str = "page") -> Report:
+        """Lay the catalogue out."""
+        return _report(self)
+
+
+def catalogue(text: str = "") -> Catalogue:
     """Return the specs and presets whose name or family holds a text, by family and name.
 
     Raises: UsageError: there are none.
@@ -46,7 +60,8 @@ def catalogue(text: str = "") -> tuple[ZooEntry, ...]:
     ]
     if not names:
         raise UsageError(f"no name or family holds {text!r}", hint=nearest(text, zoo.names()))
-    return tuple(sorted(map(_entry, names), key=lambda entry: (entry.family.lower(), entry.name)))
+    entries = map(_entry, names)
+    return Catalogue(sorted(entries, key=lambda entry: (entry.family.lower(), entry.name)))
 
 
 def _entry(name: str) -> ZooEntry:
@@ -62,12 +77,11 @@ def _entry(name: str) -> ZooEntry:
         tuple(name for name in definition.knobs if name not in COMMON),
         profile.scope,
         profile.total.params,
-        profile.total.macs,
+        profile.total.cost,
     )
 
 
-def catalogue_report(text: str = "") -> Report:
-    """Lay out the catalogue, see `catalogue`."""
+def _report(entries: Catalogue) -> Report:
     columns = (
         Column("family", "family", "the family", once=True),
         Column("name", "name", "the name to type"),
@@ -78,7 +92,7 @@ def catalogue_report(text: str = "") -> Report:
         Column("macs", "MACs", "multiply-accumulates of the same layers", fmt.integer, True),
         Column("source", "source", "the paper or code", yields=1, wraps=True),
     )
-    rows = tuple(entry._asdict() for entry in catalogue(text))
+    rows = tuple(entry._asdict() for entry in entries)
     return Report(
         title=fmt.several(len(rows), "network"),
         columns=columns,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -12,8 +12,10 @@ from mbprof.language import fmt
 from mbprof.language.values import Value, plain
 from mbprof.network.conventions import DEFAULT, Count
 from mbprof.network.load import Spec, load
-from mbprof.network.profile import totals
+from mbprof.network.rows import totals
+from mbprof.network.speclike import SpecLike, as_spec
 from mbprof.output import Column, Report
+from mbprof.output.result import Result
 from mbprof.output.stamp import stamp
 from mbprof.published.rows import (
     Published,
@@ -159,6 +161,36 @@ COLUMNS = (
     Column("licence", "licence", "of the source", yields=7),
     Column("erratum", "erratum", "what is wrong at the source", yields=7, wraps=True),
 )
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Accuracies(Result):
+    """The accuracies published of a network, with published and computed cost, see `accuracy`."""
+
+    spec: Spec
+    series: str | None
+    table: Report
+
+    @property
+    def rows(self) -> tuple[Mapping[str, Any], ...]:
+        """A mapping for each published row, with the computed cost as ``params`` and ``macs``."""
+        return self.table.rows
+
+    def report(self, layout: str = "page") -> Report:
+        """Return the table; it is the same for every layout."""
+        return self.table
+
+
+def accuracy(spec: SpecLike, series: str | None = None, limit: int | None = None) -> Accuracies:
+    """Return the accuracies published of a network, or else of its family, with their sources.
+
+    Raises: UsageError: no such spec, nothing is published, no such series, or ``limit`` below 1.
+
+    >>> accuracy("mobilenet_v1", series="slim").rows[0]["top1"]
+    41.5
+    """
+    loaded = as_spec(spec)
+    return Accuracies(loaded, series, accuracy_report(loaded, series, limit))
 
 
 def accuracy_report(spec: Spec, series: str | None = None, limit: int | None = None) -> Report:

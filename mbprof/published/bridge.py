@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from mbprof.language import fmt
 from mbprof.network.conventions import Convention, Measure
 from mbprof.network.graph import Graph, Node
-from mbprof.network.profile import within
+from mbprof.network.rows import within
 from mbprof.ops.facts import STORED, Facts
+from mbprof.output.result import line
 
 QUANTITIES = ("cost", "params")
 
@@ -22,6 +24,10 @@ class Tally(NamedTuple):
     convention: Convention
     params: int
     costs: tuple[int, ...]
+
+    def __repr__(self) -> str:
+        cost = f", {self.value:,} {self.convention.unit}" if self.value is not None else ""
+        return line(self, f"{self.convention.name}: {self.params:,} params{cost}")
 
     @property
     def value(self) -> int | None:
@@ -43,6 +49,10 @@ class BridgeLine(NamedTuple):
     layers: tuple[str, ...]
     difference: int
 
+    def __repr__(self) -> str:
+        said = f"{self.before} → {self.after}, {fmt.signed(self.difference)}"
+        return line(self, f"{self.what}: {said}")
+
 
 class Bridge(NamedTuple):
     """From one convention's total to another's."""
@@ -51,6 +61,11 @@ class Bridge(NamedTuple):
     first: Tally
     last: Tally
     lines: tuple[BridgeLine, ...]
+
+    def __repr__(self) -> str:
+        names = self.first.convention.name, self.last.convention.name
+        first, last = (f"{n:,} ({name})" for n, name in zip(self.ends, names, strict=True))
+        return line(self, f"{self.quantity}: {first} → {last}")
 
     @property
     def ends(self) -> tuple[int, int]:

@@ -19,7 +19,7 @@ NAMES = ("top1", "top1_estimate", "top1_error", "series")
 
 
 @dataclass(frozen=True, slots=True)
-class Accuracies:
+class Joined:
     """Adds what one series published of a spec to the rows of a sweep.
 
     ``top1`` stands where exactly this configuration was published; ``top1_estimate`` where it lies
@@ -31,7 +31,7 @@ class Accuracies:
     series: str
 
     @classmethod
-    def of(cls, definition: Definition, fixed: Mapping[str, Value], name: str | None) -> Accuracies:
+    def of(cls, definition: Definition, fixed: Mapping[str, Value], name: str | None) -> Joined:
         """Choose a series, the default one if none is named.
 
         Raises: UsageError: nothing is published of the network, or no such series.

@@ -5,12 +5,24 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
 from mbprof.errors import UsageError
 from mbprof.language.values import plain
-from mbprof.published.rows import Published, called, default_series, in_series, published
+from mbprof.network.speclike import SpecLike, as_spec
+from mbprof.output import Column, Report
+from mbprof.output.result import Result
+from mbprof.output.stamp import stamp
+from mbprof.published.rows import (
+    Published,
+    called,
+    default_series,
+    families,
+    in_series,
+    published,
+)
 from mbprof.spec.model import Definition
 
 WIDTHS = RESOLUTIONS = 4
@@ -19,7 +31,8 @@ WIDTHS = RESOLUTIONS = 4
 _TINY = 1e-9
 
 
-class Estimate(NamedTuple):
+@dataclass(frozen=True, slots=True, repr=False)
+class Estimate(Result):
     """An estimated top-1 accuracy in percent, with the error that the surface is known to make.
 
     ``error_mean`` and ``error_worst`` are those of published cells that were left out of the fit
@@ -32,6 +45,25 @@ class Estimate(NamedTuple):
     cells: int
     series: str
     source: str
+
+    @property
+    def brief(self) -> str:
+        """The accuracy with its error."""
+        worst = f"at worst {self.error_worst:.1f}"
+        return f"top-1 {self.top1:.1f} ± {self.error_mean:.1f} %, {worst}, series {self.series}"
+
+    def report(self, layout: str = "page") -> Report:
+        """Lay the estimate out as a row."""
+        row = {name: getattr(self, name) for name in Estimate.__slots__}
+        columns = tuple(
+            Column(name, name.replace("_", " "), name, _number, isinstance(value, int | float))
+            for name, value in row.items()
+        )
+        return Report(self.brief, columns, (row,), {**row, **stamp()})
+
+
+def _number(value: object) -> str:
+    return f"{value:.2f}" if isinstance(value, float) else str(value)
 
 
 class Cell(NamedTuple):
@@ -54,19 +86,23 @@ class Surface(NamedTuple):
         return sum(c * x for c, x in zip(self.coefficients, _terms(alpha, res), strict=True))
 
 
-def estimate(of: Definition | str, alpha: float, res: int, series: str | None = None) -> Estimate:
+def estimate(
+    of: Definition | SpecLike, alpha: float, res: int, series: str | None = None
+) -> Estimate:
     """Estimate top-1 inside the cells that one series published of a spec or a family.
 
     top1 = c0 + c1·a + c2·r + c3·a² + c4·a·r + c5·r², a = ln alpha, r = ln(res / 224), by least
     squares. It holds for the training recipe of the series and for no other.
 
-    Raises: UsageError: no such family or series, no dense grid of float accuracies, or a point
-    outside the cells.
+    Raises: UsageError: no such spec, family or series, no dense grid of float accuracies, or a
+    point outside the cells.
 
-    >>> top1 = estimate("MobileNetV1", 0.6, 192)
+    >>> top1 = estimate("mobilenet_v1", 0.6, 192)
     >>> round(top1.top1, 1), round(top1.error_mean, 1), round(top1.error_worst, 1)
     (64.4, 0.2, 0.5)
     """
+    if not (isinstance(of, Definition) or (isinstance(of, str) and of in families())):
+        of = as_spec(of).definition
     name, rows = _chosen(of, series)
     cells = _cells(rows)
     if not _dense(cells):

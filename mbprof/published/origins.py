@@ -20,7 +20,9 @@ from mbprof.language.source import Scalar
 from mbprof.language.values import spelled
 from mbprof.network import conventions
 from mbprof.network.load import Network, load
+from mbprof.network.speclike import SpecLike, as_spec
 from mbprof.output import Column, Report
+from mbprof.output.result import Result
 from mbprof.published.accuracy import in_flavour
 from mbprof.published.search import Origin, Search
 from mbprof.spec import zoo
@@ -31,8 +33,8 @@ FAR = 0.1
 """A count that is further off than this, in parts of the number, is not worth a mention."""
 
 
-@dataclass(frozen=True, slots=True)
-class Origins:
+@dataclass(frozen=True, slots=True, repr=False)
+class Origins(Result):
     """What was found for a number, and the count that comes nearest if nothing was."""
 
     spec: str
@@ -44,6 +46,10 @@ class Origins:
     """Who printed the number for the network, as the spec's claims say."""
     left_out: int = 0
     """How many counts print like the number, too, less likely than enough others."""
+
+    def report(self, layout: str = "page") -> Report:
+        """Lay out a row for each count, with who counts so."""
+        return origins_report(self)
 
     @property
     def verdict(self) -> str:
@@ -62,7 +68,7 @@ class Origins:
 
 
 def origins(
-    spec: str,
+    spec: SpecLike,
     text: str,
     given: Mapping[str, Scalar] | None = None,
     scope: str | None = None,
@@ -79,13 +85,14 @@ def origins(
     wanted = quantity(Scalar.typed("--number ", text))
     if not wanted.value:
         raise UsageError(f"{text} counts nothing", hint=HINT)
-    network = load(spec).build_at(given or {})
+    loaded = as_spec(spec)
+    address, network = loaded.address or loaded.name, loaded.build_at(given or {})
     fixed = {name: network.knobs[name] for name in given or {}}
-    search = Search.of(spec, wanted, fixed, (chosen_scope(scope),) if scope else SCOPES)
-    likely, left_out = search.first(_rings(search, network, spec))
+    search = Search.of(address, wanted, fixed, (chosen_scope(scope),) if scope else SCOPES)
+    likely, left_out = search.first(_rings(search, network, address))
     closest = None if likely else search.closest
     printed = _printed(network.definition, wanted)
-    return Origins(spec, wanted, tuple(likely), search.looked, closest, printed, left_out)
+    return Origins(address, wanted, tuple(likely), search.looked, closest, printed, left_out)
 
 
 def _printed(definition: Definition, wanted: Quantity) -> tuple[str, ...]:

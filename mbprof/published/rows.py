@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from mbprof.errors import UsageError, nearest
 from mbprof.language.values import Value, parse
+from mbprof.output.result import line
 from mbprof.spec import zoo
 from mbprof.spec.model import Definition
 
@@ -49,6 +50,9 @@ class Published(NamedTuple):
     licence: str
     erratum: str
     notes: str
+
+    def __repr__(self) -> str:
+        return line(self, f"{self.model}, top-1 {self.top1} %, {self.series}, {self.source}")
 
     @property
     def wrong(self) -> tuple[str, ...]:
@@ -155,7 +159,8 @@ def for_spec(definition: Definition) -> tuple[Published, ...]:
 
     A preset without rows has those of the spec that it belongs to.
 
-    >>> from mbprof.spec import zoo
+    >>> from mbprof.output.result import line
+    from mbprof.spec import zoo
     >>> {row.spec for row in for_spec(zoo.load("mobilenet_v2@keras"))}
     {'mobilenet_v2'}
     """

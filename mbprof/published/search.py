@@ -15,6 +15,7 @@ from mbprof.network import conventions
 from mbprof.network.graph import Graph
 from mbprof.network.load import Network, Spec
 from mbprof.network.many import Engine
+from mbprof.output.result import line
 from mbprof.output.stamp import stamp
 from mbprof.published.counts import Counted, countings, counts
 from mbprof.spec.usual import ALPHAS, CLASSES, SIDES
@@ -36,6 +37,10 @@ class Origin(NamedTuple):
     unit: str
     factor: Fraction
     rounding: str
+
+    def __repr__(self) -> str:
+        said = f"{self.spec}, {self.convention}, scope {self.scope}"
+        return line(self, f"{self.value:,} {self.unit}, {said}")
 
     @property
     def coarse(self) -> bool:
@@ -106,7 +111,7 @@ class Search:
 
     def rings(self, network: Network) -> Iterator[list[Origin]]:
         """Yield what is found in a network as it is, then by classes, widths and resolutions."""
-        spec = Spec(network.definition)
+        spec = network.spec
         own = self.own[spec.name] = network.knobs
         yield self.at(network)
         classes: list[Any] = []
@@ -122,7 +127,7 @@ class Search:
     def at(self, network: Network) -> list[Origin]:
         """Look at a single network."""
         values = counts(network.compiled, self.scopes, self.number.kinds)
-        spec = Spec(network.definition)
+        spec = network.spec
         return self.matches(spec, [network.knobs], [[value] for value in values])
 
     def grid(self, spec: Spec, own: Mapping[str, Value], classes: Sequence[int]) -> list[Origin]:

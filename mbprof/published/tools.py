@@ -11,17 +11,18 @@ from mbprof.language.values import Value
 from mbprof.network import conventions
 from mbprof.network.folding import fold
 from mbprof.network.load import Network
-from mbprof.network.profile import stored, within
-from mbprof.network.table import heading
+from mbprof.network.profile import heading
+from mbprof.network.rows import stored, within
 from mbprof.ops.facts import STORED, Facts, total
 from mbprof.output import Column, Note, Report
+from mbprof.output.result import Result
 from mbprof.output.stamp import stamp
 from mbprof.published.bridge import QUANTITIES, Bridge, Tally, bridge, tally
 from mbprof.spec.claims import chosen_scope
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+@dataclass(frozen=True, slots=True, repr=False)
+class Explanation(Result):
     """A network by every convention, and bridges between two of them if they were asked for."""
 
     spec: str
@@ -33,6 +34,10 @@ class Explanation:
     bridges: tuple[Bridge, ...] = ()
     changed: tuple[str, ...] = ()
     """The knobs that were turned away from their defaults."""
+
+    def report(self, layout: str = "page") -> Report:
+        """Lay all conventions out side by side, or the bridges between two of them."""
+        return explanation_report(self, layout)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the explanation as plain data, as ``mbprof explain --format json`` prints it."""

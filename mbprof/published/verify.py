@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from mbprof.errors import MbprofError
 from mbprof.language import fmt
 from mbprof.language.values import Value, spelled
 from mbprof.network.load import Network, Spec, load
-from mbprof.network.profile import totals
+from mbprof.network.rows import totals
+from mbprof.network.speclike import SpecLike, as_spec
 from mbprof.output import Column, Report
+from mbprof.output.result import Result, line
 from mbprof.output.stamp import stamp
 from mbprof.published.accuracy import in_flavour
 from mbprof.spec import zoo
@@ -34,27 +36,53 @@ class Verdict(NamedTuple):
     source: str
     erratum: str | None
 
+    def __repr__(self) -> str:
+        return line(self, self.brief)
+
+    @property
+    def brief(self) -> str:
+        """The number, whose it is, and whether it holds."""
+        return f"{self.spec}: {self.published} {self.quantity} ({self.source}) {self.verdict}"
+
     @property
     def passed(self) -> bool:
         """Whether the number is right, or known to be wrong at its source."""
         return self.verdict in (HOLDS, ERRATUM)
 
 
-def verify(specs: Iterable[str] = ()) -> tuple[Verdict, ...]:
+class Verdicts(Result, tuple[Verdict, ...]):
+    """Verdicts, one for each published number."""
+
+    __slots__ = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether no claim fails."""
+        return all(verdict.passed for verdict in self)
+
+    def report(self, layout: str = "page") -> Report:
+        """Lay the verdicts out."""
+        return verdict_report(self)
+
+
+def verify(*specs: SpecLike) -> Verdicts:
     """Recompute every claim of the specs, of the whole zoo if none is named.
 
-    Raises: MbprofError: a spec cannot be read, or a claim cannot be computed.
+    Raises: UsageError: no such spec. MbprofError: a spec cannot be read, or a claim cannot be
+    computed.
 
-    >>> {verdict.verdict for verdict in verify(["mobilenet_v1"])} == {HOLDS, ERRATUM}
+    >>> {verdict.verdict for verdict in verify("mobilenet_v1")} == {HOLDS, ERRATUM}
     True
     """
-    return tuple(verdict for name in specs or zoo.spec_names() for verdict in _spec(name))
+    chosen = map(as_spec, specs or zoo.spec_names())
+    return Verdicts(verdict for spec in chosen for verdict in _spec(spec))
 
 
-def _spec(name: str) -> Iterator[Verdict]:
-    specs: dict[str, Spec] = {}
+def _spec(spec: Spec) -> Iterator[Verdict]:
+    name = spec.address or spec.name
+    specs = {name: spec}
     networks: dict[tuple[str, str], Network] = {}
-    for claim in load(name).definition.published:
+    for claim in spec.definition.published:
         asked = in_flavour(claim.preset or name.partition("@")[0], claim.flavour)
         try:
             if asked not in specs:
@@ -106,19 +134,14 @@ COLUMNS = (
 )
 
 
-def verdict_report(verdicts: tuple[Verdict, ...]) -> Report:
+def verdict_report(verdicts: Sequence[Verdict]) -> Report:
     """Lay out verdicts."""
     rows = tuple(verdict._asdict() for verdict in verdicts)
     counts = Counter(verdict.verdict for verdict in verdicts)
     said = ", ".join(
         f"{counts[kind]} {kind}" for kind in (HOLDS, ERRATUM, FAILS, STALE) if counts[kind]
     )
-    failing = tuple(
-        f"{verdict.spec}: {verdict.published} {verdict.quantity} ({verdict.source}) "
-        f"{verdict.verdict}"
-        for verdict in verdicts
-        if not verdict.passed
-    )
+    failing = tuple(verdict.brief for verdict in verdicts if not verdict.passed)
     return Report(
         title=f"{fmt.several(len(rows), 'claim')}: {said}" if rows else "no claims",
         columns=COLUMNS,

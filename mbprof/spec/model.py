@@ -12,6 +12,7 @@ from mbprof.language.source import Map, Scalar
 from mbprof.language.values import Env, Value, plain
 from mbprof.ops import Op
 from mbprof.ops.fields import Bound, Kind
+from mbprof.output.result import Brief
 from mbprof.spec.budget import Budget
 from mbprof.spec.calls import Calls
 from mbprof.spec.claims import Claim
@@ -202,8 +203,8 @@ class Flavour(Part):
     changes: Map | None
 
 
-@dataclass(frozen=True, slots=True)
-class Definition(Part):
+@dataclass(frozen=True, slots=True, repr=False)
+class Definition(Brief, Part):
     """A network as data, read from its text; `mbprof.load` wraps it as a Spec."""
 
     name: str
@@ -232,3 +233,8 @@ class Definition(Part):
     accept: Mapping[str, Scalar]
     """Findings that are meant to be, by code, with their reasons."""
     loc: Loc
+
+    @property
+    def brief(self) -> str:
+        """The name, and what it is."""
+        return f"{self.name}: {self.doc}"

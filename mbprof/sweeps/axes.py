@@ -137,6 +137,10 @@ class Random:
     count: int
     seed: int
 
+    def __post_init__(self) -> None:
+        if self.count < 1 or self.seed < 0:
+            raise UsageError("--random must be at least 1 and --seed at least 0")
+
     def rows(self, start: int, stop: int) -> dict[str, Column]:
         """Return some of the combinations; chunks are drawn independently of each other."""
         import numpy as np

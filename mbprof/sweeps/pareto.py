@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,6 +34,12 @@ class Front:
         if len(goals) < 2:
             raise UsageError("a front needs two columns or more", hint="--pareto params,macs")
         return cls(tuple(goals))
+
+    def over(self, chunks: Iterable[Mapping[str, Column]]) -> Iterator[Mapping[str, Column]]:
+        """Yield the front of all chunks as a chunk."""
+        for chunk in chunks:
+            self.add(chunk)
+        yield self.columns
 
     def add(self, columns: Mapping[str, Column]) -> None:
         """Take further rows into account."""

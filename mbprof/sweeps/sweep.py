@@ -1,31 +1,26 @@
-"""Many configurations of a spec: planned, costed in chunks, filtered, reduced to a Pareto front."""
+"""Many configurations of a spec: planned, costed in chunks, filtered."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from mbprof.errors import UsageError
 from mbprof.language.values import plain
 from mbprof.network import conventions
-from mbprof.network.load import Spec, load
+from mbprof.network.load import Spec
 from mbprof.network.many import Engine, counter, outputs
+from mbprof.output.result import Brief
 from mbprof.output.stamp import stamp
 from mbprof.published.columns import NAMES as ACCURACY
-from mbprof.published.columns import Accuracies
+from mbprof.published.columns import Joined
 from mbprof.spec.claims import chosen_scope
-from mbprof.spec.knobs import knob_of
-from mbprof.sweeps.axes import CHUNK, Axis, Column, Grid, Plan, axis, listed, sides
+from mbprof.sweeps.axes import CHUNK, Column, Plan, sides
 from mbprof.sweeps.filters import Where
-from mbprof.sweeps.pareto import Front
-
-if TYPE_CHECKING:
-    import pandas
 
 
-@dataclass(slots=True)
-class Sweep:
+@dataclass(slots=True, repr=False)
+class Sweep(Brief):
     """A plan and how to cost it; chunks of configurations come out as columns."""
 
     spec: Spec
@@ -33,8 +28,14 @@ class Sweep:
     convention: str = "kernels"
     scope: str = "all"
     where: Where | None = None
-    accuracies: Accuracies | None = None
+    accuracies: Joined | None = None
     engines: dict[tuple[str, ...], Engine] = field(default_factory=dict)
+
+    @property
+    def brief(self) -> str:
+        """The spec, the axes and how many configurations they make."""
+        axes = ", ".join(axis.knob.name for axis in self.plan.axes)
+        return f"{self.spec.name} over {axes}, {self.plan.count:,} configurations"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -161,71 +162,9 @@ def plan_sweep(
     joined = None
     if accuracy is not None:
         series = None if accuracy == "default" else accuracy
-        joined = Accuracies.of(spec.definition, fixed, series)
+        joined = Joined.of(spec.definition, fixed, series)
     job = Sweep(spec, plan, convention, chosen, accuracies=joined)
     if where is not None:
         sizes = [axis.knob.name for axis in plan.axes if axis.symbolic and axis.knob.kind == "size"]
         job.where = Where.parse(where, job.names, fixed, sizes)
     return job
-
-
-def sweep(
-    spec: str | Spec,
-    *,
-    configs: Mapping[str, Any] | None = None,
-    convention: str = "kernels",
-    scope: str | None = None,
-    where: str | None = None,
-    pareto: str | None = None,
-    accuracy: str | None = None,
-    **axes: Any,
-) -> pandas.DataFrame:
-    """Cost a grid of knob values, or listed configurations, as a pandas DataFrame.
-
-    An axis is a list of values or a single one; ``configs`` has a column for each knob. With
-    ``accuracy``, a series of published accuracies or ``default``, their columns stand beside.
-    Raises: KnobError, UsageError, ExpressionError: an axis, option or filter is wrong.
-
-    >>> frame = sweep("mobilenet_v1", alpha=[0.5, 1.0], res=[128, 224])
-    >>> frame["macs"].tolist()
-    [48648192, 148985088, 185376768, 567716352]
-    """
-    import pandas
-
-    loaded = load(spec) if isinstance(spec, str) else spec
-    knobs = loaded.definition.knobs
-    plan: Plan
-    if configs is not None:
-        if axes:
-            raise UsageError("give either axes or configs")
-        plan = listed(knobs, configs, loaded.name)
-    else:
-        if not axes:
-            raise UsageError("there is nothing to sweep", hint="give an axis, such as alpha=[0.5]")
-        plan = Grid(tuple(_axis(loaded, name, values) for name, values in axes.items()))
-    job = plan_sweep(loaded, plan, convention, scope, where, accuracy)
-    columns = collect(job, Front.parse(pareto, job.names) if pareto else None)
-    return pandas.DataFrame(columns)
-
-
-def _axis(spec: Spec, name: str, values: Any) -> Axis:
-    several = hasattr(values, "__iter__") and not isinstance(values, str | tuple)
-    items = values if several else [values]
-    plain_values = [value.item() if hasattr(value, "item") else value for value in items]
-    return axis(knob_of(spec.definition.knobs, name, None, spec.name), plain_values)
-
-
-def collect(job: Sweep, front: Front | None = None) -> dict[str, Column]:
-    """Run a sweep and return all its rows, or those on the front."""
-    import numpy as np
-
-    parts = []
-    for start, stop in job.spans():
-        part = job.chunk(start, stop)
-        if front is not None:
-            front.add(part)
-        else:
-            parts.append(part)
-    if front is not None:
-        return front.columns
-    return {name: np.concatenate([part[name] for part in parts]) for name in job.names}

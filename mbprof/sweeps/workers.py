@@ -17,7 +17,9 @@ Chunk: TypeAlias = Mapping[str, Column]
 Span: TypeAlias = tuple[int, int]
 
 
-def chunks(job: Sweep, jobs: int, advance: Callable[[int], None]) -> Iterator[Chunk]:
+def chunks(
+    job: Sweep, jobs: int, advance: Callable[[int], object] = lambda done: None
+) -> Iterator[Chunk]:
     """Yield the chunks of a sweep; ``advance`` is told how many rows each of them is of.
 
     Raises: MbprofError: a configuration makes no network.

@@ -151,14 +151,8 @@ def write(
     front = Front.parse(pareto, job.names) if pareto else None
     with _progress(job.plan.count) as advance:
         costed = chunks(job, jobs, advance)
-        kept = costed if front is None else _kept(front, costed)
+        kept = costed if front is None else front.over(costed)
         format.write(job, kept, output, screen)
-
-
-def _kept(front: Front, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
-    for chunk in chunks:
-        front.add(chunk)
-    yield front.columns
 
 
 _TEXTS: dict[str, Callable[[Any], str]] = {

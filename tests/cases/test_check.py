@@ -264,8 +264,8 @@ def test_a_budget_names_what_weighs_most_and_what_fits() -> None:
     over = {each.numbers["kind"]: each for each in found if each.code == "MB901"}
     macs, params = over["macs"].numbers, over["params"].numbers
     table = mbprof.load("mobilenet_v2").build().profile()
-    assert macs["over"] == table.total.macs - 100_000_000
-    heaviest = sorted(table.rows, key=lambda row: -row.macs)[:5]
+    assert macs["over"] == table.total.cost - 100_000_000
+    heaviest = sorted(table.rows, key=lambda row: -row.cost)[:5]
     assert [each["layer"] for each in macs["heaviest"]] == [row.name for row in heaviest]
     for numbers, kind, limit in ((macs, "macs", 100_000_000), (params, "params", 2_000_000)):
         at = mbprof.sweep("mobilenet_v2", alpha=[step / 100 for step in range(1, 101)])

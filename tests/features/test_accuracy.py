@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mbprof.errors import MbprofError, UsageError
 from mbprof.network.load import load, loads
-from mbprof.network.profile import totals
+from mbprof.network.rows import totals
 from mbprof.output import render
 from mbprof.published.accuracy import accuracy_report, cost, join
 from mbprof.published.estimate import Cell, Surface, estimate, fit

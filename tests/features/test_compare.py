@@ -39,7 +39,7 @@ def test_the_rows_of_each_network_add_up(one: str, other: str, by: str) -> None:
     found = mbprof.compare(built(one), built(other), by=by)
     for number, profile in enumerate(found.profiles):
         rows = [line.rows[number] for line in found.lines]
-        assert sum(row.macs for row in rows if row) == profile.total.macs
+        assert sum(row.cost for row in rows if row) == profile.total.cost
         assert sum(row.params for row in rows if row) == profile.total.params
 
 
@@ -64,10 +64,10 @@ def test_blocks_of_other_names_share_a_size(one: str, other: str) -> None:
 def test_changes_add_up_and_mirror(one: str, other: str, by: str) -> None:
     there = mbprof.diff(built(one), built(other), by=by, convention="kernels")
     back = mbprof.diff(built(other), built(one), by=by, convention="kernels")
-    assert sum(change.macs for change in there.changes) == there.macs
+    assert sum(change.cost for change in there.changes) == there.cost
     assert sum(change.params for change in there.changes) == there.params
-    pairs = {(c.old, c.new, c.params, c.macs) for c in there.changes}
-    assert pairs == {(c.new, c.old, -c.params, -c.macs) for c in back.changes}
+    pairs = {(c.old, c.new, c.params, c.cost) for c in there.changes}
+    assert pairs == {(c.new, c.old, -c.params, -c.cost) for c in back.changes}
     assert there.unchanged == back.unchanged
 
 
@@ -98,10 +98,10 @@ def net(widths: list[int], kernel: int = 3) -> str:
 def test_differences_of_random_networks(one: list[int], other: list[int], kernel: int) -> None:
     old, new = mbprof.loads(net(one)).build(), mbprof.loads(net(other, kernel)).build()
     there, back = mbprof.diff(old, new), mbprof.diff(new, old)
-    assert sum(c.macs for c in there.changes) == there.macs == -back.macs
+    assert sum(c.cost for c in there.changes) == there.cost == -back.cost
     assert sum(c.params for c in there.changes) == there.params == -back.params
     assert len(there.changes) == len(back.changes)
-    assert sorted(c.macs for c in there.changes) == sorted(-c.macs for c in back.changes)
+    assert sorted(c.cost for c in there.changes) == sorted(-c.cost for c in back.changes)
     assert sum(len(fold.changes) for fold in folded(there.changes)) == len(there.changes)
     same = mbprof.diff(old, mbprof.loads(net(one)).build())
     assert same.changes == ()

@@ -62,9 +62,11 @@ def test_a_network_without_width_and_published_numbers_has_a_page(tmp_path: Path
     spec = tmp_path / "tiny.yaml"
     spec.write_text("{name: tiny, input: {res: 8}, body: [{op: conv, k: 3, c: 4}]}")
     page = tmp_path / "tiny.md"
-    written = dossier.write([str(spec)], page)
-    assert [path.name for path in written] == ["tiny.md", "cost.svg", "layers.svg"]
-    text = page.read_text()
+    text = dossier.report(spec, output=page)
+    assert text == page.read_text()
+    assert {path.name for path in tmp_path.rglob("*.*")} == {
+        "tiny.yaml", "tiny.md", "cost.svg", "layers.svg",
+    }  # fmt: skip
     assert "## Resolution\n" in text
     assert "top-1 (%)" not in text
     assert "| 8 | 108 | 6,912 |" in text
@@ -104,5 +106,5 @@ def test_mistakes_in_the_list_are_said_with_their_place(tmp_path: Path) -> None:
 
 def test_a_missing_folder_is_said_before_anything_is_written(tmp_path: Path) -> None:
     with pytest.raises(MbprofError, match="there is no folder"):
-        dossier.write(["mobilenet_v1"], tmp_path / "none" / "page.md")
+        dossier.report("mobilenet_v1", output=tmp_path / "none" / "page.md")
     assert list(tmp_path.iterdir()) == []

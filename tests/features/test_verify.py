@@ -26,7 +26,7 @@ def spec(tmp_path: Path) -> Path:
 
 def verdicts(spec: Path, *claims: str) -> list[tuple[str, str]]:
     spec.write_text(SPEC + "".join(f"  - {{source: a paper, {claim}}}\n" for claim in claims))
-    return [(each.quantity, each.verdict) for each in verify([str(spec)])]
+    return [(each.quantity, each.verdict) for each in verify(spec)]
 
 
 def test_exact_rounded_and_truncated_numbers(spec: Path) -> None:

@@ -19,7 +19,7 @@ import mbprof
 from mbprof.language.values import parse
 from mbprof.network import conventions
 from mbprof.network.conventions.quantities import QUANTITIES
-from mbprof.network.profile import totals
+from mbprof.network.rows import totals
 from mbprof.ops.facts import FACTS, STORED
 from tests.conftest import run
 from tests.independent.oracle import Oracle, oracles
@@ -250,13 +250,13 @@ def test_a_convention_in_a_file(tmp_path: Path) -> None:
     """
     network = mbprof.loads(text).build()
     profile = network.profile(str(path))
-    assert [row.macs for row in profile.rows] == [2 * 48 + 16 + 16, 2 * 64, 16]
+    assert [row.cost for row in profile.rows] == [2 * 48 + 16 + 16, 2 * 64, 16]
     assert profile.to_dict()["total"]["flops"] == 272
     assert profile.to_dict()["unit"] == "FLOPs"
     assert "macs" not in profile.to_dict()["total"]
     # A file that changes is read again.
     path.write_text(CONVENTION.replace("relu: out", "relu: 2 * out"))
-    assert network.profile(str(path)).total.macs == 272 + 16
+    assert network.profile(str(path)).total.cost == 272 + 16
 
 
 @pytest.mark.parametrize("call", ["nn.Conv1d", "nn.SELU", "Conv2dOfMine", "nn.Softmax2d", "a.b"])

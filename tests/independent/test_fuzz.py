@@ -104,4 +104,4 @@ def test_extreme_widths_are_exact_or_refused(alpha: float) -> None:
     last = network.profile().rows[-1]
     width = max(int(1024 * alpha), 8)
     assert last.params == width * width
-    assert last.macs == width * width * 49
+    assert last.cost == width * width * 49

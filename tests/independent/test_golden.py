@@ -39,7 +39,7 @@ def test_each_row_of_the_slim_table(
 ) -> None:
     layer = mbprof.load("mobilenet_v1").build(alpha=alpha, res=res).profile().rows[number]
     _, name, _ = row["layer"].split("/")
-    assert (layer.name, layer.params, layer.macs) == (name, int(row["params"]), int(row["macs"]))
+    assert (layer.name, layer.params, layer.cost) == (name, int(row["params"]), int(row["macs"]))
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def test_rows_add_up_to_the_total(name: str, by: str, scope: str) -> None:
     profile = mbprof.load(name).build().profile(scope=scope)
     rows = profile.grouped(by)
     assert sum(row.params for row in rows) == profile.total.params
-    assert sum(row.macs for row in rows) == profile.total.macs
+    assert sum(row.cost for row in rows) == profile.total.cost
     assert sum(row.layers for row in rows) == profile.total.layers
     summed = Facts(*(sum(kind) for kind in zip(*(row.facts for row in rows), strict=True)))
     assert summed == profile.total.facts
@@ -39,7 +39,7 @@ def test_params_do_not_depend_on_the_resolution(alpha: float, one: int, two: int
     spec = mbprof.load("mobilenet_v1")
     totals = [spec.build(alpha=alpha, res=res).profile().total for res in (one, two)]
     assert totals[0].params == totals[1].params
-    assert (totals[0].macs <= totals[1].macs) == (one <= two) or totals[0].macs == totals[1].macs
+    assert (totals[0].cost <= totals[1].cost) == (one <= two) or totals[0].cost == totals[1].cost
 
 
 @settings(deadline=None, max_examples=25)
@@ -48,7 +48,7 @@ def test_a_wider_network_never_costs_less(one: float, two: float, res: int) -> N
     spec = mbprof.load("mobilenet_v1")
     low, high = (spec.build(alpha=a, res=res).profile().total for a in sorted((one, two)))
     assert low.params <= high.params
-    assert low.macs <= high.macs
+    assert low.cost <= high.cost
 
 
 @given(
@@ -73,7 +73,7 @@ def test_the_graph_is_the_network(name: str) -> None:
     assert graph.number_of_nodes() == len(network.compiled.nodes) + 1
     costs: Mapping[str, Any] = networkx.get_node_attributes(graph, "facts")
     total = network.profile(scope="all").total
-    assert sum(facts.mac for facts in costs.values()) == total.macs
+    assert sum(facts.mac for facts in costs.values()) == total.cost
     ends = [node for node in graph if graph.out_degree(node) == 0]
     assert len(ends) == len(network.compiled.outputs)
     for source, target, data in graph.edges(data=True):
@@ -89,7 +89,7 @@ def test_final_endpoints_grow_towards_the_whole_body(name: str) -> None:
     rows = [row for row in body.rows if row.op != "split"]  # its two outputs are no endpoint
     for row in rows[:: max(1, len(rows) // 5)]:
         part = spec.build(final_endpoint=row.name).profile(scope="body")
-        assert part.total.macs <= body.total.macs
+        assert part.total.cost <= body.total.cost
         assert part.rows[-1] == row
 
 

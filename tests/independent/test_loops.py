@@ -4,7 +4,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import mbprof
-from mbprof.network.profile import Row
+from mbprof.network.rows import Row
 from tests.independent import loops
 
 small = st.integers(1, 3)
@@ -40,7 +40,7 @@ def test_grouped_convolution_with_explicit_padding(
         f"p: {list(padding)}, g: {groups}}}"
     )
     row = only_row(image, step, "torch")
-    assert (row.out_shape, row.params, row.macs) == (counted.shape, counted.weights, counted.macs)
+    assert (row.out_shape, row.params, row.cost) == (counted.shape, counted.weights, counted.macs)
 
 
 @given(st.data(), st.tuples(sizes, sizes), st.integers(1, 5), st.integers(1, 4))
@@ -52,7 +52,7 @@ def test_convolution_with_same_padding_of_tensorflow(
     rows, columns = loops.starts_same(size[0], s), loops.starts_same(size[1], s)
     counted = loops.convolve(image, filters, (k, k), rows, columns, 1)
     row = only_row(image, f"{{op: conv, c: {filters}, k: {k}, s: {s}, d: {d}}}", "tf-same")
-    assert (row.out_shape, row.params, row.macs) == (counted.shape, counted.weights, counted.macs)
+    assert (row.out_shape, row.params, row.cost) == (counted.shape, counted.weights, counted.macs)
 
 
 @given(st.data(), st.tuples(sizes, sizes), small, small)
@@ -66,7 +66,7 @@ def test_depthwise_convolution_with_a_multiplier(
     assume(rows and columns)
     counted = loops.convolve(image, channels * m, (k, k), rows, columns, channels)
     row = only_row(image, f"{{op: dwconv, k: {k}, s: {s}, m: {m}, p: {p}}}", "torch")
-    assert (row.out_shape, row.params, row.macs) == (counted.shape, counted.weights, counted.macs)
+    assert (row.out_shape, row.params, row.cost) == (counted.shape, counted.weights, counted.macs)
 
 
 @given(sizes, small, small, st.booleans(), st.data())
@@ -93,5 +93,5 @@ def test_adaptive_pooling_covers_what_its_windows_hold(n: int, m: int) -> None:
 def test_linear_touches_every_pair_of_features(c_in: int, c_out: int, bias: bool) -> None:
     touched = {(i, o) for i in range(c_in) for o in range(c_out)}
     row = only_row((c_in, 1, 1), f"{{op: linear, c: {c_out}, bias: {str(bias).lower()}}}", "torch")
-    assert (row.params, row.macs) == (len(touched), len(touched))
+    assert (row.params, row.cost) == (len(touched), len(touched))
     assert row.facts.biases == (c_out if bias else 0)

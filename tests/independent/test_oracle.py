@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 import mbprof
-from mbprof.network.profile import Row
+from mbprof.network.rows import Row
 from tests.independent.oracle import Oracle, oracles, selected, settings
 
 MULTIPLY = ("conv", "dwconv", "linear", "matmul")
@@ -26,7 +26,7 @@ def test_measured_network(oracle: Oracle) -> None:
     found, measured = profile(oracle), oracle.measured
     rows = multiplying(found.rows)
     ours = [
-        (row.out_shape, row.facts.kernels, row.facts.kernels + row.facts.biases, row.macs)
+        (row.out_shape, row.facts.kernels, row.facts.kernels + row.facts.biases, row.cost)
         for row in rows
     ]
     theirs = [
@@ -40,7 +40,7 @@ def test_measured_network(oracle: Oracle) -> None:
         if row.op in ("conv", "dwconv")
     ]
     assert windows == [_window(layer) for layer in measured["layers"] if layer["kind"] == "conv"]
-    assert found.total.macs == measured["macs"]
+    assert found.total.cost == measured["macs"]
     _check_params(found, measured["params"])
 
 

@@ -13,7 +13,8 @@ from mbprof.language import fmt
 from mbprof.language.source import COMMAND_LINE
 from mbprof.language.values import Value, plain, size
 from mbprof.network.conventions import Convention
-from mbprof.network.profile import Profile, totals
+from mbprof.network.profile import Profile
+from mbprof.network.rows import totals
 from mbprof.spec.budget import Budget, Limit
 
 HEAVIEST = 5

@@ -36,11 +36,12 @@ def cost(specs: Sequence[Spec], options: Options) -> Figure:
         raise UsageError("there is only one configuration to draw", hint="give more to --res")
     shown = [point for lines in swept.values() for line in lines["alpha"] for point in line]
     caption = f"{counted(options)} {settings(shown)}"
-    made = style.figure(4.6 if len(knobs) > 1 else 2.9, caption)
     if len(knobs) > 1:
-        panels = made.subplots(2, 2, sharex="col", sharey="row")
+        shared = {"sharex": "col", "sharey": "row"}
+        made, panels = style.panels(options.panels, 4.6, caption, 2, 2, **shared)
     else:
-        panels = made.subplots(1, 2, sharex=True).reshape(2, 1)
+        made, panels = style.panels(options.panels, 2.9, caption, 1, 2, sharex=True)
+        panels = panels.reshape(2, 1)
     for row, quantity in enumerate(DRAWN):
         counts = [
             getattr(point, quantity)
@@ -63,6 +64,7 @@ def cost(specs: Sequence[Spec], options: Options) -> Figure:
         style.legend(
             made,
             [[style.key(m, "0.3", name, linestyle=line, markersize=4) for name, line, m in keys]],
+            options.panels,
         )
     return made
 
@@ -131,8 +133,9 @@ def grid(specs: Sequence[Spec], options: Options) -> Figure:
     power, letter = style.unit(max(counts))
     rows = (len(specs) + 1) // 2
     caption = f"{counted(options)} {settings(everything)}"
-    made = style.figure(0.7 + 2.6 * rows, caption)
-    panels = made.subplots(rows, min(2, len(specs)), squeeze=False).ravel()
+    shape = rows, min(2, len(specs))
+    made, panels = style.panels(options.panels, 0.7 + 2.6 * rows, caption, *shape)
+    panels = panels.ravel()
     scale = LogNorm(min(counts) / power, max(counts) / power)
     for panel, spec, points in zip(panels, specs, swept, strict=False):
         image = _cells(panel, points, axes(spec, options.alphas, options.sides), power, scale)
@@ -195,7 +198,7 @@ def layers(specs: Sequence[Spec], options: Options) -> Figure:
     if options.sides:
         knobs["res"] = options.sides[0]
     profile = specs[0].build(**knobs).profile(scope=options.scope)
-    rows = [row for row in profile.rows if row.params or row.macs]
+    rows = [row for row in profile.rows if row.params or row.cost]
     ops = list(dict.fromkeys(row.op for row in rows))
     colours = dict(zip(ops, style.shades(len(ops)), strict=True))
     hatches = {op: _HATCHES[i % len(_HATCHES)] for i, op in enumerate(ops)}
@@ -203,10 +206,11 @@ def layers(specs: Sequence[Spec], options: Options) -> Figure:
     shown = f"{specs[0].name}, {alpha}{plain(profile.knobs['res'])} pixels."
     left_out = len(profile.rows) - len(rows)
     note = f" {left_out} layers without parameters and MACs are left out." if left_out else ""
-    made = style.figure(5.2, f"{shown}{note} {counted(options)}")
-    panels = made.subplots(2, 1, sharex=True)
+    caption = f"{shown}{note} {counted(options)}"
+    made, panels = style.panels(options.panels, 5.2, caption, 2, 1, sharex=True)
+    panels = panels[:, 0]
     for panel, quantity in zip(panels, ("params", "macs"), strict=True):
-        counts = [getattr(row, quantity) for row in rows]
+        counts = [row.params if quantity == "params" else row.cost for row in rows]
         power, letter = style.unit(max(counts, default=0))
         bars = panel.bar(
             range(len(rows)), [count / power for count in counts], width=0.85,
@@ -232,6 +236,7 @@ def layers(specs: Sequence[Spec], options: Options) -> Figure:
             ]
             for i in range(0, len(ops), 8)
         ],
+        options.panels,
     )
     return made
 

@@ -32,8 +32,8 @@ def accuracy(specs: Sequence[Spec], options: Options) -> Figure:
     sides = sorted({point.res[0] for point in everything}, reverse=True)
     colours = dict(zip(alphas, style.shades(len(alphas)), strict=True))
     markers = {side: style.MARKERS[i % len(style.MARKERS)] for i, side in enumerate(sides)}
-    made = style.figure(3.9, f"{_sources(specs, series)} {counted(options)} {settings(everything)}")
-    panels = made.subplots(1, 2, sharey=True)
+    caption = f"{_sources(specs, series)} {counted(options)} {settings(everything)}"
+    made, (panels,) = style.panels(options.panels, 3.9, caption, 1, 2, sharey=True)
     for panel, cost in zip(panels, DRAWN, strict=True):
         power = _scaled(panel, cost, everything)
         for number, shown in enumerate(series):
@@ -56,6 +56,7 @@ def accuracy(specs: Sequence[Spec], options: Options) -> Figure:
             [style.key("o", colours[alpha], f"α {plain(alpha)}") for alpha in reversed(alphas)],
             [style.key(markers[side], "0.3", f"{side} px") for side in sides],
         ],
+        options.panels,
     )
     # Much computing for little accuracy: the corner that networks stay out of.
     panels[0].legend(
@@ -122,11 +123,11 @@ def _members(specs: Sequence[Spec], options: Options) -> Figure:
         "The best top-1 on ImageNet-1k published for each network at its default size. Sources "
         f"differ in training, so no front is drawn across them. {counted(options)}"
     )
-    made = style.figure(7.4, caption)
-    panels = made.subplots(2, 1)
+    made, panels = style.panels(options.panels, 7.4, caption, 2, 1)
     handles = [style.key(shapes[source], colours[source], source) for source in sources]
-    style.legend(made, [handles[i : i + 4] for i in range(0, len(handles), 4)])
-    for panel, cost in zip(panels, DRAWN, strict=True):
+    rows = [handles[i : i + 4] for i in range(0, len(handles), 4)]
+    style.legend(made, rows, options.panels)
+    for panel, cost in zip(panels[:, 0], DRAWN, strict=True):
         power = _scaled(panel, cost, shown)
         places = [(getattr(point, cost) / power, point.top1 or 0.0) for point in shown]
         for owner, (x, y) in zip(owners, places, strict=True):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mbprof.network.load import Spec
@@ -21,6 +22,8 @@ class Options:
     alphas: tuple[float, ...] = ()
     sides: tuple[int, ...] = ()
     scope: str = "all"
+    panels: tuple[Axes, ...] = ()
+    """Axes to draw into, one for each panel, instead of a figure of its own."""
 
 
 Chart: TypeAlias = Callable[[Sequence[Spec], Options], Figure]

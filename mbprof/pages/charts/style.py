@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
+import numpy as np
 from matplotlib import colormaps, style
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 from matplotlib.text import Annotation, Text
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from matplotlib.transforms import Bbox
+
+from mbprof.errors import UsageError
+from mbprof.language import fmt
 
 WIDTH = 7.2
 """Inches of a figure over both columns of a paper."""
@@ -63,6 +68,38 @@ def figure(height: float, caption: str) -> Figure:
     return made
 
 
+def axes_of(given: Axes | Iterable[Axes] | None) -> tuple[Axes, ...]:
+    """Return the axes that were given: none, one, or all of an array.
+
+    Raises: UsageError: something else was given.
+    """
+    listed = () if given is None else (given,) if isinstance(given, Axes) else given
+    found = tuple(getattr(listed, "flat", listed))
+    if not all(isinstance(axes, Axes) for axes in found):
+        raise UsageError("ax takes the Axes of matplotlib, one or several")
+    return found
+
+
+def panels(
+    given: Sequence[Axes], height: float, caption: str, rows: int, columns: int, **shared: Any
+) -> tuple[Figure, Any]:
+    """Return a figure and its panels: axes that are given, or a new figure with its caption.
+
+    Raises: UsageError: there are more or fewer axes than panels.
+    """
+    if not given:
+        made = figure(height, caption)
+        return made, made.subplots(rows, columns, squeeze=False, **shared)
+    if len(given) != rows * columns:
+        raise UsageError(
+            f"this chart has {fmt.several(rows * columns, 'panel')}; ax has {len(given)} axes",
+            hint=f"give ax=plt.subplots({rows}, {columns})[1]",
+        )
+    array = np.array(given, dtype=object).reshape(rows, columns)
+    whole: Any = given[0].figure  # which can be a part of a figure
+    return whole.canvas.figure, array
+
+
 def shades(count: int) -> list[Any]:
     """Return colours from dark to light, told apart in grey and by the colour-blind."""
     scale = colormaps["viridis"]
@@ -98,8 +135,8 @@ def key(marker: str, colour: Any, label: str, **look: Any) -> Line2D:
     return Line2D([], [], marker=marker, color=colour, label=label, **{"linestyle": "none"} | look)
 
 
-def legend(drawn: Figure, rows: Sequence[Sequence[Artist]]) -> None:
-    """Put a legend above the panels, one line for each row of handles."""
+def legend(drawn: Figure, rows: Sequence[Sequence[Artist]], given: Sequence[Axes] = ()) -> None:
+    """Put a legend above the panels, one line for each row of handles; into axes that are given."""
     shown = [row for row in rows if row]
     columns = max((len(row) for row in shown), default=0)
     if not columns:
@@ -108,13 +145,13 @@ def legend(drawn: Figure, rows: Sequence[Sequence[Artist]]) -> None:
     padded = [[*row, *[blank] * (columns - len(row))] for row in shown]
     # matplotlib fills a legend column by column.
     handles = [row[column] for column in range(columns) for row in padded]
-    drawn.legend(
-        handles=handles,
-        loc="outside upper left",
-        ncols=columns,
-        handletextpad=0.4,
-        columnspacing=1.2,
-    )
+    shape: dict[str, Any] = {"ncols": columns, "handletextpad": 0.4, "columnspacing": 1.2}
+    if given:
+        labels = [str(handle.get_label()) for handle in handles]
+        above = Legend(given[0], handles, labels, loc="lower left", bbox_to_anchor=(0, 1), **shape)
+        given[0].add_artist(above)
+    else:
+        drawn.legend(handles=handles, loc="outside upper left", **shape)
 
 
 _AROUND = [
