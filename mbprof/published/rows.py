@@ -159,8 +159,7 @@ def for_spec(definition: Definition) -> tuple[Published, ...]:
 
     A preset without rows has those of the spec that it belongs to.
 
-    >>> from mbprof.output.result import line
-    from mbprof.spec import zoo
+    >>> from mbprof.spec import zoo
     >>> {row.spec for row in for_spec(zoo.load("mobilenet_v2@keras"))}
     {'mobilenet_v2'}
     """
