@@ -50,12 +50,9 @@ def block(
 ) -> None:
     """Cost one block alone, beside other blocks of its width."""
     from mbprof.pages.block import block_network
-    from mbprof.spec.block import lone
-    from mbprof.spec.zoo import open_block
 
     out, limits = outlet(format, output), limits_of(max_macs, max_params)
-    chosen = lone(open_block(block), image, given_knobs(None, None, settings))
-    network = block_network(chosen, convention)
+    network = block_network(block, image, given_knobs(None, None, settings), convention)
     out.write(network.report(out.layout))
     hold_to(network, limits, convention, "all")
 

@@ -51,12 +51,12 @@ def table(
     output: OutputOption = None,
 ) -> None:
     """Print what each layer of a network costs, and the total."""
-    from mbprof.network import given
+    from mbprof.network import speclike
 
     out, limits = outlet(format, output), limits_of(max_macs, max_params)
     network = network_of(spec, alpha, res, settings)
     names = [name.strip() for name in columns.split(",")] if columns else None
-    found = given.table(
+    found = speclike.table(
         network, by=by, sort=sort, top=top, columns=names, scope=scope, convention=convention
     )
     out.write(found.report(out.layout))

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from mbprof.language import fmt
 from mbprof.language.values import plain
-from mbprof.network.given import SpecLike, as_spec
 from mbprof.network.load import Spec
+from mbprof.network.speclike import SpecLike, as_spec
 from mbprof.output import Report
 from mbprof.output.result import Result
 from mbprof.output.stamp import stamp
