@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any
+from dataclasses import Field
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from mbprof.output.html import fragment
 from mbprof.output.model import Report
@@ -21,11 +22,16 @@ class Brief(ABC):
     """
 
     __slots__ = ()
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
     @property
     @abstractmethod
     def brief(self) -> str:
         """What it is, in a few words."""
+
+    def fields(self) -> dict[str, Any]:
+        """Return what it holds by name, of a dataclass."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
     def __repr__(self) -> str:
         said = " ".join(self.brief.split())

@@ -18,7 +18,7 @@ COMMON = tuple(builtin(None))
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Entry(Brief):
+class ZooEntry(Brief):
     """A name of the zoo and the cost of its defaults under the convention ``kernels``."""
 
     name: str
@@ -37,7 +37,7 @@ class Entry(Brief):
         return f"{self.name}: {fmt.integer(self.params)} params, {fmt.integer(self.macs)} MACs"
 
 
-class Catalogue(Result, tuple[Entry, ...]):
+class Catalogue(Result, tuple[ZooEntry, ...]):
     """Networks of the zoo, by family and name."""
 
     __slots__ = ()
@@ -63,15 +63,14 @@ def catalogue(text: str = "") -> Catalogue:
     ]
     if not names:
         raise UsageError(f"no name or family holds {text!r}", hint=nearest(text, zoo.names()))
-    entries = [_entry(name) for name in names]
-    return Catalogue(sorted(entries, key=lambda entry: (entry.family.lower(), entry.name)))
+    return Catalogue(sorted(map(_entry, names), key=lambda e: (e.family.lower(), e.name)))
 
 
-def _entry(name: str) -> Entry:
+def _entry(name: str) -> ZooEntry:
     spec = load(name)
     definition = spec.definition
     profile = spec.build().profile()
-    return Entry(
+    return ZooEntry(
         name,
         definition.family,
         definition.doc,
@@ -95,9 +94,7 @@ def _report(entries: Catalogue) -> Report:
         Column("macs", "MACs", "multiply-accumulates of the same layers", fmt.integer, True),
         Column("source", "source", "the paper or code", yields=1, wraps=True),
     )
-    rows = tuple(
-        {name: getattr(entry, name) for name in Entry.__dataclass_fields__} for entry in entries
-    )
+    rows = tuple(entry.fields() for entry in entries)
     return Report(
         title=fmt.several(len(rows), "network"),
         columns=columns,

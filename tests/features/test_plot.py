@@ -20,12 +20,11 @@ from matplotlib.transforms import Bbox
 from mbprof import MbprofError, load
 from mbprof.pages import plot
 from mbprof.pages.charts import costs, fronts, style
-from mbprof.pages.charts.kinds import KINDS, Options
+from mbprof.pages.charts.kinds import PLOTS, Options
 from mbprof.pages.points import Point, best, front, points, settings, sweep
-from mbprof.published import accuracy
+from mbprof.published.rows import DATA
 from tests.conftest import loaded
 
-DATA = Path(accuracy.__file__).parent / "data" / "accuracy.csv"
 MANY = [
     "alexnet", "vgg16", "inception_v3", "inception_v4", "inception_resnet_v2", "xception",
     "resnet50", "resnet50_v2", "se_resnet50", "senet154", "densenet121", "mobilenet_v1",
@@ -47,14 +46,14 @@ CHARTS = [
 
 def drawn(kind: str, names: Sequence[str]) -> Figure:
     with style.look():
-        made = KINDS[kind].draw([load(name) for name in names], Options())
+        made = PLOTS[kind].draw([load(name) for name in names], Options())
         for _ in range(2):  # as when it is saved
             made.canvas.draw()
     return made
 
 
 def published(family: str, series: str) -> list[dict[str, str]]:
-    with DATA.open(encoding="utf-8", newline="") as file:
+    with (DATA / "accuracy.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     return [row for row in rows if (row["family"], row["series"]) == (family, series)]
 
@@ -159,7 +158,7 @@ def test_params_do_not_depend_on_the_resolution_and_show_as_one_line() -> None:
     assert all(len(set(heights_of(line))) == 1 for line in over_res.lines)
 
 
-@pytest.mark.parametrize("kind", sorted(KINDS))
+@pytest.mark.parametrize("kind", sorted(PLOTS))
 def test_the_same_chart_is_the_same_bytes(kind: str) -> None:
     specs = [load("mobilenet_v1")]
     for ending in plot.CHARTS:
@@ -177,7 +176,7 @@ def test_the_ending_of_the_file_chooses_the_format(tmp_path: Path) -> None:
 
 def test_asked_for_widths_and_resolutions_are_drawn() -> None:
     with style.look():
-        made = KINDS["grid"].draw([load("mobilenet_v1")], Options((0.75, 1.0), (128, 224)))
+        made = PLOTS["grid"].draw([load("mobilenet_v1")], Options((0.75, 1.0), (128, 224)))
     numbers = [text.get_text() for text in made.axes[0].texts]
     assert len(numbers) == 4
     # 106,002,432 of the published table and 768 x 1000 of the classifier.
@@ -187,7 +186,10 @@ def test_asked_for_widths_and_resolutions_are_drawn() -> None:
 top1s = st.floats(1, 99)
 some = st.lists(
     st.builds(
-        Point, st.just("x"), st.none(), st.just((8, 8)), st.integers(1, 9), st.integers(1, 9), top1s
+        lambda params, macs, top1: Point("x", None, (8, 8), params, macs, top1),
+        st.integers(1, 9),
+        st.integers(1, 9),
+        top1s,
     ),
     max_size=12,
 )
@@ -197,17 +199,15 @@ some = st.lists(
 def test_the_front_is_what_nothing_beats(found: list[Point]) -> None:
     kept = front(found)
 
-    def beaten(one: Point) -> bool:
+    def beaten(point: Point) -> bool:
         return any(
-            (other.macs <= one.macs and (other.top1 or 0) > (one.top1 or 0))
-            or (other.macs < one.macs and (other.top1 or 0) >= (one.top1 or 0))
+            (other.macs <= point.macs and (other.top1 or 0) > (point.top1 or 0))
+            or (other.macs < point.macs and (other.top1 or 0) >= (point.top1 or 0))
             for other in found
         )
 
-    assert {(each.macs, each.top1) for each in kept} == {
-        (each.macs, each.top1) for each in found if not beaten(each)
-    }
-    assert [each.macs for each in kept] == sorted({each.macs for each in kept})
+    assert sorted(kept) == sorted(point for point in found if not beaten(point))
+    assert [point.macs for point in kept] == sorted(point.macs for point in kept)
 
 
 def test_a_series_is_of_one_source() -> None:
@@ -220,6 +220,22 @@ def test_a_series_is_of_one_source() -> None:
     ):
         assert len({each.source for each in points(load(name))}) == 1
     assert len(points(load("mobilenet_v2"))) == 22
+
+
+def test_a_preset_does_not_score_what_a_wider_network_did() -> None:
+    # The paper has one size; its accuracy was set beside the costs of half the width.
+    half = load("mobilenet_v4_conv_small_050")
+    scored = [(point.alpha, point.top1) for point in sweep(half) if point.top1 is not None]
+    assert scored == [(1.0, 73.8)]
+
+
+def test_what_a_flavour_does_not_make_is_left_out_of_the_series() -> None:
+    own, other = (
+        {(point.alpha, point.knobs) for point in points(load(name))}
+        for name in ("shufflenet_v1", "shufflenet_v1@pytorchcv")
+    )
+    assert len(own) == 12
+    assert own - other == {(0.5, (("groups", 8),))}
 
 
 def test_best_is_of_the_same_network_at_the_same_size() -> None:
@@ -317,5 +333,5 @@ def test_matplotlib_is_loaded_only_to_draw() -> None:
 
 
 def test_every_kind_says_what_it_shows() -> None:
-    assert plot.kinds() == {name: kind.doc for name, kind in KINDS.items()}
-    assert {kind.draw.__module__ for kind in KINDS.values()} == {costs.__name__, fronts.__name__}
+    assert plot.kinds() == {name: kind.doc for name, kind in PLOTS.items()}
+    assert {kind.draw.__module__ for kind in PLOTS.values()} == {costs.__name__, fronts.__name__}
