@@ -242,23 +242,23 @@ def _percent(value: float) -> str:
     return str(float(value))
 
 
+_POINT = (
+    Column("alpha", "α", "", plain, numeric=True),
+    Column("res", "resolution", "", plain, numeric=True),
+    _number("params", "params"),
+    _number("macs", "MACs"),
+    Column("top1", "top-1 (%)", "", _percent, numeric=True),
+)
+
+
 def _sweep(spec: Spec) -> str:
     """Set the published top-1 beside the computed costs, and mark the front."""
     points = swept(spec)
     best_of = set(front(points))
     sources = dict.fromkeys(point.source for point in points if point.source)
-    wide = [Column("alpha", "α", "", plain, numeric=True)] if has_width(spec) else []
-    scored = [
-        Column("top1", "top-1 (%)", "", _percent, numeric=True),
-        Column("front", "front", ""),
-    ]
-    columns = (
-        *wide,
-        Column("res", "resolution", "", plain, numeric=True),
-        _number("params", "params"),
-        _number("macs", "MACs"),
-        *(scored if sources else ()),
-    )
+    alpha, *costs, top1 = _POINT
+    scored = (top1, Column("front", "front", "")) if sources else ()
+    columns = (*([alpha] if has_width(spec) else ()), *costs, *scored)
     table = _table(
         "Published top-1 beside computed costs" if sources else "Computed costs",
         columns,
@@ -301,14 +301,7 @@ def _several(specs: Sequence[Spec], title: str, pictures: Mapping[str, str]) -> 
         "for it there."
     )
     yield _picture("accuracy", pictures)
-    columns = (
-        Column("spec", "network", ""),
-        Column("alpha", "α", "", plain, numeric=True),
-        Column("res", "resolution", "", plain, numeric=True),
-        _number("params", "params"),
-        _number("macs", "MACs"),
-        Column("top1", "top-1 (%)", "", _percent, numeric=True),
-    )
+    columns = (Column("spec", "network", ""), *_POINT)
     points = [best(spec) for spec in specs]
     ranked = sorted(points, key=lambda point: (point.macs, point.spec))
     yield _table("By MACs of the whole network", columns, (point._asdict() for point in ranked))

@@ -93,10 +93,6 @@ def _count(text: str) -> int | None:
     return int(text) if text else None
 
 
-def _yes(text: str) -> bool:
-    return text == "yes"
-
-
 def _settings(text: str) -> dict[str, Value]:
     pairs = (setting.partition("=") for setting in text.split())
     return {name: parse(value) for name, _, value in pairs}
@@ -111,8 +107,8 @@ _READ: dict[str, Any] = {
     "params_millions": _number,
     "macs_millions": _number,
     "knobs": _settings,
-    "distilled": _yes,
-    "extra_data": _yes,
+    "distilled": "yes".__eq__,
+    "extra_data": "yes".__eq__,
 }
 """How a column is read; all others are words."""
 

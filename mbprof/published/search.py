@@ -259,17 +259,9 @@ def _origin(
     """Return an origin, at its width, resolution and classes and at what was turned besides."""
     turned = [name for name, at in knobs.items() if at != spec.knobs.get(name)]
     names = dict.fromkeys((*(name for name in _SHOWN if name in knobs), *turned))
+    shown = {name: knobs[name] for name in names}
     return Origin(
-        spec.name,
-        counted.convention,
-        counted.scope,
-        {name: knobs[name] for name in names},
-        counted.quantity,
-        counted.folded,
-        value,
-        counted.unit,
-        factor,
-        "",
+        spec=spec.name, knobs=shown, value=value, factor=factor, rounding="", **counted._asdict()
     )
 
 
