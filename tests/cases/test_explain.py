@@ -23,7 +23,7 @@ from mbprof.published.search import SIDES
 from mbprof.published.tools import QUANTITIES, bridge, explain
 from mbprof.spec import zoo
 from mbprof.spec.claims import SCOPES
-from tests.conftest import run
+from tests.conftest import network, run
 
 DATA = Path(__file__).parent / "origins.csv"
 NAMES = conventions.names()
@@ -65,9 +65,9 @@ def test_the_lines_of_a_bridge_add_up(
 
 @pytest.mark.parametrize("name", zoo.spec_names())
 def test_every_convention_says_of_a_network_what_the_table_says(name: str) -> None:
-    network = mbprof.load(name).build()
-    for view in explain(network, scope="all").views:
-        total = network.profile(convention=view.convention.name, scope="all").total
+    built = network(name)
+    for view in explain(built, scope="all").views:
+        total = built.profile(convention=view.convention.name, scope="all").total
         assert (view.params, view.costs) == (total.params, total.costs)
 
 
