@@ -24,7 +24,7 @@ from mbprof.published.tools import explain
 from mbprof.spec import zoo
 from mbprof.spec.claims import SCOPES
 from mbprof.spec.usual import SIDES
-from tests.conftest import run
+from tests.conftest import network, run
 
 DATA = Path(__file__).parent / "origins.csv"
 NAMES = conventions.names()
@@ -66,9 +66,9 @@ def test_the_lines_of_a_bridge_add_up(
 
 @pytest.mark.parametrize("name", zoo.spec_names())
 def test_every_convention_says_of_a_network_what_the_table_says(name: str) -> None:
-    network = mbprof.load(name).build()
-    for tally in explain(network, scope="all").tallies:
-        total = network.profile(convention=tally.convention.name, scope="all").total
+    built = network(name)
+    for tally in explain(built, scope="all").tallies:
+        total = built.profile(convention=tally.convention.name, scope="all").total
         assert (tally.params, tally.costs) == (total.params, total.costs)
 
 

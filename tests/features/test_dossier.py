@@ -26,6 +26,7 @@ def files(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in found} - {dossier.LIST}
 
 
+@pytest.mark.long
 def test_the_committed_dossiers_are_those_that_are_generated(again: Path) -> None:
     assert files(FOLDER) == files(again)
     for name in sorted(files(again)):

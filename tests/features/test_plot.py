@@ -3,7 +3,8 @@
 import csv
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +45,9 @@ CHARTS = [
 ]
 
 
-def drawn(kind: str, names: Sequence[str]) -> Figure:
+@cache
+def drawn(kind: str, *names: str) -> Figure:
+    """Return a chart of these networks, drawn once for all tests that only look at it."""
     with style.look():
         made = PLOTS[kind].draw([load(name) for name in names], Options())
         for _ in range(2):  # as when it is saved
@@ -69,23 +72,26 @@ def texts(made: Figure) -> Iterator[Text]:
             yield text
 
 
-@pytest.mark.parametrize(("kind", "names"), CHARTS)
-def test_text_is_large_enough_and_inside_the_figure(kind: str, names: list[str]) -> None:
-    made = drawn(kind, names)
-    page = made.bbox.padded(1)
-    assert made.get_size_inches()[0] == 7.2
-    for text in texts(made):
+@pytest.fixture(scope="module", params=CHARTS, ids=lambda chart: f"{chart[0]}-{len(chart[1])}")
+def chart(request: pytest.FixtureRequest) -> Figure:
+    kind, names = request.param
+    return drawn(kind, *names)
+
+
+def test_text_is_large_enough_and_inside_the_figure(chart: Figure) -> None:
+    page = chart.bbox.padded(1)
+    assert chart.get_size_inches()[0] == 7.2
+    for text in texts(chart):
         assert float(text.get_fontsize()) >= 7
-    for part in (*made.axes, *made.legends, made._supxlabel):  # type: ignore[attr-defined]
-        box = part.get_tightbbox() if part in made.axes else part.get_window_extent()
+    for part in (*chart.axes, *chart.legends, chart._supxlabel):  # type: ignore[attr-defined]
+        box = part.get_tightbbox() if part in chart.axes else part.get_window_extent()
         if part.get_visible():
             assert page.contains(box.x0, box.y0)
             assert page.contains(box.x1, box.y1)
 
 
-@pytest.mark.parametrize(("kind", "names"), CHARTS)
-def test_names_on_axes_do_not_overlap(kind: str, names: list[str]) -> None:
-    for panel in filter(Artist.get_visible, drawn(kind, names).axes):
+def test_names_on_axes_do_not_overlap(chart: Figure) -> None:
+    for panel in filter(Artist.get_visible, chart.axes):
         for axis in (panel.xaxis, panel.yaxis):
             low, high = sorted(axis.get_view_interval())
             ticks = [
@@ -97,7 +103,7 @@ def test_names_on_axes_do_not_overlap(kind: str, names: list[str]) -> None:
 
 
 def test_every_point_of_many_networks_has_its_name_and_none_overlap() -> None:
-    for panel in drawn("accuracy", MANY).axes:
+    for panel in drawn("accuracy", *MANY).axes:
         notes = [each for each in panel.texts if isinstance(each, Annotation)]
         assert sorted(each.get_text() for each in notes) == sorted(MANY)
         boxes = []
@@ -113,7 +119,7 @@ def test_every_point_of_many_networks_has_its_name_and_none_overlap() -> None:
 def test_accuracy_shows_every_published_cell_once_at_its_height() -> None:
     rows = published("MobileNetV1", "slim")
     assert len(rows) == 16
-    for panel in drawn("accuracy", ["mobilenet_v1"]).axes:
+    for panel in drawn("accuracy", "mobilenet_v1").axes:
         dots = [line for line in panel.lines if len(heights_of(line)) == 1]
         heights = sorted(heights_of(line)[0] for line in dots)
         assert heights == sorted(float(row["top1"]) for row in rows)
@@ -122,7 +128,7 @@ def test_accuracy_shows_every_published_cell_once_at_its_height() -> None:
 
 
 def test_grid_holds_what_the_source_prints_cut_to_millions() -> None:
-    (panel, _) = drawn("grid", ["mobilenet_v2"]).axes
+    (panel, _) = drawn("grid", "mobilenet_v2").axes
     shown = {text.get_position(): float(text.get_text()) for text in panel.texts}
     sides = [label.get_text() for label in panel.get_xticklabels()]
     alphas = [float(label.get_text()) for label in panel.get_yticklabels()]
@@ -135,7 +141,7 @@ def test_grid_holds_what_the_source_prints_cut_to_millions() -> None:
 
 
 def test_layers_add_up_to_the_published_total() -> None:
-    above, below = drawn("layers", ["mobilenet_v1"]).axes
+    above, below = drawn("layers", "mobilenet_v1").axes
     bars = [
         sum(bar.get_height() for bar in panel.patches if isinstance(bar, Rectangle))
         for panel in (above, below)
@@ -145,7 +151,7 @@ def test_layers_add_up_to_the_published_total() -> None:
 
 
 def test_long_names_of_layers_are_thinned_out() -> None:
-    _, below = drawn("layers", ["densenet201"]).axes
+    _, below = drawn("layers", "densenet201").axes
     labels = [label.get_text() for label in below.get_xticklabels()]
     assert len(labels) <= 48
     assert max(map(len, labels)) <= 26
@@ -153,7 +159,7 @@ def test_long_names_of_layers_are_thinned_out() -> None:
 
 
 def test_params_do_not_depend_on_the_resolution_and_show_as_one_line() -> None:
-    _, _, over_alpha, over_res = drawn("cost", ["mobilenet_v2"]).axes
+    _, _, over_alpha, over_res = drawn("cost", "mobilenet_v2").axes
     assert len(over_alpha.lines) == 1
     assert all(len(set(heights_of(line))) == 1 for line in over_res.lines)
 
