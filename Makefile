@@ -2,17 +2,29 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+LOWEST := .venv-lowest
+PARALLEL := --numprocesses=auto --maxprocesses=16 --dist=worksteal
 
-.PHONY: run test bench schema reports clean
+.PHONY: run test lint types tests test-lowest bench schema reports clean
 
 run: $(READY)  ## set up and print the first table
 	@$(BIN)/mbprof table mobilenet_v1
 
-test: $(READY)  ## everything that has to hold
+test: $(READY)  ## everything that has to hold, on all processors
+	@$(MAKE) --no-print-directory --jobs=3 lint types tests
+
+lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: $(READY)
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+
+tests: $(READY)
+	$(BIN)/python -m pytest $(PARALLEL)
+
+test-lowest: $(LOWEST)/.ready  ## the tests of cases and features with the oldest libraries allowed
+	$(LOWEST)/bin/python -m pytest $(PARALLEL) tests/cases tests/features
 
 bench: $(READY)  ## speed and memory, as ratios within one run
 	$(BIN)/python bench/bench.py
@@ -24,10 +36,19 @@ reports: $(READY)  ## regenerate the committed reports
 	$(BIN)/mbprof report --all reports
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(LOWEST) build dist .mypy_cache .pytest_cache .ruff_cache
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	  --constraint constraints.txt --editable '.[dev]'
 	touch $(READY)
+
+# The lower bound of each library that mbprof runs with, and of Parquet; the rest is as usual.
+$(LOWEST)/.ready: pyproject.toml
+	$(PYTHON) -m venv --clear $(LOWEST)
+	sed -n '/^dependencies/,/^dev/s/.*"\([A-Za-z]*\)>=\([0-9.]*\).*/\1==\2/p' pyproject.toml \
+	  > $(LOWEST)/constraints.txt
+	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint $(LOWEST)/constraints.txt --editable '.[dev]'
+	touch $(LOWEST)/.ready

@@ -74,18 +74,6 @@ def best(work: Callable[[], object]) -> float:
     return statistics.median(once() for _ in range(ROUNDS))
 
 
-def peak_memory() -> int:
-    """Return the peak resident bytes of the whole process of a table."""
-    code = (
-        "import resource, sys\nfrom mbprof import cli\nimport contextlib\n"
-        "sys.argv = ['mbprof', 'table', 'mobilenet_v1']\n"
-        "with contextlib.suppress(SystemExit): cli.main()\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
-    )
-    out = subprocess.run(python(code), capture_output=True, text=True, check=True).stdout
-    return int(out.splitlines()[-1]) * 1024
-
-
 def main() -> int:
     failed = False
 
@@ -95,7 +83,7 @@ def main() -> int:
         print(f"{'ok ' if holds else 'NOT'}  {name:<62} {value:>9}  limit {limit}")
 
     # A process starts with its parent's peak, so these come first, while this one is small.
-    memory = peak_memory()
+    memory = lanes.peak_memory("table", "mobilenet_v1")
     line("peak memory of table", f"{memory / 2**20:.0f} MB", "80 MB", memory < 80 * 2**20)
     taken = lanes.memory()
     line("peak memory of 10 M to Parquet", f"{taken / 2**20:.0f} MB", "300 MB", taken < 300 * 2**20)

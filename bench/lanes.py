@@ -89,19 +89,24 @@ def speed() -> tuple[float, float]:
     return COUNT / best, best / min(theirs)
 
 
+def peak_memory(*arguments: str) -> int:
+    """Return the peak resident bytes of the whole process of a command."""
+    code = (
+        "import resource, sys, contextlib\nfrom mbprof import cli\n"
+        f"sys.argv = {['mbprof', *arguments]}\n"
+        "with contextlib.suppress(SystemExit): cli.main()\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return int(done.stdout.splitlines()[-1]) * 1024
+
+
 def memory() -> int:
     """Return the peak resident bytes of ten million configurations to Parquet."""
+    asked = ("--alpha", "0.35:1.4", "--res", "96:224", "--random", "10000000")
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "sweep.parquet"
-        code = (
-            "import resource, sys, contextlib\nfrom mbprof import cli\n"
-            f"sys.argv = ['mbprof', 'sweep', {NAME!r}, '--alpha', '0.35:1.4', '--res', '96:224', "
-            f"'--random', '10000000', '--format', 'parquet', '-o', {str(target)!r}]\n"
-            "with contextlib.suppress(SystemExit): cli.main()\n"
-            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
-        )
-        done = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True
-        )
+        taken = peak_memory("sweep", NAME, *asked, "--format", "parquet", "-o", str(target))
         assert target.stat().st_size > 10_000_000
-    return int(done.stdout.splitlines()[-1]) * 1024
+    return taken

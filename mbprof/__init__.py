@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from mbprof.errors import MbprofError as MbprofError
     from mbprof.formulas import Formula as Formula
     from mbprof.formulas import formula as formula
-    from mbprof.network.given import table as table
     from mbprof.network.load import Network as Network
     from mbprof.network.load import Spec as Spec
     from mbprof.network.load import load as load
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from mbprof.network.profile import Profile as Profile
     from mbprof.network.profile import Table as Table
     from mbprof.network.rows import Row as Row
+    from mbprof.network.speclike import table as table
     from mbprof.pages.block import BlockNetwork as BlockNetwork
     from mbprof.pages.block import block as block
     from mbprof.pages.dossier import report as report
@@ -51,9 +51,9 @@ if TYPE_CHECKING:
     from mbprof.published.accuracy import accuracy as accuracy
     from mbprof.published.estimate import Estimate as Estimate
     from mbprof.published.estimate import estimate as estimate
+    from mbprof.published.explain import explain as explain
     from mbprof.published.origins import Origins as Origins
     from mbprof.published.tools import Explanation as Explanation
-    from mbprof.published.tools import explain as explain
     from mbprof.published.verify import Verdicts as Verdicts
     from mbprof.published.verify import verify as verify
     from mbprof.spec.schema import schema as schema
@@ -72,7 +72,7 @@ _HOMES = {
     "compare.side_by_side": "Comparison compare",
     "errors": "MbprofError",
     "formulas": "Formula formula",
-    "network.given": "table",
+    "network.speclike": "table",
     "network.load": "Network Spec load loads",
     "network.profile": "Profile Table",
     "network.rows": "Row",
@@ -83,8 +83,9 @@ _HOMES = {
     "pages.zoo": "Catalogue list=catalogue",
     "published.accuracy": "Accuracies accuracy",
     "published.estimate": "Estimate estimate",
+    "published.explain": "explain",
     "published.origins": "Origins",
-    "published.tools": "Explanation explain",
+    "published.tools": "Explanation",
     "published.verify": "Verdicts verify",
     "spec.schema": "schema",
     "sweeps.frame": "sweep",

@@ -10,18 +10,45 @@ import re
 import signal
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import pytest
 
+import mbprof
 from mbprof import cli
 
 ROOT = Path(__file__).parents[1]
 MBPROF = (sys.executable, "-m", "mbprof")
+OFFLINE = {
+    "PIP_NO_INDEX": "1",
+    "PIP_NO_DEPS": "1",
+    "PIP_NO_BUILD_ISOLATION": "0",  # as pip spells it: no isolation
+    "PYTHONPATH": sysconfig.get_path("purelib"),
+}
+"""Where pip builds and installs mbprof beside the libraries that are here, not with new ones."""
 LONGEST = 600
 """Seconds that a child process has to end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start with the long ones, so that no process is left alone with one at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
+@cache
+def network(name: str, **knobs: Any) -> mbprof.Network:
+    """Return a network of the zoo, built once for all tests that look at it."""
+    return mbprof.load(name).build(**knobs)
+
+
+@cache
+def profile(name: str, scope: str | None = None) -> mbprof.Profile:
+    """Return what a network of the zoo costs at its defaults, counted once."""
+    return network(name).profile(scope=scope)
 
 
 class Ended(NamedTuple):

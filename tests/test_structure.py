@@ -1,13 +1,18 @@
 """The shape of the house: imports run one way, start-up stays light, modules fit in a head."""
 
 import ast
+import importlib.metadata
+import re
+import sys
+import tomllib
+from functools import cache
 from pathlib import Path
 
 import networkx
 import pytest
 
 import mbprof
-from tests.conftest import loaded, loaded_by
+from tests.conftest import ROOT, loaded, loaded_by
 
 PACKAGE = Path(mbprof.__file__).parent
 
@@ -28,6 +33,7 @@ ROOMS = (
 FLOOR = {room: floor for floor, rooms in enumerate(ROOMS) for room in rooms}
 
 
+@cache
 def modules() -> dict[str, Path]:
     """Return every module by its name within the package, the front door as ``__init__``."""
     found = {}
@@ -37,6 +43,7 @@ def modules() -> dict[str, Path]:
     return found
 
 
+@cache
 def imported(name: str) -> set[str]:
     """Return the modules of the package that a module imports, at its top or in a function."""
     known, names = modules(), set()
@@ -83,6 +90,22 @@ def test_no_two_modules_import_each_other() -> None:
     assert [
         sorted(each) for each in networkx.strongly_connected_components(graph) if len(each) > 1
     ] == []
+
+
+def test_every_library_that_is_imported_is_declared() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    asked = [*project["dependencies"], *project["optional-dependencies"]["parquet"]]
+    declared = {re.split("[<>=]", line)[0] for line in asked}
+    trees = (ast.parse(path.read_text(encoding="utf-8")) for path in modules().values())
+    roots = set()
+    for node in (node for tree in trees for node in ast.walk(tree)):
+        if isinstance(node, ast.Import):
+            roots |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            roots.add((node.module or "").partition(".")[0])
+    owners = importlib.metadata.packages_distributions()
+    libraries = roots - sys.stdlib_module_names - {"mbprof"}
+    assert {owners[library][0] for library in libraries} == declared
 
 
 def test_modules_fit_in_a_head() -> None:

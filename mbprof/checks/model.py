@@ -16,14 +16,12 @@ from mbprof.network.graph import Graph, Node
 from mbprof.network.load import Network, Spec
 from mbprof.output.result import Brief
 from mbprof.spec.budget import Budget
+from mbprof.spec.usual import RELEASED_ALPHAS
 
 ERROR, WARNING, ADVICE = "error", "warning", "advice"
 UNDECIDED, ACCEPTED = "undecided", "accepted"
 SEVERITIES = (ERROR, UNDECIDED, WARNING, ADVICE, ACCEPTED)
 """From the gravest to the lightest; ``undecided`` is a rule that could not be answered."""
-
-ALPHAS = (0.25, 0.35, 0.5, 0.75, 1.0, 1.3, 1.4)
-"""The usual grid of width multipliers: those of the released MobileNets V1 and V2."""
 
 STRIDES = ("s", "stride", "strides")
 """What a knob or an argument that sets a block's stride is called."""
@@ -157,7 +155,7 @@ class Subject:
         if "alpha" not in self.network.knobs:
             return []
         own, knob = self.network.knobs["alpha"], self.spec.definition.knobs["alpha"]
-        grid = [alpha for alpha in ALPHAS if knob.inside(alpha)]
+        grid = [alpha for alpha in RELEASED_ALPHAS if knob.inside(alpha)]
         return [self.at("alpha", alpha) for alpha in knob.one_of or grid if alpha != own]
 
     @cached_property

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 from mbprof.checks.model import (
     RULES,
@@ -15,15 +14,13 @@ from mbprof.checks.model import (
 )
 from mbprof.checks.report import Checked
 from mbprof.checks.rules.broken import refused
-from mbprof.errors import MbprofError, UsageError, unknown
+from mbprof.errors import MbprofError, unknown
 from mbprof.language.source import Scalar
 from mbprof.language.values import Shape, Value
 from mbprof.network import conventions
-from mbprof.network.given import SpecLike, as_network, as_spec, as_text
 from mbprof.network.load import Network, Spec
+from mbprof.network.speclike import SpecLike, as_text, network_at
 from mbprof.output.stamp import stamp
-from mbprof.spec import zoo
-from mbprof.spec.block import lone
 from mbprof.spec.budget import Budget, limit
 from mbprof.spec.knobs import typed
 
@@ -101,16 +98,7 @@ def examine(
 def _subject(
     what: SpecLike, image: str | Shape | None, given: Mapping[str, Scalar], scope: str | None
 ) -> Subject:
-    opened = zoo.open(str(what)) if isinstance(what, str | Path) else what
-    if isinstance(opened, zoo.OpenedBlock):
-        network = Spec(lone(opened, image, given).definition, alone=True).build()
-    elif image is not None:
-        raise UsageError("--in gives a block its input; a spec has its own", hint="use --res")
-    elif isinstance(opened, Network):
-        network = as_network(opened, **dict.fromkeys(given))
-    else:
-        spec = Spec(opened.definition) if isinstance(opened, zoo.OpenedSpec) else as_spec(opened)
-        network = spec.build_at(given)
+    network = network_at(what, given, image)
     chosen = scope or ("all" if network.spec.alone else network.definition.scope)
     network.profile(scope=chosen)
     return Subject(network, chosen)

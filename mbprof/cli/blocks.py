@@ -56,12 +56,9 @@ def block(
 ) -> None:
     """Cost one block alone, beside other blocks of its width."""
     from mbprof.pages.block import block_network
-    from mbprof.spec.block import lone
-    from mbprof.spec.zoo import open_block
 
     out, limits = outlet(format, output), limits_of(max_macs, max_params)
-    chosen = lone(open_block(block), image, given_knobs(alpha, None, settings))
-    network = block_network(chosen, convention)
+    network = block_network(block, image, given_knobs(alpha, None, settings), convention)
     out.table(network.report(out.layout), sort, top, columns)
     hold_to(network, limits, convention, "all")
 
@@ -70,7 +67,11 @@ def block(
 def check(
     specs: Annotated[
         list[str] | None,
-        typer.Argument(metavar="SPEC|BLOCK...", help="names, files, or SPEC:BLOCK"),
+        typer.Argument(
+            metavar="SPEC|BLOCK...",
+            help="names, files, or SPEC:BLOCK",
+            autocompletion=complete.designs,
+        ),
     ] = None,
     image: ImageOption = None,
     alpha: AlphaOption = None,

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from mbprof.cli import complete
 from mbprof.cli.app import command
 from mbprof.cli.inputs import networks_of
 from mbprof.cli.options import (
@@ -26,7 +27,11 @@ from mbprof.cli.options import (
 def compare(
     specs: Annotated[
         list[str],
-        typer.Argument(metavar="SPEC[,KNOB=VALUE]...", help="two or more, each with its own knobs"),
+        typer.Argument(
+            metavar="SPEC[,KNOB=VALUE]...",
+            help="two or more, each with its own knobs",
+            autocompletion=complete.designs,
+        ),
     ],
     alpha: AlphaOption = None,
     res: ResOption = None,
@@ -54,9 +59,16 @@ def compare(
 @command(epilog="Example: mbprof diff main:specs/x.yaml specs/x.yaml")
 def diff(
     old: Annotated[
-        str, typer.Argument(metavar="OLD", help="SPEC[,KNOB=VALUE...], or REV:PATH as git has it")
+        str,
+        typer.Argument(
+            metavar="OLD",
+            help="SPEC[,KNOB=VALUE...], or REV:PATH as git has it",
+            autocompletion=complete.designs,
+        ),
     ],
-    new: Annotated[str, typer.Argument(metavar="NEW", help="the same")],
+    new: Annotated[
+        str, typer.Argument(metavar="NEW", help="the same", autocompletion=complete.designs)
+    ],
     alpha: AlphaOption = None,
     res: ResOption = None,
     settings: SetOption = None,

@@ -54,11 +54,11 @@ def table(
     output: OutputOption = None,
 ) -> None:
     """Print what each layer of a network costs, and the total."""
-    from mbprof.network import given
+    from mbprof.network import speclike
 
     out, limits = outlet(format, output), limits_of(max_macs, max_params)
     network = network_of(spec, alpha, res, settings)
-    found = given.table(
+    found = speclike.table(
         network, by=by, sort=sort, top=top, columns=named(columns), scope=scope,
         convention=convention,
     )  # fmt: skip

@@ -11,10 +11,10 @@ from mbprof.errors import UsageError, nearest
 from mbprof.language import fmt
 from mbprof.language.values import Value, plain
 from mbprof.network import conventions
-from mbprof.network.given import SpecLike, as_network
 from mbprof.network.load import Network
 from mbprof.network.profile import Profile
 from mbprof.network.rows import Row
+from mbprof.network.speclike import SpecLike, as_network
 from mbprof.ops.facts import FACTS
 
 WAYS = ("layer", "block")

@@ -11,10 +11,10 @@ from mbprof.errors import UsageError, nearest
 from mbprof.language import fmt
 from mbprof.language.values import Value
 from mbprof.network import conventions
-from mbprof.network.given import SpecLike, as_network
 from mbprof.network.load import Network, Spec
 from mbprof.network.profile import Profile
 from mbprof.network.rows import GROUPINGS, Row, merged
+from mbprof.network.speclike import SpecLike, as_network
 from mbprof.output import Column, Note, Report
 from mbprof.output.result import Brief, Result
 from mbprof.output.stamp import stamp

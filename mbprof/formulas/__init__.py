@@ -12,7 +12,7 @@ from mbprof.formulas.closed import SIZES, Cost, Formula, Request
 from mbprof.formulas.lone import INSTEAD, PREFIX, block_spec, unclashed
 from mbprof.language.values import Value
 from mbprof.network.conventions import DEFAULT
-from mbprof.network.given import SpecLike, as_spec
+from mbprof.network.speclike import SpecLike, as_spec
 from mbprof.spec.knobs import Given, configured
 from mbprof.spec.model import Definition
 from mbprof.spec.zoo import OpenedBlock
@@ -52,8 +52,8 @@ def formula_at(
     scope: str | None = None,
 ) -> Formula:
     """Return a formula; ``given`` are values of knobs, or what was typed for them."""
-    text = isinstance(spec, str | Path)
-    opened = open_either(str(spec), "spec or block") if text else as_spec(spec)
+    named = isinstance(spec, str | Path)
+    opened = open_either(str(spec), "spec or block") if named else as_spec(spec)
     if isinstance(opened, OpenedBlock):
         for tried in INSTEAD[:-1]:
             with suppress(ShapeError):

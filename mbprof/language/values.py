@@ -48,6 +48,15 @@ def plain(value: object) -> str:
     return repr(value) if isinstance(value, float) else str(value)
 
 
+def spelled(knobs: Mapping[str, object]) -> str:
+    """Write knobs with their values as people read them.
+
+    >>> spelled({"alpha": 0.5, "res": (96, 96)})
+    'alpha 0.5, res 96'
+    """
+    return ", ".join(f"{name} {plain(value)}" for name, value in knobs.items())
+
+
 def size(value: Value) -> tuple[int, int]:
     """Return height and width of the value of a knob that is a size.
 

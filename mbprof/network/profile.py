@@ -128,7 +128,7 @@ class Profile(Result):
         """Return the profile as plain data, as ``mbprof table --format json`` prints it."""
         return {
             **stamp(self.spec, self.knobs, self.scope, self.convention),
-            "layers": [self._plain(row) for row in self.rows],
+            "layers": [self.plain(row) for row in self.rows],
             "total": {
                 "params": self.total.params,
                 **self.convention.named(self.total.costs),
@@ -139,7 +139,8 @@ class Profile(Result):
             },
         }
 
-    def _plain(self, row: Row) -> dict[str, Any]:
+    def plain(self, row: Row) -> dict[str, Any]:
+        """Return a layer as plain data."""
         return {
             **row.plain(*_OWN),
             **self.convention.named(row.costs),
@@ -191,7 +192,9 @@ class Table(Result):
         shown = columns(self.columns, self.by, layout, profile.convention)
         rows = tuple(_values(row, profile) for row in self.rows)
         data = profile.to_dict()
-        if self.by != "layer" or self.sort is not None or self.top is not None:
+        if self.by == "layer":
+            data["layers"] = [profile.plain(row) for row in self.rows]
+        else:
             data["layers"] = [_data(row) for row in rows]
         return Report(
             title=profile.headline,

@@ -14,6 +14,13 @@ if TYPE_CHECKING:
 _LONGEST = 160
 
 
+def line(what: object, said: str) -> str:
+    """Return the line by which an object shows itself: its class, and what is said of it."""
+    said = " ".join(said.split())
+    short = said if len(said) <= _LONGEST else f"{said[:_LONGEST]}…"
+    return f"<{type(what).__name__} {short}>"
+
+
 class Brief(ABC):
     """What shows itself in one line, whatever it holds: its class and its ``brief``.
 
@@ -28,8 +35,7 @@ class Brief(ABC):
         """What it is, in a few words."""
 
     def __repr__(self) -> str:
-        said = " ".join(self.brief.split())
-        return f"<{type(self).__name__} {said[:_LONGEST]}{'…' if len(said) > _LONGEST else ''}>"
+        return line(self, self.brief)
 
 
 class Result(Brief):

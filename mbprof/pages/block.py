@@ -16,9 +16,9 @@ from mbprof.language.values import Shape, Value
 from mbprof.language.values import parse as parse_value
 from mbprof.network import conventions
 from mbprof.network.conventions import Convention
-from mbprof.network.given import as_text
 from mbprof.network.load import Network, Spec
 from mbprof.network.rows import totals
+from mbprof.network.speclike import as_text
 from mbprof.output import Column, Report
 from mbprof.pages.spec import block_text
 from mbprof.spec.block import LoneBlock, as_map, input_of, lone, of_row
@@ -117,10 +117,7 @@ class BlockNetwork(Network):
         return self.block.title
 
     def report(self, layout: str = "page") -> Report:
-        """Lay the block out: its table, its wiring, and what other blocks would cost.
-
-        Raises: UsageError: no such convention.
-        """
+        """Lay the block out: its table, its wiring, and what other blocks would cost."""
         block, profile = self.block, self.profile(self.convention)
         found = alternatives(block.image, self.output_shape, self.convention)
         report = profile.report(layout)
@@ -137,17 +134,17 @@ class BlockNetwork(Network):
                 {"name": each.name, "reason": each.reason} for each in found if each.reason
             ],
         }
-        wiring = block_text(block.block).rstrip()
+        text = block_text(block.block).rstrip()
+        wiring = Report(f"{block.name}, wiring", (), (), None, text=text)
         costs = profile.convention.named(profile.total.costs)
         this = Alternative(f"{block.name}, this block", profile.total.params, costs)
         beside = _beside(block, self.output_shape, (this, *found), profile.convention)
-        drawn = Report(f"{block.name}, wiring", (), (), None, text=wiring)
-        return replace(report, title=block.title, data=data, more=(drawn, beside))
+        return replace(report, title=block.title, data=data, more=(wiring, beside))
 
 
 def block(
     name: str | Path,
-    image: str | Shape | None = None,
+    image: str | tuple[int, int, int] | None = None,
     *,
     convention: str = conventions.DEFAULT,
     **arguments: Value,
@@ -162,17 +159,23 @@ def block(
     >>> block("inv_res", "56x56x24", c=24, t=6).profile().total[:2]
     (8208, 25740288)
     """
-    return block_network(lone(open_block(as_text(name)), image, typed(arguments)), convention)
+    return block_network(as_text(name), image, typed(arguments), convention)
 
 
-def block_network(block: LoneBlock, convention: str = conventions.DEFAULT) -> BlockNetwork:
-    """Build a block alone.
+def block_network(
+    name: str,
+    image: str | Shape | None,
+    given: Mapping[str, Scalar],
+    convention: str = conventions.DEFAULT,
+) -> BlockNetwork:
+    """Build a block alone; ``given`` is what was typed for its arguments.
 
-    Raises: UsageError: no such convention. MbprofError: the block cannot be built.
+    Raises: see `block`.
     """
     conventions.load(convention)
-    network = Spec(block.definition, alone=True).build()
-    return BlockNetwork(network.spec, network.knobs, network.compiled, block, convention)
+    alone = lone(open_block(name), image, given)
+    network = Spec(alone.definition, alone=True).build()
+    return BlockNetwork(network.spec, network.knobs, network.compiled, alone, convention)
 
 
 def _beside(

@@ -11,11 +11,11 @@ from mbprof.errors import UsageError
 from mbprof.language import fmt
 from mbprof.language.source import parse, read
 from mbprof.language.tree import known_keys, mapping, required, text, words
-from mbprof.language.values import plain
+from mbprof.language.values import plain, spelled
 from mbprof.network import conventions
-from mbprof.network.given import SpecLike, as_spec
 from mbprof.network.load import Spec
 from mbprof.network.profile import Profile, Table
+from mbprof.network.speclike import SpecLike, as_spec
 from mbprof.ops.facts import STORED
 from mbprof.output import Column, Report, render
 from mbprof.output.files import emit
@@ -94,7 +94,7 @@ def regenerate(folder: str | Path, into: str | Path | None = None) -> tuple[Path
     for stem, entry in root.entries.items():
         item = mapping(entry.value, "a report")
         known_keys(item, ("title", "specs"), "a report")
-        names = [each.text for each in words(required(item, "specs", "a report"), "specs")]
+        names = [word.text for word in words(required(item, "specs", "a report"), "specs")]
         files = build(names, f"{stem}.md", text(item, "title"), f"{here.name}/")
         written += _written(target, files)
     return tuple(written)
@@ -116,7 +116,7 @@ def _written(folder: Path, files: Mapping[str, bytes]) -> tuple[Path, ...]:
 
 def _charts(specs: Sequence[Spec]) -> dict[str, bytes]:
     """Draw what there is to draw, by the kind of the chart."""
-    scored = any(each.top1 is not None for spec in specs for each in swept(spec))
+    scored = any(point.top1 is not None for spec in specs for point in swept(spec))
     if len(specs) > 1:
         return {"accuracy": plot.draw(specs, "accuracy")} if scored else {}
     kinds = ["accuracy"] if scored else []
@@ -242,27 +242,27 @@ def _percent(value: float) -> str:
     return str(float(value))
 
 
+_POINT = (
+    Column("alpha", "α", "", plain, numeric=True),
+    Column("res", "resolution", "", plain, numeric=True),
+    _number("params", "params"),
+    _number("macs", "MACs"),
+    Column("top1", "top-1 (%)", "", _percent, numeric=True),
+)
+
+
 def _sweep(spec: Spec) -> str:
     """Set the published top-1 beside the computed costs, and mark the front."""
-    found = swept(spec)
-    best_of = set(front(found))
-    sources = dict.fromkeys(each.source for each in found if each.source)
-    wide = [Column("alpha", "α", "", plain, numeric=True)] if has_width(spec) else []
-    scored = [
-        Column("top1", "top-1 (%)", "", _percent, numeric=True),
-        Column("front", "front", ""),
-    ]
-    columns = (
-        *wide,
-        Column("res", "resolution", "", plain, numeric=True),
-        _number("params", "params"),
-        _number("macs", "MACs"),
-        *(scored if sources else ()),
-    )
+    points = swept(spec)
+    best_of = set(front(points))
+    sources = dict.fromkeys(point.source for point in points if point.source)
+    alpha, *costs, top1 = _POINT
+    scored = (top1, Column("front", "front", "")) if sources else ()
+    columns = (*([alpha] if has_width(spec) else ()), *costs, *scored)
     table = _table(
         "Published top-1 beside computed costs" if sources else "Computed costs",
         columns,
-        ({**_values(each), "front": "●" if each in best_of else ""} for each in found),
+        ({**point._asdict(), "front": "●" if point in best_of else ""} for point in points),
     )
     said = "Costs are of the whole network (scope all)."
     if sources:
@@ -270,46 +270,27 @@ def _sweep(spec: Spec) -> str:
             f"{said} Top-1 on ImageNet-1k as published by {', '.join(sources)}. ● marks the Pareto "
             "front: nothing of this series costs as few MACs and scores as high."
         )
-    return f"{table}\n{said} {settings(found)}"
-
-
-def _values(each: Point) -> dict[str, Any]:
-    return {name: getattr(each, name) for name in Point.__dataclass_fields__}
-
-
-_CLAIM = (
-    "spec",
-    "at",
-    "scope",
-    "convention",
-    "quantity",
-    "published",
-    "computed",
-    "verdict",
-)
+    return f"{table}\n{said} {settings(points)}"
 
 
 def _claims(spec: Spec) -> str:
     stem = (spec.address or spec.name).partition("@")[0]
-    found = tuple(each for each in verify(spec) if each.spec.partition("@")[0] == stem)
-    if not found:
+    own = tuple(verdict for verdict in verify(spec) if verdict.spec.partition("@")[0] == stem)
+    if not own:
         return "Nobody's numbers are recorded for this network."
-    report = verdict_report(found)
-    columns = tuple(each for each in report.columns if each.name in _CLAIM)
-    parts = []
-    for source in dict.fromkeys(each.source for each in found):
-        rows = tuple(row for row in report.rows if row["source"] == source)
-        parts.append(
-            render(replace(report, title=source, columns=columns, rows=rows, notes=()), "md")
-        )
-    reasons = dict.fromkeys(_reason(each) for each in found if each.erratum)
+    report = verdict_report(own)
+    columns = [column for column in report.columns if column.name != "source"]
+    parts = [
+        _table(source, columns, (row for row in report.rows if row["source"] == source))
+        for source in dict.fromkeys(verdict.source for verdict in own)
+    ]
+    reasons = dict.fromkeys(_reason(verdict) for verdict in own if verdict.erratum)
     wrong = "\n".join(["Wrong at their source:", "", *reasons]) if reasons else ""
     return f"{report.title}\n\n{_folded('every claim', chr(10).join(parts))}\n\n{wrong}"
 
 
 def _reason(verdict: Verdict) -> str:
-    at = ", ".join(f"{name} {plain(value)}" for name, value in verdict.at.items())
-    where = f"{verdict.spec}, {at}" if at else verdict.spec
+    where = ", ".join(filter(None, (verdict.spec, spelled(verdict.at))))
     return f"- {where} ({verdict.source}): {verdict.erratum}"
 
 
@@ -320,34 +301,27 @@ def _several(specs: Sequence[Spec], title: str, pictures: Mapping[str, str]) -> 
         "for it there."
     )
     yield _picture("accuracy", pictures)
-    columns = (
-        Column("spec", "network", ""),
-        Column("alpha", "α", "", plain, numeric=True),
-        Column("res", "resolution", "", plain, numeric=True),
-        _number("params", "params"),
-        _number("macs", "MACs"),
-        Column("top1", "top-1 (%)", "", _percent, numeric=True),
-    )
-    found = [best(spec) for spec in specs]
-    ranked = sorted(found, key=lambda each: (each.macs, each.spec))
-    yield _table("By MACs of the whole network", columns, (_values(each) for each in ranked))
+    columns = (Column("spec", "network", ""), *_POINT)
+    points = [best(spec) for spec in specs]
+    ranked = sorted(points, key=lambda point: (point.macs, point.spec))
+    yield _table("By MACs of the whole network", columns, (point._asdict() for point in ranked))
     yield (
         "A blank top-1 means that none is recorded at this size. Distilled networks and those "
         "trained on more data are left out. What is left still differs in training, which is worth "
         "several points: top-1 of two sources says little about their networks."
     )
-    yield _origins(specs, found)
+    yield _origins(specs, points)
 
 
-def _origins(specs: Sequence[Spec], found: Sequence[Point]) -> str:
+def _origins(specs: Sequence[Spec], points: Sequence[Point]) -> str:
     columns = (
         Column("network", "network", ""),
         Column("paper", "the network's source", ""),
         Column("top1", "source of its top-1", ""),
     )
     rows = [
-        {"network": spec.name, "paper": spec.definition.source, "top1": each.source}
-        for spec, each in zip(specs, found, strict=True)
+        {"network": spec.name, "paper": spec.definition.source, "top1": point.source}
+        for spec, point in zip(specs, points, strict=True)
     ]
     return _folded("sources", _table("Where the networks and accuracies come from", columns, rows))
 
@@ -365,4 +339,4 @@ def _counted() -> str:
 
 
 def _command(command: str) -> str:
-    return f"## Again\n\n```sh\n{command}\n```"
+    return f"## How it was made\n\n```sh\n{command}\n```"

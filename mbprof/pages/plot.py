@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mbprof.errors import UsageError, unknown
 from mbprof.language import fmt
-from mbprof.network.given import SpecLike, as_spec
+from mbprof.network.speclike import SpecLike, as_spec
 from mbprof.output.files import emit
 from mbprof.output.formats import Formats
 from mbprof.spec.claims import chosen_scope
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from mbprof.pages.charts.kinds import Kind
+    from mbprof.pages.charts.kinds import Plot
 
 DEFAULT = "accuracy"
 
@@ -52,12 +52,12 @@ def kinds() -> dict[str, str]:
     return {name: kind.doc for name, kind in _kinds().items()}
 
 
-def _kinds() -> dict[str, Kind]:
+def _kinds() -> dict[str, Plot]:
     # matplotlib takes longer to load than a whole table to compute.
     from mbprof.pages.charts import costs, fronts  # noqa: F401 - they register their charts
-    from mbprof.pages.charts.kinds import KINDS
+    from mbprof.pages.charts.kinds import PLOTS
 
-    return dict(sorted(KINDS.items()))
+    return dict(sorted(PLOTS.items()))
 
 
 def plot(

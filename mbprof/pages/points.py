@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import cast
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, cast
 
 from mbprof.errors import MbprofError, UsageError
-from mbprof.language.values import Value, plain
-from mbprof.network.load import Spec, load
+from mbprof.language.values import Value, plain, spelled
+from mbprof.network.conventions import DEFAULT
+from mbprof.network.load import Spec
+from mbprof.network.rows import totals
 from mbprof.published import accuracy
-from mbprof.published.accuracy import Published
+from mbprof.published.rows import Published, for_spec, series
+from mbprof.spec.usual import FEW_ALPHAS, FEW_SIDES
+from mbprof.sweeps.pareto import Front
 
-_ALPHAS = (1.0, 0.75, 0.5)
-_SIDES = (224, 192, 160, 128)
 
-
-@dataclass(frozen=True, slots=True)
-class Point:
+class Point(NamedTuple):
     """One configuration: its knobs, what it costs, and the top-1 published for it, in percent."""
 
     spec: str
@@ -44,14 +43,12 @@ def has_width(spec: Spec) -> bool:
 
 def default_alpha(spec: Spec) -> float | None:
     """Return the width multiplier that the spec has by default, None if it has none."""
-    alpha = spec.knobs["alpha"] if has_width(spec) else None
-    return float(alpha) if isinstance(alpha, int | float) else None
+    return cast(float, spec.knobs["alpha"]) if has_width(spec) else None
 
 
 def default_res(spec: Spec) -> tuple[int, int]:
     """Return the resolution that the spec has by default."""
-    height, width = cast(tuple[int, int], spec.knobs["res"])
-    return height, width
+    return cast(tuple[int, int], spec.knobs["res"])
 
 
 def point(
@@ -59,82 +56,84 @@ def point(
     alpha: float | None,
     res: tuple[int, int],
     scope: str = "all",
-    more: Iterable[tuple[str, Value]] = (),
+    more: Mapping[str, Value] | None = None,
 ) -> Point:
     """Cost one configuration under the convention ``kernels``; ``more`` are further knobs.
 
-    Raises: MbprofError: the spec makes no network of it. UsageError: no such scope.
+    Raises: MbprofError: the spec makes no network of it.
     """
-    more = tuple(more)
-    knobs: dict[str, Value] = {"res": res, **dict(more)}
-    if alpha is not None:
-        knobs["alpha"] = alpha
-    total = spec.build(**knobs).profile(scope=scope).total
-    return Point(spec.name, alpha, res, total.params, total.cost, knobs=more)
+    scaled = {} if alpha is None else {"alpha": alpha}
+    more = more or {}
+    count = totals(spec.build(**{"res": res, **more, **scaled}).compiled, DEFAULT, scope)
+    return Point(spec.name, alpha, res, count.params, count.cost, knobs=tuple(more.items()))
 
 
 def points(spec: Spec, scope: str = "all") -> tuple[Point, ...]:
     """Return the published series of a spec with computed costs: one source, never mixed.
 
-    It is the float series with most configurations, in its order. Left out are networks that
-    were distilled or saw more data, accuracies that are wrong at their source, of unknown
-    resolution, or at another one than was trained with.
+    It is the float series with most configurations, in its order. Left out are accuracies that
+    are not usable, see `mbprof.published.rows.Published.usable`, and networks that the flavour
+    does not make.
     """
-    found: list[dict[object, Published]] = [{}]
-    for rows in accuracy.series(spec.definition).values():
-        cells: dict[object, Published] = {}
-        for row in filter(_usable, rows):
-            cells.setdefault((row.spec, row.alpha, row.resolution, repr(row.knobs)), row)
-        found.append(cells)
-    return tuple(_costed(spec, row, scope) for row in max(found, key=len).values())
+    costed = (_costed(spec, row, scope) for row in _largest(spec))
+    return tuple(point for point in costed if point is not None)
 
 
-def _usable(row: Published) -> bool:
-    return (
-        row.precision == "fp32"
-        and not (row.distilled or row.extra_data)
-        and row.resolution is not None
-        and row.train_resolution in (None, row.resolution)
-        and "top1" not in row.wrong
+def _largest(spec: Spec) -> tuple[Published, ...]:
+    """Return the series with most usable networks, each of them once."""
+    candidates = []
+    for rows in series(spec.definition).values():
+        networks: dict[object, Published] = {}
+        for row in rows:
+            if row.usable:
+                networks.setdefault(row.network, row)
+        candidates.append(tuple(networks.values()))
+    return max(candidates, key=len, default=())
+
+
+def _costed(spec: Spec, row: Published, scope: str) -> Point | None:
+    """Set the computed cost of a row's network beside its accuracy."""
+    count, side = accuracy.cost(spec, row, scope), row.resolution or 0
+    if count is None:
+        return None
+    return Point(
+        _name(spec, row),
+        _alpha(spec, row),
+        (side, side),
+        count.params,
+        count.cost,
+        row.top1,
+        row.source,
+        tuple(row.knobs.items()),
     )
 
 
-def _costed(spec: Spec, row: Published, scope: str) -> Point:
-    """Set the computed cost of a row's network beside its accuracy."""
-    stem, _, flavour = spec.name.partition("@")
-    if row.spec != stem and row.spec in spec.definition.presets:
-        spec = load(f"{row.spec}@{flavour}" if flavour else row.spec)
-    alpha = default_alpha(spec)
-    if alpha is not None and row.alpha is not None:
-        alpha = row.alpha
-    side = row.resolution or 0
-    found = point(spec, alpha, (side, side), scope, row.knobs.items())
-    return replace(found, top1=row.top1, source=row.source)
+def _name(spec: Spec, row: Published) -> str:
+    """Return the name of a row's network: of one of the spec's presets, or the spec itself."""
+    of_preset = row.spec in spec.definition.presets
+    return accuracy.spec_of(spec, row).name if of_preset else spec.name
+
+
+def _alpha(spec: Spec, row: Published) -> float | None:
+    """Return the width multiplier of a row's network, None if it has none."""
+    return cast(float, accuracy.width(spec.definition, row)) if has_width(spec) else None
 
 
 def best(spec: Spec, scope: str = "all") -> Point:
-    """Return the default configuration with the best top-1 of any source, if there is one.
+    """Return the default configuration with the best usable top-1 of any source, if there is one.
 
     What is left out is said at `points`.
     """
+    default = point(spec, default_alpha(spec), default_res(spec), scope)
     rows = [
         row
-        for row in accuracy.for_spec(spec.definition)
-        if _usable(row) and _settings(row, spec) == spec.knobs
+        for row in for_spec(spec.definition)
+        if row.usable and accuracy.settings(spec, row) == spec.knobs
     ]
     if not rows:
-        return point(spec, default_alpha(spec), default_res(spec), scope)
-    return _costed(spec, max(rows, key=lambda row: row.top1), scope)
-
-
-def _settings(row: Published, spec: Spec) -> dict[str, Value]:
-    """Return the knobs that a row's network has, which need not be the spec itself."""
-    stem = spec.name.partition("@")[0]
-    knobs = dict(spec.knobs if row.spec == stem else load(row.spec).knobs)
-    if row.alpha is not None and has_width(spec):
-        knobs["alpha"] = row.alpha
-    side = row.resolution or 0
-    return {**knobs, "res": (side, side), **row.knobs}
+        return default
+    row = max(rows, key=lambda row: row.top1)
+    return default._replace(spec=_name(spec, row), top1=row.top1, source=row.source)
 
 
 def axes(
@@ -147,32 +146,29 @@ def axes(
     """
     if alphas and not has_width(spec):
         raise UsageError(f"{spec.name} has no width multiplier", hint="leave out --alpha")
-    series = _own(spec, "all")
-    widths = set(alphas) or {each.alpha for each in series if each.alpha is not None}
+    cells = _cells(spec)
+    widths = set(alphas) or {alpha for alpha, _ in cells if alpha is not None}
     if has_width(spec) and len(widths) < 2 and not alphas:
-        allowed = spec.definition.knobs["alpha"].one_of or _ALPHAS
-        widths |= {float(each) for each in allowed if isinstance(each, int | float)}
-    usual = {each.res[0] for each in series}
-    if len(usual) < 2:
-        usual |= {default_res(spec)[0], *_SIDES}
-    return tuple(sorted(widths, reverse=True)), tuple(sorted(sides or usual, reverse=True))
+        allowed = spec.definition.knobs["alpha"].one_of or FEW_ALPHAS
+        widths |= {float(alpha) for alpha in allowed if isinstance(alpha, int | float)}
+    heights = {side for _, side in cells}
+    if len(heights) < 2:
+        heights |= {default_res(spec)[0], *FEW_SIDES}
+    return tuple(sorted(widths, reverse=True)), tuple(sorted(sides or heights, reverse=True))
 
 
-def _own(spec: Spec, scope: str) -> tuple[Point, ...]:
-    """Return the points of this very network, one each width and resolution.
+def _cells(spec: Spec) -> dict[tuple[float | None, int], Published]:
+    """Return the published rows of this very network, one each width and resolution.
 
     Where several share a cell, it is that of the spec's own knobs.
     """
-    usual = spec.knobs
-    found: dict[object, list[Point]] = {}
-    for each in points(spec, scope):
-        if each.spec == spec.name:
-            found.setdefault((each.alpha, each.res), []).append(each)
-    kept = []
-    for cell in found.values():
-        same = [each for each in cell if all(usual.get(name) == at for name, at in each.knobs)]
-        kept += same[:1] or (cell if len(cell) == 1 else [])
-    return tuple(kept)
+    presets = set(spec.definition.presets) - {spec.name.partition("@")[0]}
+    cells: dict[tuple[float | None, int], list[Published]] = {}
+    for row in _largest(spec):
+        if row.spec not in presets:
+            cells.setdefault((_alpha(spec, row), row.resolution or 0), []).append(row)
+    singles = {cell: accuracy.single(spec.definition, rows) for cell, rows in cells.items()}
+    return {cell: row for cell, row in singles.items() if row is not None}
 
 
 def sweep(
@@ -184,46 +180,48 @@ def sweep(
     that the network does not take are left out, unless they are asked for.
     Raises: MbprofError: the network does not take a configuration that was asked for.
     """
-    known = {(each.alpha, each.res): each for each in _own(spec, scope)}
-    settings = {alpha: each.knobs for (alpha, _), each in known.items()}
+    cells = _cells(spec)
+    knobs = {alpha: row.knobs for (alpha, _), row in cells.items()}
     widths, heights = axes(spec, alphas, sides)
-    found = []
+    swept = []
     for alpha in widths or (None,):
         for side in heights:
-            ready = known.get((alpha, (side, side)))
-            more = settings.get(alpha, ())
+            row = cells.get((alpha, side))
+            known = row and _costed(spec, row, scope)
             try:
-                found.append(ready or point(spec, alpha, (side, side), scope, more))
+                swept.append(known or point(spec, alpha, (side, side), scope, knobs.get(alpha)))
             except MbprofError:
                 if alphas or sides:
                     raise
-    return tuple(found)
+    return tuple(swept)
 
 
-def front(found: Iterable[Point], cost: str = "macs") -> tuple[Point, ...]:
-    """Return the points that no other one beats: none costs as little and scores as high.
+def front(swept: Iterable[Point], cost: str = "macs") -> tuple[Point, ...]:
+    """Return the points that no other one beats, by their cost: less of it, or a better top-1.
 
     >>> a, b = (Point("x", 1.0, (8, 8), 1, macs, top1) for macs, top1 in ((5, 60.0), (9, 50.0)))
     >>> front([a, b]) == (a,)
     True
     """
-    kept: list[Point] = []
-    scored = [each for each in found if each.top1 is not None]
-    for each in sorted(scored, key=lambda one: (getattr(one, cost), -(one.top1 or 0.0))):
-        if not kept or (each.top1 or 0.0) > (kept[-1].top1 or 0.0):
-            kept.append(each)
-    return tuple(kept)
+    import numpy as np
+
+    scored = [point for point in swept if point.top1 is not None]
+    scored.sort(key=lambda point: getattr(point, cost))
+    columns = {
+        name: np.array([getattr(point, name) for point in scored]) for name in (cost, "top1")
+    }
+    return tuple(scored[i] for i in Front(((cost, False), ("top1", True))).best(columns))
 
 
-def settings(found: Iterable[Point]) -> str:
+def settings(shown: Iterable[Point]) -> str:
     """Say which points were published, and are counted, with other knobs than the default ones."""
     where: dict[str, dict[str, dict[str, None]]] = {}
-    for each in found:
-        if each.knobs:
-            knobs = ", ".join(f"{name} {plain(value)}" for name, value in each.knobs)
-            widths = where.setdefault(knobs, {}).setdefault(each.spec, {})
-            if each.alpha is not None:
-                widths[plain(each.alpha)] = None
+    for point in shown:
+        if point.knobs:
+            knobs = spelled(dict(point.knobs))
+            widths = where.setdefault(knobs, {}).setdefault(point.spec, {})
+            if point.alpha is not None:
+                widths[plain(point.alpha)] = None
     said = []
     for knobs, specs in where.items():
         # A width keeps to its letter where the caption is wrapped.

@@ -12,10 +12,10 @@ from mbprof.language import fmt
 from mbprof.language.source import Scalar
 from mbprof.language.values import Shape, Value, plain
 from mbprof.network.conventions import DEFAULT, UNITS, Convention
-from mbprof.network.given import SpecLike, as_spec
 from mbprof.network.load import Spec
 from mbprof.network.profile import Profile
 from mbprof.network.rows import Total
+from mbprof.network.speclike import SpecLike, as_spec
 from mbprof.output import Report
 from mbprof.output.result import Result
 from mbprof.output.stamp import stamp

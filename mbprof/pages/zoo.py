@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from mbprof.errors import UsageError, nearest
 from mbprof.language import fmt
@@ -13,7 +13,7 @@ from mbprof.network.load import Spec, load
 from mbprof.network.rows import totals
 from mbprof.network.table import COLUMNS
 from mbprof.output import Column, Note, Report
-from mbprof.output.result import Brief, Result
+from mbprof.output.result import Result, line
 from mbprof.output.stamp import stamp
 from mbprof.spec import zoo
 from mbprof.spec.block import LoneBlock, lone
@@ -22,8 +22,7 @@ from mbprof.spec.knobs import builtin
 COMMON = tuple(builtin(None))
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Entry(Brief):
+class ZooEntry(NamedTuple):
     """A name of the zoo and the cost of its defaults under the convention ``kernels``."""
 
     name: str
@@ -36,13 +35,11 @@ class Entry(Brief):
     params: int
     macs: int
 
-    @property
-    def brief(self) -> str:
-        """The name and what it costs."""
-        return f"{self.name}: {fmt.integer(self.params)} params, {fmt.integer(self.macs)} MACs"
+    def __repr__(self) -> str:
+        return line(self, f"{self.name}: {self.params:,} params, {self.macs:,} MACs")
 
 
-class Catalogue(Result, tuple[Entry, ...]):
+class Catalogue(Result, tuple[ZooEntry, ...]):
     """Networks of the zoo, by family and name."""
 
     __slots__ = ()
@@ -68,15 +65,15 @@ def catalogue(text: str = "") -> Catalogue:
     ]
     if not names:
         raise UsageError(f"no name or family holds {text!r}", hint=nearest(text, zoo.names()))
-    entries = [_entry(name) for name in names]
+    entries = map(_entry, names)
     return Catalogue(sorted(entries, key=lambda entry: (entry.family.lower(), entry.name)))
 
 
-def _entry(name: str) -> Entry:
+def _entry(name: str) -> ZooEntry:
     spec = load(name)
     definition = spec.definition
     profile = spec.build().profile()
-    return Entry(
+    return ZooEntry(
         name,
         definition.family,
         definition.doc,
@@ -100,9 +97,7 @@ def _report(entries: Catalogue) -> Report:
         Column("macs", "MACs", "multiply-accumulates of the same layers", fmt.integer, True),
         Column("source", "source", "the paper or code", yields=1, wraps=True),
     )
-    rows = tuple(
-        {name: getattr(entry, name) for name in Entry.__dataclass_fields__} for entry in entries
-    )
+    rows = tuple(entry._asdict() for entry in entries)
     return Report(
         title=fmt.several(len(rows), "network"),
         columns=columns,

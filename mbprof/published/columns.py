@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mbprof.errors import UsageError, nearest
+from mbprof.errors import UsageError
 from mbprof.language.values import Value
-from mbprof.published.accuracy import Published, default_series, join, rows_of, series
+from mbprof.published.accuracy import has_knobs, join
 from mbprof.published.estimate import estimate
+from mbprof.published.rows import default_series, in_series, series
 from mbprof.spec.model import Definition
 
 MAX_ROWS = 100_000
@@ -39,10 +40,7 @@ class Joined:
         if not known:
             raise UsageError(f"no accuracy of {definition.name} is in the data set")
         chosen = name or default_series(definition) or next(iter(known))
-        if chosen not in known:
-            raise UsageError(
-                f"{definition.name} has no series {chosen!r}", hint=nearest(chosen, known, 12)
-            )
+        in_series(definition, chosen)
         return cls(definition, fixed, chosen)
 
     def columns(self, rows: Mapping[str, Any], count: int) -> dict[str, Any]:
@@ -54,14 +52,14 @@ class Joined:
 
         if count > MAX_ROWS:
             raise UsageError(f"accuracies are looked up for at most {MAX_ROWS:,} configurations")
-        found = {name: np.full(count, np.nan) for name in NAMES[:3]}
         names = list(rows)
-        for i, values in enumerate(zip(*(rows[name].tolist() for name in names), strict=True)):
-            top1, guess, error = self.cell(dict(zip(names, values, strict=True)))
-            found["top1"][i], found["top1_estimate"][i], found["top1_error"][i] = top1, guess, error
-        label = np.empty(count, dtype=object)
-        label[:] = self.series
-        return {**found, "series": label}
+        cells = [
+            self.cell(dict(zip(names, values, strict=True)))
+            for values in zip(*(rows[name].tolist() for name in names), strict=True)
+        ]
+        accuracies = np.array(cells, dtype=np.float64).reshape(count, len(NAMES) - 1)
+        label = np.full(count, self.series, dtype=object)
+        return dict(zip(NAMES, (*accuracies.T, label), strict=True))
 
     def cell(self, values: Mapping[str, Any]) -> tuple[float, float, float]:
         """Return the published accuracy of a configuration, the estimate and its error."""
@@ -72,7 +70,7 @@ class Joined:
         if side is None:
             return math.nan, math.nan, math.nan
         row = join(self.definition, alpha, side, self.series, knobs)
-        top1 = row.top1 if row is not None and row.top1 is not None else math.nan
+        top1 = math.nan if row is None else row.top1
         if alpha is None or not self.alike(alpha, knobs):
             return top1, math.nan, math.nan
         try:
@@ -83,14 +81,8 @@ class Joined:
 
     def alike(self, alpha: float, knobs: Mapping[str, Any]) -> bool:
         """Whether the published networks of the widths around are the same but for the width."""
-        rows = [row for row in rows_of(self.definition) if row.series == self.series]
-        widths = sorted({row.alpha for row in rows if row.alpha is not None})
+        rows = in_series(self.definition, self.series)
+        widths = {row.alpha for row in rows if row.alpha is not None}
         below = max((width for width in widths if width <= alpha), default=None)
         above = min((width for width in widths if width >= alpha), default=None)
-        around: Sequence[Published] = [row for row in rows if row.alpha in (below, above)]
-        return all(
-            knobs.get(name) == value
-            for row in around
-            for name, value in row.knobs.items()
-            if name != "alpha"
-        )
+        return all(has_knobs(row, knobs) for row in rows if row.alpha in (below, above))

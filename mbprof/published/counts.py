@@ -53,8 +53,7 @@ def counts(graph: Graph, scopes: Sequence[str], quantities: Sequence[str]) -> li
                 if "params" in quantities:
                     values.append(added(count.params for count in inside))
                 if "cost" in quantities:
-                    costs = zip(*(count.costs for count in inside), strict=True)
-                    values += [added(kind) for kind in costs]
+                    values += map(added, zip(*(count.costs for count in inside), strict=True))
     return values
 
 

@@ -9,13 +9,20 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-import mbprof
-from mbprof.errors import UsageError, nearest
+from mbprof.errors import UsageError
 from mbprof.language.values import plain
-from mbprof.network.given import SpecLike, as_spec
+from mbprof.network.speclike import SpecLike, as_spec
 from mbprof.output import Column, Report
 from mbprof.output.result import Result
-from mbprof.published.accuracy import Published, default_series, is_family, published, series
+from mbprof.output.stamp import stamp
+from mbprof.published.rows import (
+    Published,
+    called,
+    default_series,
+    families,
+    in_series,
+    published,
+)
 from mbprof.spec.model import Definition
 
 WIDTHS = RESOLUTIONS = 4
@@ -52,7 +59,7 @@ class Estimate(Result):
             Column(name, name.replace("_", " "), name, _number, isinstance(value, int | float))
             for name, value in row.items()
         )
-        return Report(self.brief, columns, (row,), {**row, "version": mbprof.__version__})
+        return Report(self.brief, columns, (row,), {**row, **stamp()})
 
 
 def _number(value: object) -> str:
@@ -90,17 +97,17 @@ def estimate(
     Raises: UsageError: no such spec, family or series, no dense grid of float accuracies, or a
     point outside the cells.
 
-    >>> found = estimate("mobilenet_v1", 0.6, 192)
-    >>> round(found.top1, 1), round(found.error_mean, 1), round(found.error_worst, 1)
+    >>> top1 = estimate("mobilenet_v1", 0.6, 192)
+    >>> round(top1.top1, 1), round(top1.error_mean, 1), round(top1.error_worst, 1)
     (64.4, 0.2, 0.5)
     """
-    if not (isinstance(of, Definition) or (isinstance(of, str) and is_family(of))):
+    if not (isinstance(of, Definition) or (isinstance(of, str) and of in families())):
         of = as_spec(of).definition
     name, rows = _chosen(of, series)
     cells = _cells(rows)
     if not _dense(cells):
         raise UsageError(
-            f"the series {name} of {_called(of)} has no dense grid of accuracies",
+            f"the series {name} of {called(of)} has no dense grid of accuracies",
             hint=f"needed are {WIDTHS} widths at {RESOLUTIONS} resolutions, as of {_grids()}",
         )
     _check_inside(cells, alpha, res, name)
@@ -115,28 +122,21 @@ def estimate(
     )
 
 
-def _called(of: Definition | str) -> str:
-    return of if isinstance(of, str) else of.name
-
-
 def _chosen(of: Definition | str, name: str | None) -> tuple[str, tuple[Published, ...]]:
-    found = series(of)
     usual = default_series(of)
     name = name or usual
     if name is None:
         raise UsageError(
-            f"no float accuracy is published of {_called(of)}",
+            f"no float accuracy is published of {called(of)}",
             hint=f"published grids are those of {_grids()}",
         )
-    if name not in found:
-        hint = nearest(name, found, 12)
-        raise UsageError(f"{_called(of)} has no series {name!r}", hint=hint)
-    if found[name][0].precision != "fp32":
+    rows = in_series(of, name)
+    if rows[0].precision != "fp32":
         raise UsageError(
-            f"the series {name} is {found[name][0].precision}; only float accuracy is estimated",
+            f"the series {name} is {rows[0].precision}; only float accuracy is estimated",
             hint=f"the default series is {usual}",
         )
-    return name, found[name]
+    return name, rows
 
 
 def _cells(rows: Iterable[Published]) -> tuple[Cell, ...]:
@@ -144,11 +144,7 @@ def _cells(rows: Iterable[Published]) -> tuple[Cell, ...]:
     fitted = [
         Cell(row.alpha, row.resolution, row.top1)
         for row in rows
-        if row.precision == "fp32"
-        and row.alpha is not None
-        and row.resolution is not None
-        and row.train_resolution in (None, row.resolution)
-        and "top1" not in row.wrong
+        if row.usable and row.alpha is not None and row.resolution is not None
     ]
     shared = Counter((cell.alpha, cell.res) for cell in fitted)
     return tuple(cell for cell in fitted if shared[cell.alpha, cell.res] == 1)
@@ -223,6 +219,4 @@ def fit(cells: tuple[Cell, ...]) -> Surface:
     coefficients = numpy.linalg.solve(r, q.T @ top1)
     leverage = (q**2).sum(axis=1)
     missed = abs((top1 - terms @ coefficients) / (1 - leverage))
-    return Surface(
-        tuple(float(each) for each in coefficients), float(missed.mean()), float(missed.max())
-    )
+    return Surface(tuple(map(float, coefficients)), float(missed.mean()), float(missed.max()))

@@ -11,22 +11,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import chain
 from typing import Any
 
 from mbprof.errors import MbprofError, UsageError
 from mbprof.language import fmt
 from mbprof.language.counts import HINT, Quantity, quantity, read
 from mbprof.language.source import Scalar
-from mbprof.language.values import Value, plain
+from mbprof.language.values import spelled
 from mbprof.network import conventions
-from mbprof.network.given import SpecLike, as_spec
-from mbprof.network.load import Spec, load
+from mbprof.network.load import Network, load
+from mbprof.network.speclike import SpecLike, as_spec
 from mbprof.output import Column, Report
 from mbprof.output.result import Result
+from mbprof.published.accuracy import in_flavour
 from mbprof.published.search import Origin, Search
 from mbprof.spec import zoo
 from mbprof.spec.claims import SCOPES, chosen_scope
+from mbprof.spec.model import Definition
 
 FAR = 0.1
 """A count that is further off than this, in parts of the number, is not worth a mention."""
@@ -78,39 +79,30 @@ def origins(
     print like it; no such scope. MbprofError: the spec makes no network with what is given.
 
     >>> found = origins("mobilenet_v2@torchvision", "314193216").origins
-    >>> sorted({(each.convention, each.scope) for each in found})
+    >>> sorted({(origin.convention, origin.scope) for origin in found})
     [('fvcore', 'all')]
     """
     wanted = quantity(Scalar.typed("--number ", text))
     if not wanted.value:
         raise UsageError(f"{text} counts nothing", hint=HINT)
     loaded = as_spec(spec)
-    address = loaded.address or loaded.name
-    knobs = loaded.build_at(given or {}).knobs
-    fixed = {name: knobs[name] for name in given or {}}
-    scopes = (chosen_scope(scope),) if scope else SCOPES
-    search = Search.of(address, wanted, fixed, scopes)
-    every = chain([loaded], _flavours(address))
-    found = search.first(ring for own in every for ring in _rings(search, own))
-    return Origins(
-        address,
-        wanted,
-        tuple(found),
-        search.looked,
-        None if found else search.closest,
-        _printed(loaded, wanted),
-        search.left_out if found else 0,
-    )
+    address, network = loaded.address or loaded.name, loaded.build_at(given or {})
+    fixed = {name: network.knobs[name] for name in given or {}}
+    search = Search.of(address, wanted, fixed, (chosen_scope(scope),) if scope else SCOPES)
+    likely, left_out = search.first(_rings(search, network, address))
+    closest = None if likely else search.closest
+    printed = _printed(network.definition, wanted)
+    return Origins(address, wanted, tuple(likely), search.looked, closest, printed, left_out)
 
 
-def _printed(spec: Spec, wanted: Quantity) -> tuple[str, ...]:
+def _printed(definition: Definition, wanted: Quantity) -> tuple[str, ...]:
     """Return the claims of a spec that print the number, with what is wrong with them."""
     said: dict[tuple[str, str], list[str]] = {}
-    for claim in spec.definition.published:
+    for claim in definition.published:
         for printed in (claim.params, claim.macs):
             if printed is not None and read(printed.text).ranges == wanted.ranges:
                 wrong = f"; wrong at its source: {claim.erratum}" if claim.erratum else ""
-                said.setdefault((claim.source, wrong), []).append(_knobs(claim.at))
+                said.setdefault((claim.source, wrong), []).append(spelled(claim.at))
     lines = []
     for (source, wrong), places in said.items():
         where = "; ".join(dict.fromkeys(place for place in places if place))
@@ -118,35 +110,29 @@ def _printed(spec: Spec, wanted: Quantity) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _rings(search: Search, spec: Spec) -> Iterator[list[Origin]]:
-    """Yield the rings of one flavour; one that lacks a knob or makes no network is passed by."""
-    with suppress(MbprofError):
-        yield from search.rings(spec)
+def _rings(search: Search, network: Network, spec: str) -> Iterator[list[Origin]]:
+    """Yield the rings of a network, then of the other flavours of a spec of the zoo.
 
-
-def _flavours(spec: str) -> Iterator[Spec]:
-    """Yield the other flavours of a spec of the zoo."""
+    A flavour that lacks a knob or makes no network is passed by.
+    """
+    yield from search.rings(network)
     stem, _, own = spec.partition("@")
     if "/" in spec or stem not in zoo.names():
         return
-    definition = load(stem).definition
-    for name in definition.flavours:
-        if name not in (own, definition.flavour):
-            yield load(f"{stem}@{name}")
+    definition = zoo.load(stem)
+    for flavour in definition.flavours:
+        if flavour not in (own, definition.flavour):
+            with suppress(MbprofError):
+                yield from search.rings(load(in_flavour(stem, flavour)).build(**search.given))
 
 
 def _described(origin: Origin) -> str:
-    knobs = ", ".join(f"{name} {plain(value)}" for name, value in origin.knobs.items())
     folded = ", batch norms folded" if origin.folded else ""
     times = "" if origin.factor == 1 else f" × {origin.factor}"
     return (
         f"{fmt.integer(origin.value)} {origin.unit}{times} ({origin.convention}, scope "
-        f"{origin.scope}{folded}, {knobs})"
+        f"{origin.scope}{folded}, {spelled(origin.knobs)})"
     )
-
-
-def _knobs(value: Mapping[str, Value]) -> str:
-    return ", ".join(f"{name} {plain(each)}" for name, each in value.items())
 
 
 COLUMNS = (
@@ -156,59 +142,45 @@ COLUMNS = (
     Column("rounding", "rounded", "how it prints as the number", yields=3),
     Column("scope", "scope", "body or all"),
     Column("folded", "folded", "whether batch norms are folded", yields=2),
-    Column("knobs", "at", "the settings", _knobs, wraps=True),
+    Column("knobs", "at", "the settings", spelled, wraps=True),
     Column("spec", "network", "the name and flavour", yields=3),
     Column("conventions", "conventions", "those that count so", ", ".join, wraps=True),
 )
 
 
-def origins_report(found: Origins) -> Report:
+def origins_report(answer: Origins) -> Report:
     """Lay out where a number comes from: a row for each count, with who counts so."""
-    groups: dict[tuple[Any, ...], list[str]] = {}
-    for each in found.origins:
-        key = (each.value, each.unit, each.factor, each.rounding, each.scope, each.folded)
-        shown = (tuple(each.knobs.items()), each.spec)
-        groups.setdefault((*key, *shown), []).append(each.convention)
-    rows = tuple(
-        {
-            "value": value,
-            "unit": unit,
-            "factor": factor,
-            "rounding": rounding,
-            "scope": scope,
-            "folded": "folded" if folded else "",
-            "knobs": dict(knobs),
-            "spec": spec,
-            "conventions": names,
-        }
-        for (value, unit, factor, rounding, scope, folded, knobs, spec), names in groups.items()
-    )
-    several = len({row["rounding"] for row in rows}) > 1
-    columns = tuple(
-        replace(each, yields=0) if several and each.name == "rounding" else each for each in COLUMNS
-    )
+    rows: dict[str, dict[str, Any]] = {}
+    for origin in answer.origins:
+        row = {**origin._asdict(), "folded": "folded" if origin.folded else ""}
+        convention = row.pop("convention")
+        rows.setdefault(repr(row), {**row, "conventions": []})["conventions"].append(convention)
+    several = len({row["rounding"] for row in rows.values()}) > 1
     return Report(
-        title=found.verdict,
-        columns=columns,
-        rows=rows,
-        data=[origin.to_dict() for origin in found.origins],
-        listed="",
-        notes=(*found.printed, *_left_out(found), *_notes(found)),
+        title=answer.verdict,
+        columns=tuple(
+            replace(column, yields=0) if several and column.name == "rounding" else column
+            for column in COLUMNS
+        ),
+        rows=tuple(rows.values()),
+        data=[origin.to_dict() for origin in answer.origins],
+        notes=(*answer.printed, *_left_out(answer), *_notes(answer)),
     )
 
 
-def _left_out(found: Origins) -> tuple[str, ...]:
-    if not found.left_out:
+def _left_out(answer: Origins) -> tuple[str, ...]:
+    if not answer.left_out:
         return ()
-    more = fmt.several(found.left_out, "less likely count")
+    more = fmt.several(answer.left_out, "less likely count")
     return (f"{more} left out: rounded further, doubled, halved or folded.",)
 
 
-def _notes(found: Origins) -> tuple[str, ...]:
+def _notes(answer: Origins) -> tuple[str, ...]:
     """Say how to find out what the conventions that were found count."""
     said = "docs/conventions.md says what each of them counts"
-    names = [each.convention for each in found.origins if each.convention != conventions.DEFAULT]
-    if not names:
-        return (f"{said}.",) if found.origins else ()
-    two = f"--from {conventions.DEFAULT} --to {names[0]}"
-    return (f"mbprof explain {found.spec} {two} shows the difference, line by line; {said}.",)
+    names = [origin.convention for origin in answer.origins]
+    other = next((name for name in names if name != conventions.DEFAULT), None)
+    if other is None:
+        return (f"{said}.",) if names else ()
+    two = f"--from {conventions.DEFAULT} --to {other}"
+    return (f"mbprof explain {answer.spec} {two} shows the difference, line by line; {said}.",)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, NamedTuple, Self
@@ -12,17 +13,13 @@ from mbprof.language.counts import Quantity
 from mbprof.language.values import Value
 from mbprof.network import conventions
 from mbprof.network.graph import Graph
-from mbprof.network.load import Spec
+from mbprof.network.load import Network, Spec
 from mbprof.network.many import Engine
+from mbprof.output.result import line
 from mbprof.output.stamp import stamp
 from mbprof.published.counts import Counted, countings, counts
+from mbprof.spec.usual import ALPHAS, CLASSES, SIDES
 
-ALPHAS = (0.1, 0.25, 0.35, 0.5, 0.6, 0.75, 0.8, 1.0, 1.1, 1.2, 1.25, 1.3, 1.4, 1.5, 2.0)
-"""The usual width multipliers."""
-SIDES = (96, 128, 160, 192, 224, 240, 256, 260, 280, 288, 299, 300, 320)
-"""The usual resolutions."""
-CLASSES = (1000, 1001)
-"""The usual numbers of classes: of ImageNet, and with one for the background."""
 MOST = 50
 """More different counts than these are no answer."""
 
@@ -42,7 +39,8 @@ class Origin(NamedTuple):
     rounding: str
 
     def __repr__(self) -> str:
-        return f"<Origin {self.value} {self.unit}, {self.spec}, {self.convention}, {self.scope}>"
+        said = f"{self.spec}, {self.convention}, scope {self.scope}"
+        return line(self, f"{self.value:,} {self.unit}, {said}")
 
     @property
     def coarse(self) -> bool:
@@ -73,68 +71,64 @@ class Search:
     own: dict[str, Mapping[str, Value]] = field(default_factory=dict)
     """The settings that each spec has by itself, with what was typed."""
     looked: int = 0
-    left_out: int = 0
-    """How many counts print like the number, too, less likely than enough others."""
     nearest: float = float("inf")
     closest: Origin | None = None
 
     @classmethod
     def of(
-        cls,
-        spec: str,
-        number: Quantity,
-        given: Mapping[str, Value],
-        scopes: tuple[str, ...],
+        cls, spec: str, number: Quantity, given: Mapping[str, Value], scopes: tuple[str, ...]
     ) -> Self:
         """Prepare a search."""
         middle = float(number.value)
-        ends = [end for each in number.ranges for end in each[:2]]
+        ends = [end for printed in number.ranges for end in printed[:2]]
         reach = max(abs(end / middle - 1) for end in ends) + 1e-9
         wanted = countings(scopes, number.kinds)
         return cls(spec, number, given, scopes, wanted, middle, reach)
 
-    def first(self, rings: Iterable[list[Origin]]) -> list[Origin]:
-        """Return what the first ring with a match has, ranked.
+    def first(self, rings: Iterable[list[Origin]]) -> tuple[list[Origin], int]:
+        """Return what the first ring with a match has, ranked, and how many counts are left out.
 
         Where that is weak, no count as it is, the next ring answers, too. Of too many counts
         those that are rounded to zeros are left out, and then all weak ones.
         Raises: UsageError: too many counts print like the number.
         """
-        found: list[Origin] = []
+        origins: list[Origin] = []
         for ring in rings:
-            weak, found = bool(found), found + ring
-            if weak or any(_strong(each) for each in found):
+            weak, origins = bool(origins), origins + ring
+            if weak or any(_strong(origin) for origin in origins):
                 break
-        ranked = self.ranked(found)
-        for keeps in (lambda each: not each.coarse, _strong):
+        ranked = self.ranked(origins)
+        for keeps in (lambda origin: not origin.coarse, _strong):
             if _values(ranked) > MOST:
-                ranked = [each for each in ranked if keeps(each)] or ranked
-        self.left_out = _values(found) - _values(ranked)
+                ranked = [origin for origin in ranked if keeps(origin)] or ranked
         if _values(ranked) > MOST:
             raise UsageError(
-                f"{self.number.text} prints like {_values(found)} different counts of {self.spec}",
+                f"{self.number.text} prints like {_values(origins)} different counts of "
+                f"{self.spec}",
                 hint="give more digits, or what you know: --alpha, --res, --set classes=N, --scope",
             )
-        return ranked
+        return ranked, _values(origins) - _values(ranked)
 
-    def rings(self, spec: Spec) -> Iterator[list[Origin]]:
-        """Yield what is found in a spec at its own settings, by classes, widths and resolutions."""
-        own = self.own[spec.name] = {**spec.knobs, **self.given}
-        yield self.at(spec, [own])
+    def rings(self, network: Network) -> Iterator[list[Origin]]:
+        """Yield what is found in a network as it is, then by classes, widths and resolutions."""
+        spec = network.spec
+        own = self.own[spec.name] = network.knobs
+        yield self.at(network)
         classes: list[Any] = []
         if "classes" in own and "classes" not in self.given:
             classes = list(dict.fromkeys((own["classes"], *CLASSES)))
-            yield self.at(spec, [{**own, "classes": each} for each in classes[1:]])
+            origins = []
+            for count in classes[1:]:
+                with suppress(MbprofError):
+                    origins += self.at(spec.build(**{**own, "classes": count}))
+            yield origins
         yield self.grid(spec, own, classes)
 
-    def at(self, spec: Spec, options: Iterable[Mapping[str, Value]]) -> list[Origin]:
-        """Look at single settings."""
-        found = []
-        for knobs in options:
-            graph = spec.build_at(knobs).compiled
-            values = counts(graph, self.scopes, self.number.kinds)
-            found += self.matches(spec, [knobs], [[value] for value in values])
-        return found
+    def at(self, network: Network) -> list[Origin]:
+        """Look at a single network."""
+        values = counts(network.compiled, self.scopes, self.number.kinds)
+        spec = network.spec
+        return self.matches(spec, [network.knobs], [[value] for value in values])
 
     def grid(self, spec: Spec, own: Mapping[str, Value], classes: Sequence[int]) -> list[Origin]:
         """Look at the usual widths and resolutions, for all numbers of classes at once."""
@@ -143,11 +137,11 @@ class Search:
         sides = () if "res" in self.given or "cost" not in self.number.kinds else SIDES
         lanes = _lanes(spec, own, alphas, sides)
         if classes and lanes and spec.definition.knobs["classes"].kind == "int":
-            lanes = [{**lane, "classes": each} for lane in lanes for each in classes]
-        found = []
+            lanes = [{**lane, "classes": count} for lane in lanes for count in classes]
+        origins = []
         for part, values in self.run(spec, own, lanes):
-            found += self.matches(spec, [_at(own, lane) for lane in part], values)
-        return found
+            origins += self.matches(spec, [_at(own, lane) for lane in part], values)
+        return origins
 
     def run(
         self, spec: Spec, knobs: Mapping[str, Value], lanes: list[dict[str, Any]]
@@ -184,7 +178,7 @@ class Search:
         """
         import numpy as np
 
-        found: list[Origin] = []
+        origins: list[Origin] = []
         unfolded: dict[tuple[str, ...], Any] = {}
         for counted, column in zip(self.wanted, columns, strict=True):
             values = np.asarray(column, dtype=np.float64)
@@ -203,12 +197,12 @@ class Search:
                     origin = _origin(spec, counted, knobs[row], value, factor)
                     rounding = self.number.rounding(value * factor)
                     if rounding is not None:
-                        found.append(origin._replace(rounding=rounding))
+                        origins.append(origin._replace(rounding=rounding))
                     elif distances[row] < self.nearest:
                         self.nearest, self.closest = float(distances[row]), origin
-        return found
+        return origins
 
-    def ranked(self, found: Iterable[Origin]) -> list[Origin]:
+    def ranked(self, origins: Iterable[Origin]) -> list[Origin]:
         """Return origins, the likeliest first; settings that change nothing are named once.
 
         What is rounded most comes last. Then a number is a count rather than twice or half of
@@ -216,11 +210,11 @@ class Search:
         convention, rounded rather than cut off, and close.
         """
         kept: dict[tuple[Any, ...], Origin] = {}
-        for each in found:
-            key = each._replace(knobs={}, rounding="")
+        for origin in origins:
+            key = tuple(origin._replace(knobs={}, rounding=""))
             at = (*key[:3], *key[4:])
-            if at not in kept or self.turned(each) < self.turned(kept[at]):
-                kept[at] = each
+            if at not in kept or self.turned(origin) < self.turned(kept[at]):
+                kept[at] = origin
         return sorted(kept.values(), key=self.rank)
 
     def turned(self, origin: Origin) -> tuple[int, int, float, float]:
@@ -247,8 +241,8 @@ def _strong(origin: Origin) -> bool:
     return origin.factor == 1 and not origin.folded and not origin.coarse
 
 
-def _values(found: Iterable[Origin]) -> int:
-    return len({(origin.value, origin.factor) for origin in found})
+def _values(origins: Iterable[Origin]) -> int:
+    return len({(origin.value, origin.factor) for origin in origins})
 
 
 def _at(own: Mapping[str, Value], lane: Mapping[str, Any]) -> dict[str, Value]:
@@ -266,19 +260,11 @@ def _origin(
     spec: Spec, counted: Counted, knobs: Mapping[str, Value], value: int, factor: Fraction
 ) -> Origin:
     """Return an origin, at its width, resolution and classes and at what was turned besides."""
-    turned = [name for name, each in knobs.items() if each != spec.knobs.get(name)]
+    turned = [name for name, at in knobs.items() if at != spec.knobs.get(name)]
     names = dict.fromkeys((*(name for name in _SHOWN if name in knobs), *turned))
+    shown = {name: knobs[name] for name in names}
     return Origin(
-        spec.name,
-        counted.convention,
-        counted.scope,
-        {name: knobs[name] for name in names},
-        counted.quantity,
-        counted.folded,
-        value,
-        counted.unit,
-        factor,
-        "",
+        spec=spec.name, knobs=shown, value=value, factor=factor, rounding="", **counted._asdict()
     )
 
 
@@ -298,10 +284,12 @@ def _lanes(
     definition = spec.definition.knobs
     widths: list[dict[str, Any]] = [{}]
     if alphas and not definition["alpha"].one_of:
-        widths = [{"alpha": each} for each in alphas if definition["alpha"].inside(each)]
-    sizes: list[dict[str, Any]] = [{"res": each} for each in sides] or [{}]
+        widths = [{"alpha": alpha} for alpha in alphas if definition["alpha"].inside(alpha)]
+    sizes: list[dict[str, Any]] = [{"res": side} for side in sides] or [{}]
     own = {"alpha": knobs.get("alpha"), "res": knobs["res"]}
     lanes = [{**width, **size} for width in widths for size in sizes]
     return [
-        lane for lane in lanes if lane and any(own[n] not in (v, (v, v)) for n, v in lane.items())
+        lane
+        for lane in lanes
+        if any(own[name] not in (value, (value, value)) for name, value in lane.items())
     ]

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 from mbprof.errors import MbprofError
 from mbprof.language import fmt
-from mbprof.language.values import Value, plain
-from mbprof.network.given import SpecLike, as_spec
+from mbprof.language.values import Value, spelled
 from mbprof.network.load import Network, Spec, load
 from mbprof.network.rows import totals
+from mbprof.network.speclike import SpecLike, as_spec
 from mbprof.output import Column, Report
-from mbprof.output.result import Brief, Result
+from mbprof.output.result import Result, line
 from mbprof.output.stamp import stamp
+from mbprof.published.accuracy import in_flavour
 from mbprof.spec import zoo
 from mbprof.spec.claims import Claim
 
 HOLDS, FAILS, ERRATUM, STALE = "holds", "fails", "wrong at its source", "erratum is out of date"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Verdict(Brief):
+class Verdict(NamedTuple):
     """One published number, and whether the computed one prints like it."""
 
     spec: str
@@ -35,6 +35,9 @@ class Verdict(Brief):
     verdict: str
     source: str
     erratum: str | None
+
+    def __repr__(self) -> str:
+        return line(self, self.brief)
 
     @property
     def brief(self) -> str:
@@ -80,8 +83,7 @@ def _spec(spec: Spec) -> Iterator[Verdict]:
     specs = {name: spec}
     networks: dict[tuple[str, str], Network] = {}
     for claim in spec.definition.published:
-        stem = claim.preset or name.partition("@")[0]
-        asked = f"{stem}@{claim.flavour}" if claim.flavour else stem
+        asked = in_flavour(claim.preset or name.partition("@")[0], claim.flavour)
         try:
             if asked not in specs:
                 specs[asked] = load(asked)
@@ -94,11 +96,11 @@ def _spec(spec: Spec) -> Iterator[Verdict]:
 
 
 def _claim(asked: str, claim: Claim, network: Network) -> Iterator[Verdict]:
-    params, macs = _counted(network, claim)
-    numbers = {"params": (claim.params, params), "macs": (claim.macs, macs)}
-    given = {name: pair for name, pair in numbers.items() if pair[0] is not None}
-    right = {name: bool(pair[0] and pair[0].holds(pair[1])) for name, pair in given.items()}
-    for name, (quantity, computed) in given.items():
+    counted = totals(network.compiled, claim.convention, claim.scope)
+    numbers = (("params", claim.params, counted.params), ("macs", claim.macs, counted.cost))
+    given = [(name, said, computed) for name, said, computed in numbers if said is not None]
+    right = {name: said.holds(computed) for name, said, computed in given}
+    for name, said, computed in given:
         if claim.erratum is not None and all(right.values()):
             verdict = STALE
         elif right[name]:
@@ -111,7 +113,7 @@ def _claim(asked: str, claim: Claim, network: Network) -> Iterator[Verdict]:
             claim.scope,
             claim.convention,
             name,
-            quantity.text if quantity else "",
+            said.text,
             computed,
             verdict,
             claim.source,
@@ -119,18 +121,9 @@ def _claim(asked: str, claim: Claim, network: Network) -> Iterator[Verdict]:
         )
 
 
-def _counted(network: Network, claim: Claim) -> tuple[int, int]:
-    counted = totals(network.compiled, claim.convention, claim.scope)
-    return counted.params, counted.cost
-
-
-def _at(at: Mapping[str, Value]) -> str:
-    return ", ".join(f"{name} {plain(value)}" for name, value in at.items())
-
-
 COLUMNS = (
     Column("spec", "network", "the name and flavour"),
-    Column("at", "at", "the knobs that were turned", _at, yields=1, wraps=True),
+    Column("at", "at", "the knobs that were turned", spelled, yields=1, wraps=True),
     Column("scope", "scope", "what is counted", yields=3),
     Column("convention", "convention", "which kinds count", yields=4),
     Column("quantity", "of", "params or macs"),
@@ -143,21 +136,17 @@ COLUMNS = (
 
 def verdict_report(verdicts: Sequence[Verdict]) -> Report:
     """Lay out verdicts."""
-    rows = tuple({name: getattr(each, name) for name in Verdict.__slots__} for each in verdicts)
-    count = dict.fromkeys((HOLDS, ERRATUM, FAILS, STALE), 0)
-    for each in verdicts:
-        count[each.verdict] += 1
-    said = ", ".join(f"{number} {name}" for name, number in count.items() if number)
+    rows = tuple(verdict._asdict() for verdict in verdicts)
+    counts = Counter(verdict.verdict for verdict in verdicts)
+    said = ", ".join(
+        f"{counts[kind]} {kind}" for kind in (HOLDS, ERRATUM, FAILS, STALE) if counts[kind]
+    )
     failing = tuple(verdict.brief for verdict in verdicts if not verdict.passed)
     return Report(
         title=f"{fmt.several(len(rows), 'claim')}: {said}" if rows else "no claims",
         columns=COLUMNS,
         rows=rows,
-        data=[_data(row) for row in rows],
+        data=[{**row, "at": dict(row["at"]), **stamp()} for row in rows],
         notes=failing[:20],
         listed="",
     )
-
-
-def _data(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {**row, "at": dict(row["at"]), **stamp()}

@@ -204,7 +204,7 @@ class Flavour(Part):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Definition(Part, Brief):
+class Definition(Brief, Part):
     """A network as data, read from its text; `mbprof.load` wraps it as a Spec."""
 
     name: str

@@ -80,6 +80,7 @@ def over_the_zoo() -> list[tuple[str, str, str, str]]:
     ]
 
 
+@pytest.mark.long
 def test_no_rule_cries_wolf_over_the_zoo() -> None:
     """What rules find in the zoo was read one by one; a new finding is read before it is listed."""
     found = over_the_zoo()

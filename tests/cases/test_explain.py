@@ -17,13 +17,14 @@ from mbprof.language.source import Scalar
 from mbprof.language.values import plain
 from mbprof.network import conventions
 from mbprof.network.conventions import load as convention
+from mbprof.published.bridge import QUANTITIES, bridge
 from mbprof.published.counts import countings, counts
 from mbprof.published.origins import origins
-from mbprof.published.search import SIDES
-from mbprof.published.tools import QUANTITIES, bridge, explain
+from mbprof.published.tools import explain
 from mbprof.spec import zoo
 from mbprof.spec.claims import SCOPES
-from tests.conftest import run
+from mbprof.spec.usual import SIDES
+from tests.conftest import network, run
 
 DATA = Path(__file__).parent / "origins.csv"
 NAMES = conventions.names()
@@ -65,10 +66,10 @@ def test_the_lines_of_a_bridge_add_up(
 
 @pytest.mark.parametrize("name", zoo.spec_names())
 def test_every_convention_says_of_a_network_what_the_table_says(name: str) -> None:
-    network = mbprof.load(name).build()
-    for view in explain(network, scope="all").views:
-        total = network.profile(convention=view.convention.name, scope="all").total
-        assert (view.params, view.costs) == (total.params, total.costs)
+    built = network(name)
+    for tally in explain(built, scope="all").tallies:
+        total = built.profile(convention=tally.convention.name, scope="all").total
+        assert (tally.params, tally.costs) == (total.params, total.costs)
 
 
 def test_the_worked_example_of_the_first_pain() -> None:
@@ -105,8 +106,8 @@ def test_rules_of_macs_are_doubled_on_the_way_to_flops_and_back() -> None:
 
 
 def test_the_spread_is_the_one_that_users_complain_about() -> None:
-    views = explain(mbprof.load("mobilenet_v2@torchvision").build()).views
-    macs = [view.value for view in views if view.convention.unit == "MACs" and view.value]
+    tallies = explain(mbprof.load("mobilenet_v2@torchvision").build()).tallies
+    macs = [tally.value for tally in tallies if tally.convention.unit == "MACs" and tally.value]
     assert (min(macs), max(macs)) == (300_774_272, 520_292_552)
 
 

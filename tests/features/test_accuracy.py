@@ -13,17 +13,17 @@ from mbprof.errors import MbprofError, UsageError
 from mbprof.network.load import load, loads
 from mbprof.network.rows import totals
 from mbprof.output import arranged, render
-from mbprof.published.accuracy import (
+from mbprof.published.accuracy import accuracy_report, cost, join
+from mbprof.published.estimate import Cell, Surface, estimate, fit
+from mbprof.published.rows import (
     DATA,
     Published,
-    accuracy_report,
     default_series,
     for_spec,
-    join,
+    in_series,
     published,
     series,
 )
-from mbprof.published.estimate import Cell, Surface, estimate, fit
 from mbprof.spec import zoo
 from tests.conftest import loaded
 
@@ -167,10 +167,8 @@ def test_a_series_is_one_source_and_precision() -> None:
             assert len({row.distilled for row in rows}) == 1, (family, name)
 
 
-def test_rows_are_narrowed_by_family_series_and_precision() -> None:
-    floats = published("MobileNetV1", precision="fp32")
-    assert {row.precision for row in floats} == {"fp32"}
-    assert len(published("MobileNetV1", "slim")) == 16
+def test_rows_are_narrowed_by_family_and_series() -> None:
+    assert len(in_series("MobileNetV1", "slim")) == 16
     assert len(published("MobileNetV3")) > len(published("MobileNetV3-Small")) > 0
 
 
@@ -229,7 +227,7 @@ def test_the_errors_of_left_out_cells(family: str, mean: str, worst: str, cells:
 
 def mnasnet(corrected: float | None) -> tuple[Cell, ...]:
     cells = []
-    for row in published("MnasNet", "tpu-a1"):
+    for row in in_series("MnasNet", "tpu-a1"):
         assert row.alpha is not None
         assert row.resolution is not None
         top1 = corrected if row.wrong else row.top1
@@ -391,6 +389,23 @@ def test_the_report_of_presets_counts_each() -> None:
     assert round(counted["vgg19"] / 1e6) == 144
 
 
+def test_a_row_of_a_preset_without_rows_keeps_the_width_of_its_own_network() -> None:
+    half = load("mobilenet_v4_conv_small_050")
+    row = next(row for row in for_spec(half.definition) if row.series == "arxiv-2404.10518")
+    assert (row.spec, row.alpha, row.top1) == ("mobilenet_v4_conv_small", None, 73.8)
+    whole = load("mobilenet_v4_conv_small").build(res=224).compiled
+    assert cost(half, row) == totals(whole, "kernels", "all")
+    assert join(half.definition, 0.5, 224, "arxiv-2404.10518") is None
+    assert join(half.definition, 1.0, 224, "arxiv-2404.10518") == row
+
+
+def test_a_network_is_never_counted_without_a_knob_that_it_was_published_with() -> None:
+    spec = load("inception_v3@keras")
+    with_aux = [row for row in for_spec(spec.definition) if row.knobs.get("aux")]
+    assert [row.series for row in with_aux] == ["torchvision-v1", "torchvision-int8-fbgemm-v1"]
+    assert [cost(spec, row) for row in with_aux] == [None, None]
+
+
 def test_a_flavour_that_cannot_be_built_so_has_no_computed_cost() -> None:
     spec = load("shufflenet_v1@pytorchcv")
     rows = accuracy_report(spec).rows
@@ -425,7 +440,7 @@ def test_every_format_writes_it(format: str) -> None:
 @pytest.mark.parametrize(
     ("text", "name", "start"),
     [
-        (OWN, "slym", "there is no series 'slym' here\n  hint: did you mean 'slim'?"),
+        (OWN, "slym", "MobileNetV1 has no series 'slym'\n  hint: did you mean 'slim'?"),
         (
             OWN.replace("MobileNetV1", "Tiny"),
             None,

@@ -10,15 +10,13 @@ from hypothesis import strategies as st
 
 import mbprof
 from mbprof.pages.block import alternatives, block_network
-from mbprof.spec import OpenedBlock, open_block, zoo
-from mbprof.spec.block import lone
+from mbprof.spec import OpenedBlock, zoo
 from mbprof.spec.knobs import typed
 from tests.conftest import run
 
 
 def report(name: str, image: str, **arguments: int) -> dict[str, object]:
-    block = lone(open_block(name), image, typed(arguments))
-    data: dict[str, object] = block_network(block).to_dict()
+    data: dict[str, object] = block_network(name, image, typed(arguments)).to_dict()
     return data
 
 
@@ -56,8 +54,8 @@ def test_separable_over_standard_is_one_over_n_and_one_over_k_squared(
 @pytest.mark.parametrize("name", zoo.block_names())
 def test_every_block_of_the_library_stands_alone_by_its_example(name: str) -> None:
     assert isinstance(zoo.open(name), OpenedBlock)
-    block = lone(open_block(name))
-    data = block_network(block).to_dict()
+    network = block_network(name, None, {})
+    data, block = network.to_dict(), network.block
     layers, total = data["layers"], data["total"]
     assert sum(layer["macs"] for layer in layers) == total["macs"] > 0
     c, h, w = block.image

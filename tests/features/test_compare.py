@@ -78,8 +78,7 @@ def test_the_shown_rows_add_up_with_the_rest(one: str, other: str, top: int) -> 
     for layout in ("page", "terminal", "data"):
         report = difference_report(found, layout, top)
         rest = report.data["rest"]
-        for quantity in ("params", "macs"):
-            expected = getattr(found, quantity)
+        for quantity, expected in (("params", found.params), ("macs", found.cost)):
             assert sum(row[quantity] for row in report.rows) == expected
             kept = sum(each["delta"][quantity] for each in report.data["changes"])
             assert kept + rest[quantity] == expected

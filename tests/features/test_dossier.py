@@ -26,6 +26,7 @@ def files(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in found} - {dossier.LIST}
 
 
+@pytest.mark.long
 def test_the_committed_dossiers_are_those_that_are_generated(again: Path) -> None:
     assert files(FOLDER) == files(again)
     for name in sorted(files(again)):
@@ -53,7 +54,9 @@ def test_a_page_has_the_published_numbers_beside_the_computed_ones() -> None:
     assert "| 3,185,088 | 567,716,352 |" in page
     assert "| 0.5 | 160 | 1,319,648 | 76,524,800 | 59.1 | ● |" in page
     assert "the stem convolution of 8.1 M is left out" in page
-    assert page.endswith("## Again\n\n```sh\nmbprof report mobilenet_v1 -o page.md\n```\n")
+    assert page.endswith(
+        "## How it was made\n\n```sh\nmbprof report mobilenet_v1 -o page.md\n```\n"
+    )
 
 
 def test_a_network_without_width_and_published_numbers_has_a_page(tmp_path: Path) -> None:

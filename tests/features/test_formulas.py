@@ -28,6 +28,7 @@ from mbprof.network.profile import Profile
 from mbprof.spec import open_block, zoo
 from mbprof.spec.block import lone
 from mbprof.symbolic.arithmetic import divisible
+from tests.conftest import profile
 from tests.conftest import run as command
 
 NAMES = zoo.names()
@@ -72,11 +73,9 @@ def test_a_formula_equals_the_table(by: str, data: st.DataObject) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_formula_equals_the_table_at_the_defaults(name: str) -> None:
-    spec = mbprof.load(name)
-    lines, total = evaluated(formula(spec))
-    profile = spec.build().profile()
-    assert total == profile.total[:2]
-    assert lines == costs_of(profile, "layer")
+    lines, total = evaluated(kept(name))
+    assert total == profile(name).total[:2]
+    assert lines == costs_of(profile(name), "layer")
 
 
 @pytest.mark.parametrize("convention", ["stored", "trainable"])
@@ -203,7 +202,7 @@ READ = ["mobilenet_v1", "mobilenet_v2", "mobilenet_v3_large", "inception_v3", "s
 @pytest.mark.parametrize("name", READ)
 @pytest.mark.parametrize("size", [(224, 224), (257, 257), (331, 331)])
 def test_the_printed_text_says_what_is_meant(name: str, size: tuple[int, int]) -> None:
-    found = formula(name)
+    found = kept(name)
     known: dict[str, Any] = {"α": 1.0, "H": size[0], "W": size[1]}
     rows, total, where = parts_of(render(found, "text", width=10_000))
     for line in where:
@@ -300,24 +299,26 @@ def maths(sheet: str) -> list[str]:
     return found
 
 
+parsed = cache(MathTextParser("path").parse)
+
+
 @pytest.mark.parametrize("name", ["mobilenet_v2", "inception_v3", "mobilenet_v3_large", "mbconv",
                                   "shufflenet_v1", "shuffle_v2", "efficientnet_b0"])  # fmt: skip
 @pytest.mark.parametrize("format", ["latex", "md"])
 def test_latex_is_accepted_by_a_reader_of_latex(name: str, format: str) -> None:
-    sheet = render(formula(name), format)
-    parser = MathTextParser("path")
+    sheet = render(kept(name), format)
     found = maths(sheet)
     assert len(found) > 3
     for each in found:
         assert each.count("{") == each.count("}")
         assert each.count(r"\left") == each.count(r"\right")
         plain = each.replace(r"\bmod", r"\,\mathrm{mod}\,")
-        parser.parse(f"${plain}$")
+        parsed(f"${plain}$")
 
 
 def test_markdown_has_nothing_that_github_refuses() -> None:
     for name in ("mobilenet_v2", "mbconv", "mobilenet_v3_large"):
-        sheet = render(formula(name), "md")
+        sheet = render(kept(name), "md")
         assert r"\operatorname" not in sheet
         for each in re.findall(r"\$([^$]+)\$", sheet):
             assert not re.search(r"[})]_|\*|\\[,;!{}\\]", each), each

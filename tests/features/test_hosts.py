@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import sys
 import time
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.conftest import MBPROF, ROOT, Ended, child, git, started
+from tests.conftest import MBPROF, OFFLINE, ROOT, Ended, child, git, started
 
 GOOD = "name: net\ninput: {res: 32}\nbody:\n  - {op: conv, k: 3, c: 8, bn: true, act: relu}\n"
 BAD = GOOD.replace("c: 8", "chans: 8")
@@ -28,14 +29,33 @@ def repository(tmp_path: Path) -> Path:
     return folder
 
 
-def test_the_hook_runs_in_pre_commit(repository: Path, tmp_path: Path) -> None:
-    command = (sys.executable, "-m", "pre_commit", "try-repo", str(ROOT), "mbprof-check")
+@pytest.fixture
+def hook(tmp_path: Path) -> Path:
+    """A repository with what the hook is installed from, as it stands in the checkout."""
+    folder = tmp_path / "mbprof"
+    folder.mkdir()
+    for name in (".pre-commit-hooks.yaml", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, folder)
+    for name in ("mbprof", "specs"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    git("init", "--quiet", cwd=folder)
+    git("add", ".", cwd=folder)
+    git("commit", "--quiet", "--message", "all", cwd=folder)
+    git("tag", "v0", cwd=folder)
+    return folder
+
+
+@pytest.mark.long
+def test_the_hook_runs_in_pre_commit(repository: Path, hook: Path, tmp_path: Path) -> None:
+    listed = {"repos": [{"repo": str(hook), "rev": "v0", "hooks": [{"id": "mbprof-check"}]}]}
+    (repository / ".pre-commit-config.yaml").write_text(json.dumps(listed))
 
     def commit(text: str) -> Ended:
         (repository / "specs" / "net.yaml").write_text(text)
         git("add", ".", cwd=repository)
         home = str(tmp_path / "home")
-        return child(*command, "--files", "specs/net.yaml", cwd=repository, PRE_COMMIT_HOME=home)
+        pre_commit = (sys.executable, "-m", "pre_commit", "run", "--files", "specs/net.yaml")
+        return child(*pre_commit, cwd=repository, PRE_COMMIT_HOME=home, **OFFLINE)
 
     good, bad = commit(GOOD), commit(BAD)
     assert good.status == 0, good.out + good.err

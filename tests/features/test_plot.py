@@ -3,7 +3,8 @@
 import csv
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +22,11 @@ from mbprof import MbprofError, load
 from mbprof.cli.inputs import values_of
 from mbprof.pages import plot
 from mbprof.pages.charts import costs, fronts, style
-from mbprof.pages.charts.kinds import KINDS, Options
+from mbprof.pages.charts.kinds import PLOTS, Options
 from mbprof.pages.points import Point, best, front, points, settings, sweep
-from mbprof.published import accuracy
+from mbprof.published.rows import DATA
 from tests.conftest import loaded
 
-DATA = Path(accuracy.__file__).parent / "data" / "accuracy.csv"
 MANY = [
     "alexnet", "vgg16", "inception_v3", "inception_v4", "inception_resnet_v2", "xception",
     "resnet50", "resnet50_v2", "se_resnet50", "senet154", "densenet121", "mobilenet_v1",
@@ -46,16 +46,18 @@ CHARTS = [
 ]
 
 
-def drawn(kind: str, names: Sequence[str]) -> Figure:
+@cache
+def drawn(kind: str, *names: str) -> Figure:
+    """Return a chart of these networks, drawn once for all tests that only look at it."""
     with style.look():
-        made = KINDS[kind].draw([load(name) for name in names], Options())
+        made = PLOTS[kind].draw([load(name) for name in names], Options())
         for _ in range(2):  # as when it is saved
             made.canvas.draw()
     return made
 
 
 def published(family: str, series: str) -> list[dict[str, str]]:
-    with DATA.open(encoding="utf-8", newline="") as file:
+    with (DATA / "accuracy.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     return [row for row in rows if (row["family"], row["series"]) == (family, series)]
 
@@ -71,23 +73,26 @@ def texts(made: Figure) -> Iterator[Text]:
             yield text
 
 
-@pytest.mark.parametrize(("kind", "names"), CHARTS)
-def test_text_is_large_enough_and_inside_the_figure(kind: str, names: list[str]) -> None:
-    made = drawn(kind, names)
-    page = made.bbox.padded(1)
-    assert made.get_size_inches()[0] == 7.2
-    for text in texts(made):
+@pytest.fixture(scope="module", params=CHARTS, ids=lambda chart: f"{chart[0]}-{len(chart[1])}")
+def chart(request: pytest.FixtureRequest) -> Figure:
+    kind, names = request.param
+    return drawn(kind, *names)
+
+
+def test_text_is_large_enough_and_inside_the_figure(chart: Figure) -> None:
+    page = chart.bbox.padded(1)
+    assert chart.get_size_inches()[0] == 7.2
+    for text in texts(chart):
         assert float(text.get_fontsize()) >= 7
-    for part in (*made.axes, *made.legends, made._supxlabel):  # type: ignore[attr-defined]
-        box = part.get_tightbbox() if part in made.axes else part.get_window_extent()
+    for part in (*chart.axes, *chart.legends, chart._supxlabel):  # type: ignore[attr-defined]
+        box = part.get_tightbbox() if part in chart.axes else part.get_window_extent()
         if part.get_visible():
             assert page.contains(box.x0, box.y0)
             assert page.contains(box.x1, box.y1)
 
 
-@pytest.mark.parametrize(("kind", "names"), CHARTS)
-def test_names_on_axes_do_not_overlap(kind: str, names: list[str]) -> None:
-    for panel in filter(Artist.get_visible, drawn(kind, names).axes):
+def test_names_on_axes_do_not_overlap(chart: Figure) -> None:
+    for panel in filter(Artist.get_visible, chart.axes):
         for axis in (panel.xaxis, panel.yaxis):
             low, high = sorted(axis.get_view_interval())
             ticks = [
@@ -99,7 +104,7 @@ def test_names_on_axes_do_not_overlap(kind: str, names: list[str]) -> None:
 
 
 def test_every_point_of_many_networks_has_its_name_and_none_overlap() -> None:
-    for panel in drawn("accuracy", MANY).axes:
+    for panel in drawn("accuracy", *MANY).axes:
         notes = [each for each in panel.texts if isinstance(each, Annotation)]
         assert sorted(each.get_text() for each in notes) == sorted(MANY)
         boxes = []
@@ -115,7 +120,7 @@ def test_every_point_of_many_networks_has_its_name_and_none_overlap() -> None:
 def test_accuracy_shows_every_published_cell_once_at_its_height() -> None:
     rows = published("MobileNetV1", "slim")
     assert len(rows) == 16
-    for panel in drawn("accuracy", ["mobilenet_v1"]).axes:
+    for panel in drawn("accuracy", "mobilenet_v1").axes:
         dots = [line for line in panel.lines if len(heights_of(line)) == 1]
         heights = sorted(heights_of(line)[0] for line in dots)
         assert heights == sorted(float(row["top1"]) for row in rows)
@@ -124,7 +129,7 @@ def test_accuracy_shows_every_published_cell_once_at_its_height() -> None:
 
 
 def test_grid_holds_what_the_source_prints_cut_to_millions() -> None:
-    (panel, _) = drawn("grid", ["mobilenet_v2"]).axes
+    (panel, _) = drawn("grid", "mobilenet_v2").axes
     shown = {text.get_position(): float(text.get_text()) for text in panel.texts}
     sides = [label.get_text() for label in panel.get_xticklabels()]
     alphas = [float(label.get_text()) for label in panel.get_yticklabels()]
@@ -137,7 +142,7 @@ def test_grid_holds_what_the_source_prints_cut_to_millions() -> None:
 
 
 def test_layers_add_up_to_the_published_total() -> None:
-    above, below = drawn("layers", ["mobilenet_v1"]).axes
+    above, below = drawn("layers", "mobilenet_v1").axes
     bars = [
         sum(bar.get_height() for bar in panel.patches if isinstance(bar, Rectangle))
         for panel in (above, below)
@@ -147,7 +152,7 @@ def test_layers_add_up_to_the_published_total() -> None:
 
 
 def test_long_names_of_layers_are_thinned_out() -> None:
-    _, below = drawn("layers", ["densenet201"]).axes
+    _, below = drawn("layers", "densenet201").axes
     labels = [label.get_text() for label in below.get_xticklabels()]
     assert len(labels) <= 48
     assert max(map(len, labels)) <= 26
@@ -155,12 +160,12 @@ def test_long_names_of_layers_are_thinned_out() -> None:
 
 
 def test_params_do_not_depend_on_the_resolution_and_show_as_one_line() -> None:
-    _, _, over_alpha, over_res = drawn("cost", ["mobilenet_v2"]).axes
+    _, _, over_alpha, over_res = drawn("cost", "mobilenet_v2").axes
     assert len(over_alpha.lines) == 1
     assert all(len(set(heights_of(line))) == 1 for line in over_res.lines)
 
 
-@pytest.mark.parametrize("kind", sorted(KINDS))
+@pytest.mark.parametrize("kind", sorted(PLOTS))
 def test_the_same_chart_is_the_same_bytes(kind: str) -> None:
     specs = [load("mobilenet_v1")]
     for ending in plot.CHARTS:
@@ -178,7 +183,7 @@ def test_the_ending_of_the_file_chooses_the_format(tmp_path: Path) -> None:
 
 def test_asked_for_widths_and_resolutions_are_drawn() -> None:
     with style.look():
-        made = KINDS["grid"].draw([load("mobilenet_v1")], Options((0.75, 1.0), (128, 224)))
+        made = PLOTS["grid"].draw([load("mobilenet_v1")], Options((0.75, 1.0), (128, 224)))
     numbers = [text.get_text() for text in made.axes[0].texts]
     assert len(numbers) == 4
     # 106,002,432 of the published table and 768 x 1000 of the classifier.
@@ -188,7 +193,10 @@ def test_asked_for_widths_and_resolutions_are_drawn() -> None:
 top1s = st.floats(1, 99)
 some = st.lists(
     st.builds(
-        Point, st.just("x"), st.none(), st.just((8, 8)), st.integers(1, 9), st.integers(1, 9), top1s
+        lambda params, macs, top1: Point("x", None, (8, 8), params, macs, top1),
+        st.integers(1, 9),
+        st.integers(1, 9),
+        top1s,
     ),
     max_size=12,
 )
@@ -198,17 +206,15 @@ some = st.lists(
 def test_the_front_is_what_nothing_beats(found: list[Point]) -> None:
     kept = front(found)
 
-    def beaten(one: Point) -> bool:
+    def beaten(point: Point) -> bool:
         return any(
-            (other.macs <= one.macs and (other.top1 or 0) > (one.top1 or 0))
-            or (other.macs < one.macs and (other.top1 or 0) >= (one.top1 or 0))
+            (other.macs <= point.macs and (other.top1 or 0) > (point.top1 or 0))
+            or (other.macs < point.macs and (other.top1 or 0) >= (point.top1 or 0))
             for other in found
         )
 
-    assert {(each.macs, each.top1) for each in kept} == {
-        (each.macs, each.top1) for each in found if not beaten(each)
-    }
-    assert [each.macs for each in kept] == sorted({each.macs for each in kept})
+    assert sorted(kept) == sorted(point for point in found if not beaten(point))
+    assert [point.macs for point in kept] == sorted(point.macs for point in kept)
 
 
 def test_a_series_is_of_one_source() -> None:
@@ -221,6 +227,22 @@ def test_a_series_is_of_one_source() -> None:
     ):
         assert len({each.source for each in points(load(name))}) == 1
     assert len(points(load("mobilenet_v2"))) == 22
+
+
+def test_a_preset_does_not_score_what_a_wider_network_did() -> None:
+    # The paper has one size; its accuracy was set beside the costs of half the width.
+    half = load("mobilenet_v4_conv_small_050")
+    scored = [(point.alpha, point.top1) for point in sweep(half) if point.top1 is not None]
+    assert scored == [(1.0, 73.8)]
+
+
+def test_what_a_flavour_does_not_make_is_left_out_of_the_series() -> None:
+    own, other = (
+        {(point.alpha, point.knobs) for point in points(load(name))}
+        for name in ("shufflenet_v1", "shufflenet_v1@pytorchcv")
+    )
+    assert len(own) == 12
+    assert own - other == {(0.5, (("groups", 8),))}
 
 
 def test_best_is_of_the_same_network_at_the_same_size() -> None:
@@ -331,5 +353,5 @@ def test_matplotlib_is_loaded_only_to_draw() -> None:
 
 
 def test_every_kind_says_what_it_shows() -> None:
-    assert plot.kinds() == {name: kind.doc for name, kind in KINDS.items()}
-    assert {kind.draw.__module__ for kind in KINDS.values()} == {costs.__name__, fronts.__name__}
+    assert plot.kinds() == {name: kind.doc for name, kind in PLOTS.items()}
+    assert {kind.draw.__module__ for kind in PLOTS.values()} == {costs.__name__, fronts.__name__}

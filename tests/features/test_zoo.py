@@ -4,6 +4,7 @@ import json
 import re
 import sys
 import zipfile
+from functools import cache
 from pathlib import Path
 
 import jsonschema
@@ -17,7 +18,7 @@ from mbprof.output.model import Screen
 from mbprof.published.verify import verify
 from mbprof.spec import zoo
 from mbprof.spec.schema import FORMATS, schema
-from tests.conftest import child
+from tests.conftest import OFFLINE, child
 
 ROOT = Path(__file__).parents[2]
 
@@ -49,13 +50,17 @@ def test_the_flavour_that_is_the_default_is_the_spec_as_it_stands() -> None:
     assert plain.profile().rows == named.profile().rows
 
 
+@cache
+def validator() -> jsonschema.Draft7Validator:
+    return jsonschema.Draft7Validator(schema())
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "specs").rglob("*.yaml")), ids=lambda p: p.stem)
 def test_specs_fit_their_schema(path: Path) -> None:
     loaded = yaml.safe_load(path.read_text())
     if path.parent.name == "blocks":
         loaded = {"name": "x", "input": {}, "body": [], "blocks": {path.stem: loaded}}
-    loaded = json.loads(json.dumps(loaded))
-    jsonschema.Draft7Validator(schema()).validate(loaded)
+    validator().validate(json.loads(json.dumps(loaded)))
 
 
 @pytest.mark.parametrize(
@@ -65,7 +70,7 @@ def test_specs_fit_their_schema(path: Path) -> None:
 def test_the_schema_refuses_unknown_keys(row: str) -> None:
     spec = yaml.safe_load(f"{{name: net, input: {{res: 8}}, body: [{row}]}}")
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.Draft7Validator(schema()).validate(spec)
+        validator().validate(spec)
 
 
 def test_the_committed_schema_is_the_generated_one() -> None:
@@ -106,7 +111,7 @@ def test_the_default_convention_is_data() -> None:
 
 def test_a_wheel_carries_the_zoo(tmp_path: Path) -> None:
     pip = (sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir")
-    ended = child(*pip, str(tmp_path), str(ROOT))
+    ended = child(*pip, str(tmp_path), str(ROOT), cwd=None, **OFFLINE)
     assert ended.status == 0, ended.err
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()

@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -67,10 +68,11 @@ def names() -> list[Name]:
     return found
 
 
-def oracles() -> list[Oracle]:
+@cache
+def oracles() -> tuple[Oracle, ...]:
     """Return every measured network, with the spec that stands for it."""
     known = names()
-    return [_oracle(path, known) for path in sorted(FOLDER.glob("*/*.json"))]
+    return tuple(_oracle(path, known) for path in sorted(FOLDER.glob("*/*.json")))
 
 
 def _oracle(path: Path, known: list[Name]) -> Oracle:

@@ -15,6 +15,7 @@ from mbprof.spec import zoo
 from mbprof.sweeps.axes import column
 from mbprof.sweeps.filters import Where
 from mbprof.symbolic.operations import FUNCTIONS
+from tests.conftest import network, profile
 
 alphas = st.decimals(min_value="0.05", max_value="2", places=2).map(float)
 resolutions = st.integers(32, 300)
@@ -24,13 +25,12 @@ resolutions = st.integers(32, 300)
 @pytest.mark.parametrize("by", ["layer", "block", "op"])
 @pytest.mark.parametrize("scope", ["body", "all"])
 def test_rows_add_up_to_the_total(name: str, by: str, scope: str) -> None:
-    profile = mbprof.load(name).build().profile(scope=scope)
-    rows = profile.grouped(by)
-    assert sum(row.params for row in rows) == profile.total.params
-    assert sum(row.cost for row in rows) == profile.total.cost
-    assert sum(row.layers for row in rows) == profile.total.layers
+    total, rows = profile(name, scope).total, profile(name, scope).grouped(by)
+    assert sum(row.params for row in rows) == total.params
+    assert sum(row.cost for row in rows) == total.cost
+    assert sum(row.layers for row in rows) == total.layers
     summed = Facts(*(sum(kind) for kind in zip(*(row.facts for row in rows), strict=True)))
-    assert summed == profile.total.facts
+    assert summed == total.facts
 
 
 @settings(deadline=None, max_examples=25)
@@ -66,16 +66,16 @@ def test_depthwise_equals_a_convolution_in_as_many_groups_as_channels(
 
 @pytest.mark.parametrize("name", zoo.names())
 def test_the_graph_is_the_network(name: str) -> None:
-    network = mbprof.load(name).build()
-    graph = network.graph
+    built = network(name)
+    graph = built.graph
     assert networkx.is_directed_acyclic_graph(graph)
     assert list(graph.predecessors("input")) == []
-    assert graph.number_of_nodes() == len(network.compiled.nodes) + 1
+    assert graph.number_of_nodes() == len(built.compiled.nodes) + 1
     costs: Mapping[str, Any] = networkx.get_node_attributes(graph, "facts")
-    total = network.profile(scope="all").total
+    total = profile(name, "all").total
     assert sum(facts.mac for facts in costs.values()) == total.cost
     ends = [node for node in graph if graph.out_degree(node) == 0]
-    assert len(ends) == len(network.compiled.outputs)
+    assert len(ends) == len(built.compiled.outputs)
     for source, target, data in graph.edges(data=True):
         shape = data["shape"]
         assert shape in graph.nodes[source]["out_shapes"]
@@ -85,7 +85,7 @@ def test_the_graph_is_the_network(name: str) -> None:
 @pytest.mark.parametrize("name", zoo.names())
 def test_final_endpoints_grow_towards_the_whole_body(name: str) -> None:
     spec = mbprof.load(name)
-    body = spec.build().profile(scope="body")
+    body = profile(name, "body")
     rows = [row for row in body.rows if row.op != "split"]  # its two outputs are no endpoint
     for row in rows[:: max(1, len(rows) // 5)]:
         part = spec.build(final_endpoint=row.name).profile(scope="body")

@@ -8,14 +8,13 @@ from typing import Any, TypeAlias
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from mbprof.errors import UsageError
 from mbprof.language.values import plain
 from mbprof.network.load import Spec
 from mbprof.pages.charts import style
-from mbprof.pages.charts.kinds import QUANTITIES, Options, counted, kind
+from mbprof.pages.charts.kinds import DRAWN, Options, counted, kind
 from mbprof.pages.points import Point, axes, default_alpha, default_res, has_width, settings, sweep
 
 _LABELS, _LONGEST = 48, 26
@@ -35,7 +34,7 @@ def cost(specs: Sequence[Spec], options: Options) -> Figure:
     knobs = [name for name in ("alpha", "res") if any(lines[name] for lines in swept.values())]
     if not knobs:
         raise UsageError("there is only one configuration to draw", hint="give more to --res")
-    shown = [each for lines in swept.values() for line in lines["alpha"] for each in line]
+    shown = [point for lines in swept.values() for line in lines["alpha"] for point in line]
     caption = f"{counted(options)} {settings(shown)}"
     if len(knobs) > 1:
         shared = {"sharex": "col", "sharey": "row"}
@@ -43,25 +42,30 @@ def cost(specs: Sequence[Spec], options: Options) -> Figure:
     else:
         made, panels = style.panels(options.panels, 2.9, caption, 1, 2, sharex=True)
         panels = panels.reshape(2, 1)
-    for row, quantity in enumerate(QUANTITIES):
+    for row, quantity in enumerate(DRAWN):
         counts = [
-            getattr(each, quantity)
+            getattr(point, quantity)
             for lines in swept.values()
             for line in (*lines["alpha"], *lines["res"])
-            for each in line
+            for point in line
         ]
         power, letter = style.unit(max(counts))
         for panel, over in zip(panels[row], knobs, strict=True):
             _curves(panel, swept, over, quantity, power)
             if row == 1 or len(knobs) == 1:
                 panel.set_xlabel(_KNOBS[over])
-        panels[row, 0].set_ylabel(style.titled(QUANTITIES[quantity], letter))
+        panels[row, 0].set_ylabel(style.titled(DRAWN[quantity], letter))
         if len(specs) > 1 and max(counts) > _FAR * min(counts):
             style.log_axis(panels[row, 0], "y")
         else:
             panels[row, 0].set_ylim(0, 1.06 * max(counts) / power)
     if len(specs) > 1:
-        style.legend(made, [_handles(swept)], options.panels)
+        keys = zip(swept, style.LINES, style.MARKERS, strict=False)
+        style.legend(
+            made,
+            [[style.key(m, "0.3", name, linestyle=line, markersize=4) for name, line, m in keys]],
+            options.panels,
+        )
     return made
 
 
@@ -72,18 +76,17 @@ _Lines: TypeAlias = dict[str, list[tuple[Point, ...]]]
 def _lines(spec: Spec, options: Options, several: bool) -> _Lines:
     """Return the curves of a network over each knob: one for each value of the other knob."""
     alphas = options.alphas if has_width(spec) or not several else ()
-    found = sweep(spec, alphas, options.sides, options.scope)
-    over: _Lines = {"alpha": [], "res": []}
+    points = sweep(spec, alphas, options.sides, options.scope)
+    usual = {"alpha": default_alpha(spec), "res": default_res(spec)}
+    over: _Lines = {}
     for name, other in (("alpha", "res"), ("res", "alpha")):
-        for value in dict.fromkeys(getattr(each, other) for each in found):
-            line = tuple(each for each in found if getattr(each, other) == value)
-            if len({getattr(each, name) for each in line}) > 1:
-                over[name].append(line)
-    if several:
-        wanted = {"alpha": default_res(spec), "res": default_alpha(spec)}
-        for name, other in (("alpha", "res"), ("res", "alpha")):
-            at = [line for line in over[name] if getattr(line[0], other) == wanted[name]]
-            over[name] = (at or over[name])[:1]
+        values = dict.fromkeys(getattr(point, other) for point in points)
+        lines = [tuple(p for p in points if getattr(p, other) == value) for value in values]
+        lines = [line for line in lines if len({getattr(point, name) for point in line}) > 1]
+        if several:
+            at_default = [line for line in lines if getattr(line[0], other) == usual[other]]
+            lines = (at_default or lines)[:1]
+        over[name] = lines
     return over
 
 
@@ -91,14 +94,14 @@ def _curves(panel: Axes, swept: dict[str, _Lines], over: str, quantity: str, pow
     several = len(swept) > 1
     for number, lines in enumerate(swept.values()):
         shown = lines[over]
-        heights = [tuple(getattr(each, quantity) for each in line) for line in shown]
+        heights = [tuple(getattr(point, quantity) for point in line) for line in shown]
         # Parameters do not depend on the resolution: one line stands for all.
         same = len(shown) > 1 and len(set(heights)) == 1
         colours = ["0.3"] if several or same else style.shades(len(shown))
         for i, line in enumerate(shown[:1] if same else shown):
             other = f"{line[0].res[0]} px" if over == "alpha" else f"α {plain(line[0].alpha)}"
             panel.plot(
-                [each.alpha or 0.0 if over == "alpha" else each.res[0] for each in line],
+                [point.alpha or 0.0 if over == "alpha" else point.res[0] for point in line],
                 [height / power for height in heights[i]],
                 style.LINES[number],
                 color=colours[0 if several else i],
@@ -110,16 +113,6 @@ def _curves(panel: Axes, swept: dict[str, _Lines], over: str, quantity: str, pow
             # Costs rise to the right, so that this corner is free.
             panel.legend(loc="upper left", ncols=2 if len(shown) > 5 else 1)
     panel.grid(True)
-
-
-def _handles(swept: dict[str, _Lines]) -> list[Line2D]:
-    return [
-        Line2D(
-            [], [], linestyle=style.LINES[i], color="0.3", marker=style.MARKERS[i],
-            markersize=4, label=name,
-        )
-        for i, name in enumerate(swept)
-    ]  # fmt: skip
 
 
 @kind("grid", "MACs over width and resolution, the numbers in the cells")
@@ -135,16 +128,17 @@ def grid(specs: Sequence[Spec], options: Options) -> Figure:
                 f"{spec.name} has no width multiplier", hint="--kind cost needs no second axis"
             )
     swept = [sweep(spec, options.alphas, options.sides, options.scope) for spec in specs]
-    counts = [each.macs for found in swept for each in found]
+    everything = [point for points in swept for point in points]
+    counts = [point.macs for point in everything]
     power, letter = style.unit(max(counts))
     rows = (len(specs) + 1) // 2
-    caption = f"{counted(options)} {settings(each for found in swept for each in found)}"
+    caption = f"{counted(options)} {settings(everything)}"
     shape = rows, min(2, len(specs))
     made, panels = style.panels(options.panels, 0.7 + 2.6 * rows, caption, *shape)
     panels = panels.ravel()
     scale = LogNorm(min(counts) / power, max(counts) / power)
-    for panel, spec, found in zip(panels, specs, swept, strict=False):
-        image = _cells(panel, found, axes(spec, options.alphas, options.sides), power, scale)
+    for panel, spec, points in zip(panels, specs, swept, strict=False):
+        image = _cells(panel, points, axes(spec, options.alphas, options.sides), power, scale)
         panel.set_title(spec.name)
     for panel in panels[len(specs) :]:
         panel.set_visible(False)
@@ -157,13 +151,13 @@ def grid(specs: Sequence[Spec], options: Options) -> Figure:
 
 def _cells(
     panel: Axes,
-    found: Sequence[Point],
+    points: Sequence[Point],
     sides: tuple[tuple[float, ...], tuple[int, ...]],
     power: int,
     scale: LogNorm,
 ) -> Any:
     alphas, heights = sides
-    at = {(each.alpha, each.res[0]): each.macs for each in found}
+    at = {(point.alpha, point.res[0]): point.macs for point in points}
     values = [[at.get((alpha, side), 0) / power for side in heights] for alpha in alphas]
     shown = [[value or float("nan") for value in row] for row in values]
     image = panel.imshow(shown, cmap="cividis", norm=scale, aspect="auto")
@@ -225,7 +219,7 @@ def layers(specs: Sequence[Spec], options: Options) -> Figure:
         )  # fmt: skip
         for bar, row in zip(bars, rows, strict=True):
             bar.set_hatch(hatches[row.op])
-        panel.set_ylabel(style.titled(QUANTITIES[quantity], letter))
+        panel.set_ylabel(style.titled(DRAWN[quantity], letter))
         panel.grid(True, axis="y")
         panel.margins(x=0.01)
     step = -(-len(rows) // _LABELS) or 1

@@ -7,13 +7,12 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from mbprof.errors import UsageError
 from mbprof.language.values import plain
 from mbprof.network.load import Spec
 from mbprof.pages.charts import style
-from mbprof.pages.charts.kinds import QUANTITIES, Options, counted, kind
+from mbprof.pages.charts.kinds import DRAWN, Options, counted, kind
 from mbprof.pages.points import Point, best, front, points, settings
 
 
@@ -28,45 +27,43 @@ def accuracy(specs: Sequence[Spec], options: Options) -> Figure:
     if len(specs) > len(style.LINES):
         return _members(specs, options)
     series = [_series(spec, options) for spec in specs]
-    everything = [each for found in series for each in found]
-    alphas = sorted({each.alpha for each in everything if each.alpha is not None})
-    sides = sorted({each.res[0] for each in everything}, reverse=True)
+    everything = [point for shown in series for point in shown]
+    alphas = sorted({point.alpha for point in everything if point.alpha is not None})
+    sides = sorted({point.res[0] for point in everything}, reverse=True)
     colours = dict(zip(alphas, style.shades(len(alphas)), strict=True))
     markers = {side: style.MARKERS[i % len(style.MARKERS)] for i, side in enumerate(sides)}
     caption = f"{_sources(specs, series)} {counted(options)} {settings(everything)}"
     made, (panels,) = style.panels(options.panels, 3.9, caption, 1, 2, sharey=True)
-    for panel, cost in zip(panels, QUANTITIES, strict=True):
-        power = _scaled(panel, "x", cost, (getattr(each, cost) for each in everything))
-        for number, found in enumerate(series):
-            line = style.LINES[number]
-            best_of = front(found, cost)
+    for panel, cost in zip(panels, DRAWN, strict=True):
+        power = _scaled(panel, cost, everything)
+        for number, shown in enumerate(series):
+            best_of = front(shown, cost)
             panel.plot(
-                [getattr(each, cost) / power for each in best_of],
-                [each.top1 for each in best_of],
-                line, color="0.55", zorder=1,
+                [getattr(point, cost) / power for point in best_of],
+                [point.top1 for point in best_of],
+                style.LINES[number], color="0.55", zorder=1,
             )  # fmt: skip
-            for each in found:
-                colour = colours.get(each.alpha, "0.3") if each.alpha is not None else "0.3"
+            for point in shown:
+                colour = "0.3" if point.alpha is None else colours[point.alpha]
                 panel.plot(
-                    getattr(each, cost) / power, each.top1, markers[each.res[0]],
+                    getattr(point, cost) / power, point.top1, markers[point.res[0]],
                     color=colour, markerfacecolor=_face(number, colour), zorder=2,
                 )  # fmt: skip
-        panel.grid(True)
     panels[0].set_ylabel("published top-1 (%)")
     style.legend(
         made,
         [
-            [_dot("o", colours[alpha], f"α {plain(alpha)}") for alpha in reversed(alphas)],
-            [_dot(markers[side], "0.3", f"{side} px") for side in sides],
+            [style.key("o", colours[alpha], f"α {plain(alpha)}") for alpha in reversed(alphas)],
+            [style.key(markers[side], "0.3", f"{side} px") for side in sides],
         ],
         options.panels,
     )
     # Much computing for little accuracy: the corner that networks stay out of.
     panels[0].legend(
         handles=[
-            Line2D(
-                [], [], linestyle=style.LINES[i], color="0.4", marker="o",
-                markerfacecolor=_face(i, "0.4"), label=f"{spec.name}, Pareto front",
+            style.key(
+                "o", "0.4", f"{spec.name}, Pareto front",
+                linestyle=style.LINES[i], markerfacecolor=_face(i, "0.4"),
             )
             for i, spec in enumerate(specs)
         ],
@@ -76,18 +73,18 @@ def accuracy(specs: Sequence[Spec], options: Options) -> Figure:
 
 
 def _series(spec: Spec, options: Options) -> tuple[Point, ...]:
-    found = tuple(
-        each
-        for each in points(spec, options.scope)
-        if (not options.alphas or each.alpha in options.alphas)
-        and (not options.sides or each.res[0] in options.sides)
+    shown = tuple(
+        point
+        for point in points(spec, options.scope)
+        if (not options.alphas or point.alpha in options.alphas)
+        and (not options.sides or point.res[0] in options.sides)
     )
-    if not found:
+    if not shown:
         raise UsageError(
             f"no accuracy is published for {spec.name} at these settings",
             hint="--kind cost draws what it costs",
         )
-    return found
+    return shown
 
 
 def _face(number: int, colour: Any) -> Any:
@@ -95,33 +92,31 @@ def _face(number: int, colour: Any) -> Any:
     return (colour, "white", "0.8", colour)[number]
 
 
-def _dot(marker: str, colour: Any, label: str) -> Line2D:
-    return Line2D([], [], linestyle="none", marker=marker, color=colour, label=label)
-
-
 def _sources(specs: Sequence[Spec], series: Sequence[Sequence[Point]]) -> str:
     said = (
-        f"{spec.name}: {', '.join(dict.fromkeys(each.source for each in found))}."
-        for spec, found in zip(specs, series, strict=True)
+        f"{spec.name}: {', '.join(dict.fromkeys(point.source for point in shown))}."
+        for spec, shown in zip(specs, series, strict=True)
     )
     return "Top-1 on ImageNet-1k, as published. " + " ".join(said)
 
 
-def _scaled(panel: Axes, which: str, cost: str, values: Iterable[int]) -> int:
-    """Make an axis logarithmic in the unit that its values call for, and return that unit."""
-    counts = list(values)
+def _scaled(panel: Axes, cost: str, shown: Iterable[Point]) -> int:
+    """Give costs a logarithmic axis in the unit that they call for, and return that unit."""
+    counts = [getattr(point, cost) for point in shown]
     power, letter = style.unit(max(counts))
-    style.log_axis(panel, which, max(counts) / max(1, min(counts)))
-    set_label = panel.set_xlabel if which == "x" else panel.set_ylabel
-    set_label(style.titled(QUANTITIES[cost], letter))
+    style.log_axis(panel, "x", max(counts) / max(1, min(counts)))
+    panel.set_xlabel(style.titled(DRAWN[cost], letter))
+    panel.grid(True)
     return power
 
 
 def _members(specs: Sequence[Spec], options: Options) -> Figure:
-    found = [each for spec in specs if (each := best(spec, options.scope)).top1 is not None]
-    if not found:
+    shown = [point for spec in specs if (point := best(spec, options.scope)).top1 is not None]
+    if not shown:
         raise UsageError("no accuracy is published for these networks at their default size")
-    sources = list(dict.fromkeys(_repository(each) for each in found))
+    # Who published a point stands before the path of the file.
+    owners = [point.source.partition(" ")[0] for point in shown]
+    sources = list(dict.fromkeys(owners))
     shapes = {source: style.MARKERS[i % len(style.MARKERS)] for i, source in enumerate(sources)}
     colours = dict(zip(sources, style.shades(len(sources)), strict=True))
     caption = (
@@ -129,21 +124,15 @@ def _members(specs: Sequence[Spec], options: Options) -> Figure:
         f"differ in training, so no front is drawn across them. {counted(options)}"
     )
     made, panels = style.panels(options.panels, 7.4, caption, 2, 1)
-    handles = [_dot(shapes[each], colours[each], each) for each in sources]
+    handles = [style.key(shapes[source], colours[source], source) for source in sources]
     rows = [handles[i : i + 4] for i in range(0, len(handles), 4)]
     style.legend(made, rows, options.panels)
-    for panel, cost in zip(panels[:, 0], QUANTITIES, strict=True):
-        power = _scaled(panel, "x", cost, (getattr(each, cost) for each in found))
-        places = [(getattr(each, cost) / power, each.top1 or 0.0) for each in found]
-        for each, (x, y) in zip(found, places, strict=True):
-            panel.plot(x, y, shapes[_repository(each)], color=colours[_repository(each)])
+    for panel, cost in zip(panels[:, 0], DRAWN, strict=True):
+        power = _scaled(panel, cost, shown)
+        places = [(getattr(point, cost) / power, point.top1 or 0.0) for point in shown]
+        for owner, (x, y) in zip(owners, places, strict=True):
+            panel.plot(x, y, shapes[owner], color=colours[owner])
         panel.margins(x=0.08, y=0.1)
         panel.set_ylabel("published top-1 (%)")
-        panel.grid(True)
-        style.label_points(made, panel, places, [each.spec for each in found])
+        style.label_points(made, panel, places, [point.spec for point in shown])
     return made
-
-
-def _repository(found: Point) -> str:
-    """Return who published a point, without the path of the file."""
-    return found.source.partition(" ")[0]

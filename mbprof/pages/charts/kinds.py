@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from mbprof.network.load import Spec
 
-QUANTITIES = {"macs": "multiply-accumulates", "params": "parameters"}
+DRAWN = {"macs": "multiply-accumulates", "params": "parameters"}
 """What charts show of a cost, with the words for it."""
 
 
@@ -29,14 +29,14 @@ class Options:
 Chart: TypeAlias = Callable[[Sequence[Spec], Options], Figure]
 
 
-class Kind(NamedTuple):
+class Plot(NamedTuple):
     """A kind of chart: how it is drawn, and what it shows."""
 
     draw: Chart
     doc: str
 
 
-KINDS: dict[str, Kind] = {}
+PLOTS: dict[str, Plot] = {}
 """Every kind of chart by its name."""
 
 
@@ -44,7 +44,7 @@ def kind(name: str, doc: str) -> Callable[[Chart], Chart]:
     """Register a kind of chart under its name."""
 
     def register(function: Chart) -> Chart:
-        KINDS[name] = Kind(function, doc)
+        PLOTS[name] = Plot(function, doc)
         return function
 
     return register

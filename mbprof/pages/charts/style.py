@@ -130,6 +130,11 @@ def log_axis(axes: Axes, which: str, span: float = 1.0) -> None:
     axis.set_minor_locator(LogLocator(subs=()))
 
 
+def key(marker: str, colour: Any, label: str, **look: Any) -> Line2D:
+    """Return a handle of a legend: a marker without a line, unless its look has one."""
+    return Line2D([], [], marker=marker, color=colour, label=label, **{"linestyle": "none"} | look)
+
+
 def legend(drawn: Figure, rows: Sequence[Sequence[Artist]], given: Sequence[Axes] = ()) -> None:
     """Put a legend above the panels, one line for each row of handles; into axes that are given."""
     shown = [row for row in rows if row]

@@ -1,4 +1,4 @@
-"""What a function is given: a name, a path, a spec or a network, all of them alike."""
+"""What stands for a network: a name, a path, a spec or a network, all of them alike."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from pathlib import Path
 from typing import TypeAlias
 
 from mbprof.errors import UsageError
-from mbprof.language.values import Value
+from mbprof.language.source import Scalar
+from mbprof.language.values import Shape, Value
 from mbprof.network import conventions
 from mbprof.network.load import Network, Spec, load
 from mbprof.network.profile import Table
 from mbprof.spec.block import lone
-from mbprof.spec.knobs import typed
-from mbprof.spec.zoo import OpenedBlock
-from mbprof.spec.zoo import open as opened
+from mbprof.spec.knobs import Given, typed
+from mbprof.spec.zoo import OpenedBlock, open  # noqa: A004
 
 SpecLike: TypeAlias = str | Path | Spec | Network
 """What stands for a network."""
 
 
-def as_spec(given: object) -> Spec:
+def as_spec(what: object) -> Spec:
     """Return the spec that something stands for; a network's has its knobs as defaults.
 
     Raises: UsageError: it is none of what is taken, or there is no such spec. MbprofError: the
@@ -29,43 +29,52 @@ def as_spec(given: object) -> Spec:
     >>> as_spec("mobilenet_v1").build(alpha=0.5) == as_network("mobilenet_v1", alpha=0.5)
     True
     """
-    if isinstance(given, Spec):
-        return given
-    if isinstance(given, Network):
-        return given.spec.settled(given.knobs)
-    return load(as_text(given))
+    if isinstance(what, Spec):
+        return what
+    if isinstance(what, Network):
+        return what.spec.settled(what.knobs)
+    return load(as_text(what))
 
 
-def as_network(given: object, /, **knobs: Value) -> Network:
-    """Return the network that something stands for, at some values of its knobs.
-
-    A block's name, file or SPEC:BLOCK stands for the block alone. A network is built already.
-
-    Raises: UsageError: see `as_spec`; or knobs are given for a network. MbprofError: there is no
-    network at these values.
+def as_network(what: object, /, **knobs: Value) -> Network:
+    """Return the network that something stands for, see `network_at`.
 
     >>> as_network("mobilenet_v1", alpha=0.75)
     <Network mobilenet_v1, alpha 0.75, res 224>
     """
-    if isinstance(given, Network):
-        if knobs:
-            name = given.spec.name
+    return network_at(what, knobs)
+
+
+def network_at(what: object, given: Given, image: str | Shape | None = None) -> Network:
+    """Return the network that something stands for; ``given`` are values of knobs or arguments.
+
+    A block's name, file or SPEC:BLOCK stands for the block alone, on an input of its own. A
+    network is built already.
+
+    Raises: UsageError: see `as_spec`; knobs are given for a network, or an input for a spec.
+    MbprofError: there is no network at these values.
+    """
+    opened = open(str(what)) if isinstance(what, str | Path) else None
+    if isinstance(opened, OpenedBlock):
+        values = {name: at for name, at in given.items() if not isinstance(at, Scalar)}
+        said = {name: at for name, at in given.items() if isinstance(at, Scalar)}
+        definition = lone(opened, image, said | typed(values)).definition
+        return Spec(definition, alone=True).build()
+    if image is not None:
+        raise UsageError("--in gives a block its input; a spec has its own", hint="use --res")
+    if isinstance(what, Network):
+        if given:
             raise UsageError(
-                f"this network of {name} is built already, so that {' and '.join(knobs)} cannot "
-                "be turned",
+                f"this network of {what.spec.name} is built already, so that "
+                f"{' and '.join(given)} cannot be turned",
                 hint="give the spec instead of the network",
             )
-        return given
-    if isinstance(given, Spec):
-        return given.build(**knobs)
-    text = as_text(given)
-    found = opened(text)
-    if isinstance(found, OpenedBlock):
-        return Spec(lone(found, None, typed(knobs)).definition, alone=True).build()
-    return Spec(found.definition, text).build(**knobs)
+        return what
+    spec = as_spec(what) if opened is None else Spec(opened.definition, str(what))
+    return spec.build_at(given)
 
 
-def as_text(given: object) -> str:
+def as_text(what: object) -> str:
     """Return a name or path as text.
 
     Raises: UsageError: it is neither.
@@ -74,9 +83,9 @@ def as_text(given: object) -> str:
     Traceback (most recent call last):
     mbprof.errors.UsageError: error[usage]: expected a name, a path, a Spec or a Network, not int
     """
-    if isinstance(given, str | Path):
-        return str(given)
-    raise UsageError(f"expected a name, a path, a Spec or a Network, not {type(given).__name__}")
+    if isinstance(what, str | Path):
+        return str(what)
+    raise UsageError(f"expected a name, a path, a Spec or a Network, not {type(what).__name__}")
 
 
 def table(
