@@ -85,7 +85,7 @@ def plan_of(
     knobs = spec.definition.knobs
     if configs is not None:
         if given or random is not None:
-            raise UsageError("--from says all there is to cost; leave the axes and --random out")
+            raise UsageError("--configs says all there is to cost; leave the axes and --random out")
         return listed(knobs, read_configs(Path(configs)), spec.name)
     if not given:
         raise UsageError("there is nothing to sweep", hint="give an axis, such as --alpha 0.5,1.0")

@@ -344,8 +344,7 @@ GRIDS = "MnasNet (tpu-a1), MobileNetV1 (slim), MobileNetV1 (tflite), MobileNetV2
             "MobilNetV1",
             1.0,
             None,
-            "no accuracy is published of a family 'MobilNetV1'\n"
-            "  hint: did you mean 'MobileNetV1'?",
+            "unknown spec 'MobilNetV1'\n  hint: did you mean 'mobilenet_v1'?",
         ),
     ],
 )

@@ -155,7 +155,7 @@ def test_json_follows_the_rows() -> None:
     (name,) = found("explain", "mobilenet_v2@torchvision", "--sort", "params")["conventions"]
     assert name == "darknet"
     (line,) = found("compare", "mobilenet_v1", "mobilenet_v2", "--sort", "macs_B")["rows"]
-    assert line["networks"][1]["name"] == "layer_2"
+    assert line["networks"][1]["name"] == "layer_3"
     (entry,) = found("list", "mobilenet_v1", "--sort", "macs")
     assert entry["name"] == "mobilenet_v1"
     (finding,) = found("check", "mobilenet_v2", "--sort", "severity")
