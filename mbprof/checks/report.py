@@ -102,25 +102,24 @@ def static_analysis(report: FindingsReport, screen: Screen) -> str:
 
 def findings_report(checked: Sequence[Checked]) -> FindingsReport:
     """Lay out what checks found; data is a list of findings."""
-    findings = [finding for each in checked for finding in each.findings]
+    pairs = [(subject, finding) for subject in checked for finding in subject.findings]
+    findings = [finding for _, finding in pairs]
     notes: list[str | Note] = [
         _hint(finding) for finding in findings if finding.hint or finding.reason
     ]
     if findings:
-        notes.append(
-            Note("mbprof check --explain CODE says why a finding matters, and its source.")
-        )
-    names = ", ".join(each.name for each in checked)
+        notes.append(Note(_WHY))
+    names = ", ".join(subject.name for subject in checked)
     return FindingsReport(
         title=f"{names}: {_counts(findings)}",
         columns=COLUMNS if len(checked) == 1 else (_SPEC, *COLUMNS),
         rows=tuple(
-            {**_row(finding), "spec": each.name} for each in checked for finding in each.findings
+            {**finding.to_dict(), "place": _place(finding.loc), "spec": subject.name}
+            for subject, finding in pairs
         ),
         data=[
-            {**finding.to_dict(), "spec": each.name, **each.stamp}
-            for each in checked
-            for finding in each.findings
+            {**finding.to_dict(), "spec": subject.name, **subject.stamp}
+            for subject, finding in pairs
         ],
         notes=tuple(dict.fromkeys(notes)),
         findings=tuple(findings),
@@ -131,10 +130,6 @@ def _hint(finding: Finding) -> str:
     if finding.reason is not None:
         return f"{finding.code} is accepted: {finding.reason}"
     return f"{finding.code}: {finding.hint}"
-
-
-def _row(finding: Finding) -> Mapping[str, Any]:
-    return {**finding.to_dict(), "place": _place(finding.loc)}
 
 
 def _counts(findings: Sequence[Finding]) -> str:
@@ -155,11 +150,12 @@ def rules_report() -> Report:
         Column("severity", "severity", "how grave it is"),
         Column("title", "finds", "what it finds", wraps=True),
     )
-    rows = tuple(
-        {"code": rule.code, "severity": rule.severity, "title": rule.title}
-        for rule in sorted(RULES.values(), key=lambda rule: rule.code)
-    )
+    rows = tuple(_head(rule) for _, rule in sorted(RULES.items()))
     return Report(f"{len(rows)} rules", columns, rows, [dict(row) for row in rows])
+
+
+def _head(rule: Rule) -> dict[str, str]:
+    return {"code": rule.code, "severity": rule.severity, "title": rule.title}
 
 
 def rule_report(code: str) -> Report:
@@ -170,19 +166,17 @@ def rule_report(code: str) -> Report:
     if code not in RULES:
         raise unknown("code", code, sorted(RULES), limit=50)
     rule = RULES[code]
-    data = {"code": rule.code, "severity": rule.severity, "title": rule.title, **_parts(rule)}
+    data = {**_head(rule), **_parts(rule)}
     return Report(f"{rule.code}, {rule.severity}", (), (), data, text=rule.text)
 
 
 def _parts(rule: Rule) -> dict[str, str]:
     """Return what a rule says of itself by part."""
-    found = {}
+    parts: dict[str, str] = {}
     for line in rule.text.split("\n"):
         name, colon, rest = line.partition(": ")
         if colon and name in ("Why", "Remedy", "Source"):
-            part = name.lower()
-            found[part] = rest
-        elif found:
-            part = list(found)[-1]
-            found[part] += f" {line.strip()}"
-    return found
+            parts[name.lower()] = rest
+        elif parts:
+            parts[list(parts)[-1]] += f" {line.strip()}"
+    return parts

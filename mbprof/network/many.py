@@ -156,8 +156,8 @@ def counter(convention: str, scope: str) -> Callable[[Graph], Sequence[Any]]:
     """Return what counts a graph as a convention does, within a scope: see `outputs`."""
 
     def count(graph: Graph) -> Sequence[Any]:
-        found = totals(graph, convention, scope)
-        return found.params, *found.costs
+        counted = totals(graph, convention, scope)
+        return counted.params, *counted.costs
 
     return count
 
