@@ -14,7 +14,7 @@ from mbprof.network import conventions
 from mbprof.network.given import SpecLike, as_network
 from mbprof.network.load import Network
 from mbprof.network.profile import Profile
-from mbprof.network.rows import GROUPINGS, Row, merged
+from mbprof.network.rows import GROUPINGS, Row, Total, merged
 from mbprof.output import Column, Note, Report
 from mbprof.output.result import Brief, Result
 from mbprof.output.stamp import stamp
@@ -55,12 +55,7 @@ class Aligned(Brief):
 
     def ratios(self, quantity: str) -> tuple[Ratio | None, ...]:
         """Return ``params`` or ``cost`` of each network as a ratio to those of the first."""
-        first = self.rows[0]
-        whole = getattr(first, quantity) if first is not None else 0
-        return tuple(
-            Ratio(getattr(row, quantity), whole) if row is not None and whole else None
-            for row in self.rows
-        )
+        return _ratios(self.rows, quantity)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -82,11 +77,14 @@ class Comparison(Result):
 
     def ratios(self, quantity: str) -> tuple[Ratio | None, ...]:
         """Return the total ``params`` or ``cost`` of each network as a ratio to the first's."""
-        whole = getattr(self.profiles[0].total, quantity)
-        return tuple(
-            Ratio(getattr(profile.total, quantity), whole) if whole else None
-            for profile in self.profiles
-        )
+        return _ratios([profile.total for profile in self.profiles], quantity)
+
+
+def _ratios(rows: Sequence[Row | Total | None], quantity: str) -> tuple[Ratio | None, ...]:
+    whole = getattr(rows[0], quantity, 0)
+    return tuple(
+        Ratio(getattr(row, quantity), whole) if row is not None and whole else None for row in rows
+    )
 
 
 def common_scope(networks: Sequence[Network]) -> str:
