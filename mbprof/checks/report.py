@@ -112,7 +112,10 @@ def findings_report(
     report = FindingsReport(
         title=f"{names}: {_counts([finding for _, finding in findings])}",
         columns=COLUMNS if len(checked) == 1 else (_SPEC, *COLUMNS),
-        rows=tuple({**_row(finding), "spec": subject.name} for subject, finding in findings),
+        rows=tuple(
+            {**finding.to_dict(), "place": _place(finding.loc), "spec": subject.name}
+            for subject, finding in findings
+        ),
         data=[{**finding.to_dict(), "spec": at.name, **at.stamp} for at, finding in findings],
         known=(_SPEC, *COLUMNS),
         listed="",
@@ -134,10 +137,6 @@ def _hint(finding: Finding) -> str:
     return f"{finding.code}: {finding.hint}"
 
 
-def _row(finding: Finding) -> Mapping[str, Any]:
-    return {**finding.to_dict(), "place": _place(finding.loc)}
-
-
 def _counts(findings: Sequence[Finding]) -> str:
     """Count findings by severity in words."""
     said = []
@@ -156,11 +155,12 @@ def rules_report() -> Report:
         Column("severity", "severity", "how grave it is"),
         Column("title", "finds", "what it finds", wraps=True),
     )
-    rows = tuple(
-        {"code": rule.code, "severity": rule.severity, "title": rule.title}
-        for rule in sorted(RULES.values(), key=lambda rule: rule.code)
-    )
+    rows = tuple(_head(rule) for _, rule in sorted(RULES.items()))
     return Report(f"{len(rows)} rules", columns, rows, [dict(row) for row in rows])
+
+
+def _head(rule: Rule) -> dict[str, str]:
+    return {"code": rule.code, "severity": rule.severity, "title": rule.title}
 
 
 def rule_report(code: str) -> Report:
@@ -171,19 +171,17 @@ def rule_report(code: str) -> Report:
     if code not in RULES:
         raise unknown("code", code, sorted(RULES), limit=50)
     rule = RULES[code]
-    data = {"code": rule.code, "severity": rule.severity, "title": rule.title, **_parts(rule)}
+    data = {**_head(rule), **_parts(rule)}
     return Report(f"{rule.code}, {rule.severity}", (), (), data, text=rule.text)
 
 
 def _parts(rule: Rule) -> dict[str, str]:
     """Return what a rule says of itself by part."""
-    found = {}
+    parts: dict[str, str] = {}
     for line in rule.text.split("\n"):
         name, colon, rest = line.partition(": ")
         if colon and name in ("Why", "Remedy", "Source"):
-            part = name.lower()
-            found[part] = rest
-        elif found:
-            part = list(found)[-1]
-            found[part] += f" {line.strip()}"
-    return found
+            parts[name.lower()] = rest
+        elif parts:
+            parts[list(parts)[-1]] += f" {line.strip()}"
+    return parts

@@ -18,13 +18,12 @@ def sarif(findings: Sequence[Finding]) -> dict[str, Any]:
 
     Source: OASIS, Static Analysis Results Interchange Format 2.1.0, section 3.
     """
-    rules = sorted(RULES.values(), key=lambda rule: rule.code)
-    index = {rule.code: number for number, rule in enumerate(rules)}
+    index = {code: number for number, code in enumerate(sorted(RULES))}
     driver = {
         "name": "mbprof",
         "semanticVersion": stamp()["version"],
         "informationUri": "https://pypi.org/project/mbprof/",
-        "rules": [_rule(rule) for rule in rules],
+        "rules": [_rule(RULES[code]) for code in index],
     }
     results = [_result(finding, index[finding.code]) for finding in findings]
     run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}

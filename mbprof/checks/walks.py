@@ -17,9 +17,6 @@ from mbprof.symbolic.arithmetic import product
 Through: TypeAlias = Callable[[Op], bool]
 """Which ops a walk passes through."""
 
-NON_NEGATIVE = ("relu", "relu6", "sigmoid", "hsigmoid")
-"""Activations that give no negative values."""
-
 
 def linear(op: Op) -> bool:
     """Whether a linear layer stays linear behind an op, such as a batch norm."""

@@ -7,6 +7,7 @@ from typing import NamedTuple, TypeAlias, TypeVar
 
 from mbprof.errors import LimitError
 from mbprof.language.values import Shape
+from mbprof.network.graph import layers
 from mbprof.network.load import Network
 from mbprof.network.rows import Row
 
@@ -45,26 +46,26 @@ def octave(image: Shape, shape: Shape) -> int | None:
     return halved
 
 
-def likeness(one: Part, other: Part) -> int:
+def likeness(part: Part, other: Part) -> int:
     """Say how well two parts stand for each other; 0 if they do not.
 
     The same name, or the same size of the output and the same op, block or kind of cost. A layer
     whose name alone has moved (a row was added above it) counts more than one that has kept its
     name and is another layer.
     """
-    a, b = one.row, other.row
+    a, b = part.row, other.row
     same_name, same_op = a.name == b.name, a.op == b.op
-    same_size = one.octave == other.octave
+    same_size = part.octave == other.octave
     if not same_name:
         groups = a.kernel is None and b.kernel is None and a.layers + b.layers > 2
         # A classifier is a linear layer here and a convolution of 1×1 there.
-        alike = same_op or groups or one.octave is None
+        alike = same_op or groups or part.octave is None
         if not (alike and same_size and bool(a.facts.kernels) == bool(b.facts.kernels)):
             return 0
     points = 1 + 4 * same_name + 4 * same_op + 2 * (_window(a) == _window(b))
     points += 8 if a.out_shape == b.out_shape else 4 * same_size
     points += 4 * (a.in_shape == b.in_shape) + 3 * (a.params == b.params) + 3 * (a.cost == b.cost)
-    return points + (one == other)
+    return points + (part == other)
 
 
 def _window(row: Row) -> tuple[object, ...]:
@@ -119,13 +120,13 @@ def _matched(a: Sequence[T], b: Sequence[T], score: Score[T]) -> list[tuple[int,
             row[j], steps[j], right = best, step, best
         below = row
         pairs.append(steps)
-    found, i, j = [], 0, 0
+    matched, i, j = [], 0, 0
     while i < len(a) and j < len(b):
         step = pairs[len(a) - 1 - i][j]
         if step == 0:
-            found.append((i, j))
+            matched.append((i, j))
         i, j = i + (step != 2), j + (step != 1)
-    return found
+    return matched
 
 
 def _filled(matched: list[tuple[int, int]], first: int, second: int) -> Pairs:
@@ -139,6 +140,22 @@ def _filled(matched: list[tuple[int, int]], first: int, second: int) -> Pairs:
             pairs.append((ahead, beside))
         i, j = ahead + 1, beside + 1
     return tuple(pairs)
+
+
+def paired(
+    first: Sequence[T], second: Sequence[T], score: Score[T]
+) -> list[tuple[T | None, T | None]]:
+    """Return the items themselves as `align` pairs them, None for a partner that is not there.
+
+    Raises: LimitError: the sequences are too long.
+
+    >>> paired("ab", "b", lambda a, b: a == b)
+    [('a', None), ('b', 'b')]
+    """
+    return [
+        (None if i is None else first[i], None if j is None else second[j])
+        for i, j in align(first, second, score)
+    ]
 
 
 def align_all(
@@ -159,17 +176,12 @@ def align_all(
     for count, sequence in enumerate(sequences[1:], 1):
         items: list[tuple[T | None, ...]] = [(item,) for item in sequence]
         alone: tuple[T | None, ...] = (None,) * count
-        rows = [
-            (rows[i] if i is not None else alone) + (items[j] if j is not None else (None,))
-            for i, j in align(rows, items, best)
-        ]
+        rows = [(row or alone) + (item or (None,)) for row, item in paired(rows, items, best)]
     return tuple(rows)
 
 
 def parts_of(network: Network, rows: Sequence[Row], scope: str) -> tuple[Part, ...]:
     """Return the rows of a profile as parts; single layers with what follows their op."""
-    from mbprof.network.graph import layers
-
     image = network.compiled.image
     after = {
         group[0].layer: tuple(str(n.op.function or n.op.word) for n in group[1:])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
-from mbprof.compare.align import Part, align, likeness, parts_of
+from mbprof.compare.align import Part, likeness, paired, parts_of
 from mbprof.compare.diff_report import ADDED, CHANGED, REMOVED, RENAMED, Change, Difference
 from mbprof.errors import UsageError, nearest
 from mbprof.language import fmt
@@ -37,8 +37,8 @@ def diff(
     align. MbprofError: a spec makes no network at these values.
 
     >>> from mbprof import load
-    >>> found = diff("mobilenet_v1", load("mobilenet_v1").build(classes=10))
-    >>> [(change.name, change.params) for change in found.changes if change.params]
+    >>> difference = diff("mobilenet_v1", load("mobilenet_v1").build(classes=10))
+    >>> [(change.name, change.params) for change in difference.changes if change.params]
     [('Conv2d_1c_1x1', -1013760)]
     """
     if by not in WAYS:
@@ -47,12 +47,9 @@ def diff(
     networks = as_network(old, **knobs), as_network(new, **knobs)
     profiles = [network.profile(convention, chosen) for network in networks]
     pairs = list(zip(networks, profiles, strict=True))
-    before, after = (parts_of(network, found.grouped(by), chosen) for network, found in pairs)
-    inner = [_inner(network, found) if by == "block" else {} for network, found in pairs]
-    changes = [
-        _change(before[i] if i is not None else None, after[j] if j is not None else None, *inner)
-        for i, j in align(before, after, likeness)
-    ]
+    before, after = (parts_of(network, profile.grouped(by), chosen) for network, profile in pairs)
+    inner = [_inner(network, profile) if by == "block" else {} for network, profile in pairs]
+    changes = [_change(*parts, *inner) for parts in paired(before, after, likeness)]
     listed = tuple(change for change in changes if change is not None)
     return Difference(
         profiles[0], profiles[1], by, listed, len(changes) - len(listed), _defaults(*networks)
@@ -119,13 +116,11 @@ def _list(words: Sequence[str]) -> str:
 def _within(before: Sequence[Part], after: Sequence[Part]) -> tuple[str, ...]:
     """Say what changed in the layers of a block, each thing once."""
     said: dict[str, None] = {}
-    for i, j in align(before, after, likeness):
-        change = _change(
-            before[i] if i is not None else None, after[j] if j is not None else None, {}, {}
-        )
+    for parts in paired(before, after, likeness):
+        change = _change(*parts, {}, {})
         if change is not None and change.kind != RENAMED:
             if change.kind == CHANGED:
-                said |= dict.fromkeys(f"{change.op}: {each}" for each in change.what)
+                said |= dict.fromkeys(f"{change.op}: {what}" for what in change.what)
             else:
                 said[f"{change.op} {change.kind}"] = None
     return tuple(said)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mbprof.compare.side_by_side import titled
+from mbprof.compare.side_by_side import counted, titled, totals_of
 from mbprof.language import fmt
 from mbprof.network.profile import Profile
 from mbprof.network.rows import Row
@@ -139,7 +139,7 @@ def folded(changes: Sequence[Change]) -> tuple[Fold, ...]:
 
 
 def difference_report(
-    found: Difference,
+    difference: Difference,
     layout: str = "page",
     top: int | None = None,
     asked: tuple[str, str] | None = None,
@@ -153,15 +153,21 @@ def difference_report(
     Raises: UsageError: no such column, or ``top`` is below 1.
     """
     data = layout == "data"
-    folds = tuple(Fold((change,)) for change in found.changes) if data else folded(found.changes)
+    folds = (
+        tuple(Fold((change,)) for change in difference.changes)
+        if data
+        else folded(difference.changes)
+    )
     report = Report(
-        title=_title(found, asked or (found.old.spec, found.new.spec)),
-        lead=_lead(found),
-        columns=_columns(found, data),
-        rows=tuple(_values(fold, found, 1 if layout == "terminal" else _NAMES) for fold in folds),
+        title=_title(difference, asked or (difference.old.spec, difference.new.spec)),
+        lead=_lead(difference),
+        columns=_columns(difference, data),
+        rows=tuple(
+            _values(fold, difference, 1 if layout == "terminal" else _NAMES) for fold in folds
+        ),
         data=None,
-        total=_sums("total", found, found.params, found.cost) if folds else None,
-        notes=_notes(found),
+        total=_sums("total", difference, difference.params, difference.cost) if folds else None,
+        notes=_notes(difference),
     )
     most = top if top is not None or data else TOP
     numbers = picked(report, sort, most)
@@ -170,17 +176,19 @@ def difference_report(
     rest = [fold for number, fold in enumerate(folds) if number not in set(numbers)]
     rows = [report.rows[number] for number in numbers]
     if rest:
-        rows.append(_remainder(rest, found))
+        rows.append(_remainder(rest, difference))
     return replace(
-        report, rows=tuple(rows), data=_data(found, [folds[number] for number in numbers], rest)
+        report,
+        rows=tuple(rows),
+        data=_data(difference, [folds[number] for number in numbers], rest),
     )
 
 
-def _title(found: Difference, asked: tuple[str, str]) -> str:
+def _title(difference: Difference, asked: tuple[str, str]) -> str:
     """Name both networks, or what they have in common once."""
-    if found.old.headline == found.new.headline and asked[0] != asked[1]:
-        return f"{found.new.headline}: {asked[0]} → {asked[1]}"
-    return f"{titled(found.old, asked[0])} → {titled(found.new, asked[1])}"
+    if difference.old.headline == difference.new.headline and asked[0] != asked[1]:
+        return f"{difference.new.headline}: {asked[0]} → {asked[1]}"
+    return f"{titled(difference.old, asked[0])} → {titled(difference.new, asked[1])}"
 
 
 def _largest(folds: Sequence[Fold], top: int | None) -> list[int]:
@@ -189,10 +197,10 @@ def _largest(folds: Sequence[Fold], top: int | None) -> list[int]:
     return sorted(order[:top])
 
 
-def _lead(found: Difference) -> tuple[str, ...]:
+def _lead(difference: Difference) -> tuple[str, ...]:
     """Say what became of the totals, first of all."""
-    old, new, unit = found.old.total, found.new.total, found.new.convention.unit
-    if found.params == 0 and found.cost == 0:
+    old, new, unit = difference.old.total, difference.new.total, difference.new.convention.unit
+    if difference.params == 0 and difference.cost == 0:
         cost = f", {fmt.integer(new.cost)} {unit}" if unit else ""
         return (f"No change in cost: {fmt.integer(new.params)} params{cost}.",)
     params = _became("params", old.params, new.params)
@@ -206,22 +214,22 @@ def _became(word: str, old: int, new: int) -> str:
     return f"{word}: {fmt.integer(old)} → {fmt.integer(new)} ({change})"
 
 
-def _sums(name: str, found: Difference, params: int, macs: int) -> dict[str, Any]:
+def _sums(name: str, difference: Difference, params: int, macs: int) -> dict[str, Any]:
     return {
         "name": name,
         "params": params,
-        "params_share": (params, found.old.total.params),
+        "params_share": (params, difference.old.total.params),
         "macs": macs,
-        "macs_share": (macs, found.old.total.cost),
+        "macs_share": (macs, difference.old.total.cost),
     }
 
 
-def _values(fold: Fold, found: Difference, names: int) -> dict[str, Any]:
+def _values(fold: Fold, difference: Difference, names: int) -> dict[str, Any]:
     first, count = fold.changes[0], len(fold.changes)
     name = ", ".join(change.name for change in fold.changes[:names])
     if count > names:
         name += f" and {count - names} more"
-    values = _sums(name, found, fold.params, fold.cost)
+    values = _sums(name, difference, fold.params, fold.cost)
     for side, row in (("old", first.old), ("new", first.new)):
         fields = row.fields("name", "params", "cost") if row else {}
         values |= {f"{side}_{key}": fields.get(key) for key in ("name", "params", "macs")}
@@ -233,9 +241,9 @@ def _values(fold: Fold, found: Difference, names: int) -> dict[str, Any]:
     return values | {"kind": first.kind, "op": op, "what": what, "change": said}
 
 
-def _remainder(rest: Sequence[Fold], found: Difference) -> dict[str, Any]:
+def _remainder(rest: Sequence[Fold], difference: Difference) -> dict[str, Any]:
     params, macs = sum(fold.params for fold in rest), sum(fold.cost for fold in rest)
-    values = _sums(f"{len(rest)} more rows", found, params, macs)
+    values = _sums(f"{len(rest)} more rows", difference, params, macs)
     return values | {"kind": "rest", "change": "smaller changes, summed up; --top shows more"}
 
 
@@ -247,13 +255,13 @@ def _part(value: tuple[int, int]) -> int:
     return value[0]
 
 
-def _columns(found: Difference, data: bool) -> tuple[Column, ...]:
-    unit = found.new.convention.unit
+def _columns(difference: Difference, data: bool) -> tuple[Column, ...]:
+    unit = difference.new.convention.unit
     if data:
         columns = tuple(Column(name, name, doc) for name, doc in _DATA.items())
     else:
-        columns = _read_columns(found.by, unit)
-    return tuple(each for each in columns if unit or "macs" not in each.name)
+        columns = _read_columns(difference.by, unit)
+    return tuple(column for column in columns if unit or "macs" not in column.name)
 
 
 _DATA = {
@@ -285,11 +293,10 @@ def _read_columns(by: str, unit: str) -> tuple[Column, ...]:
     )
 
 
-def _notes(found: Difference) -> tuple[str, ...]:
-    convention = found.new.convention
-    same = f"{found.unchanged} {found.by}{'' if found.unchanged == 1 else 's'}"
-    notes = [f"{same} {'is' if found.unchanged == 1 else 'are'} as before."]
-    for knob, (old, new) in found.knobs.items():
+def _notes(difference: Difference) -> tuple[str, ...]:
+    same = f"{difference.unchanged} {difference.by}{'' if difference.unchanged == 1 else 's'}"
+    notes = [f"{same} {'is' if difference.unchanged == 1 else 'are'} as before."]
+    for knob, (old, new) in difference.knobs.items():
         if old is None or new is None:
             word, value = ("new", new) if old is None else ("gone", old)
             notes.append(
@@ -297,33 +304,23 @@ def _notes(found: Difference) -> tuple[str, ...]:
             )
         else:
             notes.append(f"The default of {knob} was {old} and is {new}.")
-    if found.changes:
+    if difference.changes:
         notes.append("Percentages are of the old total.")
-    notes.append(
-        f"Scope {found.new.scope}. Counted: {convention.doc} (convention {convention.name})."
-    )
-    return tuple(notes)
+    return (*notes, counted(difference.new))
 
 
-def _data(found: Difference, kept: Sequence[Fold], rest: Sequence[Fold]) -> dict[str, Any]:
-    old, new = (
-        {k: v for k, v in p.to_dict().items() if k != "layers"} for p in (found.old, found.new)
-    )
-    changes = [change for fold in kept for change in fold.changes]
+def _data(difference: Difference, kept: Sequence[Fold], rest: Sequence[Fold]) -> dict[str, Any]:
+    left = Fold(tuple(change for fold in rest for change in fold.changes))
     return {
         **stamp(),
-        "by": found.by,
-        "old": old,
-        "new": new,
-        "delta": {"params": found.params, "macs": found.cost},
-        "knobs": {name: {"old": a, "new": b} for name, (a, b) in found.knobs.items()},
-        "unchanged": found.unchanged,
-        "changes": [_change(change) for change in changes],
-        "rest": {
-            "changes": sum(len(fold.changes) for fold in rest),
-            "params": sum(fold.params for fold in rest),
-            "macs": sum(fold.cost for fold in rest),
-        },
+        "by": difference.by,
+        "old": totals_of(difference.old),
+        "new": totals_of(difference.new),
+        "delta": _delta(difference),
+        "knobs": {name: {"old": a, "new": b} for name, (a, b) in difference.knobs.items()},
+        "unchanged": difference.unchanged,
+        "changes": [_change(change) for fold in kept for change in fold.changes],
+        "rest": {"changes": len(left.changes), **_delta(left)},
     }
 
 
@@ -337,5 +334,9 @@ def _change(change: Change) -> dict[str, Any]:
         "what": list(change.what),
         "old": change.old.plain(*_FIELDS) if change.old else None,
         "new": change.new.plain(*_FIELDS) if change.new else None,
-        "delta": {"params": change.params, "macs": change.cost},
+        "delta": _delta(change),
     }
+
+
+def _delta(more: Change | Fold | Difference) -> dict[str, int]:
+    return {"params": more.params, "macs": more.cost}

@@ -13,7 +13,7 @@ from mbprof.language.values import Value
 from mbprof.network import conventions
 from mbprof.network.load import Network, Spec
 from mbprof.network.profile import Profile
-from mbprof.network.rows import GROUPINGS, Row, merged
+from mbprof.network.rows import GROUPINGS, Row, Total, merged
 from mbprof.network.speclike import SpecLike, as_network
 from mbprof.output import Column, Note, Report
 from mbprof.output.result import Brief, Result
@@ -37,7 +37,7 @@ class Ratio(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Line(Brief):
+class Aligned(Brief):
     """What stands side by side: a row of each network, None where a network has none."""
 
     rows: tuple[Row | None, ...]
@@ -55,12 +55,7 @@ class Line(Brief):
 
     def ratios(self, quantity: str) -> tuple[Ratio | None, ...]:
         """Return ``params`` or ``cost`` of each network as a ratio to those of the first."""
-        first = self.rows[0]
-        whole = getattr(first, quantity) if first is not None else 0
-        return tuple(
-            Ratio(getattr(row, quantity), whole) if row is not None and whole else None
-            for row in self.rows
-        )
+        return _ratios(self.rows, quantity)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -69,7 +64,7 @@ class Comparison(Result):
 
     profiles: tuple[Profile, ...]
     by: str
-    lines: tuple[Line, ...]
+    aligned: tuple[Aligned, ...]
 
     @property
     def brief(self) -> str:
@@ -82,11 +77,14 @@ class Comparison(Result):
 
     def ratios(self, quantity: str) -> tuple[Ratio | None, ...]:
         """Return the total ``params`` or ``cost`` of each network as a ratio to the first's."""
-        whole = getattr(self.profiles[0].total, quantity)
-        return tuple(
-            Ratio(getattr(profile.total, quantity), whole) if whole else None
-            for profile in self.profiles
-        )
+        return _ratios([profile.total for profile in self.profiles], quantity)
+
+
+def _ratios(rows: Sequence[Row | Total | None], quantity: str) -> tuple[Ratio | None, ...]:
+    whole = getattr(rows[0], quantity, 0)
+    return tuple(
+        Ratio(getattr(row, quantity), whole) if row is not None and whole else None for row in rows
+    )
 
 
 def common_scope(networks: Sequence[Network | Spec]) -> str:
@@ -123,7 +121,7 @@ def compare(
     chosen = scope or common_scope(networks)
     profiles = tuple(network.profile(convention, chosen) for network in networks)
     if by == "stage":
-        grouped = [_stages(*each) for each in zip(networks, profiles, strict=True)]
+        grouped = [_stages(*pair) for pair in zip(networks, profiles, strict=True)]
     else:
         grouped = [profile.grouped(by) for profile in profiles]
     if by in ("op", "stage"):
@@ -135,14 +133,14 @@ def compare(
     ]
     alike = _same_name if by in ("op", "stage") else likeness
     lines = tuple(
-        Line(tuple(part.row if part is not None else None for part in line))
+        Aligned(tuple(part.row if part is not None else None for part in line))
         for line in align_all(parts, alike)
     )
     return Comparison(profiles, by, lines)
 
 
-def _same_name(one: Part, other: Part) -> int:
-    return int(one.row.name == other.row.name)
+def _same_name(part: Part, other: Part) -> int:
+    return int(part.row.name == other.row.name)
 
 
 def _ranks(grouped: Sequence[Sequence[Row]]) -> dict[str, tuple[int, ...]]:
@@ -166,32 +164,37 @@ def _stages(network: Network, profile: Profile) -> tuple[Row, ...]:
     return tuple(merged(name, rows, "block") for name, rows in stages.items())
 
 
-def comparison_report(found: Comparison, layout: str = "page", asked: Sequence[str] = ()) -> Report:
+def comparison_report(
+    comparison: Comparison, layout: str = "page", asked: Sequence[str] = ()
+) -> Report:
     """Lay out a comparison; ``asked`` says how each network was called, if not by its name."""
-    letters = [_letter(number) for number in range(len(found.profiles))]
-    data, short = layout == "data", layout == "terminal" and _wide(found)
-    lines = tuple(_cells(line, letters, data) for line in found.lines)
+    letters = [_letter(number) for number in range(len(comparison.profiles))]
+    data, short = layout == "data", layout == "terminal" and _wide(comparison)
+    lines = tuple(_cells(line, letters, data) for line in comparison.aligned)
     total: dict[str, Any] = {"name": "total", f"name_{letters[0]}": "total"}
-    for letter, profile in zip(letters, found.profiles, strict=True):
+    for letter, profile in zip(letters, comparison.profiles, strict=True):
         total |= {f"params_{letter}": profile.total.params, f"macs_{letter}": profile.total.cost}
         total[f"layers_{letter}"] = profile.total.layers
     for quantity, key in _QUANTITIES.items():
-        for letter, ratio in zip(letters, found.ratios(quantity), strict=True):
+        for letter, ratio in zip(letters, comparison.ratios(quantity), strict=True):
             total[f"{key}_ratio_{letter}"] = ratio
     legend = tuple(
         f"{letter}: {titled(profile, name)}{_exactly(profile) if short else ''}"
         for letter, profile, name in zip(
-            letters, found.profiles, asked or [p.spec for p in found.profiles], strict=True
+            letters,
+            comparison.profiles,
+            asked or [p.spec for p in comparison.profiles],
+            strict=True,
         )
     )
     return Report(
-        title=f"{len(letters)} networks by {found.by}",
+        title=f"{len(letters)} networks by {comparison.by}",
         lead=legend,
-        columns=_columns(found, letters, data, fmt.short if short else fmt.integer),
+        columns=_columns(comparison, letters, data, fmt.short if short else fmt.integer),
         rows=lines,
-        data=_data(found),
+        data=_data(comparison),
         total=total,
-        notes=_notes(found),
+        notes=_notes(comparison),
         listed="rows",
     )
 
@@ -202,9 +205,9 @@ def titled(profile: Profile, asked: str) -> str:
     return said if asked == profile.spec else f"{said} ({asked})"
 
 
-def _wide(found: Comparison) -> bool:
+def _wide(comparison: Comparison) -> bool:
     """Whether full counts are too much for a terminal: of many networks, or of many names."""
-    return len(found.profiles) > 2 or any(not line.name for line in found.lines)
+    return len(comparison.profiles) > 2 or any(not line.name for line in comparison.aligned)
 
 
 def _exactly(profile: Profile) -> str:
@@ -218,7 +221,7 @@ def _letter(number: int) -> str:
     return chr(ord("A") + number % 26) + (str(number // 26 + 1) if number >= 26 else "")
 
 
-def _cells(line: Line, letters: Sequence[str], data: bool) -> dict[str, Any]:
+def _cells(line: Aligned, letters: Sequence[str], data: bool) -> dict[str, Any]:
     cells: dict[str, Any] = {"name": line.name}
     for letter, row in zip(letters, line.rows, strict=True):
         fields = row.fields(*_SHOWN) if row is not None else dict.fromkeys(_KEYS)
@@ -234,11 +237,11 @@ def _written(ratio: Ratio | None) -> str:
 
 
 def _columns(
-    found: Comparison, letters: Sequence[str], data: bool, count: Callable[[int], str]
+    comparison: Comparison, letters: Sequence[str], data: bool, count: Callable[[int], str]
 ) -> tuple[Column, ...]:
-    by, first = found.by, letters[0]
+    by, first = comparison.by, letters[0]
     columns = []
-    if data or any(not line.name for line in found.lines):
+    if data or any(not line.name for line in comparison.aligned):
         columns += [
             Column(f"name_{x}", f"{by} {x}", f"the {by} of {x}", shrinks=x == first)
             for x in letters
@@ -252,59 +255,65 @@ def _columns(
         ]
     # Of many networks a narrow terminal shows the MACs; the params stand in the first lines.
     yields = {"params": (3 if len(letters) > 2 else 0, 4), "macs": (0, 2)}
-    words = {"params": "params", "macs": found.profiles[0].convention.unit}
-    for each, word in ((each, word) for each, word in words.items() if word):
-        counts, ratios = yields[each]
+    words = {"params": "params", "macs": comparison.profiles[0].convention.unit}
+    for key, word in ((key, word) for key, word in words.items() if word):
+        counts, ratios = yields[key]
         columns += [
-            Column(f"{each}_{x}", f"{word} {x}", word, count, True, counts, group=each)
+            Column(f"{key}_{x}", f"{word} {x}", word, count, True, counts, group=key)
             for x in letters
         ]
         columns += [
             Column(
-                f"{each}_ratio_{x}", f"{x}/{first}", f"{word} of {x} to those of {first}",
-                _written, True, ratios, group=f"{each}_ratio", rank=float,
+                f"{key}_ratio_{x}", f"{x}/{first}", f"{word} of {x} to those of {first}",
+                _written, True, ratios, group=f"{key}_ratio", rank=float,
             )
             for x in letters[1:]
         ]  # fmt: skip
     return tuple(replace(column, absent="–") for column in columns)
 
 
-def _notes(found: Comparison) -> tuple[str | Note, ...]:
-    profile = found.profiles[0]
-    convention = profile.convention
-    notes: list[str | Note] = [
-        f"Scope {profile.scope}. Counted: {convention.doc} (convention {convention.name})."
-    ]
-    if found.by == "block" and any(not line.name for line in found.lines):
+def _notes(comparison: Comparison) -> tuple[str | Note, ...]:
+    notes: list[str | Note] = [counted(comparison.profiles[0])]
+    if comparison.by == "block" and any(not line.name for line in comparison.aligned):
         line = "Blocks of other names stand in one line where the size of their output is the same;"
         notes.append(
             Note(f"{line} --by stage sums them up by size.", f'{line} by="stage" sums them up.')
         )
-    if found.by == "stage":
+    if comparison.by == "stage":
         notes.append("A stage is all blocks whose output is 1/2, 1/4, ... of the image's height.")
     return tuple(notes)
 
 
-def _data(found: Comparison) -> dict[str, Any]:
-    plain = [profile.to_dict() for profile in found.profiles]
+def _data(comparison: Comparison) -> dict[str, Any]:
     return {
         **stamp(),
-        "by": found.by,
-        "networks": [{k: v for k, v in each.items() if k != "layers"} for each in plain],
+        "by": comparison.by,
+        "networks": [totals_of(profile) for profile in comparison.profiles],
         "rows": [
             {
                 "name": line.name or None,
                 "networks": [row.plain(*_SHOWN) if row else None for row in line.rows],
-                "ratios": {key: _floats(line.ratios(each)) for each, key in _QUANTITIES.items()},
+                "ratios": {key: _floats(line.ratios(name)) for name, key in _QUANTITIES.items()},
             }
-            for line in found.lines
+            for line in comparison.aligned
         ],
-        "total": {key: _floats(found.ratios(each)) for each, key in _QUANTITIES.items()},
+        "total": {key: _floats(comparison.ratios(name)) for name, key in _QUANTITIES.items()},
     }
 
 
 _SHOWN = ("name", "op", "in_shape", "out_shape", "layers", "params", "cost")
 _KEYS = (*_SHOWN[:-1], "macs")
+
+
+def totals_of(profile: Profile) -> dict[str, Any]:
+    """Return a profile as plain data, without its layers."""
+    return {name: value for name, value in profile.to_dict().items() if name != "layers"}
+
+
+def counted(profile: Profile) -> str:
+    """Say what a profile counts, in which scope."""
+    convention = profile.convention
+    return f"Scope {profile.scope}. Counted: {convention.doc} (convention {convention.name})."
 
 
 def _floats(ratios: Sequence[Ratio | None]) -> list[float | None]:

@@ -68,45 +68,31 @@ class Engine:
     def fill(
         self, program: Program, columns: Mapping[str, Any], chosen: Any, results: list[Any]
     ) -> list[Any]:
-        """Evaluate a program for the configurations that it holds for."""
+        """Evaluate a program for the configurations that it holds for.
+
+        What does not fit into 64 bits is computed one by one, in Python's own integers.
+        """
         import numpy as np
 
-        part = _taken(columns, chosen, len(results[0]))
-        if not program.safe:
-            return self.exactly(program, columns, chosen, chosen, results)
-        if not program.fits:
+        large = chosen[:0] if program.safe else chosen
+        if program.safe and not program.fits:
+            part = _taken(columns, chosen, len(results[0]))
             bound = np.max([np.abs(e) for e in program.estimates(part, len(chosen))], axis=0)
             large = chosen[bound >= 2.0**61]
-            if len(large):
-                return self.exactly(program, columns, chosen, large, results)
-        for result, column in zip(results, program.evaluate(part, len(chosen)), strict=True):
-            result[chosen] = column
-        return results
-
-    def exactly(
-        self,
-        program: Program,
-        columns: Mapping[str, Any],
-        chosen: Any,
-        large: Any,
-        results: list[Any],
-    ) -> list[Any]:
-        """Compute what does not fit into 64 bits one by one, in Python's own integers."""
-        import numpy as np
-
         if len(large) > MAX_EXACT:
             raise LimitError(
                 f"{len(large):,} configurations cost more than 2^61",
                 hint="narrow the range of the widths or resolutions",
             )
-        results = [result.astype(object) for result in results]
-        small = np.setdiff1d(chosen, large)
-        if len(small):
-            part = _taken(columns, small, len(results[0]))
-            for result, column in zip(results, program.evaluate(part, len(small)), strict=True):
-                result[small] = column
+        if len(large):
+            results = [result.astype(object) for result in results]
+            chosen = np.setdiff1d(chosen, large)
+        if len(chosen):
+            part = _taken(columns, chosen, len(results[0]))
+            for result, column in zip(results, program.evaluate(part, len(chosen)), strict=True):
+                result[chosen] = column
         for lane in large:
-            knobs = self.knobs({n: c[lane].item() for n, c in columns.items()})
+            knobs = self.knobs({name: column[lane].item() for name, column in columns.items()})
             graph = build(self.definition, knobs)
             for result, counted in zip(results, self.count(graph), strict=True):
                 result[lane] = counted
@@ -156,8 +142,8 @@ def counter(convention: str, scope: str) -> Callable[[Graph], Sequence[Any]]:
     """Return what counts a graph as a convention does, within a scope: see `outputs`."""
 
     def count(graph: Graph) -> Sequence[Any]:
-        found = totals(graph, convention, scope)
-        return found.params, *found.costs
+        counted = totals(graph, convention, scope)
+        return counted.params, *counted.costs
 
     return count
 

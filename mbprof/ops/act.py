@@ -12,7 +12,10 @@ from mbprof.symbolic.arithmetic import product
 
 
 class Function(NamedTuple):
-    """Arithmetic of an activation for one element, and trained values for one channel."""
+    """Arithmetic of an activation for one element, and trained values for one channel.
+
+    ``non_negative`` says that it gives no negative values.
+    """
 
     call: str
     formula: str
@@ -22,18 +25,19 @@ class Function(NamedTuple):
     divide: int = 0
     exp: int = 0
     slopes: int = 0
+    non_negative: bool = False
 
 
 FUNCTIONS: dict[str, Function] = {
-    "relu": Function("nn.ReLU", "max(x, 0)", compare=1),
-    "relu6": Function("nn.ReLU6", "min(max(x, 0), 6)", compare=2),
+    "relu": Function("nn.ReLU", "max(x, 0)", compare=1, non_negative=True),
+    "relu6": Function("nn.ReLU6", "min(max(x, 0), 6)", compare=2, non_negative=True),
     "leaky_relu": Function("nn.LeakyReLU", "max(x, 0.01·x)", compare=1, mul=1),
     "prelu": Function(
         "nn.PReLU", "max(x, 0) + a·min(x, 0), a trained for each channel", 2, 1, 1, slopes=1
     ),
     "elu": Function("nn.ELU", "x if x > 0 else exp(x) - 1", compare=1, add=1, exp=1),
-    "sigmoid": Function("nn.Sigmoid", "1 / (1 + exp(-x))", add=1, divide=1, exp=1),
-    "hsigmoid": Function("nn.Hardsigmoid", "min(max(x + 3, 0), 6) / 6", compare=2, add=1, mul=1),
+    "sigmoid": Function("nn.Sigmoid", "1 / (1 + exp(-x))", 0, 1, 0, 1, 1, non_negative=True),
+    "hsigmoid": Function("nn.Hardsigmoid", "min(max(x + 3, 0), 6) / 6", 2, 1, 1, non_negative=True),
     "silu": Function("nn.SiLU", "x / (1 + exp(-x)), also called swish", add=1, divide=1, exp=1),
     "hswish": Function("nn.Hardswish", "x · min(max(x + 3, 0), 6) / 6", compare=2, add=1, mul=2),
     "tanh": Function("nn.Tanh", "1 - 2 / (1 + exp(2·x))", add=2, mul=1, divide=1, exp=1),

@@ -208,12 +208,12 @@ def op(word: str, call: str, family: str | None = None, **traits: Any) -> Callab
     ``traits`` are the class variables of `Op` that the op has another value of.
     Raises: ValueError: the word is taken, or a trait is none that ops have.
     """
+    if unknown := traits.keys() - Op.__annotations__.keys():
+        raise ValueError(f"op {word!r} has traits that no op has: {sorted(unknown)}")
 
     def register(cls: _T) -> _T:
         if word in OPS:
             raise ValueError(f"op {word!r} is registered twice")
-        if unknown := traits.keys() - Op.__annotations__.keys():
-            raise ValueError(f"op {word!r} has traits that no op has: {sorted(unknown)}")
         made: Any = dataclass(frozen=True, slots=True)(cls)
         for name, value in {**traits, "word": word, "call": call, "family": family or word}.items():
             setattr(made, name, value)

@@ -110,7 +110,7 @@ def _whole_reader(least: int) -> Callable[[Node, Known], Callable[[Env], int]]:
 
 
 def _pair_reader(least: int) -> Callable[[Node, Known], Callable[[Env], tuple[int, int]]]:
-    one = _whole_reader(least)
+    size = _whole_reader(least)
 
     def reader(node: Node, known: Known) -> Callable[[Env], tuple[int, int]]:
         if isinstance(node, Seq):
@@ -118,7 +118,7 @@ def _pair_reader(least: int) -> Callable[[Node, Known], Callable[[Env], tuple[in
                 raise SpecError(
                     f"expected [height, width], found {len(node.items)} values", node.loc
                 )
-            high, wide = (one(item, known) for item in node.items)
+            high, wide = (size(item, known) for item in node.items)
             return lambda env: (high(env), wide(env))
         expr = _expression(node, known, "a number or [height, width]")
 
@@ -191,10 +191,10 @@ def _number_reader(node: Node, known: Known) -> Callable[[Env], float]:
 
 
 def _wholes_reader(node: Node, known: Known) -> Callable[[Env], tuple[int, ...]]:
-    one = _whole_reader(1)
+    size = _whole_reader(1)
     if not isinstance(node, Seq):
         raise SpecError(f"expected a list of numbers, found {KIND_OF[type(node)]}", node.loc)
-    parts = [one(item, known) for item in node.items]
+    parts = [size(item, known) for item in node.items]
     return lambda env: tuple(part(env) for part in parts)
 
 

@@ -226,6 +226,29 @@ def test_a_finding_is_accepted_with_a_reason(tmp_path: Path) -> None:
     assert check(str(path), ignore=["MB2"]).findings == ()
 
 
+def test_what_is_accepted_in_vain_cannot_be_accepted(tmp_path: Path) -> None:
+    path = tmp_path / "spec.yaml"
+    path.write_text(ACCEPTED.replace("c: 12", "c: 8").replace("{MB2", "{MB013: so what, MB2"))
+    assert [
+        (finding.code, finding.severity, finding.message) for finding in check(str(path)).findings
+    ] == [
+        ("MB013", "warning", "MB013 is accepted and not found"),
+        ("MB013", "warning", "MB201 is accepted and not found"),
+    ]
+
+
+def test_an_activation_is_seen_through_any_pooling(tmp_path: Path) -> None:
+    path = tmp_path / "spec.yaml"
+    head = "name: net\ninput: {channels: 3, res: 32}\nbody:\n"
+    head += "  - {op: conv, k: 3, c: 8, bn: true, act: relu}\n"
+    said = {}
+    for pooling in ("{op: maxpool, k: 2}", "{op: gap}", "{op: adaptiveavgpool, size: 4}"):
+        path.write_text(f"{head}  - {pooling}\n  - {{op: act, f: sigmoid, name: gate}}\n")
+        findings = check(str(path)).findings
+        said[pooling] = [finding.message for finding in findings if finding.code == "MB305"]
+    assert set(map(tuple, said.values())) == {("gate: sigmoid of relu gives 1/2 to 1 only",)}
+
+
 KEYS = ["code", "severity", "message", "file", "line", "layer"]
 
 

@@ -38,7 +38,7 @@ def built(name: str, **knobs: Any) -> mbprof.Network:
 def test_the_rows_of_each_network_add_up(one: str, other: str, by: str) -> None:
     found = mbprof.compare(built(one), built(other), by=by)
     for number, profile in enumerate(found.profiles):
-        rows = [line.rows[number] for line in found.lines]
+        rows = [line.rows[number] for line in found.aligned]
         assert sum(row.cost for row in rows if row) == profile.total.cost
         assert sum(row.params for row in rows if row) == profile.total.params
 
@@ -47,7 +47,7 @@ def test_the_rows_of_each_network_add_up(one: str, other: str, by: str) -> None:
 def test_blocks_of_other_names_share_a_size(one: str, other: str) -> None:
     first, second = built(one), built(other)
     found = mbprof.compare(first, second)
-    for line in found.lines:
+    for line in found.aligned:
         if None in line.rows or line.name:
             continue
         heights = [

@@ -1,5 +1,8 @@
 """Shapes and facts of the ops, against values worked out by hand."""
 
+import ast
+from pathlib import Path
+
 import pytest
 
 import mbprof
@@ -7,6 +10,7 @@ from mbprof import MbprofError
 from mbprof.language.values import Shape
 from mbprof.network.graph import Node
 from mbprof.ops import OPS
+from mbprof.ops.base import op
 from mbprof.ops.facts import Facts
 
 
@@ -213,3 +217,23 @@ def test_padding_rules_at_odd_and_even_sizes(rule: str) -> None:
         for n in (7, 8, 9)
     )
     assert found == PADDED[rule]
+
+
+def test_a_trait_that_no_op_has_is_refused() -> None:
+    with pytest.raises(ValueError, match="traits") as caught:
+        op("scale", "Tensor.mul", multplies=True)
+    assert str(caught.value) == "op 'scale' has traits that no op has: ['multplies']"
+    assert "scale" not in OPS
+
+
+@pytest.mark.parametrize("room", ["checks", "compare"])
+def test_what_kind_an_op_is_is_asked_of_the_op(room: str) -> None:
+    paths = sorted((Path(mbprof.__file__).parent / room).rglob("*.py"))
+    assert paths
+    named = {
+        (path.name, node.value)
+        for path in paths
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and node.value in OPS
+    }
+    assert named == set()

@@ -157,7 +157,7 @@ def answers() -> dict[str, Any]:
         "row": table.rows[0],
         "total": table.total,
         "comparison": comparison,
-        "line": comparison.lines[0],
+        "line": comparison.aligned[0],
         "difference": difference,
         "change": difference.changes[0],
         "checked": checked,

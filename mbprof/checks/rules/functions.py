@@ -7,7 +7,6 @@ from itertools import zip_longest
 
 from mbprof.checks.model import ADVICE, WARNING, Found, Subject, rule
 from mbprof.checks.walks import (
-    NON_NEGATIVE,
     activates,
     area,
     around,
@@ -21,6 +20,7 @@ from mbprof.checks.walks import (
 )
 from mbprof.language import fmt
 from mbprof.network.graph import Node
+from mbprof.ops.act import FUNCTIONS
 
 
 @rule("MB301", WARNING)
@@ -118,9 +118,9 @@ def _merged(first: Node, second: Node) -> int:
     """Return the MACs of the one dense layer that does what two linear ones do."""
     macs = channels(first)[0] * channels(second)[1] * area(second.out_shapes[0])
     # A linear layer is a 1x1 convolution.
-    for one, two in zip_longest(*(node.op.axes(node.in_shapes) for node in (first, second))):
-        extent, stride = (one.extent, one.s) if one else (1, 1)
-        macs *= extent + ((two.extent if two else 1) - 1) * stride
+    for axis, then in zip_longest(*(node.op.axes(node.in_shapes) for node in (first, second))):
+        extent, stride = (axis.extent, axis.s) if axis else (1, 1)
+        macs *= extent + ((then.extent if then else 1) - 1) * stride
     return macs
 
 
@@ -186,7 +186,8 @@ def activation_of_activation(subject: Subject) -> Iterator[Found]:
     Source: arXiv:1709.01507, equation 3: the gate is the sigmoid of a linear layer.
     """
     for number, node in enumerate(subject.nodes):
-        if (first := node.op.function) not in NON_NEGATIVE:
+        first = node.op.function
+        if first not in FUNCTIONS or not FUNCTIONS[first].non_negative:
             continue
         for taker in behind(subject, number, lambda op: op.keeps_sign):
             after = subject.nodes[taker]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from mbprof.errors import ExpressionError, SpecError
 from mbprof.language.expr import Expr
-from mbprof.network.conventions.quantities import View
+from mbprof.network.conventions.quantities import NodeNames
 from mbprof.network.folding import fold
 from mbprof.network.graph import Graph, Node
 from mbprof.ops.facts import Facts, total
@@ -51,14 +51,14 @@ class Measure:
         """
         if not self.rules:
             return sum(weight * getattr(facts, kind) for kind, weight in self.weights.items())
-        return added(self._one(node) for node in nodes)
+        return added(self._cost(node) for node in nodes)
 
-    def _one(self, node: Node) -> int:
+    def _cost(self, node: Node) -> int:
         rule = self.rule(node)
         if rule is None:
             return 0
         try:
-            value: Any = rule(View(node))
+            value: Any = rule(NodeNames(node))
         except ExpressionError as error:
             raise error.through(f"for {node.name}, {node.call} ({node.op.word})") from None
         if not is_whole(value):
@@ -123,10 +123,12 @@ class Convention:
             facts = None
         stored = costed if self.side == "none" else nodes
         # Rules ask each node; only weights need the sum of all facts.
-        by_weight = self.params.weights or any(each.weights for each in self.measures.values())
+        by_weight = self.params.weights or any(
+            measure.weights for measure in self.measures.values()
+        )
         both = facts if facts is not None or not by_weight else total(n.facts for n in stored)
         params = self.params.of(stored, both or Facts())
         if costed is not stored and by_weight:
             both = total(node.facts for node in costed)
-        costs = tuple(each.of(costed, both or Facts()) for each in self.measures.values())
+        costs = tuple(measure.of(costed, both or Facts()) for measure in self.measures.values())
         return Count(params, costs)

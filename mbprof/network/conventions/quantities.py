@@ -49,7 +49,7 @@ NAMES = {**FACTS, **{name: doc for name, (doc, _) in QUANTITIES.items()}, **FIEL
 """Every name that a formula knows."""
 
 
-class View(dict[str, Any]):
+class NodeNames(dict[str, Any]):
     """The names of a formula for one node, computed when they are asked for.
 
     A name that the node's op has no field for is not in sight.

@@ -48,7 +48,7 @@ def convention(root: Node, others: Sequence[Convention] = ()) -> Convention:
     units = [*UNITS.values(), "none"]
     if unit.text not in units:
         raise unknown("unit", unit.text, units, unit.loc)
-    measures = {name: each for name in UNITS if (each := _measure(tree, name, calls)) is not None}
+    measures = {name: read for name in UNITS if (read := _measure(tree, name, calls)) is not None}
     main = unit.text.lower()
     if unit.text == "none" and measures:
         raise SpecError(f"a cost in {next(iter(measures))} needs a unit", unit.loc)
@@ -63,7 +63,7 @@ def convention(root: Node, others: Sequence[Convention] = ()) -> Convention:
         raise SpecError("a convention lacks the key 'params'", tree.loc)
     faults = tree.get("faults")
     name = word(required(tree, "name", what), "name")
-    if any(name.text == each.name for each in others):
+    if any(name.text == other.name for other in others):
         hint = "give yours another name"
         raise SpecError(f"{name.text!r} is the name of a built-in convention", name.loc, hint)
     return Convention(
@@ -75,7 +75,7 @@ def convention(root: Node, others: Sequence[Convention] = ()) -> Convention:
         measures=dict(sorted(measures.items(), key=lambda pair: pair[0] != main)),
         side=one_of(tree, "side", tuple(SIDE), "all"),
         folds=one_of(tree, "fold", ("true", "false"), "false") == "true",
-        faults=tuple(each.text for each in words(faults, "a fault")) if faults else (),
+        faults=tuple(fault.text for fault in words(faults, "a fault")) if faults else (),
     )
 
 
@@ -98,9 +98,9 @@ def _weights(node: Map) -> dict[str, int]:
         if kind not in FACTS:
             raise unknown("kind", kind, FACTS, entry.key.loc, 20)
         if not re.fullmatch(r"[0-9]{1,9}", scalar.text):
-            found = scalar.text if len(scalar.text) <= 20 else f"{scalar.text[:20]}…"
+            typed = scalar.text if len(scalar.text) <= 20 else f"{scalar.text[:20]}…"
             hint = "at most 9 digits" if scalar.text.isdecimal() else None
-            raise SpecError(f"a weight is a whole number, found {found!r}", scalar.loc, hint)
+            raise SpecError(f"a weight is a whole number, found {typed!r}", scalar.loc, hint)
         weights[kind] = int(scalar.text)
     return weights
 
@@ -123,11 +123,9 @@ def _rules(node: Map, calls: Collection[str]) -> dict[str, Expr]:
 
 def _calls(others: Iterable[Convention]) -> set[str]:
     """Return the calls that ops make, and those that conventions have formulas for."""
-    found = {op.call for op in OPS.values()} | {each.call for each in FUNCTIONS.values()}
-    for each in others:
-        for measure in (each.params, *each.measures.values()):
-            found.update(measure.rules)
-    return found
+    made = {op.call for op in OPS.values()} | {function.call for function in FUNCTIONS.values()}
+    measures = (measure for other in others for measure in (other.params, *other.measures.values()))
+    return made.union(*(measure.rules for measure in measures))
 
 
 _OTHERS = {
@@ -160,5 +158,5 @@ def _misspelt(key: str, known: Collection[str]) -> str | None:
     # Short names are alike by chance, those for other dimensions by design.
     if close is None or len(key.rpartition(".")[2]) < 6:
         return None
-    flat = [re.sub("[123]d$", "", each) for each in (key, close)]
+    flat = [re.sub("[123]d$", "", name) for name in (key, close)]
     return None if key != flat[0] and flat[0] == flat[1] else close
