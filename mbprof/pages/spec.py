@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mbprof.language import fmt
-from mbprof.language.values import plain
+from mbprof.language.values import plain, spelled
 from mbprof.network.load import Spec
 from mbprof.network.speclike import SpecLike, as_spec
 from mbprof.output import Report
@@ -92,9 +92,8 @@ def _head(definition: Definition) -> list[str]:
     for flavour in definition.flavours.values():
         this = " (this one)" if flavour.name == definition.flavour else ""
         rows.append(("flavour", f"@{flavour.name}{this}: {flavour.doc}"))
-    for preset in definition.presets.values():
-        values = ", ".join(f"{name} {plain(value)}" for name, value in preset.knobs.items())
-        rows.append(("preset", f"{preset.name}: {values}"))
+    presets = definition.presets.values()
+    rows += [("preset", f"{preset.name}: {spelled(preset.knobs)}") for preset in presets]
     return _columns((name, value) for name, value in rows if value)
 
 
@@ -179,7 +178,7 @@ def _wiring(wiring: Wiring) -> str:
 
 
 def _claim(claim: Claim) -> tuple[str, ...]:
-    at = ", ".join(f"{name} {plain(value)}" for name, value in claim.at.items()) or "as it stands"
+    at = spelled(claim.at) or "as it stands"
     numbers = []
     if claim.params is not None:
         numbers.append(f"{claim.params.text} params")
