@@ -17,7 +17,7 @@ from mbprof.formulas.letters import Letters
 from mbprof.formulas.naming import Variables
 from mbprof.formulas.text import Text
 from mbprof.formulas.tree import Symbol, Tree
-from mbprof.language.values import Value, plain
+from mbprof.language.values import Value, plain, spelled
 from mbprof.network import conventions
 from mbprof.network.graph import Graph, Node, layers
 from mbprof.output import Column, Report
@@ -177,9 +177,8 @@ class Formula(Result):
                 known[symbol] = tree.value(known)
             condition = broken(self.conditions, known)
         if condition is not None:
-            at = ", ".join(f"{name} {plain(value)}" for name, value in given.items())
             raise UsageError(
-                f"the formula of {self.spec} does not hold at {at}: "
+                f"the formula of {self.spec} does not hold at {spelled(given)}: "
                 f"it needs {Text().condition(condition)}",
                 hint="give these values when the formula is made; another one holds there",
             )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mbprof.errors import LimitError, MbprofError
-from mbprof.language.values import Value, plain
+from mbprof.language.values import Value, spelled
 from mbprof.network import conventions
 from mbprof.network.build import build
 from mbprof.network.graph import Graph
@@ -122,8 +122,7 @@ class Engine:
         try:
             graph = build(self.definition, self.knobs(symbols))
         except MbprofError as error:
-            at = ", ".join(f"{name} {plain(value)}" for name, value in values.items())
-            raise error.through(f"at {at}") from None
+            raise error.through(f"at {spelled(values)}") from None
         return Program(trace, list(self.count(graph)))
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mbprof.errors import UsageError, nearest
 from mbprof.language import fmt
-from mbprof.language.values import Value, plain
+from mbprof.language.values import Value, spelled
 from mbprof.network import conventions
 from mbprof.network.conventions import UNITS, Convention
 from mbprof.network.graph import Graph
@@ -251,7 +251,7 @@ def _total(profile: Profile) -> dict[str, Any]:
 def heading(spec: str, knobs: Mapping[str, Value], changed: Iterable[str]) -> str:
     """Name a network, its width and resolution, and the knobs that were turned."""
     shown = dict.fromkeys((*(name for name in ("alpha", "res") if name in knobs), *changed))
-    return ", ".join((spec, *(f"{name} {plain(knobs[name])}" for name in shown)))
+    return ", ".join(filter(None, (spec, spelled({name: knobs[name] for name in shown}))))
 
 
 def _notes(profile: Profile, shown: int, found: int) -> tuple[str | Note, ...]:

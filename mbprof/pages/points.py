@@ -116,7 +116,7 @@ def _name(spec: Spec, row: Published) -> str:
 
 def _alpha(spec: Spec, row: Published) -> float | None:
     """Return the width multiplier of a row's network, None if it has none."""
-    return cast(float, accuracy.width(spec.definition, row)) if has_width(spec) else None
+    return cast(float, accuracy.width(row)) if has_width(spec) else None
 
 
 def best(spec: Spec, scope: str = "all") -> Point:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mbprof.errors import UsageError
 from mbprof.language import fmt
 from mbprof.language.source import Scalar
-from mbprof.language.values import Shape, Value, plain
+from mbprof.language.values import Shape, Value, plain, spelled
 from mbprof.network.conventions import DEFAULT, UNITS, Convention
 from mbprof.network.load import Spec
 from mbprof.network.profile import Profile
@@ -181,9 +181,8 @@ def _head(definition: Definition) -> list[str]:
     for flavour in definition.flavours.values():
         this = " (this one)" if flavour.name == definition.flavour else ""
         rows.append(("flavour", f"@{flavour.name}{this}: {flavour.doc}"))
-    for preset in definition.presets.values():
-        values = ", ".join(f"{name} {plain(value)}" for name, value in preset.knobs.items())
-        rows.append(("preset", f"{preset.name}: {values}"))
+    presets = definition.presets.values()
+    rows += [("preset", f"{preset.name}: {spelled(preset.knobs)}") for preset in presets]
     return _columns((name, value) for name, value in rows if value)
 
 
@@ -277,7 +276,7 @@ def _wiring(wiring: Wiring) -> str:
 
 
 def _claim(claim: Claim) -> tuple[str, ...]:
-    at = ", ".join(f"{name} {plain(value)}" for name, value in claim.at.items()) or "as it stands"
+    at = spelled(claim.at) or "as it stands"
     numbers = []
     if claim.params is not None:
         numbers.append(f"{claim.params.text} params")

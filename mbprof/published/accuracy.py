@@ -25,7 +25,6 @@ from mbprof.published.rows import (
     for_spec,
     in_series,
     rows_of,
-    stem,
 )
 from mbprof.spec import zoo
 from mbprof.spec.knobs import Knob
@@ -37,33 +36,33 @@ def in_flavour(name: str, flavour: str | None) -> str:
     return f"{name}@{flavour}" if flavour else name
 
 
-def width(definition: Definition, row: Published) -> Value:
+@lru_cache(maxsize=256)
+def _width_knob(name: str) -> Knob | None:
+    return zoo.load(name).knobs.get("alpha")
+
+
+def width(row: Published) -> Value:
     """Return the width of a row's network as its knob: the default where the source states none.
 
     None for a network without the knob, whose sources mean something else by a width.
 
-    >>> from mbprof.published.rows import published
-    >>> row = published("MobileNetV4")[0]
-    >>> row.spec, row.alpha, width(zoo.load("mobilenet_v4_conv_small_050"), row)
-    ('mobilenet_v4_conv_small', None, 1.0)
+    >>> row = for_spec(zoo.load("efficientnet_b0"))[0]
+    >>> width(row), width(join("MobileNetV1", 0.5, 160))
+    (1.2, 0.5)
     """
-    own = row.spec == stem(definition)
-    knob = definition.knobs.get("alpha") if own else _width_of_zoo(row.spec)
+    knob = _width_knob(row.spec)
     return None if knob is None else knob.default if row.alpha is None else row.alpha
-
-
-@lru_cache(maxsize=256)
-def _width_of_zoo(name: str) -> Knob | None:
-    return zoo.load(name).knobs.get("alpha")
 
 
 def spec_of(spec: Spec, row: Published) -> Spec:
     """Return the spec of a row's network, in the flavour of the one that is looked at.
 
+    It is that of the zoo, as it stands there, unless the spec is a text of one's own with its name.
     Raises: UsageError: it does not have this flavour.
     """
     name, _, flavour = spec.name.partition("@")
-    return spec if row.spec == name else load(in_flavour(row.spec, flavour))
+    own = row.spec == name and spec.address.partition("@")[0] != name
+    return spec if own else load(in_flavour(row.spec, flavour))
 
 
 def settings(spec: Spec, row: Published) -> dict[str, Value]:
@@ -71,7 +70,7 @@ def settings(spec: Spec, row: Published) -> dict[str, Value]:
 
     Raises: UsageError: it does not have this flavour.
     """
-    side, alpha = row.resolution, width(spec.definition, row)
+    side, alpha = row.resolution, width(row)
     scaled = {} if alpha is None else {"alpha": alpha}
     return {**spec_of(spec, row).knobs, "res": (side, side), **scaled, **row.knobs}
 
@@ -122,7 +121,7 @@ def join(
         row
         for row in in_series(of, name)
         if row.resolution == res
-        and (row.alpha if isinstance(of, str) else width(of, row)) == alpha
+        and (row.alpha if isinstance(of, str) else width(row)) == alpha
         and (knobs is None or has_knobs(row, knobs))
     ]
     return single(of, cell)

@@ -10,7 +10,7 @@ from typing import Any
 from mbprof.errors import ExpressionError, Loc, MbprofError, Source
 from mbprof.language.expr import Expr
 from mbprof.language.source import Scalar
-from mbprof.language.values import Value, plain
+from mbprof.language.values import Value, spelled
 from mbprof.sweeps.axes import Column, column, sides
 
 MAX_PATHS = 256
@@ -100,7 +100,7 @@ class Where:
             return self.expr.truth(env)
         except ExpressionError as error:
             names = sorted({name for name, _ in self.expr.names})
-            at = ", ".join(f"{name} {plain(env[name])}" for name in names)
+            at = spelled({name: env[name] for name in names})
             raise error.through(f"at {at}") if at else error from None
 
     def _path(self, lanes: Mapping[str, Column]) -> tuple[Any, Column] | None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from mbprof.errors import MbprofError, UsageError
 from mbprof.network.load import load, loads
 from mbprof.network.rows import totals
+from mbprof.network.speclike import as_spec
 from mbprof.output import arranged, render
 from mbprof.published.accuracy import accuracy_report, cost, join
 from mbprof.published.estimate import Cell, Surface, estimate, fit
@@ -396,6 +397,13 @@ def test_a_row_of_a_preset_without_rows_keeps_the_width_of_its_own_network() -> 
     assert cost(half, row) == totals(whole, "kernels", "all")
     assert join(half.definition, 0.5, 224, "arxiv-2404.10518") is None
     assert join(half.definition, 1.0, 224, "arxiv-2404.10518") == row
+
+
+def test_what_a_built_network_was_turned_to_does_not_change_what_was_published() -> None:
+    own = load("mobilenet_v1")
+    turned = as_spec(own.build(classes=10, alpha=0.5))
+    rows = in_series(own.definition, "slim")
+    assert [cost(turned, row) for row in rows] == [cost(own, row) for row in rows]
 
 
 def test_a_network_is_never_counted_without_a_knob_that_it_was_published_with() -> None:
