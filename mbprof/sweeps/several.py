@@ -94,9 +94,10 @@ def plan_sweeps(
         scope = scope or common_scope(specs)
     jobs: dict[str, Sweep] = {}
     for spec, plan in zip(specs, plans, strict=True):
-        # Two files can bear one name.
-        label = spec.name if spec.name not in jobs else spec.definition.path
-        if label in jobs:
+        path, before = spec.definition.path, jobs.get(spec.name)
+        if path in jobs or (before is not None and before.spec.definition.path == path):
             raise UsageError(f"{spec.name} is given twice")
+        # Two files can bear one name.
+        label = spec.name if before is None else path
         jobs[label] = plan_sweep(spec, plan, convention, scope, where, accuracy)
     return Several(jobs) if len(jobs) > 1 else next(iter(jobs.values()))

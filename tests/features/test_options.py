@@ -19,7 +19,7 @@ from tests.conftest import MBPROF, ROOT, child, invoke, run
 COMMANDS: dict[str, Any] = typer.main.get_command(cli.app).commands  # type: ignore[attr-defined]
 TABLES = {
     "table": ["mobilenet_v1"],
-    "list": ["mobilenet_v3"],
+    "list": ["vgg"],
     "block": ["inv_res"],
     "check": ["mobilenet_v2"],
     "compare": ["mobilenet_v1", "mobilenet_v2"],

@@ -1,8 +1,12 @@
 """How `mbprof show` explains a spec and draws the wiring of its blocks."""
 
+import json
+
 import mbprof
 from mbprof.pages.spec import spec_report
 from mbprof.pages.wiring import draw, wires
+from mbprof.spec import zoo
+from tests.conftest import invoke, run
 
 HEAD = "name: net\ninput: {channels: 16, res: 32}\n"
 
@@ -110,3 +114,59 @@ head:
         assert part in shown, part
     assert report.data["blocks"]["unit"]["takes"] == ["c", "act"]
     assert report.data["knobs"]["alpha"]["range"] == "above 0"
+
+
+def test_a_block_is_explained_with_its_cost() -> None:
+    text = run("show", "inv_res")
+    for line in (
+        "  at     in 56x56x24, c 24",
+        "  cost   4 layers, 8,208 params, 25,740,288 MACs",
+        "      arXiv:1801.04381, figure 4d",
+    ):
+        assert line in text.splitlines()
+    assert "●─╯  add" in text
+    asked = json.loads(run("show", "inv_res", "--in", "28x28x32", "--set", "t=1", "--set", "c=64",
+                           "--set", "s=2", "--format", "json"))  # fmt: skip
+    # 14x14 positions: 9 taps for each of 32 maps, then 32 x 64 products.
+    assert (asked["params"], asked["macs"]) == (9 * 32 + 32 * 64, 196 * (9 * 32 + 32 * 64))
+    assert asked["takes"]["s"] == {"default": "1", "doc": "stride of the depthwise convolution"}
+
+
+def test_a_block_of_a_spec_is_explained() -> None:
+    text = run("show", "mobilenet_v1:dw_sep", "--in", "7x7x8", "--set", "c=16")
+    assert "7x7x8, c 16" in text
+
+
+def test_a_network_is_explained_at_the_knobs_given() -> None:
+    text = run("show", "mobilenet_v1", "--alpha", "0.5", "--convention", "stored")
+    assert "  at     alpha 0.5, res 224" in text
+    total = mbprof.load("mobilenet_v1").build(alpha=0.5).profile("stored").totals["body"]
+    assert f"27 layers, {total.params:,} params, {total.macs:,} MACs\n" in text
+    refused = invoke("show", "mobilenet_v1", "--in", "7x7x8")
+    assert refused.err.startswith("error[usage]: --in gives a block its input; a spec has its own")
+
+
+def test_the_block_library_is_listed() -> None:
+    found = json.loads(run("list", "--blocks", "--format", "json"))
+    assert [block["name"] for block in found] == zoo.block_names()
+    for entry in found:
+        total = mbprof.block(entry["name"]).profile().total
+        assert (entry["params"], entry["macs"]) == (total.params, total.macs)
+        assert entry["doc"]
+        assert entry["source"]
+    (block,) = json.loads(run("list", "inv_res", "--blocks", "--format", "json"))
+    assert block["arguments"] == ["k", "t", "divisor", "e", "c", "s", "residual"]
+    refused = invoke("list", "inv_rez", "--blocks")
+    assert refused.err == (
+        "error[usage]: no block's name or meaning holds 'inv_rez'\n"
+        "  hint: did you mean 'inv_res'?\n"
+    )
+
+
+def test_the_zoo_is_listed_by_other_conventions() -> None:
+    (entry,) = json.loads(
+        run("list", "v1_cifar", "--convention", "thop", "--scope", "all", "--format", "json")
+    )
+    total = mbprof.load("mobilenet_v1_cifar").build().profile("thop", "all").total
+    assert (entry["params"], entry["macs"]) == (total.params, total.macs)
+    assert (entry["convention"], entry["scope"]) == ("thop", "all")

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import time
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,12 @@ import mbprof
 from mbprof.errors import Loc, Source
 from mbprof.language.expr import Expr
 from mbprof.language.source import Scalar
-from mbprof.output import files
+from mbprof.output import Column, files
+from mbprof.output.arrange import order
 from mbprof.spec.knobs import Knob
 from mbprof.sweeps.axes import CHUNK, read_axis
 from mbprof.sweeps.filters import Where
-from mbprof.sweeps.pareto import Front
+from mbprof.sweeps.pareto import First, Front, reduced
 from mbprof.sweeps.write import SWEEPS
 from tests.conftest import MBPROF, child, invoke, started
 from tests.conftest import run as command
@@ -300,3 +302,123 @@ def test_an_empty_result_still_has_its_header() -> None:
         json.loads(run("mobilenet_v1", "--alpha", "0.5", "--where", "macs < 0", "--format", "json"))
         == []
     )
+
+
+TWO = ("mobilenet_v2", "mobilenet_v3_large")
+
+
+def test_several_specs_are_one_result_whose_rows_name_theirs() -> None:
+    ask = ("--alpha", "0.75,1.0", "--res", "128,192", "--scope", "all")
+    found = rows(*TWO, *ask)
+    alone = [{"spec": name, **row} for name in TWO for row in rows(name, *ask)]
+    assert found == alone
+    assert list(found[0]) == ["spec", "alpha", "res", "params", "macs"]
+    objects = json.loads(run(*TWO, *ask, "--format", "json"))
+    assert [(each["spec"], each["stamp"]["spec"]) for each in objects] == [
+        (name, name) for name in TWO for _ in range(4)
+    ]
+    assert rows(*TWO, *ask, "--jobs", "2") == found
+
+
+def test_several_specs_are_counted_in_one_scope() -> None:
+    """The spec of MobileNetV1 is of its body, that of V2 of all."""
+    ask = ("mobilenet_v1", "mobilenet_v2", "--alpha", "1.0")
+    counts = [(row["spec"], int(row["params"])) for row in rows(*ask)]
+    assert counts == [("mobilenet_v1", 4_209_088), ("mobilenet_v2", 3_471_040)]
+
+
+def test_a_front_of_several_specs_is_of_all_their_rows() -> None:
+    ask = (*TWO, "--alpha", "0.75,1.0", "--res", "128,192")
+    costs = [(int(row["params"]), int(row["macs"])) for row in rows(*ask)]
+    front = [
+        row
+        for row in costs
+        if not any(a <= row[0] and b <= row[1] and (a, b) != row for a, b in costs)
+    ]
+    found = rows(*ask, "--pareto", "params,macs")
+    assert [(int(row["params"]), int(row["macs"])) for row in found] == front
+    assert 0 < len(front) < len(costs)
+
+
+@pytest.mark.parametrize(
+    ("ask", "message"),
+    [
+        (
+            (*TWO, "--set", "min_depth=8,16"),
+            "command line:1:17: error[knob]: mobilenet_v3_large has no knob 'min_depth'",
+        ),
+        (("vgg11", "vgg11", "--set", "classes=10,20"), "error[usage]: vgg11 is given twice"),
+        ((*TWO, "--alpha", "1.0", "--sort", "size"), "error[usage]: unknown column 'size'"),
+        ((*TWO, "--alpha", "1.0", "--top", "0"), "error[usage]: --top is 0; it must be at least 1"),
+    ],
+)
+def test_what_several_specs_cannot_be_asked(ask: tuple[str, ...], message: str) -> None:
+    ended = invoke("sweep", *ask)
+    assert (ended.err.splitlines()[0], ended.status) == (message, 2)
+
+
+def test_two_files_of_one_name_are_told_apart_by_their_paths(tmp_path: Path) -> None:
+    for name in ("a.yaml", "b.yaml"):
+        (tmp_path / name).write_text("{name: net, input: {res: 8}, body: [{op: conv, k: 3, c: 4}]}")
+    files = [str(tmp_path / name) for name in ("a.yaml", "b.yaml")]
+    assert [row["spec"] for row in rows(*files, "--res", "8")] == ["net", files[1]]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 5), st.sampled_from(["a", "b", None])), max_size=30),
+    st.integers(1, 8),
+    st.sampled_from(["n", "word"]),
+    st.data(),
+)
+def test_the_first_rows_of_a_stream_are_those_of_the_whole(
+    table: list[tuple[int, str | None]], top: int, by: str, data: st.DataObject
+) -> None:
+    cut = data.draw(st.integers(0, len(table)))
+    names = ("n", "word")
+    chunks = [
+        {"n": np.array([n for n, _ in part], dtype=np.int64), "word": words}
+        for part in (table[:cut], table[cut:])
+        for words in [np.array([word for _, word in part], dtype=object)]
+    ]
+    report = [dict(zip(names, row, strict=True)) for row in table]
+    column = Column(by, by, "")
+    kept = list(reduced(iter(chunks), None, column, top))
+    found = [
+        dict(zip(names, row, strict=True))
+        for part in kept
+        for row in zip(*(part[name].tolist() for name in names), strict=True)
+    ]
+    assert found == [report[number] for number in order(report, column, top)]
+
+
+def test_a_stream_holds_no_more_than_the_rows_that_are_kept() -> None:
+    held = []
+
+    def chunks() -> Iterator[dict[str, Any]]:
+        for start in range(0, 1000, 100):
+            held.append(len(first.columns.get("n", ())))
+            yield {"n": np.arange(start, start + 100)}
+
+    first = First(Column("n", "n", ""), 3)
+    for chunk in chunks():
+        first.add(chunk)
+    assert held == [0, *[3] * 9]
+    assert first.columns["n"].tolist() == [999, 998, 997]
+
+
+def test_the_first_rows_as_they_come_end_the_stream() -> None:
+    taken = []
+
+    def chunks() -> Iterator[dict[str, Any]]:
+        for start in (0, 10, 20, 30):
+            taken.append(start)
+            yield {"n": np.arange(start, start + 10)}
+
+    kept = list(reduced(chunks(), None, None, 12))
+    assert [part["n"].tolist() for part in kept] == [[*range(10)], [10, 11]]
+    assert taken == [0, 10]
+
+
+def test_resolutions_are_sorted_by_their_area() -> None:
+    ask = ("mobilenet_v1", "--res", "96,64x128,160x100,128", "--sort", "res")
+    assert [row["res"] for row in rows(*ask)] == ["128", "160x100", "96", "64x128"]
