@@ -118,7 +118,21 @@ HEAVY = {"pandas", "matplotlib", "networkx", "numpy", "rich", "yaml"}
 
 def test_importing_mbprof_loads_nothing_else() -> None:
     assert not loaded("import mbprof") & (HEAVY | {"typer"})
-    assert "mbprof.network.load" not in loaded("import mbprof")
+    assert {
+        name for name in loaded("import mbprof; dir(mbprof)") if name.startswith("mbprof.")
+    } == set()
+
+
+def test_what_the_front_door_names_for_checkers_is_what_it_imports() -> None:
+    tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
+    (block,) = (node for node in tree.body if isinstance(node, ast.If))
+    named = {
+        ("list" if alias.name == "catalogue" else alias.name): (node.module, alias.name)
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert named == mbprof._HOME_OF
 
 
 def test_help_loads_no_library_but_typer() -> None:

@@ -12,7 +12,6 @@ from mbprof.language.values import Shape, Value
 from mbprof.network import conventions
 from mbprof.network.load import Network, Spec, load
 from mbprof.network.profile import Table
-from mbprof.spec.block import lone
 from mbprof.spec.knobs import Given, typed
 from mbprof.spec.zoo import OpenedBlock, open  # noqa: A004
 
@@ -56,6 +55,8 @@ def network_at(what: object, given: Given, image: str | Shape | None = None) -> 
     """
     opened = open(str(what)) if isinstance(what, str | Path) else None
     if isinstance(opened, OpenedBlock):
+        from mbprof.spec.block import lone  # which no table of a spec needs
+
         values = {name: at for name, at in given.items() if not isinstance(at, Scalar)}
         said = {name: at for name, at in given.items() if isinstance(at, Scalar)}
         definition = lone(opened, image, said | typed(values)).definition

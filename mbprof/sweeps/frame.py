@@ -20,35 +20,11 @@ if TYPE_CHECKING:
 
 @overload
 def sweep(
-    spec: SpecLike,
-    *,
-    configs: Mapping[str, Any] | None = None,
-    convention: str = "kernels",
-    scope: str | None = None,
-    where: str | None = None,
-    pareto: str | None = None,
-    accuracy: str | None = None,
-    random: int | None = None,
-    seed: int = 0,
-    jobs: int = 1,
-    chunks: Literal[False] = False,
-    **axes: Any,
+    spec: SpecLike, *, chunks: Literal[False] = False, **options: Any
 ) -> pandas.DataFrame: ...
 @overload
 def sweep(
-    spec: SpecLike,
-    *,
-    configs: Mapping[str, Any] | None = None,
-    convention: str = "kernels",
-    scope: str | None = None,
-    where: str | None = None,
-    pareto: str | None = None,
-    accuracy: str | None = None,
-    random: int | None = None,
-    seed: int = 0,
-    jobs: int = 1,
-    chunks: Literal[True],
-    **axes: Any,
+    spec: SpecLike, *, chunks: Literal[True], **options: Any
 ) -> Iterator[pandas.DataFrame]: ...
 def sweep(
     spec: SpecLike,
@@ -88,8 +64,7 @@ def sweep(
     front = Front.parse(pareto, job.names) if pareto else None
     if jobs < 1:
         raise UsageError(f"--jobs is {jobs}; it must be at least 1")
-    parts = costed(job, jobs)
-    parts = reduced(parts, front)
+    parts = reduced(costed(job, jobs), front)
     if chunks:
         return (_frame(job, part) for part in parts)
     import numpy as np
