@@ -73,10 +73,15 @@ def _layers(names: Sequence[str]) -> str:
     return ", ".join(names[:_SHOWN]) + more
 
 
+def _grave(severity: str) -> int:
+    """Return how grave a finding is; the gravest is sorted to the front."""
+    return -SEVERITIES.index(severity)
+
+
 _SPEC = Column("spec", "of", "the spec or block", once=True)
 COLUMNS = (
     Column("code", "code", "the rule, see mbprof check --explain CODE"),
-    Column("severity", "severity", "error, undecided, warning, advice or accepted"),
+    Column("severity", "severity", "how grave it is: " + ", ".join(SEVERITIES), rank=_grave),
     Column("place", "place", "file and line", yields=1, wraps=True),
     Column("message", "finding", "what is there, with its numbers", wraps=True),
     Column("layers", "layers", "the layers that it is about", _layers, yields=2, wraps=True),

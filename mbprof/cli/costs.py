@@ -132,6 +132,8 @@ def accuracy(
     series: Annotated[
         str | None, typer.Option("--series", metavar="NAME", help="one source and recipe only")
     ] = None,
+    scope: ScopeOption = None,
+    convention: ConventionOption = "kernels",
     sort: SortOption = None,
     top: TopOption = None,
     columns: ColumnsOption = None,
@@ -142,7 +144,8 @@ def accuracy(
     from mbprof.published.accuracy import accuracy as published
 
     out = outlet(format, output)
-    out.table(published(spec, series).report(out.layout), sort, top, columns)
+    found = published(spec, series, scope=scope or "all", convention=convention)
+    out.table(found.report(out.layout), sort, top, columns)
 
 
 @command(epilog="Example: mbprof plot mobilenet_v1 mobilenet_v2 -o accuracy.svg")

@@ -15,6 +15,7 @@ from mbprof.cli.options import (
     OptionalSpecsArgument,
     OutputOption,
     ResOption,
+    ScopeOption,
     SetOption,
     SortOption,
     TopOption,
@@ -29,6 +30,8 @@ def list_specs(
         str, typer.Argument(metavar="[TEXT]", help="only names and families that hold it")
     ] = "",
     blocks: Annotated[bool, typer.Option("--blocks", help="list the block library")] = False,
+    scope: ScopeOption = None,
+    convention: ConventionOption = "kernels",
     sort: SortOption = None,
     top: TopOption = None,
     columns: ColumnsOption = None,
@@ -36,10 +39,13 @@ def list_specs(
     output: OutputOption = None,
 ) -> None:
     """List the networks of the zoo by family, or the block library."""
+    from mbprof.errors import UsageError
     from mbprof.pages.zoo import catalogue, library
 
     out = outlet(format, output)
-    found = library(text) if blocks else catalogue(text)
+    if blocks and scope is not None:
+        raise UsageError("a block has no scope", hint="leave --scope out")
+    found = library(text, convention) if blocks else catalogue(text, convention, scope)
     out.table(found.report(out.layout), sort, top, columns)
 
 

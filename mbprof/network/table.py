@@ -144,3 +144,8 @@ def column(name: str, convention: Convention) -> Column:
             f"convention {convention.name} has no {UNITS[measure]}", hint=f"it counts {counted}"
         )
     return COLUMNS[name]
+
+
+def cost_columns(convention: Convention) -> tuple[Column, ...]:
+    """Return the columns of what a convention counts: params and its costs."""
+    return tuple(COLUMNS[name] for name in ("params", *convention.measures))

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from mbprof.errors import UsageError, nearest
 from mbprof.language import fmt
 from mbprof.network import conventions
-from mbprof.network.conventions import DEFAULT, Convention
+from mbprof.network.conventions import DEFAULT, UNITS, Convention
 from mbprof.network.load import Spec, load
 from mbprof.network.rows import totals
-from mbprof.network.table import COLUMNS
+from mbprof.network.table import cost_columns
 from mbprof.output import Column, Note, Report
 from mbprof.output.result import Result, line
 from mbprof.output.stamp import stamp
 from mbprof.spec import zoo
 from mbprof.spec.block import LoneBlock, lone
+from mbprof.spec.claims import chosen_scope
 from mbprof.spec.knobs import builtin
 
 COMMON = tuple(builtin(None))
 
 
 class ZooEntry(NamedTuple):
-    """A name of the zoo and the cost of its defaults under the convention ``kernels``."""
+    """A name of the zoo and what its defaults cost: params, and the measures of a convention.
+
+    ``convention`` is the name or file that was asked for.
+    """
 
     name: str
     family: str
@@ -32,11 +37,13 @@ class ZooEntry(NamedTuple):
     flavours: tuple[str, ...]
     knobs: tuple[str, ...]
     scope: str
+    convention: str
     params: int
-    macs: int
+    costs: Mapping[str, int]
 
     def __repr__(self) -> str:
-        return line(self, f"{self.name}: {self.params:,} params, {self.macs:,} MACs")
+        costs = (f", {cost:,} {UNITS[name]}" for name, cost in self.costs.items())
+        return line(self, f"{self.name}: {self.params:,} params{''.join(costs)}")
 
 
 class Catalogue(Result, tuple[ZooEntry, ...]):
@@ -49,13 +56,13 @@ class Catalogue(Result, tuple[ZooEntry, ...]):
         return _report(self)
 
 
-def catalogue(text: str = "") -> Catalogue:
+def catalogue(text: str = "", convention: str = DEFAULT, scope: str | None = None) -> Catalogue:
     """Return the specs and presets whose name or family holds a text, by family and name.
 
-    Raises: UsageError: there are none.
+    Raises: UsageError: there are none; no such convention or scope.
 
-    >>> [entry.macs for entry in catalogue("V1_cifar")]
-    [46354432]
+    >>> [entry.costs for entry in catalogue("V1_cifar")]
+    [{'macs': 46354432}]
     """
     wanted = text.lower()
     names = [
@@ -65,14 +72,15 @@ def catalogue(text: str = "") -> Catalogue:
     ]
     if not names:
         raise UsageError(f"no name or family holds {text!r}", hint=nearest(text, zoo.names()))
-    entries = map(_entry, names)
+    entries = [_entry(name, convention, scope) for name in names]
     return Catalogue(sorted(entries, key=lambda entry: (entry.family.lower(), entry.name)))
 
 
-def _entry(name: str) -> ZooEntry:
-    spec = load(name)
+def _entry(name: str, convention: str, scope: str | None) -> ZooEntry:
+    spec, counts = load(name), conventions.load(convention)
     definition = spec.definition
-    profile = spec.build().profile()
+    chosen = chosen_scope(scope, definition.scope)
+    count = totals(spec.build().compiled, convention, chosen)
     return ZooEntry(
         name,
         definition.family,
@@ -80,29 +88,30 @@ def _entry(name: str) -> ZooEntry:
         definition.source,
         tuple(definition.flavours),
         tuple(name for name in definition.knobs if name not in COMMON),
-        profile.scope,
-        profile.total.params,
-        profile.total.cost,
+        chosen,
+        convention,
+        count.params,
+        counts.named(count.costs),
     )
 
 
 def _report(entries: Catalogue) -> Report:
+    convention = conventions.load(entries[0].convention)
     columns = (
         Column("family", "family", "the family", once=True),
         Column("name", "name", "the name to type"),
         Column("flavours", "flavours", "implementations, NAME@FLAVOUR", ", ".join, yields=4),
         Column("knobs", "knobs", "what can be set", ", ".join, yields=2, wraps=True),
         Column("scope", "scope", "what is counted", yields=3),
-        Column("params", "params", "kernels of convolution and linear layers", fmt.integer, True),
-        Column("macs", "MACs", "multiply-accumulates of the same layers", fmt.integer, True),
+        *cost_columns(convention),
         Column("source", "source", "the paper or code", yields=1, wraps=True),
     )
-    rows = tuple(entry._asdict() for entry in entries)
+    rows = tuple(_row(entry) for entry in entries)
     return Report(
         title=fmt.several(len(rows), "network"),
         columns=columns,
         rows=rows,
-        data=[{**row, **stamp(convention=DEFAULT)} for row in rows],
+        data=[{**row, **stamp(convention=convention.name)} for row in rows],
         notes=(
             f"Every network also has the knobs {', '.join(COMMON)}.",
             Note(
@@ -113,6 +122,11 @@ def _report(entries: Catalogue) -> Report:
         known=(*columns, Column("doc", "what", "what it is", wraps=True)),
         listed="",
     )
+
+
+def _row(entry: ZooEntry) -> dict[str, Any]:
+    left_out = ("costs", "convention")
+    return {k: v for k, v in entry._asdict().items() if k not in left_out} | {**entry.costs}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -135,8 +149,7 @@ class Library(Result):
                 Column("name", "block", "the name to type"),
                 Column("arguments", "takes", "its arguments", ", ".join, yields=3, wraps=True),
                 Column("example", "at", "its input and arguments", yields=2, wraps=True),
-                COLUMNS["params"],
-                *(COLUMNS[measure] for measure in convention.measures),
+                *cost_columns(convention),
                 Column("doc", "what", "what it is", wraps=True),
                 Column("source", "source", "the paper or code", yields=4, wraps=True),
             ),

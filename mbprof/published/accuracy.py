@@ -10,10 +10,12 @@ from typing import Any
 from mbprof.errors import MbprofError, UsageError
 from mbprof.language import fmt
 from mbprof.language.values import Value, plain
+from mbprof.network import conventions
 from mbprof.network.conventions import DEFAULT, Count
 from mbprof.network.load import Spec, load
 from mbprof.network.rows import totals
 from mbprof.network.speclike import SpecLike, as_spec
+from mbprof.network.table import cost_columns
 from mbprof.output import Column, Report
 from mbprof.output.result import Result
 from mbprof.output.stamp import stamp
@@ -27,6 +29,7 @@ from mbprof.published.rows import (
     rows_of,
 )
 from mbprof.spec import zoo
+from mbprof.spec.claims import chosen_scope
 from mbprof.spec.knobs import Knob
 from mbprof.spec.model import Definition
 
@@ -75,8 +78,8 @@ def settings(spec: Spec, row: Published) -> dict[str, Value]:
     return {**spec_of(spec, row).knobs, "res": (side, side), **scaled, **row.knobs}
 
 
-def cost(spec: Spec, row: Published, scope: str = "all") -> Count | None:
-    """Count a row's network under the convention ``kernels``.
+def cost(spec: Spec, row: Published, scope: str = "all", convention: str = DEFAULT) -> Count | None:
+    """Count a row's network under a convention, within a scope.
 
     None where its resolution is not stated, or the flavour does not take what it was built with.
 
@@ -91,7 +94,7 @@ def cost(spec: Spec, row: Published, scope: str = "all") -> Count | None:
         network = spec_of(spec, row).build(**settings(spec, row))
     except MbprofError:
         return None
-    return totals(network.compiled, DEFAULT, scope)
+    return totals(network.compiled, convention, scope)
 
 
 def join(
@@ -144,7 +147,7 @@ def _decimal(value: float) -> str:
     return f"{value:.10g}"
 
 
-COLUMNS = (
+_COLUMNS = (
     Column("series", "series", "one source, precision and recipe", once=True),
     Column("spec", "network", "the zoo's name of it", yields=8),
     Column("model", "model", "what the source calls it", yields=5),
@@ -154,8 +157,6 @@ COLUMNS = (
     Column("top5", "top-5", "the same, of five guesses", plain, True, yields=3),
     Column("params_millions", "params/M", "as published", _decimal, True, yields=1),
     Column("macs_millions", "MACs/M", "as published", _decimal, True, yields=1),
-    Column("params", "params", "as counted, convention kernels", fmt.integer, True, yields=2),
-    Column("macs", "MACs", "as counted, convention kernels", fmt.integer, True, yields=2),
     Column("source", "source", "where it was read", yields=6, wraps=True),
     Column("licence", "licence", "of the source", yields=7),
     Column("erratum", "erratum", "what is wrong at the source", yields=7, wraps=True),
@@ -172,7 +173,7 @@ class Accuracies(Result):
 
     @property
     def rows(self) -> tuple[Mapping[str, Any], ...]:
-        """A mapping for each published row, with the computed cost as ``params`` and ``macs``."""
+        """A mapping for each published row, with ``params`` and the computed costs by name."""
         return self.table.rows
 
     def report(self, layout: str = "page") -> Report:
@@ -180,47 +181,60 @@ class Accuracies(Result):
         return self.table
 
 
-def accuracy(spec: SpecLike, series: str | None = None) -> Accuracies:
+def accuracy(
+    spec: SpecLike,
+    series: str | None = None,
+    *,
+    scope: str = "all",
+    convention: str = DEFAULT,
+) -> Accuracies:
     """Return the accuracies published of a network, or else of its family, with their sources.
 
-    Raises: UsageError: no such spec, nothing is published, no such series.
+    Raises: UsageError: no such spec, series, scope or convention; nothing is published.
 
     >>> accuracy("mobilenet_v1", series="slim").rows[0]["top1"]
     41.5
     """
     loaded = as_spec(spec)
-    return Accuracies(loaded, series, accuracy_report(loaded, series))
+    return Accuracies(loaded, series, accuracy_report(loaded, series, scope, convention))
 
 
-def accuracy_report(spec: Spec, series: str | None = None) -> Report:
+def accuracy_report(
+    spec: Spec,
+    series: str | None = None,
+    scope: str = "all",
+    convention: str = DEFAULT,
+) -> Report:
     """Lay out the accuracies published of a network, with published and computed cost.
 
     Where there are none of the network itself, those of its family, without computed cost.
 
-    Raises: UsageError: nothing is published, no such series.
+    Raises: UsageError: nothing is published; no such series, scope or convention.
     """
+    scope, counts = chosen_scope(scope), conventions.load(convention)
     own = bool(for_spec(spec.definition))
     of = spec.definition if own else spec.definition.family
     if not own and of not in families():
         hint = "published are " + ", ".join(sorted(families(), key=str.lower))
         raise UsageError(f"no accuracy is published of {spec.name} or its family", hint=hint)
     rows = sorted(in_series(of, series) if series else rows_of(of), key=_place)
-    shown = tuple(_laid(rows, spec if own else None))
+    shown = tuple(_laid(rows, spec if own else None, scope, convention))
     notes = [] if own else [f"None is of {spec.name} itself; these are of its family."]
     if len({row["series"] for row in shown}) > 1:
         notes.append("Compare within a series: training recipes differ by more than networks do.")
     errata = [f"{_cell(row)}: {row['erratum']}." for row in shown if row["erratum"]]
     notes += ["Wrong at its source, " + erratum for erratum in dict.fromkeys(errata[:12])]
     # Of one network the name is in the title; of several it is what tells the rows apart.
+    costs = (replace(column, yields=2) for column in cost_columns(counts))
     several = len({row["spec"] for row in shown}) > 1
     return Report(
         title=f"{called(of)}, {fmt.several(len(rows), 'published row')}",
         columns=tuple(
             replace(column, yields=0) if several and column.name == "spec" else column
-            for column in COLUMNS
+            for column in (*_COLUMNS[:-3], *costs, *_COLUMNS[-3:])
         ),
         rows=shown,
-        data=[{**row, **stamp(scope="all", convention=DEFAULT)} for row in shown],
+        data=[{**row, **stamp(scope=scope, convention=counts.name)} for row in shown],
         notes=tuple(notes),
         listed="",
     )
@@ -235,11 +249,17 @@ def _cell(row: Mapping[str, Any]) -> str:
     return " ".join([row["series"], "/".join(at) or row["model"]])
 
 
-def _laid(rows: Iterable[Published], spec: Spec | None) -> Iterator[dict[str, Any]]:
+def _laid(
+    rows: Iterable[Published], spec: Spec | None, scope: str, convention: str
+) -> Iterator[dict[str, Any]]:
     """Yield rows with the costs of their networks, each of which is counted once."""
     counts: dict[object, Count | None] = {}
+    counted = conventions.load(convention)
     for row in rows:
         if spec is not None and row.network not in counts:
-            counts[row.network] = cost(spec, row)
-        params, macs = (c.params, c.cost) if (c := counts.get(row.network)) else (None, None)
-        yield {**row._asdict(), "params": params, "macs": macs}
+            counts[row.network] = cost(spec, row, scope, convention)
+        count = counts.get(row.network)
+        costs: dict[str, Any] = dict.fromkeys(("params", *counted.measures))
+        if count is not None:
+            costs = {"params": count.params, **counted.named(count.costs)}
+        yield {**row._asdict(), **costs}

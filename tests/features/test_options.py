@@ -44,10 +44,12 @@ TAKEN = {
     "--top": {*TABLES},
     "--columns": {*TABLES},
     "--convention": {
-        "table", "show", "block", "check", "watch", "compare", "diff", "sweep", "formula",
+        "table", "list", "show", "block", "check", "watch", "compare", "diff", "sweep", "accuracy",
+        "formula",
     },
     "--scope": {
-        "table", "check", "watch", "compare", "diff", "sweep", "explain", "formula", "plot",
+        "table", "list", "check", "watch", "compare", "diff", "sweep", "accuracy", "explain",
+        "formula", "plot",
     },
     "--alpha": KNOBS | {"block", "sweep", "plot"},
     "--res": KNOBS | {"sweep", "plot"},

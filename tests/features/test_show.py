@@ -160,3 +160,22 @@ def test_the_block_library_is_listed() -> None:
         "error[usage]: no block's name or meaning holds 'inv_rez'\n"
         "  hint: did you mean 'inv_res'?\n"
     )
+
+
+def test_the_zoo_is_listed_by_other_conventions() -> None:
+    ask = ("v1_cifar", "--convention", "thop", "--scope", "all", "--format", "json")
+    (entry,) = json.loads(run("list", *ask))
+    total = mbprof.load("mobilenet_v1_cifar").build().profile("thop", "all").total
+    assert (entry["params"], entry["macs"]) == (total.params, total.cost)
+    assert (entry["convention"], entry["scope"]) == ("thop", "all")
+    refused = invoke("list", "--blocks", "--scope", "all")
+    assert refused.err == "error[usage]: a block has no scope\n  hint: leave --scope out\n"
+
+
+def test_the_cost_of_what_is_published_is_counted_by_other_conventions() -> None:
+    ask = ("mobilenet_v1", "--convention", "fvcore", "--scope", "body", "--top", "1")
+    (row,) = json.loads(run("accuracy", *ask, "--format", "json"))
+    at = {"alpha": row["alpha"], "res": row["resolution"]}
+    total = mbprof.load("mobilenet_v1").build(**at).profile("fvcore", "body").total
+    assert (row["params"], row["macs"]) == (total.params, total.cost)
+    assert (row["convention"], row["scope"]) == ("fvcore", "body")
