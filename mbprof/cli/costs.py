@@ -169,7 +169,7 @@ def plot(
         output,
         specs,
         kind,
-        format,
+        outlet(format, output, "plot").format.name,
         alphas=values_of("alpha", alpha, "number"),
         sides=values_of("res", res, "int"),
         scope=scope or "all",

@@ -168,7 +168,7 @@ def network_of(
 
 
 KINDS = {
-    "report": ("mbprof.output.writers", "REPORTS"),
+    "table": ("mbprof.output.writers", "REPORTS"),
     "check": ("mbprof.checks.report", "FINDINGS"),
     "formula": ("mbprof.formulas.sheet", "FORMATS"),
     "sweep": ("mbprof.sweeps.write", "SWEEPS"),
@@ -179,10 +179,10 @@ KINDS = {
 
 
 def formats_of(kind: str) -> Formats[Any]:
-    """Return the formats of what a command writes: its own kind, or else a report."""
+    """Return the formats of what a command writes: its own kind, or else a table."""
     from importlib import import_module
 
-    module, name = KINDS.get(kind, KINDS["report"])
+    module, name = KINDS.get(kind, KINDS["table"])
     formats: Formats[Any] = getattr(import_module(module), name)
     return formats
 
@@ -244,21 +244,24 @@ def named(columns: str | None) -> list[str] | None:
 
 
 def outlet(
-    format: str | None, output: str | None, kind: str = "report", usual: str | None = None
+    format: str | None, output: str | None, kind: str = "table", usual: str | None = None
 ) -> Outlet:
     """Return where to write in which format: that of ``--format``, of the file, or the usual one.
 
     Raises: UsageError: no such format, not one of this command, or the file's ending says another.
     """
-    from mbprof.errors import UsageError, nearest
+    from pathlib import PurePath
+
+    from mbprof.errors import UsageError
     from mbprof.output.terminal import screen_for
 
     formats = formats_of(kind)
-    if format is None and output is not None and formats.of_file(output) is None:
-        for other in KINDS:
-            if said := formats_of(other).of_file(output):
-                raise UsageError(
-                    f"cannot write {output}: {said.name} is a format of mbprof {other}",
-                    hint=nearest(said.name, formats, 12),
-                )
+    strange = format if format is not None and format not in formats else None
+    unplaced = output is not None and PurePath(output).suffix and formats.of_file(output) is None
+    for other in KINDS if strange or unplaced else ():
+        others = formats_of(other)
+        if said := others.get(strange) if strange else others.of_file(output):
+            what = strange or f"{output}: {said.name}"
+            here = ", ".join(formats)
+            raise UsageError(f"{what} is a format of mbprof {other}", hint=f"known are {here}")
     return Outlet(formats.choose(format, output, usual), output, screen_for(output))

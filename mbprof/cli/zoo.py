@@ -92,4 +92,4 @@ def schema(output: OutputOption = None) -> None:
     """Print the JSON Schema of specs, for editors."""
     from mbprof.spec.schema import schema
 
-    outlet(None, output, "schema").write(schema())
+    outlet(None, output, "schema", "json").write(schema())

@@ -10,7 +10,7 @@ from mbprof.compare.side_by_side import counted, titled, totals_of
 from mbprof.language import fmt
 from mbprof.network.profile import Profile
 from mbprof.network.rows import Row
-from mbprof.output import Column, Report, picked
+from mbprof.output import Column, Note, Report, picked
 from mbprof.output.result import Brief, Result
 from mbprof.output.stamp import stamp
 
@@ -105,6 +105,7 @@ def _said(change: Change | Difference) -> str:
 TOP = 20
 """How many rows people are shown unless they ask for more."""
 _NAMES, _WHATS = 2, 4
+_TOP = Note("--top N shows more rows.", "report(top=N) shows more rows.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +182,7 @@ def difference_report(
         report,
         rows=tuple(rows),
         data=_data(difference, [folds[number] for number in numbers], rest),
+        notes=(*report.notes, *([_TOP] if rest else [])),
     )
 
 
@@ -244,7 +246,7 @@ def _values(fold: Fold, difference: Difference, names: int) -> dict[str, Any]:
 def _remainder(rest: Sequence[Fold], difference: Difference) -> dict[str, Any]:
     params, macs = sum(fold.params for fold in rest), sum(fold.cost for fold in rest)
     values = _sums(f"{len(rest)} more rows", difference, params, macs)
-    return values | {"kind": "rest", "change": "smaller changes, summed up; --top shows more"}
+    return values | {"kind": "rest", "change": "smaller changes, summed up"}
 
 
 def _share(value: tuple[int, int]) -> str:
@@ -294,7 +296,7 @@ def _read_columns(by: str, unit: str) -> tuple[Column, ...]:
 
 
 def _notes(difference: Difference) -> tuple[str, ...]:
-    same = f"{difference.unchanged} {difference.by}{'' if difference.unchanged == 1 else 's'}"
+    same = fmt.several(difference.unchanged, difference.by)
     notes = [f"{same} {'is' if difference.unchanged == 1 else 'are'} as before."]
     for knob, (old, new) in difference.knobs.items():
         if old is None or new is None:

@@ -8,6 +8,7 @@ from pathlib import PurePath
 from typing import Generic, TypeVar
 
 from mbprof.errors import UsageError, unknown
+from mbprof.language import fmt
 
 W = TypeVar("W")
 W_co = TypeVar("W_co", covariant=True)
@@ -57,11 +58,16 @@ class Formats(dict[str, Format[W]]):
     ) -> Format[W]:
         """Return the format with a name, else that of a file, else the usual one.
 
-        Raises: UsageError: no such format, or the file's ending says another one.
+        The first format is the usual one, if it is for a terminal.
+        Raises: UsageError: no such format, or the file's ending says another one, or none.
         """
         said = self.of_file(path)
         if name is None:
-            return said or self[usual or next(iter(self))]
+            first = next(iter(self.values()))
+            if said is None and usual is None and first.layout != "terminal":
+                endings = fmt.either(known.endings[0] for known in self.values())
+                raise UsageError(f"{path} has no ending of a format", hint=f"end it in {endings}")
+            return said or self[usual or first.name]
         chosen = self[name]
         if said is not None and path is not None and not chosen.takes(path):
             ending = chosen.endings[0] if chosen.endings else ".txt"

@@ -28,6 +28,7 @@ table ~ p { color: var(--quiet); }
   body { background: #fff; color: #000; font-size: 9pt; margin: 0; }
   thead th { position: static; }
   tr { break-inside: avoid; }
+  pre { white-space: pre-wrap; }
 }"""
 
 

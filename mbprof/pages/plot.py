@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mbprof.errors import UsageError, unknown
-from mbprof.language import fmt
 from mbprof.network.speclike import SpecLike, as_spec
 from mbprof.output.files import emit
 from mbprof.output.formats import Formats
@@ -132,8 +131,5 @@ def write(
 
     Raises: UsageError: see `draw`; or the file cannot be written.
     """
-    if format is None and CHARTS.of_file(str(path)) is None:
-        endings = fmt.either(f".{name}" for name in CHARTS)
-        raise UsageError(f"{path} has no ending of a chart", hint=f"end it in {endings}")
     chosen = CHARTS.choose(format, str(path)).name
     emit(draw(specs, kind, chosen, alphas=alphas, sides=sides, scope=scope), path)

@@ -21,7 +21,7 @@ from mbprof.language.values import spelled
 from mbprof.network import conventions
 from mbprof.network.load import Network, load
 from mbprof.network.speclike import SpecLike, as_spec
-from mbprof.output import Column, Report
+from mbprof.output import Column, Note, Report
 from mbprof.output.result import Result
 from mbprof.published.accuracy import in_flavour
 from mbprof.published.search import Origin, Search
@@ -175,12 +175,14 @@ def _left_out(answer: Origins) -> tuple[str, ...]:
     return (f"{more} left out: rounded further, doubled, halved or folded.",)
 
 
-def _notes(answer: Origins) -> tuple[str, ...]:
+def _notes(answer: Origins) -> tuple[str | Note, ...]:
     """Say how to find out what the conventions that were found count."""
     said = "docs/conventions.md says what each of them counts"
     names = [origin.convention for origin in answer.origins]
     other = next((name for name in names if name != conventions.DEFAULT), None)
     if other is None:
         return (f"{said}.",) if names else ()
-    two = f"--from {conventions.DEFAULT} --to {other}"
-    return (f"mbprof explain {answer.spec} {two} shows the difference, line by line; {said}.",)
+    asked = (answer.spec, conventions.DEFAULT, other)
+    ways = ("mbprof explain {} --from {} --to {}", 'explain("{}", before="{}", after="{}")')
+    shows = f"shows the difference, line by line; {said}."
+    return (Note(*(f"{way.format(*asked)} {shows}" for way in ways)),)

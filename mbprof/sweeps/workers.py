@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 Chunk: TypeAlias = Mapping[str, Column]
 Span: TypeAlias = tuple[Any, ...]
 Job: TypeAlias = Sweep | Several
+STOPS = (signal.SIGINT, signal.SIGTERM)
+"""The signals that end a sweep."""
 
 
 def chunks(
@@ -46,8 +48,11 @@ def _forked(job: Job, spans: Sequence[Span], jobs: int) -> Iterator[Chunk]:
             reader, writer = context.Pipe(duplex=False)
             readers.append(reader)
             arguments = (job, spans[first::jobs], writer, tuple(readers))
+            # A signal between fork and its book-keeping would leave a process that nobody knows.
+            signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
             workers.append(context.Process(target=_work, args=arguments, daemon=True))
             workers[-1].start()
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
             writer.close()
         for number in range(len(spans)):
             result = readers[number % jobs].recv()
@@ -67,6 +72,7 @@ def _work(
     """Send the chunks of some spans, or what went wrong; the parent alone is interrupted."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
     # Whoever holds a reader keeps the pipe of a parent that is gone open.
     for reader in readers:
         reader.close()

@@ -124,23 +124,19 @@ def parquet(
 
 def _cells(values: Column) -> list[Any]:
     """Return a column as cells of CSV, empty where a value is not known."""
-    if values.dtype == object:
-        return [plain(value) for value in values]
-    return (
-        [_known(value, "") for value in values.tolist()]
-        if values.dtype.kind == "f"
-        else (values.tolist())
-    )
+    return [plain(value) for value in values] if values.dtype == object else _known(values, "")
 
 
-def _known(value: Any, other: Any = None) -> Any:
-    """Return a value, or another one for what is not a number."""
-    return value if value == value else other
+def _known(values: Column, other: Any = None) -> list[Any]:
+    """Return a column as a list, with another value for what is not a number."""
+    listed: list[Any] = values.tolist()
+    exact = values.dtype.kind in "iub"
+    return listed if exact else [value if value == value else other for value in listed]
 
 
 def _rows(shown: Shown, chunk: Chunk) -> Iterator[dict[str, Any]]:
     names = [column.name for column in shown]
-    columns = [[_known(value) for value in chunk[name].tolist()] for name in names]
+    columns = (_known(chunk[name]) for name in names)
     return (dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True))
 
 

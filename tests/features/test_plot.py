@@ -337,7 +337,7 @@ def test_files_that_cannot_be_written_are_said(tmp_path: Path) -> None:
     with pytest.raises(MbprofError, match="there is no folder"):
         plot.write(tmp_path / "none" / "a.svg", specs, "grid")
     with pytest.raises(
-        MbprofError, match=r"has no ending of a chart\n  hint: end it in \.svg, \.png or \.pdf"
+        MbprofError, match=r"has no ending of a format\n  hint: end it in \.svg, \.png or \.pdf"
     ):
         plot.write(tmp_path / "a", specs, "grid")
     (tmp_path / "a.svg").mkdir()
