@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 
@@ -20,8 +21,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
-    # What a command has begun to write is thrown away, as when it is interrupted.
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    signal.signal(signal.SIGTERM, _terminated)
     try:
         app(prog_name="mbprof")
     except MbprofError as error:
@@ -31,3 +31,12 @@ def main() -> None:
         # The reader, such as head, has seen enough; that is no error of ours.
         sys.stderr.close()
         sys.exit(0)
+
+
+def _terminated(number: int, frame: object) -> None:
+    """End at once: what was begun is thrown away, and no process is left behind."""
+    # A module that is being imported has not all of its names yet.
+    getattr(sys.modules.get("mbprof.output.files"), "abandon", tuple)()
+    for child in getattr(sys.modules.get("multiprocessing"), "active_children", tuple)():
+        child.kill()
+    os._exit(128 + number)

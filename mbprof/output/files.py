@@ -15,6 +15,7 @@ from typing import IO
 
 from mbprof.errors import UsageError
 
+_UNFINISHED: set[Path] = set()
 _STREAMS = {"/dev/stdout": 1, "/dev/stderr": 2}
 
 
@@ -100,6 +101,7 @@ def _aside(target: Path, path: str | Path) -> Iterator[IO[bytes]]:
         raise OSError(errno.EACCES, os.strerror(errno.EACCES))
     aside = target.with_name(f".mbprof-{os.urandom(4).hex()}.part")
     file = aside.open("xb")
+    _UNFINISHED.add(aside)
     try:
         yield file
         file.close()
@@ -111,6 +113,15 @@ def _aside(target: Path, path: str | Path) -> Iterator[IO[bytes]]:
             file.close()
         aside.unlink(missing_ok=True)
         raise
+    finally:
+        _UNFINISHED.discard(aside)
+
+
+def abandon() -> None:
+    """Throw away what is being written, where a process has to end at once."""
+    for path in tuple(_UNFINISHED):
+        with suppress(OSError):
+            path.unlink()
 
 
 @contextmanager
