@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -22,7 +23,7 @@ from mbprof.output import REPORTS, Column, Formats, Note, Report, fragment, rend
 from mbprof.output.files import bytes_to, emit, text_to
 from mbprof.output.plain import to_json
 from mbprof.output.stamp import stamp
-from tests.conftest import MBPROF, child, invoke, run, started
+from tests.conftest import MBPROF, ROOT, child, invoke, run, started
 
 BLOCK = ("block", "inv_res", "--in", "8x8x4", "--set", "c=4", "--set", "t=2")
 COMMANDS = {
@@ -427,3 +428,16 @@ def _runs(process: Path) -> bool:
         return process.joinpath("stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except OSError:
         return False
+
+
+def test_the_docs_list_every_format_with_its_endings() -> None:
+    text = (ROOT / "docs" / "options.md").read_text()
+    rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| `")]
+    said = {name: row[1] for row in rows for name in re.findall(r"`(\w+)`", row[0])}
+    for kind in KINDS:
+        for name, known in formats_of(kind).items():
+            if kind == "plot":
+                assert (said[name], known.endings) == ("the same", (f".{name}",))
+            elif name != "text":
+                own = tuple(re.findall(r"`(\.[\w.]+)`", said[name]))
+                assert own == tuple(e for e in known.endings if (name, e) != ("sarif", ".json"))
