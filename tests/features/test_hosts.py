@@ -34,7 +34,13 @@ def hook(tmp_path: Path) -> Path:
     """A repository with what the hook is installed from, as it stands in the checkout."""
     folder = tmp_path / "mbprof"
     folder.mkdir()
-    for name in (".pre-commit-hooks.yaml", "pyproject.toml", "README.md", "LICENSE"):
+    for name in (
+        ".pre-commit-hooks.yaml",
+        "pyproject.toml",
+        "hatch_build.py",
+        "README.md",
+        "LICENSE",
+    ):
         shutil.copy(ROOT / name, folder)
     for name in ("mbprof", "specs"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
