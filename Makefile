@@ -5,7 +5,9 @@ READY := $(VENV)/.ready
 LOWEST := .venv-lowest
 PARALLEL := --numprocesses=auto --maxprocesses=16 --dist=worksteal
 
-.PHONY: run test lint types tests test-lowest bench schema reports clean
+SECONDS := 60
+
+.PHONY: run test lint types tests test-lowest fuzz bench schema reports clean
 
 run: $(READY)  ## set up and print the first table
 	@$(BIN)/mbprof table mobilenet_v1
@@ -25,6 +27,9 @@ tests: $(READY)
 
 test-lowest: $(LOWEST)/.ready  ## the tests of cases and features with the oldest libraries allowed
 	$(LOWEST)/bin/python -m pytest $(PARALLEL) tests/cases tests/features
+
+fuzz: $(READY)  ## search for inputs that break something: SECONDS=600 SEED=7 for more, or again
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
 bench: $(READY)  ## speed and memory, as ratios within one run
 	$(BIN)/python bench/bench.py

@@ -1,0 +1,1 @@
+"""Fuzzing: `make fuzz` searches for inputs that break something; the corpus is what once did."""

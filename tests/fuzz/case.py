@@ -1,0 +1,168 @@
+"""A case: a load or a whole command with its files, and what has to hold whatever they are."""
+
+import contextlib
+import csv
+import io
+import json
+import re
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import mbprof
+from mbprof import MbprofError
+from tests.conftest import Ended, invoke
+
+SECONDS = {"list": 20.0, "verify": 30.0, "report": 20.0, "accuracy": 10.0, "plot": 10.0}
+"""Seconds of processor time that a command has whatever its input, 2 if it is not named."""
+MEGABYTES = 300
+_LIVE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""What no terminal may be sent, but for line breaks and tabs."""
+
+
+class Broken(Exception):
+    """Something that has to hold does not."""
+
+
+class TooSlow(Exception):
+    """More processor time than any input may cost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What was typed, ``load`` and a file or a command line, and the files beside it."""
+
+    argv: tuple[str, ...]
+    files: dict[str, str]
+
+    @classmethod
+    def read(cls, path: Path) -> "Case":
+        """Return a case of the corpus."""
+        data = json.loads(path.read_text(encoding="utf-8"))
+        return cls(tuple(data["argv"]), data["files"])
+
+    def text(self) -> str:
+        """Return it as a file of the corpus."""
+        return json.dumps({"argv": self.argv, "files": self.files}, indent=1) + "\n"
+
+    def run(self, folder: Path) -> str:
+        """Run it in an empty folder and return how it ended.
+
+        Raises: Broken, TooSlow, and whatever mbprof lets through.
+        """
+        for name, text in self.files.items():
+            (folder / name).write_bytes(text.encode("utf-8", "surrogatepass"))
+        with limited(SECONDS.get(self.argv[0], 2.0)), contextlib.chdir(folder):
+            return _load(self) if self.argv[0] == "load" else _command(self, folder)
+
+
+@contextlib.contextmanager
+def limited(seconds: float) -> Iterator[None]:
+    """Stop what takes longer, in time of this processor: others do not count."""
+
+    def stop(number: int, frame: object) -> None:
+        raise TooSlow(f"more than {seconds} s")
+
+    before = signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
+
+
+def _said(work: Callable[[], Any]) -> Any:
+    """Return the result, or the message of the error without the way to it."""
+    try:
+        return work()
+    except MbprofError as error:
+        return error.message
+
+
+def _load(case: Case) -> str:
+    """Load, build, cost; then a sweep says what a single run says."""
+    try:
+        spec = mbprof.loads(case.files[case.argv[1]])
+        knobs = [name for name in ("alpha", "res", "classes") if name in spec.knobs]
+        profile = spec.build().profile()
+    except MbprofError as error:
+        require(str(error).startswith(("s.yaml", "<", "error")) or ":" in str(error), "no place")
+        return "refused"
+    rows, total = profile.rows, profile.total
+    require(sum(row.params for row in rows) == total.params, "params are no sum")
+    require(sum(row.cost for row in rows) == total.cost, "costs are no sum")
+    require(json.loads(json.dumps(profile.to_dict(), allow_nan=False)) is not None, "no JSON")
+    for knob in knobs[:2]:
+        value = spec.knobs[knob]
+        value = value[0] if isinstance(value, tuple) else value
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            continue
+        for number in (value, value * 2, 3 * 10**17):
+            single = _said(partial(_totals, spec, knob, number))
+            swept = _said(partial(_swept, spec, knob, number))
+            require(single == swept, f"{knob}={number}: run {single}, sweep {swept}")
+    return "built"
+
+
+def _totals(spec: Any, knob: str, value: Any) -> tuple[int, int]:
+    total = spec.build(**{knob: value}).profile().total
+    return total.params, total.cost
+
+
+def _swept(spec: Any, knob: str, value: Any) -> tuple[int, int]:
+    axes: Any = {knob: [value]}
+    frame = mbprof.sweep(spec, chunks=False, **axes)
+    return int(frame["params"].iloc[0]), int(frame["macs"].iloc[0])
+
+
+def require(holds: bool, what: str) -> None:
+    """Raise Broken where something does not hold."""
+    if not holds:
+        raise Broken(what)
+
+
+def _no_constant(word: str) -> None:
+    raise Broken(f"JSON with {word}")
+
+
+def _command(case: Case, folder: Path) -> str:
+    """Run a command: a status that means something, and texts that do no harm."""
+    ended = invoke(*case.argv)
+    require(ended.status in (0, 1, 2), f"status {ended.status}")
+    require(ended.status != 2 or bool(ended.err.strip()), "status 2 without a word")
+    for text in ended.out, ended.err:
+        require("Traceback (most" not in text, "a traceback")
+        live = _LIVE.search(text)
+        require(live is None, f"prints {live.group()!r}" if live else "")
+    _check_format(case, ended)
+    files = {path.name for path in folder.iterdir()} - set(case.files)
+    named = {word for word in case.argv if not word.startswith("-")}
+    require(files <= named, f"leaves {sorted(files - named)}")
+    require(ended.status != 2 or not files, f"an error leaves {sorted(files)}")
+    return f"status {ended.status}"
+
+
+def _check_format(case: Case, ended: Ended) -> None:
+    if ended.status == 2 or "--format" not in case.argv or "-o" in case.argv:
+        return
+    form = case.argv[case.argv.index("--format") + 1]
+    if form in ("json", "sarif"):
+        json.loads(ended.out, parse_constant=_no_constant)
+    elif form == "csv":
+        rows = list(csv.reader(io.StringIO(ended.out, newline=""), strict=True))
+        require(len({len(row) for row in rows}) <= 1, "CSV rows of different lengths")
+    elif form in ("md", "markdown"):
+        for block in re.findall(r"(?:^\|.*\n?)+", ended.out, re.M):
+            widths = {len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()}
+            require(len(widths) == 1, "Markdown rows of different lengths")
+
+
+def timed(case: Case, folder: Path) -> tuple[str, float]:
+    """Run a case and return how it ended, and the seconds of processor time."""
+    start = time.process_time()
+    return case.run(folder), time.process_time() - start
