@@ -1,7 +1,6 @@
-"""The types of a field: how the text of a spec becomes the value that an op takes.
+"""The types of a field: a kind reads a node once, when a spec is loaded, and returns a Bound.
 
-A kind reads a node once, when the spec is loaded, and returns a Bound: a value that is evaluated
-for each configuration with the knobs and arguments of the place where it stands.
+That is evaluated for each configuration with the knobs and arguments of the place of the node.
 """
 
 from __future__ import annotations
@@ -174,10 +173,6 @@ def _padding_reader(node: Node, known: Known) -> Callable[[Env], object]:
     return evaluate
 
 
-def _flag_reader(node: Node, known: Known) -> Callable[[Env], bool]:
-    return _expression(node, known, "true, false or a condition").truth
-
-
 def _number_reader(node: Node, known: Known) -> Callable[[Env], float]:
     expr = _expression(node, known, "a number")
 
@@ -263,7 +258,12 @@ PADDING = Kind(
     {"anyOf": [_EXPRESSION, {**_LIST_OF_TWO, "maxItems": 4}]},
     _padding_reader,
 )
-FLAG = Kind("flag", "true, false or a condition", {"type": ["boolean", "string"]}, _flag_reader)
+FLAG = Kind(
+    "flag",
+    "true, false or a condition",
+    {"type": ["boolean", "string"]},
+    lambda node, known: _expression(node, known, "true, false or a condition").truth,
+)
 NUMBER = Kind(
     "number", "a number, decimals allowed", {"type": ["number", "string"]}, _number_reader
 )
