@@ -1,4 +1,4 @@
-"""What a spec is once it is read: frozen data, expressions parsed and names known."""
+"""What a spec is once it is read: frozen data with parsed expressions, and the texts in it."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ from typing import ClassVar, TypeVar
 
 from mbprof.errors import Loc, SpecError
 from mbprof.language.expr import Expr
-from mbprof.language.source import Map, Scalar
+from mbprof.language.source import Map, Node, Scalar, Seq
+from mbprof.language.tree import word
 from mbprof.language.values import Env, Value, plain
 from mbprof.ops import Op
-from mbprof.ops.fields import Bound, Kind
+from mbprof.ops.fields import Bound, Kind, Known
 from mbprof.output.result import Brief
-from mbprof.spec.budget import Budget
-from mbprof.spec.calls import Calls
-from mbprof.spec.claims import Claim
 from mbprof.spec.knobs import Knob
+from mbprof.spec.sections import Budget, Calls, Claim
 
 T = TypeVar("T")
 
@@ -35,6 +34,11 @@ INPUT_NAMES = {
 }
 
 
+def row_names(knobs: Known) -> dict[str, object]:
+    """Return the names that a row of a spec's body can use."""
+    return {**INPUT_NAMES, **knobs, **COUNTERS}
+
+
 @dataclass(frozen=True, slots=True)
 class Template:
     """A layer name with expressions in braces, such as ``Conv2d_{i}_depthwise``."""
@@ -43,7 +47,7 @@ class Template:
     parts: tuple[str | Expr, ...]
 
     @classmethod
-    def parse(cls, scalar: Scalar, known: Mapping[str, object]) -> Template:
+    def parse(cls, scalar: Scalar, known: Known) -> Template:
         """Parse the braces.
 
         Raises: SpecError: a brace without its partner. ExpressionError: see `Expr.parse`.
@@ -238,3 +242,45 @@ class Definition(Brief, Part):
     def brief(self) -> str:
         """The name, and what it is."""
         return f"{self.name}: {self.doc}"
+
+
+def width_rules(node: Node, known: Known) -> dict[str, Expr]:
+    """Read ``width:``, an expression for c or a mapping from letters to expressions."""
+    if isinstance(node, Map):
+        rules = {key: word(entry.value, "width") for key, entry in node.entries.items()}
+    else:
+        rules = {"c": word(node, "width")}
+    parsed = {key: Expr.parse(scalar) for key, scalar in rules.items()}
+    for key, expr in parsed.items():
+        expr.check({**known, key: 0})
+    return parsed
+
+
+def leaves(*nodes: Node) -> Iterator[str]:
+    """Yield every single value of some trees, without the keys."""
+    for node in nodes:
+        if isinstance(node, Scalar):
+            yield node.text
+        elif isinstance(node, Seq):
+            yield from leaves(*node.items)
+        else:
+            yield from leaves(*(entry.value for entry in node.entries.values()))
+
+
+def written(node: Node) -> str:
+    """Return a value as it stands in the spec."""
+    if isinstance(node, Scalar):
+        return node.text
+    if isinstance(node, Seq):
+        return "[" + ", ".join(map(written, node.items)) + "]"
+    entries = (f"{key}: {written(entry.value)}" for key, entry in node.entries.items())
+    return "{" + ", ".join(entries) + "}"
+
+
+def texts(part: Part) -> Iterator[str]:
+    """Yield every text of a part of a spec that can read a name."""
+    for bound in part.held(Bound):
+        yield from leaves(bound.node)
+    yield from (expr.scalar.text for expr in part.held(Expr))
+    yield from (template.scalar.text for template in part.held(Template))
+    yield from leaves(*part.held(Map))
