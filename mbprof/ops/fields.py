@@ -12,8 +12,8 @@ from typing import Any
 from mbprof.errors import LimitError, Loc, SpecError, nearest, unknown
 from mbprof.language.expr import Expr
 from mbprof.language.source import KIND_OF, Node, Scalar, Seq
-from mbprof.language.values import Env
-from mbprof.ops.padding import PADDING_RULES
+from mbprof.language.values import Env, parse
+from mbprof.ops.padding import FAMILIES, PADDING_RULES
 from mbprof.symbolic.arithmetic import is_integral, is_number, is_real, is_whole, truncated
 
 LARGEST = 2**31 - 1
@@ -91,7 +91,11 @@ def _say(value: object) -> str:
     return repr(value) if isinstance(value, str) else str(value)
 
 
-def _expression(node: Node, known: Known, what: str) -> Expr:
+def expression(node: Node, known: Known, what: str) -> Expr:
+    """Parse an expression that knows only some names; ``what`` is what errors expect.
+
+    Raises: SpecError: not a single value. ExpressionError: see `Expr.parse`.
+    """
     expr = Expr.parse(scalar(node, what))
     expr.check(known)
     return expr
@@ -99,7 +103,7 @@ def _expression(node: Node, known: Known, what: str) -> Expr:
 
 def _whole_reader(least: int) -> Callable[[Node, Known], Callable[[Env], int]]:
     def reader(node: Node, known: Known) -> Callable[[Env], int]:
-        expr = _expression(node, known, "a whole number")
+        expr = expression(node, known, "a whole number")
         if expr.constant:
             value = whole(expr({}), least, node.loc)
             return lambda env: value
@@ -119,7 +123,7 @@ def _pair_reader(least: int) -> Callable[[Node, Known], Callable[[Env], tuple[in
                 )
             high, wide = (size(item, known) for item in node.items)
             return lambda env: (high(env), wide(env))
-        expr = _expression(node, known, "a number or [height, width]")
+        expr = expression(node, known, "a number or [height, width]")
 
         def evaluate(env: Env) -> tuple[int, int]:
             value = expr(env)
@@ -153,14 +157,14 @@ def _padding_reader(node: Node, known: Known) -> Callable[[Env], object]:
         )
 
     if isinstance(node, Seq):
-        parts = [_expression(item, known, "a number") for item in node.items]
+        parts = [expression(item, known, "a number") for item in node.items]
         return lambda env: sides(tuple(part(env) for part in parts))
     word = scalar(node, "same, valid, a number or a list").text
     if word in names:
         return lambda env: word
     if (word.isidentifier() and word not in known) or ("-" in word and word[0].isalpha()):
         raise unknown("padding", word, names, node.loc)
-    expr = _expression(node, known, "a number")
+    expr = expression(node, known, "a number")
 
     def evaluate(env: Env) -> object:
         value = expr(env)
@@ -174,7 +178,7 @@ def _padding_reader(node: Node, known: Known) -> Callable[[Env], object]:
 
 
 def _number_reader(node: Node, known: Known) -> Callable[[Env], float]:
-    expr = _expression(node, known, "a number")
+    expr = expression(node, known, "a number")
 
     def evaluate(env: Env) -> float:
         value = expr(env)
@@ -238,7 +242,7 @@ def _anything_reader(node: Node, known: Known) -> Callable[[Env], Any]:
     word = leaf.text.replace("-", "_")
     if word.isidentifier() and leaf.text not in known and word not in ("true", "false", "none"):
         return lambda env: leaf.text
-    return _expression(leaf, known, "a value")
+    return expression(leaf, known, "a value")
 
 
 _EXPRESSION: dict[str, object] = {"type": ["integer", "string"]}
@@ -262,7 +266,7 @@ FLAG = Kind(
     "flag",
     "true, false or a condition",
     {"type": ["boolean", "string"]},
-    lambda node, known: _expression(node, known, "true, false or a condition").truth,
+    lambda node, known: expression(node, known, "true, false or a condition").truth,
 )
 NUMBER = Kind(
     "number", "a number, decimals allowed", {"type": ["number", "string"]}, _number_reader
@@ -273,3 +277,20 @@ ANY = Kind("any", "any value", {}, _anything_reader)
 
 ARGUMENT_KINDS = {kind.word: kind for kind in (SIZE, COUNT, PAIR, PADDING, FLAG, NUMBER, WORD, ANY)}
 """The types that a block can declare for its arguments, by their word."""
+
+
+def inferred(default: Node) -> Kind:
+    """Return the type of an argument by its default: a word, a flag, a padding, or a number.
+
+    Raises: SpecError: the default is a mapping.
+    """
+    if isinstance(default, Seq):
+        return ANY
+    if not isinstance(default, Scalar):
+        raise SpecError("a default is a single value or a list", default.loc)
+    value = parse(default.text)
+    if isinstance(value, bool | int | float):
+        return {bool: FLAG, int: ANY, float: NUMBER}[type(value)]
+    if default.text in ("same", "valid", *FAMILIES):
+        return PADDING
+    return WORD if default.text.isidentifier() else ANY

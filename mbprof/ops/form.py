@@ -189,10 +189,8 @@ class Add(Op):
                 bridge = "the same stride, or guard the add with  when: s == 1"
                 if not strided:
                     bridge = "a 1x1 conv, or guard the add with  when: in.c == c"
-                raise ShapeError(
-                    f"add: {show(first)} and {show(other)} differ",
-                    hint=f"give the shortcut {bridge}",
-                )
+                hint = f"give the shortcut {bridge}"
+                raise ShapeError(f"add: {show(first)} and {show(other)} differ", hint=hint)
         return (first,)
 
     def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:

@@ -35,10 +35,8 @@ class Linear(Op):
     def shapes(self, inputs: Shapes) -> Shapes:
         shape = inputs[0]
         if len(shape) == 3 and (shape[1] != 1 or shape[2] != 1):
-            raise ShapeError(
-                f"linear needs a vector or tokens, got {show(shape)}",
-                hint="put gap (global average pooling) or flatten before it",
-            )
+            hint = "put gap (global average pooling) or flatten before it"
+            raise ShapeError(f"linear needs a vector or tokens, got {show(shape)}", hint=hint)
         if len(shape) == 2:
             return ((shape[0], self.channels),)
         return ((self.channels,),)

@@ -66,11 +66,13 @@ def lone(
         size = image if isinstance(image, str) else "x".join(map(str, image))
         where = Scalar.typed("--in ", size)
     if where is None:
-        raise UsageError(
-            f"block {source.name} has no example; say what its input is",
-            hint="give --in HEIGHTxWIDTHxCHANNELS, such as --in 56x56x24",
-        )
-    shape = _image(where)
+        hint = "give --in HEIGHTxWIDTHxCHANNELS, such as --in 56x56x24"
+        raise UsageError(f"block {source.name} has no example; say what its input is", hint=hint)
+    match = _IMAGE.fullmatch(where.text.strip())
+    if match is None or not all(map(int, match.groups())):
+        hint = "write HEIGHTxWIDTHxCHANNELS, such as 56x56x24"
+        raise SpecError(f"{where.text!r} is no input", where.loc, hint)
+    h, w, c = map(int, match.groups())
     block, knobs = source.signature(), source.knobs
     typed = dict(given or {})
     outer = {name: typed.pop(name) for name in knobs if name in typed and name not in block.takes}
@@ -86,9 +88,9 @@ def lone(
         if _is_number(node):
             knobs[name] = Entry(Scalar(name, node.loc), node)
             row[name] = Scalar(name, node.loc)
-    opened = by_itself(source, source.name, input_of(shape, where.loc), row, knobs)
+    opened = by_itself(source, source.name, input_of((c, h, w), where.loc), row, knobs)
     typed_of = [{name: text.text for name, text in part.items()} for part in (arguments, outer)]
-    return LoneBlock(source.name, opened.definition, shape, *typed_of)
+    return LoneBlock(source.name, opened.definition, (c, h, w), *typed_of)
 
 
 def by_itself(
@@ -148,18 +150,6 @@ def as_map(values: Mapping[str, Node | str], place: Loc) -> Map:
     return Map({key: Entry(Scalar(key, node.loc), node) for key, node in nodes.items()}, place)
 
 
-def _image(scalar: Scalar) -> Shape:
-    match = _IMAGE.fullmatch(scalar.text.strip())
-    if match is None or not all(map(int, match.groups())):
-        raise SpecError(
-            f"{scalar.text!r} is no input",
-            scalar.loc,
-            "write HEIGHTxWIDTHxCHANNELS, such as 56x56x24",
-        )
-    h, w, c = map(int, match.groups())
-    return c, h, w
-
-
 def _complete(block: Block, arguments: Mapping[str, Scalar]) -> None:
     """Refuse arguments that the block does not take, and a block whose arguments lack."""
     for name, scalar in arguments.items():
@@ -169,10 +159,8 @@ def _complete(block: Block, arguments: Mapping[str, Scalar]) -> None:
     takes = block.takes.items()
     missing = [name for name, takes in takes if takes.default is None and name not in arguments]
     if missing:
-        raise UsageError(
-            f"block {block.name} needs {' and '.join(missing)}",
-            hint="give " + " ".join(f"--set {name}=..." for name in missing),
-        )
+        hint = "give " + " ".join(f"--set {name}=..." for name in missing)
+        raise UsageError(f"block {block.name} needs {' and '.join(missing)}", hint=hint)
 
 
 def _is_number(node: Node) -> bool:

@@ -140,18 +140,14 @@ def _missing(asked: Revision) -> SourceError:
 
 
 def _no_revision(asked: Revision, ambiguous: bool) -> SourceError:
-    near = closest(asked.rev, _refs())
+    import subprocess
+
+    # The names of branches and tags.
+    command = ["git", "for-each-ref", "--count=500", "--format=%(refname:short)"]
+    done = subprocess.run(command, capture_output=True, check=False)
+    near = closest(asked.rev, ["HEAD", *done.stdout.decode(errors="replace").splitlines()])
     hint = f"did you mean {near}:{asked.path}?" if near else "git log lists the revisions"
     if ambiguous:
         hint = "give more digits of the commit"
     what = "ambiguous" if ambiguous else "unknown"
     return SourceError(f"cannot read {asked}: {what} revision {asked.rev!r}", hint=hint)
-
-
-def _refs() -> list[str]:
-    """Return the names of branches and tags, for a hint."""
-    import subprocess
-
-    command = ["git", "for-each-ref", "--count=500", "--format=%(refname:short)"]
-    done = subprocess.run(command, capture_output=True, check=False)
-    return ["HEAD", *done.stdout.decode(errors="replace").splitlines()]

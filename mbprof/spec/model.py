@@ -9,10 +9,9 @@ from typing import ClassVar, TypeVar
 from mbprof.errors import Loc, SpecError
 from mbprof.language.expr import Expr
 from mbprof.language.source import Map, Node, Scalar, Seq
-from mbprof.language.tree import word
 from mbprof.language.values import Env, Value, plain
 from mbprof.ops import Op
-from mbprof.ops.fields import Bound, Kind, Known
+from mbprof.ops.fields import Bound, Kind, Known, expression
 from mbprof.output.result import Brief
 from mbprof.spec.knobs import Knob
 from mbprof.spec.sections import Budget, Calls, Claim
@@ -58,9 +57,8 @@ class Template:
             end = text.find("}", start)
             if end < 0:
                 raise SpecError("a '{' without its '}'", scalar.place(start))
-            expr = Expr.parse(Scalar(text[start + 1 : end], scalar.place(start + 1)))
-            expr.check(known)
-            parts += [text[position:start], expr]
+            inner = Scalar(text[start + 1 : end], scalar.place(start + 1))
+            parts += [text[position:start], expression(inner, known, "an expression")]
             position = end + 1
         parts.append(text[position:])
         return cls(scalar, tuple(part for part in parts if part != ""))
@@ -242,18 +240,6 @@ class Definition(Brief, Part):
     def brief(self) -> str:
         """The name, and what it is."""
         return f"{self.name}: {self.doc}"
-
-
-def width_rules(node: Node, known: Known) -> dict[str, Expr]:
-    """Read ``width:``, an expression for c or a mapping from letters to expressions."""
-    if isinstance(node, Map):
-        rules = {key: word(entry.value, "width") for key, entry in node.entries.items()}
-    else:
-        rules = {"c": word(node, "width")}
-    parsed = {key: Expr.parse(scalar) for key, scalar in rules.items()}
-    for key, expr in parsed.items():
-        expr.check({**known, key: 0})
-    return parsed
 
 
 def leaves(*nodes: Node) -> Iterator[str]:

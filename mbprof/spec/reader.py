@@ -3,34 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from mbprof.errors import KnobError, SpecError, unknown
-from mbprof.language.source import Map, Node, Scalar, Seq
-from mbprof.language.tree import (
-    identifier,
-    known_keys,
-    mapping,
-    one_of,
-    required,
-    text,
-    word,
-    words,
-)
+from mbprof.language.source import Map, Node, Scalar
+from mbprof.language.tree import identifier, known_keys, mapping, one_of, required, text, word
 from mbprof.language.values import Value, parse
 from mbprof.ops import OPS
-from mbprof.ops.fields import (
-    ANY,
-    ARGUMENT_KINDS,
-    FLAG,
-    NUMBER,
-    PADDING,
-    SIZE,
-    WORD,
-    Bound,
-    Kind,
-    Known,
-)
+from mbprof.ops.fields import ARGUMENT_KINDS, NUMBER, SIZE, Bound, Known, inferred
 from mbprof.ops.padding import FAMILIES
 from mbprof.spec.knobs import KNOB_TYPES, Knob, builtin, checked
 from mbprof.spec.model import (
@@ -42,10 +22,9 @@ from mbprof.spec.model import (
     Preset,
     Table,
     row_names,
-    width_rules,
 )
-from mbprof.spec.sections import SCOPES, budget, calls, claims, section
-from mbprof.spec.steps import StepReader
+from mbprof.spec.sections import SCOPES, budget, calls, claims, listed, section
+from mbprof.spec.steps import StepReader, width_rules
 
 SPEC_KEYS = {
     "name": "the network's name, in lower case with underscores",
@@ -87,25 +66,24 @@ BLOCK_KEYS = {
 """The keys of a block, with what each is."""
 
 INPUT_KEYS = ("channels", "res", "scale")
-KNOB_KEYS = ("default", "type", "doc", "above", "below", "min", "max", "one_of")
+BOUNDS = ("above", "below", "min", "max")
+KNOB_KEYS = ("default", "type", "doc", *BOUNDS, "one_of")
 ARGUMENT_KEYS = ("default", "type", "doc")
 ENDPOINTS = ("layers", "all")
 RESERVED = {"op", "in", "out", "when", "name", "row", "x", "_", *COUNTERS, "true", "false", "none"}
 RESERVED |= {"if", "else", "and", "or", "not"}
 
 
+@dataclass(slots=True)
 class SpecReader:
     """Reads one spec; ``library`` returns the tree of a shared block, or None."""
 
-    def __init__(
-        self, library: Callable[[str], Map | None], library_names: Callable[[], list[str]]
-    ) -> None:
-        self.library = library
-        self.library_names = library_names
-        self.blocks: dict[str, Block] = {}
-        self.local: dict[str, Node] = {}
-        self.knobs: dict[str, Knob] = builtin(None)
-        self.steps: StepReader
+    library: Callable[[str], Map | None]
+    library_names: Callable[[], list[str]]
+    blocks: dict[str, Block] = field(default_factory=dict)
+    local: dict[str, Node] = field(default_factory=dict)
+    knobs: dict[str, Knob] = field(default_factory=lambda: builtin(None))
+    steps: StepReader = field(init=False)
 
     def spec(self, root: Map, path: str, flavour: str | None = None) -> Definition:
         """Read a spec whose ``extend`` and flavour are already laid over it.
@@ -124,7 +102,15 @@ class SpecReader:
                 raise SpecError(f"{key!r} is an op; a block needs another name", entry.key.loc)
             self.local[key] = entry.value
         self.steps = StepReader(self.block, self.block_names, defaults, names)
-        self.check_defaults(defaults)
+        for key, entry in defaults.entries.items():
+            fields = mapping(entry.value, f"defaults of {key}")
+            if key in OPS:
+                known_keys(fields, (*OPS[key].letters, *OPS[key].after), key)
+            elif (block := self.block(key)) is not None:
+                known_keys(fields, block.takes, f"block {key}")
+            else:
+                known = [*OPS, *self.block_names()]
+                raise unknown("op or block", key, known, entry.key.loc)
         width, head = root.get("width"), root.get("head")
         body = self.steps.table(required(root, "body", "the spec"), names, "body")
         if not body.steps:
@@ -158,8 +144,8 @@ class SpecReader:
             },
             loc=name.loc,
         )
-        for block in self.local:
-            self.block(block)
+        for local in self.local:
+            self.block(local)
         return spec
 
     def input(self, root: Map) -> tuple[Bound, Bound | None]:
@@ -190,38 +176,17 @@ class SpecReader:
         known_keys(full, KNOB_KEYS, what)
         scalar = word(required(full, "default", what), "default")
         default = parse(scalar.text)
-        one_of = full.get("one_of")
-        options = tuple(parse(option.text) for option in words(one_of, "one_of")) if one_of else ()
+        options = tuple(parse(option.text) for option in listed(full, "one_of"))
         kind = text(full, "type") or _kind_of(options[0] if options else default, scalar)
         if kind not in KNOB_TYPES:
             raise unknown("type", kind, KNOB_TYPES, required(full, "type", what).loc)
-        knob = Knob(
-            name,
-            default,
-            kind,
-            text(full, "doc"),
-            above=_bound(full, "above"),
-            below=_bound(full, "below"),
-            least=_bound(full, "min"),
-            most=_bound(full, "max"),
-            one_of=options,
-            loc=node.loc,
-        )
+        doc = text(full, "doc")
+        above, below, least, most = (_bound(full, key) for key in BOUNDS)
+        knob = Knob(name, default, kind, doc, above, below, least, most, options, node.loc)
         try:
             return replace(knob, default=checked(knob, default, scalar.loc))
         except KnobError as error:
             raise KnobError(error.message, scalar.loc) from None
-
-    def check_defaults(self, defaults: Map) -> None:
-        for name, entry in defaults.entries.items():
-            fields = mapping(entry.value, f"defaults of {name}")
-            if name in OPS:
-                known_keys(fields, (*OPS[name].letters, *OPS[name].after), name)
-            elif (block := self.block(name)) is not None:
-                known_keys(fields, block.takes, f"block {name}")
-            else:
-                known = [*OPS, *self.block_names()]
-                raise unknown("op or block", name, known, entry.key.loc)
 
     def block_names(self) -> list[str]:
         return [*self.local, *self.library_names()]
@@ -256,8 +221,8 @@ class SpecReader:
             identifier(entry.key, "an argument", RESERVED)
             known = {**row_names(self.knobs), **arguments}
             arguments[key] = _argument(key, entry.value, known)
-        inputs = node.get("inputs")
-        names = tuple(name.text for name in words(inputs, "inputs")) if inputs else ("x",)
+        inputs = tuple(name.text for name in listed(node, "inputs"))
+        names = inputs if "inputs" in node.entries else ("x",)
         doc, source = text(node, "doc"), text(node, "source")
         return Block(name, doc, source, arguments, names, Table((), node.loc), node.loc, shared)
 
@@ -309,7 +274,7 @@ def _argument(name: str, node: Node, known: Known) -> Argument:
     if isinstance(node, Scalar) and node.text in ARGUMENT_KINDS:
         return Argument(name, ARGUMENT_KINDS[node.text], None, "", node.loc)
     if not isinstance(node, Map):
-        kind = _argument_kind(node)
+        kind = inferred(node)
         return Argument(name, kind, kind.read(node, known), "", node.loc)
     what = f"argument {name}"
     known_keys(node, ARGUMENT_KEYS, what)
@@ -320,22 +285,8 @@ def _argument(name: str, node: Node, known: Known) -> Argument:
             raise unknown("type", scalar.text, ARGUMENT_KINDS, scalar.loc)
         kind = ARGUMENT_KINDS[scalar.text]
     elif default is not None:
-        kind = _argument_kind(default)
+        kind = inferred(default)
     else:
         raise SpecError(f"{what} needs a type or a default", node.loc)
     bound = kind.read(default, known) if default else None
     return Argument(name, kind, bound, text(node, "doc"), node.loc)
-
-
-def _argument_kind(default: Node) -> Kind:
-    """Infer an argument's type from its default: a word, a flag, a padding, or a number."""
-    if isinstance(default, Seq):
-        return ANY
-    if not isinstance(default, Scalar):
-        raise SpecError("a default is a single value or a list", default.loc)
-    value = parse(default.text)
-    if isinstance(value, bool | int | float):
-        return {bool: FLAG, int: ANY, float: NUMBER}[type(value)]
-    if default.text in ("same", "valid", *FAMILIES):
-        return PADDING
-    return WORD if default.text.isidentifier() else ANY

@@ -124,12 +124,14 @@ def _when_op(word: str, properties: JSON) -> JSON:
 
 
 def _op_properties(op: type[Op]) -> JSON:
-    properties = {
-        key: {**letter.kind.schema, "description": letter.doc} for key, letter in op.letters.items()
+    letters, after = op.letters.items(), op.after
+    return {
+        **{key: {**letter.kind.schema, "description": letter.doc} for key, letter in letters},
+        **{
+            key: {**FOLLOWERS[key].schema, "description": f"the {key} that follows"}
+            for key in after
+        },
     }
-    for key in op.after:
-        properties[key] = {**FOLLOWERS[key].schema, "description": f"the {key} that follows"}
-    return properties
 
 
 def _arguments(name: str) -> JSON:

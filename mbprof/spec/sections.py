@@ -14,6 +14,7 @@ from mbprof.language.tree import known_keys, mapping, one_of, required, sequence
 from mbprof.language.values import Shapes, Value, parse
 from mbprof.ops import OPS, Op
 from mbprof.ops.conv import FUNCTIONS
+from mbprof.ops.fields import expression
 
 SCOPES = ("body", "all")
 """What of a network is counted: it without its head, or all of it."""
@@ -31,6 +32,12 @@ def section(node: Map, key: str) -> Mapping[str, Entry]:
     """
     value = node.get(key)
     return {} if value is None else mapping(value, key).entries
+
+
+def listed(node: Map, key: str) -> tuple[Scalar, ...]:
+    """Return one value or a list of values that may be left out."""
+    value = node.get(key)
+    return () if value is None else words(value, key)
 
 
 def chosen_scope(asked: str | None, usual: str = "all") -> str:
@@ -239,8 +246,5 @@ def calls(root: Map) -> Calls:
 
 
 def _call(scalar: Scalar) -> str | Expr:
-    if "'" not in scalar.text:
-        return scalar.text
-    expr = Expr.parse(scalar)
-    expr.check(CALL_FIELDS)
-    return expr
+    quoted = "'" in scalar.text
+    return expression(scalar, CALL_FIELDS, "a call") if quoted else scalar.text

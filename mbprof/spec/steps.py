@@ -5,17 +5,19 @@ A form is one class here, in `FORMS` under its key, and what the builder does wi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
 from mbprof.errors import Loc, SpecError, closest, nearest, unknown
+from mbprof.language.expr import Expr
 from mbprof.language.source import Map, Node, Scalar, Seq
 from mbprof.language.tree import known_keys, mapping, required, sequence, word, words
 from mbprof.ops import OPS, Op
 from mbprof.ops.fields import COUNT, FLAG, WORD, Bound, Kind, Known, argument
-from mbprof.spec.model import Block, Follower, Step, Table, Template, Wiring, width_rules, written
+from mbprof.spec.model import Block, Follower, Step, Table, Template, Wiring, written
 from mbprof.spec.overlay import as_mapping
+from mbprof.spec.sections import listed
 
 WIRING_KEYS = {
     "in": "the outputs that the step takes; the previous one unless given, x is the block's input",
@@ -151,6 +153,7 @@ class SideStep(Step):
     apart = True
     leaves = True
     drawn = ""
+    label = "side path", ""
 
     body: Table
 
@@ -161,16 +164,13 @@ class SideStep(Step):
         body = reader.table(required(row, "side", "a side path"), known, "side")
         return cls(reader.wiring(row, known), body)
 
-    @property
-    def label(self) -> tuple[str, str]:
-        return "side path", ""
-
 
 @dataclass(frozen=True, slots=True)
 class TableStep(Step):
     """A table among the steps of another one."""
 
     drawn = ""
+    label = "table", ""
 
     body: Table
 
@@ -181,10 +181,6 @@ class TableStep(Step):
         inner = {key: entry for key, entry in row.entries.items() if key not in outer}
         wiring = reader.wiring(Map(outer, row.loc), known)
         return cls(wiring, reader.table(Map(inner, row.loc), known, "a table"))
-
-    @property
-    def label(self) -> tuple[str, str]:
-        return "table", ""
 
 
 FORMS: dict[str, type[BranchStep | RepeatStep | SideStep | TableStep]] = {
@@ -240,8 +236,7 @@ class StepReader:
             return Table(tuple(self.step(item, known, ()) for item in node.items), node.loc)
         table = mapping(node, what)
         known_keys(table, ("names", "columns", "rows"), what)
-        headings = table.get("columns")
-        columns = words(headings, "columns") if headings else ()
+        columns = listed(table, "columns")
         for i, column in enumerate(columns):
             if column.text in [other.text for other in columns[:i]]:
                 raise SpecError(f"column {column.text!r} is there twice", column.loc)
@@ -347,14 +342,11 @@ class StepReader:
                 raise SpecError(f"block {block.name} lacks its argument {name!r}{meaning}", row.loc)
         return BlockStep(wiring, block.name, arguments)
 
-    def wiring(self, row: Map, known: Known, taken: Known | None = None) -> Wiring:
+    def wiring(self, row: Map, known: Known, taken: Collection[str] = ()) -> Wiring:
         """Read the keys that every step accepts, but those that a block takes as arguments."""
-
-        def get(key: str) -> Node | None:
-            return None if taken and key in taken else row.get(key)
-
-        inputs, outputs, when, times = get("in"), get("out"), get("when"), get("n")
-        name, width = get("name"), get("width")
+        own = {key: entry.value for key, entry in row.entries.items() if key not in taken}
+        keys = ("in", "out", "when", "n", "name", "width")
+        inputs, outputs, when, times, name, width = map(own.get, keys)
         return Wiring(
             row.loc,
             words(inputs, "in") if inputs else (),
@@ -364,3 +356,15 @@ class StepReader:
             Template.parse(word(name, "name"), {**known, "row": 0}) if name else None,
             width_rules(width, known) if width else None,
         )
+
+
+def width_rules(node: Node, known: Known) -> dict[str, Expr]:
+    """Read ``width:``, an expression for c or a mapping from letters to expressions."""
+    if isinstance(node, Map):
+        rules = {key: word(entry.value, "width") for key, entry in node.entries.items()}
+    else:
+        rules = {"c": word(node, "width")}
+    parsed = {key: Expr.parse(scalar) for key, scalar in rules.items()}
+    for key, expr in parsed.items():
+        expr.check({**known, key: 0})
+    return parsed

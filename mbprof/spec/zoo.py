@@ -223,16 +223,16 @@ def _spec(asked: str) -> OpenedSpec | None:
     name, flavour = _split(asked)
     if "/" not in name and (packed := _packed(name)) is not None:
         return _of_zoo(*packed, flavour)
-    from mbprof.spec import git  # which nothing in the zoo needs
-
     if name == "-":
         source = read_stdin()
     elif name and Path(name).exists():
         source = read(Path(name))
-    elif (revision := git.revision(name)) is not None:
-        source = git.read(revision)
     else:
-        return None
+        from mbprof.spec import git  # which neither the zoo nor a file needs
+
+        if (revision := git.revision(name)) is None:
+            return None
+        source = git.read(revision)
     return OpenedSpec(_tree(source), None, flavour)
 
 
