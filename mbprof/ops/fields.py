@@ -77,12 +77,9 @@ def whole(value: object, least: int, loc: Loc) -> int:
     if value < least:
         raise SpecError(f"{value} is too small; the least is {least}", loc)
     if value > LARGEST:
-        raise LimitError(f"{_digits(value)} is too large; the largest is {LARGEST:,}", loc)
+        shown = f"{value:,}" if value < 10**30 else "a number of more than 30 digits"
+        raise LimitError(f"{shown} is too large; the largest is {LARGEST:,}", loc)
     return value
-
-
-def _digits(value: int) -> str:
-    return f"{value:,}" if value < 10**30 else "a number of more than 30 digits"
 
 
 def _say(value: object) -> str:

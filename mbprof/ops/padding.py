@@ -40,10 +40,6 @@ def _tf_same(n: int, k: int, s: int, d: int) -> Pair:
     return total // 2, total - total // 2
 
 
-def _valid(n: int, k: int, s: int, d: int) -> Pair:
-    return 0, 0
-
-
 def _torch(n: int, k: int, s: int, d: int) -> Pair:
     side = (k - 1) * d // 2
     return side, side
@@ -52,10 +48,6 @@ def _torch(n: int, k: int, s: int, d: int) -> Pair:
 def _fixed(n: int, k: int, s: int, d: int) -> Pair:
     total = effective(k, d) - 1
     return total // 2, total - total // 2
-
-
-def _keras_v1(n: int, k: int, s: int, d: int) -> Pair:
-    return _tf_same(n, k, s, d) if s == 1 else (0, 1)
 
 
 def _keras(n: int, k: int, s: int, d: int) -> Pair:
@@ -69,7 +61,9 @@ PADDING_RULES: dict[str, PaddingRule] = {
         "tensorflow/python/ops/nn_ops.py, padding SAME",
         size=ceil_div,
     ),
-    "valid": PaddingRule(_valid, "no padding", "tensorflow/python/ops/nn_ops.py, padding VALID"),
+    "valid": PaddingRule(
+        lambda n, k, s, d: (0, 0), "no padding", "tensorflow/python/ops/nn_ops.py, padding VALID"
+    ),
     "torch": PaddingRule(
         _torch, "⌊d·(k - 1)/2⌋ on both sides", "torchvision/ops/misc.py, Conv2dNormActivation"
     ),
@@ -79,7 +73,7 @@ PADDING_RULES: dict[str, PaddingRule] = {
         "TF-slim research/slim/nets/resnet_utils.py, conv2d_same",
     ),
     "keras-v1": PaddingRule(
-        _keras_v1,
+        lambda n, k, s, d: _tf_same(n, k, s, d) if s == 1 else (0, 1),
         "as tf-same at stride 1, else nothing before and 1 after",
         "keras/src/applications/mobilenet.py, ZeroPadding2D(((0, 1), (0, 1)))",
     ),

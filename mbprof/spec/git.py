@@ -1,7 +1,6 @@
 """A spec as git remembers it: ``REV:PATH``, read from the repository of the current folder.
 
-Git is asked through pipes: what a user typed reaches it on standard input, as the name of an
-object and never as an option, and nothing passes through a shell.
+What a user typed reaches git on standard input, as a name and never as an option, without a shell.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Knobs: the numbers and words of a spec that a user can turn."""
+"""Knobs, the numbers and words of a spec that a user can turn, and what else a row knows."""
 
 from __future__ import annotations
 
@@ -15,6 +15,26 @@ LARGEST = 10**18
 """The largest whole number that a knob takes."""
 LARGEST_RES = 65_535
 """The largest height or width of an image, as of the JPEG format."""
+
+
+COUNTERS = {
+    "i": "the row's number in its table, from 0, repeats counted",
+    "j": "the number of the repeat, from 0",
+    "stage": "the row's number in its table, from 0, repeats not counted",
+    "branch": "the branch's number, from 0",
+}
+"""Names that every row knows besides knobs and arguments."""
+
+INPUT_NAMES = {
+    "in.c": "channels of the block's input, or of the row's where it stands in no block",
+    "in.h": "height of the same",
+    "in.w": "width of the same",
+}
+
+
+def row_names(knobs: Mapping[str, object]) -> dict[str, object]:
+    """Return the names that a row of a spec's body can use."""
+    return {**INPUT_NAMES, **knobs, **COUNTERS}
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,25 +18,6 @@ from mbprof.spec.sections import Budget, Calls, Claim
 
 T = TypeVar("T")
 
-COUNTERS = {
-    "i": "the row's number in its table, from 0, repeats counted",
-    "j": "the number of the repeat, from 0",
-    "stage": "the row's number in its table, from 0, repeats not counted",
-    "branch": "the branch's number, from 0",
-}
-"""Names that every row knows besides knobs and arguments."""
-
-INPUT_NAMES = {
-    "in.c": "channels of the block's input, or of the row's where it stands in no block",
-    "in.h": "height of the same",
-    "in.w": "width of the same",
-}
-
-
-def row_names(knobs: Known) -> dict[str, object]:
-    """Return the names that a row of a spec's body can use."""
-    return {**INPUT_NAMES, **knobs, **COUNTERS}
-
 
 @dataclass(frozen=True, slots=True)
 class Template:

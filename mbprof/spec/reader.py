@@ -12,17 +12,8 @@ from mbprof.language.values import Value, parse
 from mbprof.ops import OPS
 from mbprof.ops.fields import ARGUMENT_KINDS, NUMBER, SIZE, Bound, Known, inferred
 from mbprof.ops.padding import FAMILIES
-from mbprof.spec.knobs import KNOB_TYPES, Knob, builtin, checked
-from mbprof.spec.model import (
-    COUNTERS,
-    Argument,
-    Block,
-    Definition,
-    Flavour,
-    Preset,
-    Table,
-    row_names,
-)
+from mbprof.spec.knobs import COUNTERS, KNOB_TYPES, Knob, builtin, checked, row_names
+from mbprof.spec.model import Argument, Block, Definition, Flavour, Preset, Table
 from mbprof.spec.sections import SCOPES, budget, calls, claims, listed, section
 from mbprof.spec.steps import StepReader, width_rules
 
@@ -137,7 +128,7 @@ class SpecReader:
             flavours=self.flavours(root),
             presets=self.presets(root),
             published=claims(root.get("published")),
-            budget=budget(root.get("budget")),
+            budget=budget(root),
             accept={
                 code: word(entry.value, f"the reason of {code}")
                 for code, entry in section(root, "accept").items()

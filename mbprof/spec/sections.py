@@ -22,7 +22,6 @@ CLAIM_KEYS = (
     "at", "flavour", "preset", "scope", "convention", "params", "macs", "rounding", "source",
     "erratum",
 )  # fmt: skip
-ROUNDINGS = ("nearest", "down")
 
 
 def section(node: Map, key: str) -> Mapping[str, Entry]:
@@ -106,7 +105,7 @@ def _expanded(item: Map) -> Iterator[Map]:
 def _claim(node: Map) -> Claim:
     known_keys(node, CLAIM_KEYS, "a claim")
     settings = section(node, "at")
-    rounding = one_of(node, "rounding", ROUNDINGS, "nearest")
+    rounding = one_of(node, "rounding", ("nearest", "down"), "nearest")
     counts = {
         key: quantity(word(value, key), key).rounded(rounding)
         for key in ("params", "macs")
@@ -163,18 +162,14 @@ def limit(scalar: Scalar, kind: str) -> Limit:
     return Limit(scalar, quantity(scalar, kind).value)
 
 
-def budget(node: Node | None) -> Budget:
+def budget(root: Map) -> Budget:
     """Read ``budget: {macs: 300M, params: 4M}``.
 
     Raises: SpecError: an unknown key, a value that is no count.
     """
-    if node is None:
-        return Budget()
-    limits = mapping(node, "budget")
-    known_keys(limits, BUDGET_KEYS, "budget")
-    return Budget(
-        **{key: limit(word(entry.value, key), key) for key, entry in limits.entries.items()}
-    )
+    entries = section(root, "budget")
+    known_keys(Map(entries, root.loc), BUDGET_KEYS, "budget")
+    return Budget(**{key: limit(word(entry.value, key), key) for key, entry in entries.items()})
 
 
 CALL_FIELDS = {

@@ -150,13 +150,10 @@ def open(text: str, wanted: str = "spec") -> OpenedSpec | OpenedBlock:  # noqa: 
     spec = _spec(text)
     if spec is None:
         raise _unknown(text, wanted)
-    own = spec.own.entries.keys()
+    keys = spec.own.entries.keys()
     # A block is seen by its arguments, or by keys that are all a block's.
-    if (
-        spec.flavour
-        or own & {"input", "extend"}
-        or not ("takes" in own or own <= BLOCK_KEYS.keys())
-    ):
+    fits = "takes" in keys or keys <= BLOCK_KEYS.keys()
+    if spec.flavour or not fits or keys & {"input", "extend"}:
         return spec
     named = spec.own.get("name")
     stem = re.sub(r"\W", "_", Path(spec.own.loc.source.name).stem, flags=re.ASCII)
@@ -259,9 +256,8 @@ def _packed(name: str) -> tuple[str, str | None] | None:
         return name, None
     for stem in spec_names():
         # Most files are ruled out by a look at their text, before they are parsed.
-        if f"{name}:" in (folder() / f"{stem}.yaml").read_text(encoding="utf-8") and (
-            name in _presets(_file(stem))
-        ):
+        text = (folder() / f"{stem}.yaml").read_text(encoding="utf-8")
+        if f"{name}:" in text and name in _presets(_file(stem)):
             return stem, name
     return None
 
