@@ -239,8 +239,7 @@ class Windowed(Op):
     ceil: bool = False
 
     def shapes(self, inputs: Shapes) -> Shapes:
-        size = self.slide(inputs)
-        return ((inputs[0][0], *size),)
+        return ((inputs[0][0], *self.slide(inputs)),)
 
     def slide(self, inputs: Shapes) -> Pair:
         """Return (H_out, W_out) of the window that slides over (H, W).
@@ -281,10 +280,7 @@ _T = TypeVar("_T", bound=type[Op])
 
 def letter(key: str, kind: Kind, doc: str, default: Any = dataclasses.MISSING) -> Any:
     """Declare a field of an op together with its key in specs."""
-    metadata = {"letter": key, "kind": kind, "doc": doc}
-    if default is dataclasses.MISSING:
-        return dataclasses.field(metadata=metadata)
-    return dataclasses.field(default=default, metadata=metadata)
+    return dataclasses.field(default=default, metadata={"letter": key, "kind": kind, "doc": doc})
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(letter,))

@@ -196,8 +196,7 @@ class DepthwiseConv(Windowed):
     bias: bool = letter("bias", FLAG, "whether a bias is added", False)
 
     def shapes(self, inputs: Shapes) -> Shapes:
-        size = self.slide(inputs)
-        return ((inputs[0][0] * self.multiplier, *size),)
+        return ((inputs[0][0] * self.multiplier, *self.slide(inputs)),)
 
     def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
         return multiplied(product(self.kernel), outputs[0][0], inputs, outputs, self.bias)

@@ -39,10 +39,7 @@ class Pad(Op):
     def axes(self, inputs: Shapes) -> tuple[Axis, ...]:
         _, h, w = inputs[0]
         top, bottom, left, right = self._sides()
-        return (
-            Axis("height", h, 1, 1, 1, (top, bottom)),
-            Axis("width", w, 1, 1, 1, (left, right)),
-        )
+        return Axis("height", h, 1, 1, 1, (top, bottom)), Axis("width", w, 1, 1, 1, (left, right))
 
     def _sides(self) -> tuple[int, int, int, int]:
         if isinstance(self.padding, str):

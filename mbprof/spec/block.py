@@ -44,9 +44,7 @@ class LoneBlock:
 
 
 def lone(
-    source: OpenedBlock,
-    image: str | Shape | None = None,
-    given: Mapping[str, Scalar] | None = None,
+    source: OpenedBlock, image: str | Shape | None = None, given: Mapping[str, Scalar] | None = None
 ) -> LoneBlock:
     """Return a block on an input of its own.
 

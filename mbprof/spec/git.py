@@ -42,13 +42,13 @@ def revision(text: str) -> Revision | None:
     >>> revision("C:\\specs\\x.yaml"), revision("C:/specs/x.yaml"), revision("x.yaml")
     (None, None, None)
     """
-    found = _SPLIT.fullmatch(text)
+    parts = _SPLIT.fullmatch(text)
     # A path of git is never absolute; these are drives, addresses and git's search (:/text).
-    if found is None or found[2].startswith(("/", "\\")) or re.match(r"[A-Za-z]:.*\\", text):
+    if parts is None or parts[2].startswith(("/", "\\")) or re.match(r"[A-Za-z]:.*\\", text):
         return None
     if any(ord(sign) < 32 for sign in text) or Path(text).is_file():
         return None
-    return Revision(found[1], found[2])
+    return Revision(parts[1], parts[2])
 
 
 def beside(text: str, path: str) -> Revision | None:

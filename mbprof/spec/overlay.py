@@ -62,13 +62,12 @@ def _table(old: Node, new: Node) -> Node:
     """Lay a table over a table; a list, or new rows in full, replace the old rows."""
     if not isinstance(new, Map):
         return new
-    base = (
-        old if isinstance(old, Map) else Map({"rows": Entry(Scalar("rows", old.loc), old)}, old.loc)
-    )
-    entries = dict(base.entries)
+    if not isinstance(old, Map):
+        old = Map({"rows": Entry(Scalar("rows", old.loc), old)}, old.loc)
+    entries = dict(old.entries)
     for key, entry in new.entries.items():
         if key == "rows" and isinstance(entry.value, Map):
-            entries["rows"] = Entry(entry.key, _rows(base, entry.value))
+            entries["rows"] = Entry(entry.key, _rows(old, entry.value))
         else:
             entries[key] = entry
     if isinstance(new.get("rows"), Seq) and new.get("columns") is None:

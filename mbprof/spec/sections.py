@@ -199,7 +199,7 @@ class Calls:
 
         Raises: ExpressionError: an expression gives no name.
         """
-        rules = self.rules.get(getattr(op, "function", ""), self.rules.get(op.word, ()))
+        rules = self.rules.get(op.function, self.rules.get(op.word, ()))
         for pattern, call in reversed(rules):
             if fnmatchcase(layer, pattern):
                 return call if isinstance(call, str) else _chosen(call, op, inputs)
