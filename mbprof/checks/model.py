@@ -15,7 +15,7 @@ from mbprof.network import conventions
 from mbprof.network.graph import Graph, Node
 from mbprof.network.load import Network, Spec
 from mbprof.output.result import Brief
-from mbprof.spec.budget import Budget
+from mbprof.spec.sections import Budget
 from mbprof.spec.usual import RELEASED_ALPHAS
 
 ERROR, WARNING, ADVICE = "error", "warning", "advice"

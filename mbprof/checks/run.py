@@ -21,8 +21,8 @@ from mbprof.network import conventions
 from mbprof.network.load import Network, Spec
 from mbprof.network.speclike import SpecLike, as_text, network_at
 from mbprof.output.stamp import stamp
-from mbprof.spec.budget import Budget, limit
 from mbprof.spec.knobs import typed
+from mbprof.spec.sections import Budget, limit
 
 
 def check(

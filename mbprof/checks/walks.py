@@ -11,7 +11,7 @@ from mbprof.language.values import Shape
 from mbprof.network.graph import IMAGE, Edge, Graph, Node
 from mbprof.ops import Op
 from mbprof.ops.base import elements
-from mbprof.ops.window import Axis
+from mbprof.ops.padding import Axis
 from mbprof.symbolic.arithmetic import product
 
 Through: TypeAlias = Callable[[Op], bool]

@@ -54,6 +54,6 @@ def conventions(incomplete: str) -> list[str]:
 @asked
 def scopes(incomplete: str) -> list[str]:
     """Return the scopes."""
-    from mbprof.spec.claims import SCOPES
+    from mbprof.spec.sections import SCOPES
 
     return _beginning(incomplete, SCOPES)

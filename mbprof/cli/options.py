@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mbprof.language.source import Scalar
     from mbprof.network.load import Network
     from mbprof.output import Format, Formats, Report, Screen
-    from mbprof.spec.budget import Budget
+    from mbprof.spec.sections import Budget
 
 HELP = "help"
 """What is asked of ``--columns`` to list them."""
@@ -132,7 +132,7 @@ def given_knobs(
 def limits_of(max_macs: str | None, max_params: str | None) -> Budget:
     """Return the budget that the command line gives."""
     from mbprof.language.source import Scalar
-    from mbprof.spec.budget import Budget, limit
+    from mbprof.spec.sections import Budget, limit
 
     return Budget(
         **{

@@ -15,7 +15,7 @@ from mbprof.network.load import Network
 from mbprof.network.profile import Profile
 from mbprof.network.rows import Row
 from mbprof.network.speclike import SpecLike, as_network
-from mbprof.ops.facts import FACTS
+from mbprof.ops.base import FACTS
 
 WAYS = ("layer", "block")
 

@@ -23,9 +23,9 @@ from mbprof.network.graph import Graph, Node, layers
 from mbprof.output import Column, Report
 from mbprof.output.result import Result
 from mbprof.output.stamp import stamp
-from mbprof.spec.claims import chosen_scope
 from mbprof.spec.knobs import Knob
 from mbprof.spec.model import Definition
+from mbprof.spec.sections import chosen_scope
 
 GROUPINGS = ("layer", "block", "net")
 MOST_WHOLE = 32_768

@@ -9,7 +9,7 @@ from typing import Any
 
 from mbprof.network.graph import IMAGE, Edge, Graph, Node
 from mbprof.ops import OPS
-from mbprof.ops.facts import Facts
+from mbprof.ops.base import Facts
 
 
 def fold(graph: Graph) -> Graph:

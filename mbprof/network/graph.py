@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from mbprof.errors import Loc
 from mbprof.language.values import Shape, Shapes, show
 from mbprof.ops import Op
-from mbprof.ops.facts import Facts
+from mbprof.ops.base import Facts
 from mbprof.output.result import Brief
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ from mbprof.network.profile import Profile, heading
 from mbprof.output.model import Report
 from mbprof.output.result import Result
 from mbprof.spec import zoo
-from mbprof.spec.claims import chosen_scope
 from mbprof.spec.knobs import Given, configured
 from mbprof.spec.model import Definition
+from mbprof.spec.sections import chosen_scope
 
 if TYPE_CHECKING:
     import networkx

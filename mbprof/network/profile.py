@@ -23,12 +23,12 @@ from mbprof.network.rows import (
     summed,
 )
 from mbprof.network.table import column, columns, known
-from mbprof.ops.facts import FACTS, STORED
+from mbprof.ops.base import FACTS, STORED
 from mbprof.output.arrange import order
 from mbprof.output.model import Note, Report
 from mbprof.output.result import Result
 from mbprof.output.stamp import stamp
-from mbprof.spec.claims import SCOPES, chosen_scope
+from mbprof.spec.sections import SCOPES, chosen_scope
 
 if TYPE_CHECKING:
     import pandas

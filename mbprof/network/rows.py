@@ -11,7 +11,7 @@ from mbprof.network import conventions
 from mbprof.network.conventions import Convention, Count
 from mbprof.network.folding import fold
 from mbprof.network.graph import Graph, Node, layers
-from mbprof.ops.facts import STORED, Facts, total
+from mbprof.ops.base import STORED, Facts, total
 from mbprof.output.result import Brief
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from mbprof.errors import UsageError, unknown
 from mbprof.language import fmt
 from mbprof.network.conventions import UNITS, Convention
-from mbprof.ops.facts import FACTS
+from mbprof.ops.base import FACTS
 from mbprof.output.model import Column
 
 _DASH = "–"

@@ -1,19 +1,110 @@
-"""What an op is, and the registry of them: the one list that parser, schema and tests read."""
+"""What an op is and what it costs, and the registry that parser, schema and tests read."""
 
 from __future__ import annotations
 
 import dataclasses
+import operator
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, TypeVar, dataclass_transform
 
 from mbprof.errors import ShapeError
 from mbprof.language.values import Shape, Shapes, show
-from mbprof.ops.facts import Facts
 from mbprof.ops.fields import Kind
-from mbprof.ops.window import Axis, Padding, Pair, dilated
-from mbprof.symbolic.arithmetic import product
+from mbprof.ops.padding import Axis, Padding, Pair
+from mbprof.symbolic.arithmetic import added, product
+
+
+class Facts(NamedTuple):
+    """What a node costs for one image, by kind: stored values, arithmetic, traffic in elements.
+
+    Facts are stated once, by the op; a convention only selects and weighs kinds. Multiplications
+    and additions of a batch norm are those of inference, with the statistics folded into one scale
+    and one shift.
+
+    >>> (Facts(kernels=864, mac=10838016) + Facts(biases=32)).params
+    896
+    """
+
+    kernels: int = 0
+    biases: int = 0
+    norm_scale: int = 0
+    norm_shift: int = 0
+    norm_mean: int = 0
+    norm_variance: int = 0
+    other: int = 0
+    constants: int = 0
+    mac: int = 0
+    add: int = 0
+    mul: int = 0
+    compare: int = 0
+    divide: int = 0
+    exp: int = 0
+    read: int = 0
+    write: int = 0
+
+    def __add__(self, more: object) -> Facts:
+        """Return the sum, kind by kind."""
+        if not isinstance(more, Facts):
+            return NotImplemented
+        return Facts(*map(operator.add, self, more))
+
+    @property
+    def params(self) -> int:
+        """All stored values, trainable or not."""
+        return sum(self[: len(STORED)])
+
+    @property
+    def trainable(self) -> int:
+        """Stored values that training changes: all but running statistics and constants."""
+        return self.params - self.norm_statistics - self.constants
+
+    @property
+    def norm_statistics(self) -> int:
+        """Running means and variances."""
+        return self.norm_mean + self.norm_variance
+
+
+STORED = {
+    "kernels": "weights of convolution and linear layers",
+    "biases": "biases of convolution and linear layers",
+    "norm_scale": "scales (gamma) of normalisations",
+    "norm_shift": "shifts (beta) of normalisations",
+    "norm_mean": "running means of batch normalisations, not trained",
+    "norm_variance": "running variances of batch normalisations, not trained",
+    "other": "other trained values, such as the slopes of a PReLU",
+    "constants": "values that are never trained, such as the means that an input is shifted by",
+}
+"""The kinds of stored values, with what each is."""
+
+FACTS = {
+    **STORED,
+    # Arithmetic.
+    "mac": "multiply-accumulates of convolution, linear and matrix products",
+    "add": "additions and subtractions outside of multiply-accumulates",
+    "mul": "multiplications outside of multiply-accumulates",
+    "compare": "comparisons, maxima and minima",
+    "divide": "divisions and square roots",
+    "exp": "exponentials and other transcendental functions",
+    # Traffic, in elements.
+    "read": "elements read: inputs and stored values",
+    "write": "elements written",
+}
+"""All kinds of facts, with what each is."""
+
+
+def total(facts: Iterable[Facts]) -> Facts:
+    """Add up facts, kind by kind.
+
+    >>> total([Facts(mac=2), Facts(mac=3, biases=1)]).mac
+    5
+    """
+    rows = list(facts)
+    # Either way is right; sum is faster for plain numbers, which the ends of a network show.
+    plain = not rows or {int} == set(map(type, (*rows[0], *rows[-1])))
+    adding = sum if plain else added
+    return Facts(*map(adding, zip(*rows, strict=True))) if rows else Facts()
 
 
 class Geometry(NamedTuple):
@@ -124,7 +215,6 @@ class SameShape(Op):
     """An op whose output has the shape of its input."""
 
     def shapes(self, inputs: Shapes) -> Shapes:
-        """Return the shape unchanged."""
         return inputs
 
 
@@ -132,7 +222,6 @@ class Free(Op):
     """An op that neither computes nor moves anything, such as a view of its input."""
 
     def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
-        """No cost."""
         return Facts()
 
 
@@ -150,9 +239,7 @@ class Windowed(Op):
     ceil: bool = False
 
     def shapes(self, inputs: Shapes) -> Shapes:
-        """(C, H, W) -> (C, H_out, W_out)."""
-        size = self.slide(inputs)
-        return ((inputs[0][0], *size),)
+        return ((inputs[0][0], *self.slide(inputs)),)
 
     def slide(self, inputs: Shapes) -> Pair:
         """Return (H_out, W_out) of the window that slides over (H, W).
@@ -165,7 +252,6 @@ class Windowed(Op):
         return high, wide
 
     def axes(self, inputs: Shapes) -> tuple[Axis, ...]:
-        """Return height and width with the window and the padding on them."""
         _, *size = inputs[0]
         stride, padding = self.stride or self.kernel, self.padding
         sides: tuple[str | Pair, str | Pair]
@@ -176,15 +262,14 @@ class Windowed(Op):
         )
 
     def geometry(self, inputs: Shapes) -> Geometry:
-        """Return the window."""
         return Geometry(self.kernel, self.stride or self.kernel, self.dilation)
 
     def at_rate(self, stride: Pair, rate: int) -> Op:
-        """Return the same op with another stride, dilated further by ``rate``."""
+        # A size of 1 has no taps to spread.
+        sizes = zip(self.kernel, self.dilation, strict=True)
+        dilation = tuple(d * rate if k > 1 else d for k, d in sizes)
         own: Any = self
-        made: Op = dataclasses.replace(
-            own, stride=stride, dilation=dilated(self.kernel, self.dilation, rate)
-        )
+        made: Op = dataclasses.replace(own, stride=stride, dilation=dilation)
         return made
 
 
@@ -195,10 +280,7 @@ _T = TypeVar("_T", bound=type[Op])
 
 def letter(key: str, kind: Kind, doc: str, default: Any = dataclasses.MISSING) -> Any:
     """Declare a field of an op together with its key in specs."""
-    metadata = {"letter": key, "kind": kind, "doc": doc}
-    if default is dataclasses.MISSING:
-        return dataclasses.field(metadata=metadata)
-    return dataclasses.field(default=default, metadata=metadata)
+    return dataclasses.field(default=default, metadata={"letter": key, "kind": kind, "doc": doc})
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(letter,))

@@ -1,7 +1,6 @@
-"""The types of a field: how the text of a spec becomes the value that an op takes.
+"""The types of a field: a kind reads a node once, when a spec is loaded, and returns a Bound.
 
-A kind reads a node once, when the spec is loaded, and returns a Bound: a value that is evaluated
-for each configuration with the knobs and arguments of the place where it stands.
+That is evaluated for each configuration with the knobs and arguments of the place of the node.
 """
 
 from __future__ import annotations
@@ -13,8 +12,8 @@ from typing import Any
 from mbprof.errors import LimitError, Loc, SpecError, nearest, unknown
 from mbprof.language.expr import Expr
 from mbprof.language.source import KIND_OF, Node, Scalar, Seq
-from mbprof.language.values import Env
-from mbprof.ops.padding import PADDING_RULES
+from mbprof.language.values import Env, parse
+from mbprof.ops.padding import FAMILIES, PADDING_RULES
 from mbprof.symbolic.arithmetic import is_integral, is_number, is_real, is_whole, truncated
 
 LARGEST = 2**31 - 1
@@ -78,12 +77,9 @@ def whole(value: object, least: int, loc: Loc) -> int:
     if value < least:
         raise SpecError(f"{value} is too small; the least is {least}", loc)
     if value > LARGEST:
-        raise LimitError(f"{_digits(value)} is too large; the largest is {LARGEST:,}", loc)
+        shown = f"{value:,}" if value < 10**30 else "a number of more than 30 digits"
+        raise LimitError(f"{shown} is too large; the largest is {LARGEST:,}", loc)
     return value
-
-
-def _digits(value: int) -> str:
-    return f"{value:,}" if value < 10**30 else "a number of more than 30 digits"
 
 
 def _say(value: object) -> str:
@@ -92,7 +88,11 @@ def _say(value: object) -> str:
     return repr(value) if isinstance(value, str) else str(value)
 
 
-def _expression(node: Node, known: Known, what: str) -> Expr:
+def expression(node: Node, known: Known, what: str) -> Expr:
+    """Parse an expression that knows only some names; ``what`` is what errors expect.
+
+    Raises: SpecError: not a single value. ExpressionError: see `Expr.parse`.
+    """
     expr = Expr.parse(scalar(node, what))
     expr.check(known)
     return expr
@@ -100,7 +100,7 @@ def _expression(node: Node, known: Known, what: str) -> Expr:
 
 def _whole_reader(least: int) -> Callable[[Node, Known], Callable[[Env], int]]:
     def reader(node: Node, known: Known) -> Callable[[Env], int]:
-        expr = _expression(node, known, "a whole number")
+        expr = expression(node, known, "a whole number")
         if expr.constant:
             value = whole(expr({}), least, node.loc)
             return lambda env: value
@@ -120,7 +120,7 @@ def _pair_reader(least: int) -> Callable[[Node, Known], Callable[[Env], tuple[in
                 )
             high, wide = (size(item, known) for item in node.items)
             return lambda env: (high(env), wide(env))
-        expr = _expression(node, known, "a number or [height, width]")
+        expr = expression(node, known, "a number or [height, width]")
 
         def evaluate(env: Env) -> tuple[int, int]:
             value = expr(env)
@@ -154,14 +154,14 @@ def _padding_reader(node: Node, known: Known) -> Callable[[Env], object]:
         )
 
     if isinstance(node, Seq):
-        parts = [_expression(item, known, "a number") for item in node.items]
+        parts = [expression(item, known, "a number") for item in node.items]
         return lambda env: sides(tuple(part(env) for part in parts))
     word = scalar(node, "same, valid, a number or a list").text
     if word in names:
         return lambda env: word
     if (word.isidentifier() and word not in known) or ("-" in word and word[0].isalpha()):
         raise unknown("padding", word, names, node.loc)
-    expr = _expression(node, known, "a number")
+    expr = expression(node, known, "a number")
 
     def evaluate(env: Env) -> object:
         value = expr(env)
@@ -174,12 +174,8 @@ def _padding_reader(node: Node, known: Known) -> Callable[[Env], object]:
     return evaluate
 
 
-def _flag_reader(node: Node, known: Known) -> Callable[[Env], bool]:
-    return _expression(node, known, "true, false or a condition").truth
-
-
 def _number_reader(node: Node, known: Known) -> Callable[[Env], float]:
-    expr = _expression(node, known, "a number")
+    expr = expression(node, known, "a number")
 
     def evaluate(env: Env) -> float:
         value = expr(env)
@@ -243,7 +239,7 @@ def _anything_reader(node: Node, known: Known) -> Callable[[Env], Any]:
     word = leaf.text.replace("-", "_")
     if word.isidentifier() and leaf.text not in known and word not in ("true", "false", "none"):
         return lambda env: leaf.text
-    return _expression(leaf, known, "a value")
+    return expression(leaf, known, "a value")
 
 
 _EXPRESSION: dict[str, object] = {"type": ["integer", "string"]}
@@ -263,7 +259,12 @@ PADDING = Kind(
     {"anyOf": [_EXPRESSION, {**_LIST_OF_TWO, "maxItems": 4}]},
     _padding_reader,
 )
-FLAG = Kind("flag", "true, false or a condition", {"type": ["boolean", "string"]}, _flag_reader)
+FLAG = Kind(
+    "flag",
+    "true, false or a condition",
+    {"type": ["boolean", "string"]},
+    lambda node, known: expression(node, known, "true, false or a condition").truth,
+)
 NUMBER = Kind(
     "number", "a number, decimals allowed", {"type": ["number", "string"]}, _number_reader
 )
@@ -273,3 +274,20 @@ ANY = Kind("any", "any value", {}, _anything_reader)
 
 ARGUMENT_KINDS = {kind.word: kind for kind in (SIZE, COUNT, PAIR, PADDING, FLAG, NUMBER, WORD, ANY)}
 """The types that a block can declare for its arguments, by their word."""
+
+
+def inferred(default: Node) -> Kind:
+    """Return the type of an argument by its default: a word, a flag, a padding, or a number.
+
+    Raises: SpecError: the default is a mapping.
+    """
+    if isinstance(default, Seq):
+        return ANY
+    if not isinstance(default, Scalar):
+        raise SpecError("a default is a single value or a list", default.loc)
+    value = parse(default.text)
+    if isinstance(value, bool | int | float):
+        return {bool: FLAG, int: ANY, float: NUMBER}[type(value)]
+    if default.text in ("same", "valid", *FAMILIES):
+        return PADDING
+    return WORD if default.text.isidentifier() else ANY

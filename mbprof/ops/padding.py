@@ -1,21 +1,25 @@
-"""How much zero padding each framework adds, as a registry of rules for one axis.
+"""Padding and the windows that slide over it: the arithmetic that convolution and pooling share.
 
-A rule takes the size n, kernel k, stride s and dilation d of one axis and returns the padding
-before and after. The frameworks agree at even sizes and differ at odd ones.
+A rule of padding takes the size n, kernel k, stride s and dilation d of one axis and returns the
+padding before and after. The frameworks agree at even sizes and differ at odd ones.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
+from mbprof.errors import ShapeError
 from mbprof.symbolic.arithmetic import ceil_div, maximum
+
+Pair: TypeAlias = tuple[int, int]
+Padding: TypeAlias = str | tuple[int, int, int, int]
 
 
 class PaddingRule(NamedTuple):
     """A padding rule: the amounts before and after, what it does, and whose code does it."""
 
-    amounts: Callable[[int, int, int, int], tuple[int, int]]
+    amounts: Callable[[int, int, int, int], Pair]
     doc: str
     source: str
     size: Callable[[int, int], int] | None = None
@@ -31,30 +35,22 @@ def effective(k: int, d: int) -> int:
     return (k - 1) * d + 1
 
 
-def _tf_same(n: int, k: int, s: int, d: int) -> tuple[int, int]:
+def _tf_same(n: int, k: int, s: int, d: int) -> Pair:
     total = maximum((ceil_div(n, s) - 1) * s + effective(k, d) - n, 0)
     return total // 2, total - total // 2
 
 
-def _valid(n: int, k: int, s: int, d: int) -> tuple[int, int]:
-    return 0, 0
-
-
-def _torch(n: int, k: int, s: int, d: int) -> tuple[int, int]:
+def _torch(n: int, k: int, s: int, d: int) -> Pair:
     side = (k - 1) * d // 2
     return side, side
 
 
-def _fixed(n: int, k: int, s: int, d: int) -> tuple[int, int]:
+def _fixed(n: int, k: int, s: int, d: int) -> Pair:
     total = effective(k, d) - 1
     return total // 2, total - total // 2
 
 
-def _keras_v1(n: int, k: int, s: int, d: int) -> tuple[int, int]:
-    return _tf_same(n, k, s, d) if s == 1 else (0, 1)
-
-
-def _keras(n: int, k: int, s: int, d: int) -> tuple[int, int]:
+def _keras(n: int, k: int, s: int, d: int) -> Pair:
     return _tf_same(n, k, s, d) if s == 1 else (k // 2 - (1 - n % 2), k // 2)
 
 
@@ -65,7 +61,9 @@ PADDING_RULES: dict[str, PaddingRule] = {
         "tensorflow/python/ops/nn_ops.py, padding SAME",
         size=ceil_div,
     ),
-    "valid": PaddingRule(_valid, "no padding", "tensorflow/python/ops/nn_ops.py, padding VALID"),
+    "valid": PaddingRule(
+        lambda n, k, s, d: (0, 0), "no padding", "tensorflow/python/ops/nn_ops.py, padding VALID"
+    ),
     "torch": PaddingRule(
         _torch, "⌊d·(k - 1)/2⌋ on both sides", "torchvision/ops/misc.py, Conv2dNormActivation"
     ),
@@ -75,7 +73,7 @@ PADDING_RULES: dict[str, PaddingRule] = {
         "TF-slim research/slim/nets/resnet_utils.py, conv2d_same",
     ),
     "keras-v1": PaddingRule(
-        _keras_v1,
+        lambda n, k, s, d: _tf_same(n, k, s, d) if s == 1 else (0, 1),
         "as tf-same at stride 1, else nothing before and 1 after",
         "keras/src/applications/mobilenet.py, ZeroPadding2D(((0, 1), (0, 1)))",
     ),
@@ -88,3 +86,81 @@ PADDING_RULES: dict[str, PaddingRule] = {
 
 FAMILIES = tuple(name for name in PADDING_RULES if name != "valid")
 """The rules that can stand behind ``same``, that is the values of a spec's ``padding:``."""
+
+
+class Axis(NamedTuple):
+    """An axis under a window: its size n, kernel k, stride s and dilation d, and the padding.
+
+    The padding is a rule's name, or the amounts before and after.
+    """
+
+    name: str
+    n: int
+    k: int
+    s: int
+    d: int
+    padding: str | Pair
+
+    @property
+    def extent(self) -> int:
+        """The elements from the window's first tap to its last, (k - 1)·d + 1."""
+        return effective(self.k, self.d)
+
+    @property
+    def padded(self) -> Pair:
+        """The padding before and after."""
+        if isinstance(self.padding, str):
+            return PADDING_RULES[self.padding].amounts(self.n, self.k, self.s, self.d)
+        return self.padding
+
+    def stops(self, word: str, ceil: bool = False) -> int:
+        """Return how often the window stops; ``word`` is the op's, for the error.
+
+        ⌊(n + before + after - ((k - 1)·d + 1)) / s⌋ + 1; with ``ceil`` rounded up, but a window
+        starts inside the image or its leading padding.
+        Raises: ShapeError: the window is larger than the padded input.
+        Source: torch.nn.Conv2d and torch.nn.MaxPool2d, "Shape".
+
+        >>> Axis("height", 224, 3, 2, 1, "tf-same").stops("conv")
+        112
+        >>> Axis("height", 112, 3, 2, 1, "valid").stops("maxpool", ceil=True)
+        56
+        """
+        rule = PADDING_RULES[self.padding] if isinstance(self.padding, str) else None
+        if rule is not None and rule.size is not None and not ceil:
+            return rule.size(self.n, self.s)
+        before, after = self.padded
+        room = self.n + before + after - self.extent
+        if room < 0:
+            extent = f"{self.extent}"
+            extent += f" (kernel {self.k}, dilation {self.d})" if self.d > 1 else ""
+            padded = f", padded to {self.n + before + after}" if before + after else ""
+            raise ShapeError(
+                f"{word}: a window of {extent} is larger than the input's {self.name} of "
+                f"{self.n}{padded}",
+                letter="k",
+                hint="use a larger resolution, a smaller kernel or p: same",
+            )
+        if not ceil:
+            return room // self.s + 1
+        count = ceil_div(room, self.s) + 1
+        return count - 1 if (count - 1) * self.s >= self.n + before else count
+
+
+def covered(n: int, out: int, kernel: int, stride: int, before: int) -> int:
+    """Return how many elements of an axis of n its windows hold together, without the padding.
+
+    out·k, less what the first windows hold of the padding before, less what the last windows
+    reach beyond the end. Windows that overhang are as many as strides fit into the overhang.
+
+    >>> covered(7, 7, 3, 1, 1)
+    19
+    """
+    reach = maximum((out - 1) * stride - before + kernel - n, 0)
+    return out * kernel - _overhang(before, stride) - _overhang(reach, stride)
+
+
+def _overhang(reach: int, stride: int) -> int:
+    """Return reach + (reach - stride) + (reach - 2·stride) + ..., as long as it is positive."""
+    count = ceil_div(reach, stride)
+    return count * reach - stride * count * (count - 1) // 2

@@ -16,14 +16,14 @@ from mbprof.network import conventions
 from mbprof.network.load import Spec
 from mbprof.network.profile import Profile, Table
 from mbprof.network.speclike import SpecLike, as_spec
-from mbprof.ops.facts import STORED
+from mbprof.ops.base import STORED
 from mbprof.output import Column, Report, render
 from mbprof.output.files import emit
 from mbprof.pages import plot
 from mbprof.pages.points import Point, best, default_res, front, has_width, settings
 from mbprof.pages.points import sweep as swept
 from mbprof.published.verify import Verdict, verdict_report, verify
-from mbprof.spec.claims import SCOPES
+from mbprof.spec.sections import SCOPES
 
 LIST = "reports.yaml"
 """The file of a folder of dossiers that says which there are."""

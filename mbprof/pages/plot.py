@@ -12,7 +12,7 @@ from mbprof.errors import UsageError, unknown
 from mbprof.network.speclike import SpecLike, as_spec
 from mbprof.output.files import emit
 from mbprof.output.formats import Formats
-from mbprof.spec.claims import chosen_scope
+from mbprof.spec.sections import chosen_scope
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -22,10 +22,9 @@ from mbprof.output.stamp import stamp
 from mbprof.pages.wiring import branches, draw, wires
 from mbprof.spec import zoo
 from mbprof.spec.block import LoneBlock, lone
-from mbprof.spec.claims import Claim
 from mbprof.spec.knobs import typed
-from mbprof.spec.model import Block, Definition, Step, Table, Wiring
-from mbprof.spec.texts import written
+from mbprof.spec.model import Block, Definition, Step, Table, Wiring, written
+from mbprof.spec.sections import Claim
 
 if TYPE_CHECKING:
     import pandas

@@ -18,8 +18,8 @@ from mbprof.output.result import Result, line
 from mbprof.output.stamp import stamp
 from mbprof.spec import zoo
 from mbprof.spec.block import LoneBlock, lone
-from mbprof.spec.claims import chosen_scope
 from mbprof.spec.knobs import builtin
+from mbprof.spec.sections import chosen_scope
 
 COMMON = tuple(builtin(None))
 

@@ -29,9 +29,9 @@ from mbprof.published.rows import (
     rows_of,
 )
 from mbprof.spec import zoo
-from mbprof.spec.claims import chosen_scope
 from mbprof.spec.knobs import Knob
 from mbprof.spec.model import Definition
+from mbprof.spec.sections import chosen_scope
 
 
 def in_flavour(name: str, flavour: str | None) -> str:

@@ -9,7 +9,7 @@ from mbprof.language import fmt
 from mbprof.network.conventions import Convention, Measure
 from mbprof.network.graph import Graph, Node
 from mbprof.network.rows import within
-from mbprof.ops.facts import STORED, Facts
+from mbprof.ops.base import STORED, Facts
 from mbprof.output.result import line
 
 QUANTITIES = ("cost", "params")

@@ -9,7 +9,7 @@ from mbprof.network import conventions
 from mbprof.network.conventions import Convention, Count
 from mbprof.network.folding import fold
 from mbprof.network.graph import Graph
-from mbprof.ops.facts import total
+from mbprof.ops.base import total
 from mbprof.symbolic.arithmetic import added
 
 

@@ -26,8 +26,8 @@ from mbprof.output.result import Result
 from mbprof.published.accuracy import in_flavour
 from mbprof.published.search import Origin, Search
 from mbprof.spec import zoo
-from mbprof.spec.claims import SCOPES, chosen_scope
 from mbprof.spec.model import Definition
+from mbprof.spec.sections import SCOPES, chosen_scope
 
 FAR = 0.1
 """A count that is further off than this, in parts of the number, is not worth a mention."""

@@ -13,12 +13,12 @@ from mbprof.network.folding import fold
 from mbprof.network.load import Network
 from mbprof.network.profile import heading
 from mbprof.network.rows import stored, within
-from mbprof.ops.facts import STORED, Facts, total
+from mbprof.ops.base import STORED, Facts, total
 from mbprof.output import Column, Note, Report
 from mbprof.output.result import Result
 from mbprof.output.stamp import stamp
 from mbprof.published.bridge import QUANTITIES, Bridge, Tally, bridge, tally
-from mbprof.spec.claims import chosen_scope
+from mbprof.spec.sections import chosen_scope
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -17,7 +17,7 @@ from mbprof.output.result import Result, line
 from mbprof.output.stamp import stamp
 from mbprof.published.accuracy import in_flavour
 from mbprof.spec import zoo
-from mbprof.spec.claims import Claim
+from mbprof.spec.sections import Claim
 
 HOLDS, FAILS, ERRATUM, STALE = "holds", "fails", "wrong at its source", "erratum is out of date"
 

@@ -44,9 +44,7 @@ class LoneBlock:
 
 
 def lone(
-    source: OpenedBlock,
-    image: str | Shape | None = None,
-    given: Mapping[str, Scalar] | None = None,
+    source: OpenedBlock, image: str | Shape | None = None, given: Mapping[str, Scalar] | None = None
 ) -> LoneBlock:
     """Return a block on an input of its own.
 
@@ -58,32 +56,39 @@ def lone(
     >>> lone(open_block("dw_sep"), "7x7x64", {"c": Scalar.typed("c=", "128")}).title
     'dw_sep, in 7x7x64, c 128'
     """
-    example = _example(source)
+    node = source.node.get("example")
+    entries = mapping(node, f"the example of block {source.name}").entries if node else {}
+    example = {key: word(entry.value, key) for key, entry in entries.items() if key != "defaults"}
     where = example.pop("in", None)
     if image is not None:
         size = image if isinstance(image, str) else "x".join(map(str, image))
         where = Scalar.typed("--in ", size)
     if where is None:
-        raise UsageError(
-            f"block {source.name} has no example; say what its input is",
-            hint="give --in HEIGHTxWIDTHxCHANNELS, such as --in 56x56x24",
-        )
-    shape = _image(where)
+        hint = "give --in HEIGHTxWIDTHxCHANNELS, such as --in 56x56x24"
+        raise UsageError(f"block {source.name} has no example; say what its input is", hint=hint)
+    match = _IMAGE.fullmatch(where.text.strip())
+    if match is None or not all(map(int, match.groups())):
+        hint = "write HEIGHTxWIDTHxCHANNELS, such as 56x56x24"
+        raise SpecError(f"{where.text!r} is no input", where.loc, hint)
+    h, w, c = map(int, match.groups())
     block, knobs = source.signature(), source.knobs
     typed = dict(given or {})
     outer = {name: typed.pop(name) for name in knobs if name in typed and name not in block.takes}
     arguments = example | typed
     _complete(block, arguments)
-    row: dict[str, Node] = {**_plain_defaults(block), **arguments}
     for name, scalar in outer.items():
         knobs[name] = _with_default(knobs[name], scalar)
+    # Numbers can be turned, those of the block's own defaults like those given.
+    own = {name: takes.default.node for name, takes in block.takes.items() if takes.default}
+    row: dict[str, Node] = {name: node for name, node in own.items() if _is_number(node)}
+    row |= arguments
     for name, node in row.items():
         if _is_number(node):
             knobs[name] = Entry(Scalar(name, node.loc), node)
             row[name] = Scalar(name, node.loc)
-    opened = by_itself(source, source.name, input_of(shape, where.loc), row, knobs)
-    said = [{name: each.text for name, each in part.items()} for part in (arguments, outer)]
-    return LoneBlock(source.name, opened.definition, shape, *said)
+    opened = by_itself(source, source.name, input_of((c, h, w), where.loc), row, knobs)
+    typed_of = [{name: text.text for name, text in part.items()} for part in (arguments, outer)]
+    return LoneBlock(source.name, opened.definition, (c, h, w), *typed_of)
 
 
 def by_itself(
@@ -95,13 +100,13 @@ def by_itself(
 ) -> OpenedSpec:
     """Return the spec whose body is one row, a block with arguments; ``name`` is the row's."""
     place = source.node.loc
-    row = {"op": Scalar(source.name, place), "name": Scalar(name, place), **arguments}
+    row: dict[str, Node | str] = {"op": source.name, "name": name, **arguments}
     inputs = source.node.get("inputs")
     if isinstance(inputs, Seq) and len(inputs.items) > 1:
         row["in"] = Seq(tuple(Scalar("x", place) for _ in inputs.items), place)
     example = source.node.get("example")
     defaults = example.get("defaults") if isinstance(example, Map) else None
-    around: dict[str, Node] = {"defaults": defaults} if defaults else {}
+    around: dict[str, Node | str] = {"defaults": defaults} if defaults else {}
     if source.around is not None:
         entries = source.around.root.entries
         around |= {key: entries[key].value for key in _KEPT if key in entries}
@@ -113,15 +118,15 @@ def by_itself(
 
 
 def of_row(
-    name: str, row: Map, image: Map, knobs: Map, around: Mapping[str, Node] | None = None
+    name: str, row: Map, image: Map, knobs: Map, around: Mapping[str, Node | str] | None = None
 ) -> OpenedSpec:
     """Return the spec whose body is one row; ``around`` are more of its keys."""
     place = row.loc
-    entries: dict[str, Node] = {
-        "name": Scalar(name, place),
+    entries: dict[str, Node | str] = {
+        "name": name,
         "input": image,
         "knobs": knobs,
-        "defaults": as_map({"conv": as_map(_scalars(DEFAULTS, place), place)}, place),
+        "defaults": as_map({"conv": as_map(DEFAULTS, place)}, place),
         **(around or {}),
         "body": Seq((row,), place),
     }
@@ -131,43 +136,20 @@ def of_row(
 def input_of(image: Shape, place: Loc) -> Map:
     """Return an image (C, H, W) as the ``input:`` of a spec."""
     c, h, w = image
-    return as_map(_scalars({"channels": f"{c}", "res": f"{h}x{w}"}, place), place)
+    return as_map({"channels": f"{c}", "res": f"{h}x{w}"}, place)
 
 
-def as_map(entries: Mapping[str, Node], place: Loc) -> Map:
-    """Return a mapping node whose keys stand where their values do."""
-    return Map({key: Entry(Scalar(key, node.loc), node) for key, node in entries.items()}, place)
-
-
-def _scalars(texts: Mapping[str, str], place: Loc) -> dict[str, Node]:
-    return {key: Scalar(text, place) for key, text in texts.items()}
-
-
-def _example(source: OpenedBlock) -> dict[str, Scalar]:
-    node = source.node.get("example")
-    if node is None:
-        return {}
-    entries = mapping(node, f"the example of block {source.name}").entries
-    return {name: word(entry.value, name) for name, entry in entries.items() if name != "defaults"}
-
-
-def _image(scalar: Scalar) -> Shape:
-    match = _IMAGE.fullmatch(scalar.text.strip())
-    if match is None or not all(map(int, match.groups())):
-        raise SpecError(
-            f"{scalar.text!r} is no input",
-            scalar.loc,
-            "write HEIGHTxWIDTHxCHANNELS, such as 56x56x24",
-        )
-    h, w, c = map(int, match.groups())
-    return c, h, w
+def as_map(values: Mapping[str, Node | str], place: Loc) -> Map:
+    """Return a mapping node whose keys stand where their values do, and texts at ``place``."""
+    nodes = {
+        key: Scalar(value, place) if isinstance(value, str) else value
+        for key, value in values.items()
+    }
+    return Map({key: Entry(Scalar(key, node.loc), node) for key, node in nodes.items()}, place)
 
 
 def _complete(block: Block, arguments: Mapping[str, Scalar]) -> None:
-    """Refuse arguments that the block does not take, and a block whose arguments are not all there.
-
-    Raises: KnobError, UsageError.
-    """
+    """Refuse arguments that the block does not take, and a block whose arguments lack."""
     for name, scalar in arguments.items():
         if name not in block.takes:
             message = f"block {block.name} has no argument {name!r}"
@@ -175,16 +157,8 @@ def _complete(block: Block, arguments: Mapping[str, Scalar]) -> None:
     takes = block.takes.items()
     missing = [name for name, takes in takes if takes.default is None and name not in arguments]
     if missing:
-        raise UsageError(
-            f"block {block.name} needs {' and '.join(missing)}",
-            hint="give " + " ".join(f"--set {name}=..." for name in missing),
-        )
-
-
-def _plain_defaults(block: Block) -> dict[str, Node]:
-    """Return the arguments whose defaults are numbers: they can be turned like those given."""
-    defaults = {name: takes.default.node for name, takes in block.takes.items() if takes.default}
-    return {name: node for name, node in defaults.items() if _is_number(node)}
+        hint = "give " + " ".join(f"--set {name}=..." for name in missing)
+        raise UsageError(f"block {block.name} needs {' and '.join(missing)}", hint=hint)
 
 
 def _is_number(node: Node) -> bool:

@@ -1,7 +1,6 @@
 """A spec as git remembers it: ``REV:PATH``, read from the repository of the current folder.
 
-Git is asked through pipes: what a user typed reaches it on standard input, as the name of an
-object and never as an option, and nothing passes through a shell.
+What a user typed reaches git on standard input, as a name and never as an option, without a shell.
 """
 
 from __future__ import annotations
@@ -43,13 +42,13 @@ def revision(text: str) -> Revision | None:
     >>> revision("C:\\specs\\x.yaml"), revision("C:/specs/x.yaml"), revision("x.yaml")
     (None, None, None)
     """
-    found = _SPLIT.fullmatch(text)
+    parts = _SPLIT.fullmatch(text)
     # A path of git is never absolute; these are drives, addresses and git's search (:/text).
-    if found is None or found[2].startswith(("/", "\\")) or re.match(r"[A-Za-z]:.*\\", text):
+    if parts is None or parts[2].startswith(("/", "\\")) or re.match(r"[A-Za-z]:.*\\", text):
         return None
     if any(ord(sign) < 32 for sign in text) or Path(text).is_file():
         return None
-    return Revision(found[1], found[2])
+    return Revision(parts[1], parts[2])
 
 
 def beside(text: str, path: str) -> Revision | None:
@@ -140,18 +139,14 @@ def _missing(asked: Revision) -> SourceError:
 
 
 def _no_revision(asked: Revision, ambiguous: bool) -> SourceError:
-    near = closest(asked.rev, _refs())
+    import subprocess
+
+    # The names of branches and tags.
+    command = ["git", "for-each-ref", "--count=500", "--format=%(refname:short)"]
+    done = subprocess.run(command, capture_output=True, check=False)
+    near = closest(asked.rev, ["HEAD", *done.stdout.decode(errors="replace").splitlines()])
     hint = f"did you mean {near}:{asked.path}?" if near else "git log lists the revisions"
     if ambiguous:
         hint = "give more digits of the commit"
     what = "ambiguous" if ambiguous else "unknown"
     return SourceError(f"cannot read {asked}: {what} revision {asked.rev!r}", hint=hint)
-
-
-def _refs() -> list[str]:
-    """Return the names of branches and tags, for a hint."""
-    import subprocess
-
-    command = ["git", "for-each-ref", "--count=500", "--format=%(refname:short)"]
-    done = subprocess.run(command, capture_output=True, check=False)
-    return ["HEAD", *done.stdout.decode(errors="replace").splitlines()]

@@ -1,4 +1,4 @@
-"""Knobs: the numbers and words of a spec that a user can turn."""
+"""Knobs, the numbers and words of a spec that a user can turn, and what else a row knows."""
 
 from __future__ import annotations
 
@@ -15,6 +15,26 @@ LARGEST = 10**18
 """The largest whole number that a knob takes."""
 LARGEST_RES = 65_535
 """The largest height or width of an image, as of the JPEG format."""
+
+
+COUNTERS = {
+    "i": "the row's number in its table, from 0, repeats counted",
+    "j": "the number of the repeat, from 0",
+    "stage": "the row's number in its table, from 0, repeats not counted",
+    "branch": "the branch's number, from 0",
+}
+"""Names that every row knows besides knobs and arguments."""
+
+INPUT_NAMES = {
+    "in.c": "channels of the block's input, or of the row's where it stands in no block",
+    "in.h": "height of the same",
+    "in.w": "width of the same",
+}
+
+
+def row_names(knobs: Mapping[str, object]) -> dict[str, object]:
+    """Return the names that a row of a spec's body can use."""
+    return {**INPUT_NAMES, **knobs, **COUNTERS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +93,28 @@ def checked(knob: Knob, value: Value, loc: Loc | None = None) -> Value:
     """
     if value is None and (knob.default is None or None in knob.one_of):
         return None
-    typed, value = value, _as_kind(knob.kind, value)
+    converted = _as_kind(knob.kind, value)
+    if needed := _needed(knob, converted):
+        about = f" ({knob.doc})" if knob.doc else ""
+        hint = f"the default of {knob.name}{about} is {plain(knob.default)}"
+        raise KnobError(f"{knob.name} is {plain(value)}; it must be {needed}", loc, hint)
+    return converted
+
+
+def _needed(knob: Knob, value: Value) -> str:
+    """Return what a value must be and is not, empty if the knob takes it."""
     if not _is_kind(knob.kind, value):
-        raise _refusal(knob, typed, KNOB_TYPES[knob.kind], loc)
+        return KNOB_TYPES[knob.kind]
     if isinstance(value, float) and not math.isfinite(value):
-        raise _refusal(knob, typed, "finite", loc)
+        return "finite"
     if knob.one_of and value not in knob.one_of:
-        raise _refusal(knob, typed, knob.range, loc)
-    numbers = value if isinstance(value, tuple) else (value,)
-    for number in numbers:
+        return knob.range
+    for number in value if isinstance(value, tuple) else (value,):
         if isinstance(number, int | float) and not knob.inside(number):
-            raise _refusal(knob, typed, knob.range, loc)
+            return knob.range
         if isinstance(number, int) and abs(number) > LARGEST:
-            raise _refusal(knob, typed, f"at most {LARGEST:,}", loc)
-    return value
+            return f"at most {LARGEST:,}"
+    return ""
 
 
 Given: TypeAlias = "Mapping[str, Scalar | Value]"
@@ -133,12 +161,6 @@ def knob_of(knobs: Mapping[str, Knob], name: str, loc: Loc | None, spec: str) ->
     return knobs[name]
 
 
-def _refusal(knob: Knob, value: Value, needed: str, loc: Loc | None) -> KnobError:
-    about = f" ({knob.doc})" if knob.doc else ""
-    hint = f"the default of {knob.name}{about} is {plain(knob.default)}"
-    return KnobError(f"{knob.name} is {plain(value)}; it must be {needed}", loc, hint)
-
-
 def _as_kind(kind: str, value: Value) -> Value:
     if isinstance(value, bool):
         return value
@@ -158,7 +180,7 @@ def _is_kind(kind: str, value: Value) -> bool:
         return (
             isinstance(value, tuple)
             and len(value) == 2
-            and all(isinstance(each, int) and not isinstance(each, bool) for each in value)
+            and all(isinstance(side, int) and not isinstance(side, bool) for side in value)
         )
     types = {"int": int, "number": float, "name": str}
     return kind in types and isinstance(value, types[kind])

@@ -1,4 +1,4 @@
-"""What a spec is once it is read: frozen data, expressions parsed and names known."""
+"""What a spec is once it is read: frozen data with parsed expressions, and the texts in it."""
 
 from __future__ import annotations
 
@@ -8,31 +8,15 @@ from typing import ClassVar, TypeVar
 
 from mbprof.errors import Loc, SpecError
 from mbprof.language.expr import Expr
-from mbprof.language.source import Map, Scalar
+from mbprof.language.source import Map, Node, Scalar, Seq
 from mbprof.language.values import Env, Value, plain
 from mbprof.ops import Op
-from mbprof.ops.fields import Bound, Kind
+from mbprof.ops.fields import Bound, Kind, Known, expression
 from mbprof.output.result import Brief
-from mbprof.spec.budget import Budget
-from mbprof.spec.calls import Calls
-from mbprof.spec.claims import Claim
 from mbprof.spec.knobs import Knob
+from mbprof.spec.sections import Budget, Calls, Claim
 
 T = TypeVar("T")
-
-COUNTERS = {
-    "i": "the row's number in its table, from 0, repeats counted",
-    "j": "the number of the repeat, from 0",
-    "stage": "the row's number in its table, from 0, repeats not counted",
-    "branch": "the branch's number, from 0",
-}
-"""Names that every row knows besides knobs and arguments."""
-
-INPUT_NAMES = {
-    "in.c": "channels of the block's input, or of the row's where it stands in no block",
-    "in.h": "height of the same",
-    "in.w": "width of the same",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +27,7 @@ class Template:
     parts: tuple[str | Expr, ...]
 
     @classmethod
-    def parse(cls, scalar: Scalar, known: Mapping[str, object]) -> Template:
+    def parse(cls, scalar: Scalar, known: Known) -> Template:
         """Parse the braces.
 
         Raises: SpecError: a brace without its partner. ExpressionError: see `Expr.parse`.
@@ -54,9 +38,8 @@ class Template:
             end = text.find("}", start)
             if end < 0:
                 raise SpecError("a '{' without its '}'", scalar.place(start))
-            expr = Expr.parse(Scalar(text[start + 1 : end], scalar.place(start + 1)))
-            expr.check(known)
-            parts += [text[position:start], expr]
+            inner = Scalar(text[start + 1 : end], scalar.place(start + 1))
+            parts += [text[position:start], expression(inner, known, "an expression")]
             position = end + 1
         parts.append(text[position:])
         return cls(scalar, tuple(part for part in parts if part != ""))
@@ -238,3 +221,33 @@ class Definition(Brief, Part):
     def brief(self) -> str:
         """The name, and what it is."""
         return f"{self.name}: {self.doc}"
+
+
+def leaves(*nodes: Node) -> Iterator[str]:
+    """Yield every single value of some trees, without the keys."""
+    for node in nodes:
+        if isinstance(node, Scalar):
+            yield node.text
+        elif isinstance(node, Seq):
+            yield from leaves(*node.items)
+        else:
+            yield from leaves(*(entry.value for entry in node.entries.values()))
+
+
+def written(node: Node) -> str:
+    """Return a value as it stands in the spec."""
+    if isinstance(node, Scalar):
+        return node.text
+    if isinstance(node, Seq):
+        return "[" + ", ".join(map(written, node.items)) + "]"
+    entries = (f"{key}: {written(entry.value)}" for key, entry in node.entries.items())
+    return "{" + ", ".join(entries) + "}"
+
+
+def texts(part: Part) -> Iterator[str]:
+    """Yield every text of a part of a spec that can read a name."""
+    for bound in part.held(Bound):
+        yield from leaves(bound.node)
+    yield from (expr.scalar.text for expr in part.held(Expr))
+    yield from (template.scalar.text for template in part.held(Template))
+    yield from leaves(*part.held(Map))

@@ -1,4 +1,4 @@
-"""One tree laid over another: how ``extend``, a variant and a flavour state only what differs.
+"""One tree laid over another: how ``extend`` and a flavour state only what differs.
 
 Mappings are merged key by key, lists and single values replaced; ``none`` takes away a key of the
 spec, a knob, a block, a flavour or a row. Rows are changed one by one with
@@ -9,27 +9,28 @@ from __future__ import annotations
 
 from mbprof.errors import SpecError, nearest
 from mbprof.language.source import Entry, Map, Node, Scalar, Seq
-from mbprof.spec.rows import as_mapping
 
 _DEEP = ("knobs", "defaults", "input", "calls", "flavours", "presets", "blocks")
 _TABLES = ("body", "head")
 
 
-def overlay(base: Map, changes: Map, skip: tuple[str, ...] = ()) -> Map:
-    """Return ``base`` with ``changes`` laid over it; keys in ``skip`` of the base are dropped.
+def overlay(base: Map, changes: Map, drop: tuple[str, ...], skip: tuple[str, ...] = ()) -> Map:
+    """Return ``base`` with ``changes`` laid over it.
+
+    Of the base the keys in ``skip`` are left out, of both those in ``drop``.
 
     Raises: SpecError: a change of a row that is not there.
     """
-    entries = {key: entry for key, entry in base.entries.items() if key not in skip}
+    entries = {key: entry for key, entry in base.entries.items() if key not in (*drop, *skip)}
     for key, entry in changes.entries.items():
+        if key in drop:
+            continue
         old = entries.get(key)
         if _removes(entry.value):
             entries.pop(key, None)
-        elif old is None:
-            entries[key] = entry
-        elif key in _TABLES:
+        elif old is not None and key in _TABLES:
             entries[key] = Entry(entry.key, _table(old.value, entry.value))
-        elif key in _DEEP:
+        elif old is not None and key in _DEEP:
             depth = 2 if key in ("defaults", "knobs") else 1
             entries[key] = Entry(entry.key, _merged(old.value, entry.value, depth))
         else:
@@ -61,13 +62,12 @@ def _table(old: Node, new: Node) -> Node:
     """Lay a table over a table; a list, or new rows in full, replace the old rows."""
     if not isinstance(new, Map):
         return new
-    base = (
-        old if isinstance(old, Map) else Map({"rows": Entry(Scalar("rows", old.loc), old)}, old.loc)
-    )
-    entries = dict(base.entries)
+    if not isinstance(old, Map):
+        old = Map({"rows": Entry(Scalar("rows", old.loc), old)}, old.loc)
+    entries = dict(old.entries)
     for key, entry in new.entries.items():
         if key == "rows" and isinstance(entry.value, Map):
-            entries["rows"] = Entry(entry.key, _rows(base, entry.value))
+            entries["rows"] = Entry(entry.key, _rows(old, entry.value))
         else:
             entries[key] = entry
     if isinstance(new.get("rows"), Seq) and new.get("columns") is None:
@@ -101,3 +101,31 @@ def _rows(base: Map, changes: Map) -> Seq:
         else:
             items[int(key)] = new
     return Seq(tuple(item for item in items if item is not None), rows.loc)
+
+
+def as_mapping(node: Node, columns: tuple[Scalar, ...]) -> Map:
+    """Return a row as a mapping; a list takes its keys from the columns, ``-`` leaves a cell out.
+
+    Raises: SpecError: a list without columns, or of another length.
+    """
+    if isinstance(node, Map):
+        return node
+    if isinstance(node, Scalar):
+        raise SpecError(
+            f"expected a row, found {node.text!r}", node.loc, "write {op: conv, k: 3, c: 32}"
+        )
+    if not columns:
+        raise SpecError("a row that is a list needs columns", node.loc, "columns: [op, k, s, c]")
+    if len(node.items) != len(columns):
+        names = ", ".join(column.text for column in columns)
+        raise SpecError(
+            f"the row has {len(node.items)} cells for {len(columns)} columns",
+            node.loc,
+            f"the columns are {names}; write - for a cell that is left out",
+        )
+    entries = {
+        column.text: Entry(column, item)
+        for column, item in zip(columns, node.items, strict=True)
+        if not (isinstance(item, Scalar) and item.text == "-" and not item.quoted)
+    }
+    return Map(entries, node.loc)

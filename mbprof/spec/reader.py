@@ -2,39 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 from mbprof.errors import KnobError, SpecError, unknown
-from mbprof.language.source import Map, Node, Scalar, Seq
-from mbprof.language.tree import (
-    identifier,
-    known_keys,
-    mapping,
-    one_of,
-    required,
-    text,
-    word,
-    words,
-)
+from mbprof.language.source import Map, Node, Scalar
+from mbprof.language.tree import identifier, known_keys, mapping, one_of, required, text, word
 from mbprof.language.values import Value, parse
 from mbprof.ops import OPS
-from mbprof.ops.fields import ANY, ARGUMENT_KINDS, FLAG, NUMBER, PADDING, SIZE, WORD, Bound, Kind
+from mbprof.ops.fields import ARGUMENT_KINDS, NUMBER, SIZE, Bound, Known, inferred
 from mbprof.ops.padding import FAMILIES
-from mbprof.spec.budget import budget
-from mbprof.spec.calls import calls
-from mbprof.spec.claims import SCOPES, claims
-from mbprof.spec.knobs import KNOB_TYPES, Knob, builtin, checked
-from mbprof.spec.model import (
-    COUNTERS,
-    Argument,
-    Block,
-    Definition,
-    Flavour,
-    Preset,
-    Table,
-)
-from mbprof.spec.rows import StepReader, row_names, width_rules
+from mbprof.spec.knobs import COUNTERS, KNOB_TYPES, Knob, builtin, checked, row_names
+from mbprof.spec.model import Argument, Block, Definition, Flavour, Preset, Table
+from mbprof.spec.sections import SCOPES, budget, calls, claims, listed, section
+from mbprof.spec.steps import StepReader, width_rules
 
 SPEC_KEYS = {
     "name": "the network's name, in lower case with underscores",
@@ -76,26 +57,24 @@ BLOCK_KEYS = {
 """The keys of a block, with what each is."""
 
 INPUT_KEYS = ("channels", "res", "scale")
-KNOB_KEYS = ("default", "type", "doc", "above", "below", "min", "max", "one_of")
+BOUNDS = ("above", "below", "min", "max")
+KNOB_KEYS = ("default", "type", "doc", *BOUNDS, "one_of")
 ARGUMENT_KEYS = ("default", "type", "doc")
 ENDPOINTS = ("layers", "all")
 RESERVED = {"op", "in", "out", "when", "name", "row", "x", "_", *COUNTERS, "true", "false", "none"}
 RESERVED |= {"if", "else", "and", "or", "not"}
 
 
+@dataclass(slots=True)
 class SpecReader:
     """Reads one spec; ``library`` returns the tree of a shared block, or None."""
 
-    def __init__(
-        self, library: Callable[[str], Map | None], library_names: Callable[[], list[str]]
-    ) -> None:
-        self.library = library
-        self.library_names = library_names
-        self.blocks: dict[str, Block] = {}
-        self.local: dict[str, Node] = {}
-        self.reading: list[str] = []
-        self.knobs: dict[str, Knob] = builtin(None)
-        self.steps: StepReader
+    library: Callable[[str], Map | None]
+    library_names: Callable[[], list[str]]
+    blocks: dict[str, Block] = field(default_factory=dict)
+    local: dict[str, Node] = field(default_factory=dict)
+    knobs: dict[str, Knob] = field(default_factory=lambda: builtin(None))
+    steps: StepReader = field(init=False)
 
     def spec(self, root: Map, path: str, flavour: str | None = None) -> Definition:
         """Read a spec whose ``extend`` and flavour are already laid over it.
@@ -105,14 +84,25 @@ class SpecReader:
         known_keys(root, SPEC_KEYS, "a spec")
         name = word(required(root, "name", "the spec"), "name")
         channels, scale = self.input(root)
-        padding = self.padding(root)
+        padding = one_of(root, "padding", FAMILIES, "tf-same")
         names = row_names(self.knobs)
-        defaults = self.defaults(root)
-        self.local = self.local_blocks(root)
+        defaults = mapping(root.get("defaults") or Map({}, root.loc), "defaults")
+        for key, entry in section(root, "blocks").items():
+            identifier(entry.key, "a block")
+            if key in OPS:
+                raise SpecError(f"{key!r} is an op; a block needs another name", entry.key.loc)
+            self.local[key] = entry.value
         self.steps = StepReader(self.block, self.block_names, defaults, names)
-        self.check_defaults(defaults)
-        width = root.get("width")
-        head = root.get("head")
+        for key, entry in defaults.entries.items():
+            fields = mapping(entry.value, f"defaults of {key}")
+            if key in OPS:
+                known_keys(fields, (*OPS[key].letters, *OPS[key].after), key)
+            elif (block := self.block(key)) is not None:
+                known_keys(fields, block.takes, f"block {key}")
+            else:
+                known = [*OPS, *self.block_names()]
+                raise unknown("op or block", key, known, entry.key.loc)
+        width, head = root.get("width"), root.get("head")
         body = self.steps.table(required(root, "body", "the spec"), names, "body")
         if not body.steps:
             raise SpecError("the body has no rows", body.loc)
@@ -131,19 +121,22 @@ class SpecReader:
             knobs=self.knobs,
             width=width_rules(width, names) if width else {},
             defaults=defaults,
-            calls=calls(root.get("calls")),
+            calls=calls(root),
             blocks=self.blocks,
             body=body,
             head=self.steps.table(head, names, "head") if head else None,
             flavours=self.flavours(root),
             presets=self.presets(root),
             published=claims(root.get("published")),
-            budget=budget(root.get("budget")),
-            accept=self.accepted(root),
+            budget=budget(root),
+            accept={
+                code: word(entry.value, f"the reason of {code}")
+                for code, entry in section(root, "accept").items()
+            },
             loc=name.loc,
         )
-        for block in self.local:
-            self.block(block)
+        for local in self.local:
+            self.block(local)
         return spec
 
     def input(self, root: Map) -> tuple[Bound, Bound | None]:
@@ -153,15 +146,12 @@ class SpecReader:
         knobs = builtin(None)
         res = checked(knobs["res"], parse(scalar.text), scalar.loc)
         knobs["res"] = replace(knobs["res"], default=res)
-        declared = root.get("knobs")
-        if declared is not None:
-            for key, entry in mapping(declared, "knobs").entries.items():
-                identifier(entry.key, "a knob", RESERVED)
-                if key == "res":
-                    raise SpecError(
-                        "res is a knob already", entry.key.loc, "its default stands in input: res"
-                    )
-                knobs[key] = self.knob(key, entry.value)
+        for key, entry in section(root, "knobs").items():
+            identifier(entry.key, "a knob", RESERVED)
+            if key == "res":
+                hint = "its default stands in input: res"
+                raise SpecError("res is a knob already", entry.key.loc, hint)
+            knobs[key] = self.knob(key, entry.value)
         self.knobs = knobs
         channels = node.get("channels") or Scalar("3", node.loc)
         scale = node.get("scale")
@@ -177,56 +167,17 @@ class SpecReader:
         known_keys(full, KNOB_KEYS, what)
         scalar = word(required(full, "default", what), "default")
         default = parse(scalar.text)
-        one_of = full.get("one_of")
-        options = tuple(parse(each.text) for each in words(one_of, "one_of")) if one_of else ()
+        options = tuple(parse(option.text) for option in listed(full, "one_of"))
         kind = text(full, "type") or _kind_of(options[0] if options else default, scalar)
         if kind not in KNOB_TYPES:
             raise unknown("type", kind, KNOB_TYPES, required(full, "type", what).loc)
-        knob = Knob(
-            name,
-            default,
-            kind,
-            text(full, "doc"),
-            above=_bound(full, "above"),
-            below=_bound(full, "below"),
-            least=_bound(full, "min"),
-            most=_bound(full, "max"),
-            one_of=options,
-            loc=node.loc,
-        )
+        doc = text(full, "doc")
+        above, below, least, most = (_bound(full, key) for key in BOUNDS)
+        knob = Knob(name, default, kind, doc, above, below, least, most, options, node.loc)
         try:
             return replace(knob, default=checked(knob, default, scalar.loc))
         except KnobError as error:
             raise KnobError(error.message, scalar.loc) from None
-
-    def padding(self, root: Map) -> str:
-        return one_of(root, "padding", FAMILIES, "tf-same")
-
-    def defaults(self, root: Map) -> Map:
-        node = root.get("defaults")
-        return mapping(node, "defaults") if node else Map({}, root.loc)
-
-    def check_defaults(self, defaults: Map) -> None:
-        for name, entry in defaults.entries.items():
-            fields = mapping(entry.value, f"defaults of {name}")
-            if name in OPS:
-                known_keys(fields, (*OPS[name].letters, *OPS[name].after), name)
-            elif (block := self.block(name)) is not None:
-                known_keys(fields, block.takes, f"block {name}")
-            else:
-                known = [*OPS, *self.block_names()]
-                raise unknown("op or block", name, known, entry.key.loc)
-
-    def local_blocks(self, root: Map) -> dict[str, Node]:
-        node = root.get("blocks")
-        if node is None:
-            return {}
-        entries = mapping(node, "blocks").entries
-        for name, entry in entries.items():
-            identifier(entry.key, "a block")
-            if name in OPS:
-                raise SpecError(f"{name!r} is an op; a block needs another name", entry.key.loc)
-        return {name: entry.value for name, entry in entries.items()}
 
     def block_names(self) -> list[str]:
         return [*self.local, *self.library_names()]
@@ -240,8 +191,8 @@ class SpecReader:
             return self.blocks[name]
         node = self.local.get(name)
         shared = node is None
-        if node is None:
-            node = self.library(name) if name not in OPS else None
+        if shared and name not in OPS:
+            node = self.library(name)
         if node is None:
             return None
         block = self.signature(name, mapping(node, f"block {name}"), shared)
@@ -256,89 +207,46 @@ class SpecReader:
     def signature(self, name: str, node: Map, shared: bool) -> Block:
         what = f"block {name}"
         known_keys(node, BLOCK_KEYS, what)
-        takes = node.get("takes")
         arguments: dict[str, Argument] = {}
-        if takes is not None:
-            for key, entry in mapping(takes, "takes").entries.items():
-                identifier(entry.key, "an argument", RESERVED)
-                known = {**row_names(self.knobs), **arguments}
-                arguments[key] = self.argument(key, entry.value, known)
-        inputs = node.get("inputs")
-        names = tuple(each.text for each in words(inputs, "inputs")) if inputs else ("x",)
+        for key, entry in section(node, "takes").items():
+            identifier(entry.key, "an argument", RESERVED)
+            known = {**row_names(self.knobs), **arguments}
+            arguments[key] = _argument(key, entry.value, known)
+        inputs = tuple(name.text for name in listed(node, "inputs"))
+        names = inputs if "inputs" in node.entries else ("x",)
         doc, source = text(node, "doc"), text(node, "source")
         return Block(name, doc, source, arguments, names, Table((), node.loc), node.loc, shared)
 
-    def argument(self, name: str, node: Node, known: Mapping[str, object]) -> Argument:
-        """Read ``name: type``, ``name: default`` or ``name: {type: ..., default: ...}``."""
-        if isinstance(node, Scalar) and node.text in ARGUMENT_KINDS:
-            return Argument(name, ARGUMENT_KINDS[node.text], None, "", node.loc)
-        if not isinstance(node, Map):
-            kind = _argument_kind(node)
-            return Argument(name, kind, kind.read(node, known), "", node.loc)
-        what = f"argument {name}"
-        known_keys(node, ARGUMENT_KEYS, what)
-        default, declared = node.get("default"), node.get("type")
-        if declared is None and default is None:
-            raise SpecError(f"{what} needs a type or a default", node.loc)
-        if declared is None:
-            kind = _argument_kind(default) if default else ANY
-        else:
-            scalar = word(declared, "type")
-            if scalar.text not in ARGUMENT_KINDS:
-                raise unknown("type", scalar.text, ARGUMENT_KINDS, scalar.loc)
-            kind = ARGUMENT_KINDS[scalar.text]
-        bound = kind.read(default, known) if default else None
-        return Argument(name, kind, bound, text(node, "doc"), node.loc)
-
-    def accepted(self, root: Map) -> dict[str, Scalar]:
-        node = root.get("accept")
-        entries = mapping(node, "accept").entries if node else {}
-        return {code: word(entry.value, f"the reason of {code}") for code, entry in entries.items()}
-
     def flavours(self, root: Map) -> dict[str, Flavour]:
-        node, own = root.get("flavours"), text(root, "flavour")
-        flavours = {}
-        if own:
-            flavours[own] = Flavour(own, "the spec as it stands", None)
-        for name, entry in (mapping(node, "flavours").entries if node else {}).items():
+        own = text(root, "flavour")
+        flavours = {own: Flavour(own, "the spec as it stands", None)} if own else {}
+        allowed = [key for key in SPEC_KEYS if key not in ("name", "extend", "flavours")]
+        for name, entry in section(root, "flavours").items():
             changes = mapping(entry.value, f"flavour {name}")
-            allowed = [key for key in SPEC_KEYS if key not in ("name", "extend", "flavours")]
-            allowed.append("like")
-            known_keys(changes, allowed, f"flavour {name}")
+            known_keys(changes, (*allowed, "like"), f"flavour {name}")
             flavours[name] = Flavour(name, text(changes, "doc"), changes)
         return flavours
 
     def presets(self, root: Map) -> dict[str, Preset]:
-        node = root.get("presets")
         presets = {}
-        for name, entry in (mapping(node, "presets").entries if node else {}).items():
+        for name, entry in section(root, "presets").items():
             values = mapping(entry.value, f"preset {name}")
             known_keys(values, ("doc", *self.knobs), f"preset {name}")
-            knobs = {
-                key: self.setting(key, value.value)
-                for key, value in values.entries.items()
-                if key != "doc"
-            }
+            knobs = {}
+            for key, setting in values.entries.items():
+                if key != "doc":
+                    scalar = word(setting.value, key)
+                    knobs[key] = checked(self.knobs[key], parse(scalar.text), scalar.loc)
             presets[name] = Preset(name, text(values, "doc"), knobs)
         return presets
 
-    def setting(self, name: str, node: Node) -> Value:
-        scalar = word(node, name)
-        return checked(self.knobs[name], parse(scalar.text), scalar.loc)
-
 
 def _kind_of(value: Value, scalar: Scalar) -> str:
-    if isinstance(value, bool):
-        return "flag"
-    if isinstance(value, tuple):
-        return "size"
     if value is None:
-        raise SpecError(
-            "a knob whose default is none needs a type or one_of",
-            scalar.loc,
-            "{default: none, type: int}",
-        )
-    return {int: "int", float: "number", str: "name"}[type(value)]
+        wrong = "a knob whose default is none needs a type or one_of"
+        raise SpecError(wrong, scalar.loc, "{default: none, type: int}")
+    kinds = {bool: "flag", tuple: "size", int: "int", float: "number", str: "name"}
+    return kinds[type(value)]
 
 
 def _bound(node: Map, key: str) -> float | None:
@@ -352,19 +260,24 @@ def _bound(node: Map, key: str) -> float | None:
     return number
 
 
-def _argument_kind(default: Node) -> Kind:
-    """Infer an argument's type from its default: a word, a flag, a padding, or a number."""
-    if isinstance(default, Seq):
-        return ANY
-    if not isinstance(default, Scalar):
-        raise SpecError("a default is a single value or a list", default.loc)
-    value = parse(default.text)
-    if isinstance(value, bool):
-        return FLAG
-    if isinstance(value, int):
-        return ANY
-    if isinstance(value, float):
-        return NUMBER
-    if default.text in ("same", "valid", *FAMILIES):
-        return PADDING
-    return WORD if default.text.isidentifier() else ANY
+def _argument(name: str, node: Node, known: Known) -> Argument:
+    """Read ``name: type``, ``name: default`` or ``name: {type: ..., default: ...}``."""
+    if isinstance(node, Scalar) and node.text in ARGUMENT_KINDS:
+        return Argument(name, ARGUMENT_KINDS[node.text], None, "", node.loc)
+    if not isinstance(node, Map):
+        kind = inferred(node)
+        return Argument(name, kind, kind.read(node, known), "", node.loc)
+    what = f"argument {name}"
+    known_keys(node, ARGUMENT_KEYS, what)
+    default, declared = node.get("default"), node.get("type")
+    if declared is not None:
+        scalar = word(declared, "type")
+        if scalar.text not in ARGUMENT_KINDS:
+            raise unknown("type", scalar.text, ARGUMENT_KINDS, scalar.loc)
+        kind = ARGUMENT_KINDS[scalar.text]
+    elif default is not None:
+        kind = inferred(default)
+    else:
+        raise SpecError(f"{what} needs a type or a default", node.loc)
+    bound = kind.read(default, known) if default else None
+    return Argument(name, kind, bound, text(node, "doc"), node.loc)

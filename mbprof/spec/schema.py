@@ -14,18 +14,30 @@ from mbprof.output.formats import Formats
 from mbprof.output.model import Screen
 from mbprof.output.plain import to_json
 from mbprof.spec import zoo
-from mbprof.spec.budget import KEYS as BUDGET_KEYS
-from mbprof.spec.claims import SCOPES
 from mbprof.spec.reader import BLOCK_KEYS, ENDPOINTS, INPUT_KEYS, KNOB_KEYS, SPEC_KEYS
+from mbprof.spec.sections import BUDGET_KEYS, SCOPES
 from mbprof.spec.steps import FOLLOWERS, FORMS, WIRING_KEYS
 
 JSON = dict[str, Any]
 _VALUE: JSON = {"type": ["string", "number", "boolean", "array", "object"]}
 _ANYTHING: JSON = {}
+_TEXT: JSON = {"type": "string"}
+_SETTINGS: JSON = {"type": ["object", "string"]}
+_TABLE: JSON = {"$ref": "#/definitions/table"}
 
 
 def schema() -> JSON:
     """Return the schema as plain data."""
+    knob = _closed(dict.fromkeys(KNOB_KEYS, _ANYTHING), "default")
+    block = {key: {**_ANYTHING, "description": doc} for key, doc in BLOCK_KEYS.items()}
+    block |= {"takes": {"type": "object", "description": BLOCK_KEYS["takes"]}, "body": _TABLE}
+    step = {"$ref": "#/definitions/step"}
+    rows = {"type": "array", "items": {"anyOf": [step, {"type": "array"}]}}
+    table = {
+        "names": {**_TEXT, "description": WIRING_KEYS["name"]},
+        "columns": {"type": "array", "items": _TEXT},
+        "rows": {"anyOf": [rows, {"type": "object"}]},
+    }
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "mbprof spec",
@@ -35,74 +47,55 @@ def schema() -> JSON:
         "anyOf": [{"required": ["name", "input", "body"]}, {"required": ["name", "extend"]}],
         "definitions": {
             "step": _step(),
-            "steps": {"type": "array", "items": {"$ref": "#/definitions/step"}},
-            "table": _table(),
-            "block": _block(),
-            "knob": _knob(),
+            "steps": {"type": "array", "items": step},
+            "table": {
+                "anyOf": [{"$ref": "#/definitions/steps"}, _closed(table), {"const": "none"}]
+            },
+            "block": _closed(block, "body"),
+            "knob": {"anyOf": [{"type": ["string", "number", "boolean"]}, knob]},
         },
     }
 
 
-FORMATS: Formats[Callable[[dict[str, Any], Screen], str]] = Formats()
+FORMATS: Formats[Callable[[JSON, Screen], str]] = Formats()
 """The one format of a schema."""
 
 
 @FORMATS.add("json", ".json")
-def written(tree: dict[str, Any], screen: Screen) -> str:
+def written(tree: JSON, screen: Screen) -> str:
     """Write a schema as JSON."""
     return to_json(tree) + "\n"
 
 
+def _closed(properties: JSON, *required: str) -> JSON:
+    needed = {"required": list(required)} if required else {}
+    return {"type": "object", "properties": properties, **needed, "additionalProperties": False}
+
+
+def _each(value: JSON) -> JSON:
+    return {"type": "object", "additionalProperties": value}
+
+
 def _spec_properties() -> JSON:
-    table = {"$ref": "#/definitions/table"}
-    text: JSON = {"type": "string"}
+    budget = {key: {**_VALUE, "description": doc} for key, doc in BUDGET_KEYS.items()}
     kinds: dict[str, JSON] = {
-        "input": {
-            "type": "object",
-            "properties": dict.fromkeys(INPUT_KEYS, _VALUE),
-            "additionalProperties": False,
-        },
+        "input": _closed(dict.fromkeys(INPUT_KEYS, _VALUE)),
         "scope": {"enum": list(SCOPES)},
         "endpoints": {"enum": list(ENDPOINTS)},
-        "knobs": {"type": "object", "additionalProperties": {"$ref": "#/definitions/knob"}},
+        "knobs": _each({"$ref": "#/definitions/knob"}),
         "width": {"type": ["string", "object"]},
-        "defaults": {"type": "object", "additionalProperties": {"type": "object"}},
-        "calls": {"type": "object", "additionalProperties": {"type": ["string", "object"]}},
-        "blocks": {"type": "object", "additionalProperties": {"$ref": "#/definitions/block"}},
-        "body": table,
-        "head": table,
-        "flavours": {"type": ["object", "string"]},
-        "presets": {"type": ["object", "string"]},
+        "defaults": _each({"type": "object"}),
+        "calls": _each({"type": ["string", "object"]}),
+        "blocks": _each({"$ref": "#/definitions/block"}),
+        "body": _TABLE,
+        "head": _TABLE,
+        "flavours": _SETTINGS,
+        "presets": _SETTINGS,
         "published": {"type": ["array", "string"]},
-        "budget": {
-            "type": "object",
-            "properties": {key: {**_VALUE, "description": doc} for key, doc in BUDGET_KEYS.items()},
-            "additionalProperties": False,
-        },
-        "accept": {"type": "object", "additionalProperties": text},
+        "budget": _closed(budget),
+        "accept": _each(_TEXT),
     }
-    return {key: {**kinds.get(key, text), "description": doc} for key, doc in SPEC_KEYS.items()}
-
-
-def _table() -> JSON:
-    rows = {"anyOf": [{"$ref": "#/definitions/step"}, {"type": "array"}]}
-    return {
-        "anyOf": [
-            {"$ref": "#/definitions/steps"},
-            {
-                "type": "object",
-                "properties": {
-                    "names": {"type": "string", "description": WIRING_KEYS["name"]},
-                    "columns": {"type": "array", "items": {"type": "string"}},
-                    "rows": {
-                        "anyOf": [{"type": "array", "items": rows}, {"type": "object"}],
-                    },
-                },
-                "additionalProperties": False,
-            },
-            {"const": "none"},
-        ]
-    }
+    return {key: {**kinds.get(key, _TEXT), "description": doc} for key, doc in SPEC_KEYS.items()}
 
 
 def _step() -> JSON:
@@ -112,10 +105,7 @@ def _step() -> JSON:
     return {
         "type": "object",
         "properties": {
-            "op": {
-                "anyOf": [{"enum": words}, {"type": "string"}],
-                "description": "an op or a block",
-            },
+            "op": {"anyOf": [{"enum": words}, _TEXT], "description": "an op or a block"},
             **wiring,
             **forms,
         },
@@ -129,20 +119,19 @@ def _step() -> JSON:
 def _when_op(word: str, properties: JSON) -> JSON:
     # No key is required of a row, because ``defaults:`` can supply it.
     condition = {"properties": {"op": {"const": word}}, "required": ["op"]}
-    allowed = ["op", *properties, *WIRING_KEYS]
-    return {
-        "if": condition,
-        "then": {"properties": properties, "propertyNames": {"enum": allowed}},
-    }
+    names = {"enum": ["op", *properties, *WIRING_KEYS]}
+    return {"if": condition, "then": {"properties": properties, "propertyNames": names}}
 
 
 def _op_properties(op: type[Op]) -> JSON:
-    properties = {
-        key: {**letter.kind.schema, "description": letter.doc} for key, letter in op.letters.items()
+    letters, after = op.letters.items(), op.after
+    return {
+        **{key: {**letter.kind.schema, "description": letter.doc} for key, letter in letters},
+        **{
+            key: {**FOLLOWERS[key].schema, "description": f"the {key} that follows"}
+            for key in after
+        },
     }
-    for key in op.after:
-        properties[key] = {**FOLLOWERS[key].schema, "description": f"the {key} that follows"}
-    return properties
 
 
 def _arguments(name: str) -> JSON:
@@ -154,30 +143,3 @@ def _arguments(name: str) -> JSON:
         text = doc.text if isinstance(doc, Scalar) else "argument"
         properties[key] = {**_VALUE, "description": text}
     return properties
-
-
-def _block() -> JSON:
-    return {
-        "type": "object",
-        "properties": {
-            **{key: {**_ANYTHING, "description": doc} for key, doc in BLOCK_KEYS.items()},
-            "takes": {"type": "object", "description": BLOCK_KEYS["takes"]},
-            "body": {"$ref": "#/definitions/table"},
-        },
-        "required": ["body"],
-        "additionalProperties": False,
-    }
-
-
-def _knob() -> JSON:
-    return {
-        "anyOf": [
-            {"type": ["string", "number", "boolean"]},
-            {
-                "type": "object",
-                "properties": dict.fromkeys(KNOB_KEYS, _ANYTHING),
-                "required": ["default"],
-                "additionalProperties": False,
-            },
-        ]
-    }

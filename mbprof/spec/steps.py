@@ -1,23 +1,23 @@
-"""The forms of steps: what each says, how it is read, how it is walked.
+"""The forms of steps: what each says, how it is read from a row, how it is walked.
 
 A form is one class here, in `FORMS` under its key, and what the builder does with it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import ClassVar, Protocol, Self, TypeAlias
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, Self
 
-from mbprof.errors import Loc, SpecError, unknown
-from mbprof.language.source import Map, Node
-from mbprof.language.tree import known_keys, required, sequence, word
+from mbprof.errors import Loc, SpecError, closest, nearest, unknown
+from mbprof.language.expr import Expr
+from mbprof.language.source import Map, Node, Scalar, Seq
+from mbprof.language.tree import known_keys, mapping, required, sequence, word, words
 from mbprof.ops import OPS, Op
-from mbprof.ops.fields import COUNT, FLAG, Bound
-from mbprof.spec.model import Follower, Step, Table, Wiring
-from mbprof.spec.texts import written
-
-Known: TypeAlias = Mapping[str, object]
+from mbprof.ops.fields import COUNT, FLAG, WORD, Bound, Kind, Known, argument
+from mbprof.spec.model import Block, Follower, Step, Table, Template, Wiring, written
+from mbprof.spec.overlay import as_mapping
+from mbprof.spec.sections import listed
 
 WIRING_KEYS = {
     "in": "the outputs that the step takes; the previous one unless given, x is the block's input",
@@ -33,19 +33,6 @@ FOLLOWERS = {word: op.follower for word, op in OPS.items() if op.follower is not
 """Keys that put another op behind the step's own, with their types."""
 
 JOINS = tuple(sorted(word for word, op in OPS.items() if op.joins))
-
-
-class Reader(Protocol):
-    """What reads the parts of a step that every form has."""
-
-    def table(self, node: Node, known: Known, what: str) -> Table:
-        """Read a table."""
-
-    def wiring(self, row: Map, known: Known) -> Wiring:
-        """Read the keys that every step accepts."""
-
-    def followers(self, op: type[Op], row: Map, known: Known) -> tuple[Follower, ...]:
-        """Read the keys that put further ops behind an op."""
 
 
 _TABLE = {"$ref": "#/definitions/table"}
@@ -111,7 +98,7 @@ class BranchStep(Step):
     after: tuple[Follower, ...]
 
     @classmethod
-    def read(cls, reader: Reader, row: Map, known: Known) -> Self:
+    def read(cls, reader: StepReader, row: Map, known: Known) -> Self:
         """Read ``branches: [[...], [...]]`` with ``join: add | concat | mul``."""
         what = "a step with branches"
         join = word(required(row, "join", what), "join")
@@ -141,7 +128,7 @@ class RepeatStep(Step):
     dense: Bound | None
 
     @classmethod
-    def read(cls, reader: Reader, row: Map, known: Known) -> Self:
+    def read(cls, reader: StepReader, row: Map, known: Known) -> Self:
         """Read ``repeat: N`` with a ``body``, and ``dense: true`` for dense connectivity."""
         what = "a step with repeat"
         known_keys(row, (*cls.keys, "in", "out", "when", "name"), what)
@@ -166,19 +153,16 @@ class SideStep(Step):
     apart = True
     leaves = True
     drawn = ""
+    label = "side path", ""
 
     body: Table
 
     @classmethod
-    def read(cls, reader: Reader, row: Map, known: Known) -> Self:
+    def read(cls, reader: StepReader, row: Map, known: Known) -> Self:
         """Read ``side: [...]``, a path with an output of its own."""
         known_keys(row, (*cls.keys, "in", "when", "name"), "a side path")
         body = reader.table(required(row, "side", "a side path"), known, "side")
         return cls(reader.wiring(row, known), body)
-
-    @property
-    def label(self) -> tuple[str, str]:
-        return "side path", ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,20 +170,17 @@ class TableStep(Step):
     """A table among the steps of another one."""
 
     drawn = ""
+    label = "table", ""
 
     body: Table
 
     @classmethod
-    def read(cls, reader: Reader, row: Map, known: Known) -> Self:
+    def read(cls, reader: StepReader, row: Map, known: Known) -> Self:
         """Read a table with ``in`` and ``when`` beside its own keys."""
         outer = {key: entry for key, entry in row.entries.items() if key in ("in", "when")}
         inner = {key: entry for key, entry in row.entries.items() if key not in outer}
         wiring = reader.wiring(Map(outer, row.loc), known)
         return cls(wiring, reader.table(Map(inner, row.loc), known, "a table"))
-
-    @property
-    def label(self) -> tuple[str, str]:
-        return "table", ""
 
 
 FORMS: dict[str, type[BranchStep | RepeatStep | SideStep | TableStep]] = {
@@ -219,3 +200,171 @@ def _followed(followers: tuple[Follower, ...]) -> str:
     settings = [(follower.op.word, written(follower.setting.node)) for follower in followers]
     names = [name if setting == "true" else setting for name, setting in settings]
     return "".join(f" + {name}" for name in names if name not in ("false", "none"))
+
+
+_SYNONYMS = {
+    "fc": "linear",
+    "dense": "linear",
+    "depthwise": "dwconv",
+    "convdw": "dwconv",
+    "relu": "act",
+    "batchnorm": "bn",
+    "layernorm": "ln",
+    "globalavgpool": "gap",
+    "avg_pool": "avgpool",
+    "max_pool": "maxpool",
+    "skip": "identity",
+}
+
+
+@dataclass(slots=True)
+class StepReader:
+    """Reads steps in the context of one spec: its knobs, defaults, width rule and blocks."""
+
+    block: Callable[[str], Block | None]
+    block_names: Callable[[], list[str]]
+    defaults: Map
+    globals: Known
+    bounds: dict[tuple[str, str, str], Bound] = field(default_factory=dict)
+
+    def table(self, node: Node, known: Known, what: str) -> Table:
+        """Read a list of steps, or a mapping with ``rows`` and optionally ``columns``, ``names``.
+
+        Raises: SpecError: and whatever a row of it raises.
+        """
+        if isinstance(node, Seq):
+            return Table(tuple(self.step(item, known, ()) for item in node.items), node.loc)
+        table = mapping(node, what)
+        known_keys(table, ("names", "columns", "rows"), what)
+        columns = listed(table, "columns")
+        for i, column in enumerate(columns):
+            if column.text in [other.text for other in columns[:i]]:
+                raise SpecError(f"column {column.text!r} is there twice", column.loc)
+        rows = sequence(required(table, "rows", what), "rows")
+        names = table.get("names")
+        template = Template.parse(word(names, "names"), {**known, "row": 0}) if names else None
+        steps = tuple(self.step(row, known, columns) for row in rows.items)
+        return Table(steps, table.loc, template)
+
+    def step(self, node: Node, known: Known, columns: tuple[Scalar, ...]) -> Step:
+        """Read one row.
+
+        Raises: SpecError: an unknown op, block or key; a row that does not fit its columns.
+        """
+        row = as_mapping(node, columns)
+        for key, form in FORMS.items():
+            if key in row.entries:
+                return form.read(self, row, known)
+        name = word(required(row, "op", "a step", row.loc), "op")
+        if argument(name.text) is None:
+            return self.call(name, row, known)
+
+        def read(text: str) -> OpStep | BlockStep:
+            return self.call(Scalar(text, name.loc), row, known)
+
+        return ChosenStep(self.wiring(row, known), WORD.read(name, known), read, row)
+
+    def call(self, name: Scalar, row: Map, known: Known) -> OpStep | BlockStep:
+        """Read a step whose op or block is known by name."""
+        block = self.block(name.text)
+        if block is not None:
+            return self.block_step(block, row, known)
+        if name.text in OPS:
+            return self.op_step(OPS[name.text], row, known)
+        names = [*OPS, *self.block_names()]
+        synonym = _SYNONYMS.get(name.text.lower())
+        wrong = unknown("op or block", name.text, names, name.loc, 30)
+        wrong.hint = f"did you mean {synonym!r}?" if synonym else wrong.hint
+        raise wrong
+
+    def op_step(self, op: type[Op], row: Map, known: Known) -> OpStep:
+        """Read a step that is an op; a key such as stride is answered with its letter."""
+        allowed = ("op", *op.letters, *op.after, *WIRING_KEYS)
+        words = {letter.attribute: key for key, letter in op.letters.items()}
+        for key in (key for key in row.entries if key not in allowed):
+            meant = closest(key, words)
+            hint = f"{meant} is written {words[meant]}" if meant else nearest(key, allowed, 20)
+            raise SpecError(f"{op.word} has no key {key!r}", row.entries[key].key.loc, hint)
+        wiring = self.wiring(row, known)
+        fields = self.op_fields(op, row, known)
+        for key, letter in op.letters.items():
+            if letter.required and letter.attribute not in fields:
+                raise SpecError(f"{op.word} lacks the key {key!r} ({letter.doc})", row.loc)
+        return OpStep(wiring, op, fields, self.followers(op, row, known))
+
+    def op_fields(self, op: type[Op], row: Map | None, known: Known) -> dict[str, Bound]:
+        owners = (op.word, op.family)
+        bounds = {
+            letter.attribute: self.value(key, letter.kind, row, known, owners)
+            for key, letter in op.letters.items()
+        }
+        return {attribute: bound for attribute, bound in bounds.items() if bound is not None}
+
+    def followers(self, op: type[Op], row: Map, known: Known) -> tuple[Follower, ...]:
+        """Read the keys that put further ops behind this one, in their order."""
+        followers = []
+        for key in op.after:
+            bound = self.value(key, FOLLOWERS[key], row, known, (op.word, op.family))
+            if bound is not None:
+                fields = {} if key == "act" else self.op_fields(OPS[key], None, known)
+                followers.append(Follower(OPS[key], bound, fields))
+        return tuple(followers)
+
+    def value(
+        self, key: str, kind: Kind, row: Map | None, known: Known, owners: tuple[str, ...]
+    ) -> Bound | None:
+        """Read a key of a row, else what ``defaults:`` says of it for the first of its owners.
+
+        A default is bound once for all the rows that take it.
+        """
+        node = row.get(key) if row else None
+        if node is not None:
+            return kind.read(node, known)
+        for owner in owners:
+            entry = self.defaults.get(owner)
+            if isinstance(entry, Map) and (node := entry.get(key)) is not None:
+                cached = (owners[0], key, str(node.loc))
+                if cached not in self.bounds:
+                    self.bounds[cached] = kind.read(node, self.globals)
+                return self.bounds[cached]
+        return None
+
+    def block_step(self, block: Block, row: Map, known: Known) -> BlockStep:
+        known_keys(row, ("op", *block.takes, *WIRING_KEYS), f"block {block.name}")
+        wiring = self.wiring(row, known, block.takes)
+        arguments = {}
+        for name, takes in block.takes.items():
+            bound = self.value(name, takes.kind, row, known, (block.name,))
+            if bound is not None:
+                arguments[name] = bound
+            elif takes.default is None:
+                meaning = f" ({takes.doc})" if takes.doc else ""
+                raise SpecError(f"block {block.name} lacks its argument {name!r}{meaning}", row.loc)
+        return BlockStep(wiring, block.name, arguments)
+
+    def wiring(self, row: Map, known: Known, taken: Collection[str] = ()) -> Wiring:
+        """Read the keys that every step accepts, but those that a block takes as arguments."""
+        own = {key: entry.value for key, entry in row.entries.items() if key not in taken}
+        keys = ("in", "out", "when", "n", "name", "width")
+        inputs, outputs, when, times, name, width = map(own.get, keys)
+        return Wiring(
+            row.loc,
+            words(inputs, "in") if inputs else (),
+            words(outputs, "out") if outputs else (),
+            FLAG.read(when, known) if when else None,
+            COUNT.read(times, known) if times else None,
+            Template.parse(word(name, "name"), {**known, "row": 0}) if name else None,
+            width_rules(width, known) if width else None,
+        )
+
+
+def width_rules(node: Node, known: Known) -> dict[str, Expr]:
+    """Read ``width:``, an expression for c or a mapping from letters to expressions."""
+    if isinstance(node, Map):
+        rules = {key: word(entry.value, "width") for key, entry in node.entries.items()}
+    else:
+        rules = {"c": word(node, "width")}
+    parsed = {key: Expr.parse(scalar) for key, scalar in rules.items()}
+    for key, expr in parsed.items():
+        expr.check({**known, key: 0})
+    return parsed

@@ -10,10 +10,10 @@ from pathlib import Path
 from mbprof.errors import MbprofError, Source, SourceError, SpecError, UsageError, nearest, unknown
 from mbprof.language.source import Entry, Map, Scalar, decode, parse, read, read_stdin
 from mbprof.language.tree import mapping, word
-from mbprof.spec import git
 from mbprof.spec.model import Block, Definition
 from mbprof.spec.overlay import overlay
 from mbprof.spec.reader import BLOCK_KEYS, SpecReader
+from mbprof.spec.sections import section
 
 _PACKAGE = Path(__file__).parent.parent
 _MAX_EXTENDS = 8
@@ -86,10 +86,15 @@ class OpenedSpec:
         Raises: SpecError, ExpressionError: it is no spec. UsageError: no such flavour.
         """
         reader = SpecReader(block_tree, block_names)
-        path = self.own.loc.source.name
-        spec = reader.spec(self.root, path, self.flavour or None)
+        spec = reader.spec(self.root, self.own.loc.source.name, self.flavour or None)
         if self.preset is not None:
-            spec = _preset(spec, self.preset)
+            preset = spec.presets[self.preset]
+            turned = {
+                name: replace(spec.knobs[name], default=value)
+                for name, value in preset.knobs.items()
+            }
+            knobs = {**spec.knobs, **turned}
+            spec = replace(spec, name=preset.name, doc=preset.doc or spec.doc, knobs=knobs)
         return replace(spec, name=f"{spec.name}@{self.flavour}") if self.flavour else spec
 
 
@@ -145,7 +150,10 @@ def open(text: str, wanted: str = "spec") -> OpenedSpec | OpenedBlock:  # noqa: 
     spec = _spec(text)
     if spec is None:
         raise _unknown(text, wanted)
-    if spec.flavour or not _holds_block(spec.own):
+    keys = spec.own.entries.keys()
+    # A block is seen by its arguments, or by keys that are all a block's.
+    fits = "takes" in keys or keys <= BLOCK_KEYS.keys()
+    if spec.flavour or not fits or keys & {"input", "extend"}:
         return spec
     named = spec.own.get("name")
     stem = re.sub(r"\W", "_", Path(spec.own.loc.source.name).stem, flags=re.ASCII)
@@ -159,13 +167,6 @@ def open_block(text: str) -> OpenedBlock:
     """
     opened = open(text, "block")
     return _inside(opened, text, text, None) if isinstance(opened, OpenedSpec) else opened
-
-
-def _holds_block(root: Map) -> bool:
-    """Whether a file holds a block: by its arguments, or by keys that are all a block's."""
-    if root.get("input") is not None or root.get("extend") is not None:
-        return False
-    return root.get("takes") is not None or root.entries.keys() <= BLOCK_KEYS.keys()
 
 
 def _inside(spec: OpenedSpec, text: str, called: str, name: str | None) -> OpenedBlock:
@@ -223,10 +224,12 @@ def _spec(asked: str) -> OpenedSpec | None:
         source = read_stdin()
     elif name and Path(name).exists():
         source = read(Path(name))
-    elif (revision := git.revision(name)) is not None:
-        source = git.read(revision)
     else:
-        return None
+        from mbprof.spec import git  # which neither the zoo nor a file needs
+
+        if (revision := git.revision(name)) is None:
+            return None
+        source = git.read(revision)
     return OpenedSpec(_tree(source), None, flavour)
 
 
@@ -245,13 +248,6 @@ def _split(asked: str) -> tuple[str, str]:
     return name, flavour
 
 
-def _preset(spec: Definition, name: str) -> Definition:
-    knobs = dict(spec.knobs)
-    for knob, value in spec.presets[name].knobs.items():
-        knobs[knob] = replace(knobs[knob], default=value)
-    return replace(spec, name=name, doc=spec.presets[name].doc or spec.doc, knobs=knobs)
-
-
 def _packed(name: str) -> tuple[str, str | None] | None:
     """Return the file of the zoo that a name stands for, and the preset; None if there is none."""
     if not name.isidentifier():
@@ -260,9 +256,8 @@ def _packed(name: str) -> tuple[str, str | None] | None:
         return name, None
     for stem in spec_names():
         # Most files are ruled out by a look at their text, before they are parsed.
-        if f"{name}:" in (folder() / f"{stem}.yaml").read_text(encoding="utf-8") and (
-            name in _presets(_file(stem))
-        ):
+        text = (folder() / f"{stem}.yaml").read_text(encoding="utf-8")
+        if f"{name}:" in text and name in _presets(_file(stem)):
             return stem, name
     return None
 
@@ -270,19 +265,16 @@ def _packed(name: str) -> tuple[str, str | None] | None:
 def _unknown(asked: str, wanted: str) -> MbprofError:
     name, _ = _split(asked)
     if "/" in name or "\\" in name or name.endswith((".yaml", ".yml")):
-        return SourceError(f"there is no file {name}", hint=_file_hint(name, wanted))
+        path = Path(name)
+        if path.parent.is_dir() and (beside := [file.name for file in path.parent.glob("*.y*ml")]):
+            hint = nearest(path.name, sorted(beside))
+        elif wanted == "block":
+            hint = "a block is a name, a file or SPEC:BLOCK"
+        else:
+            hint = "a spec is a name of mbprof list, a path, or - for standard input"
+        return SourceError(f"there is no file {name}", hint=hint)
     known = [*(names() if "spec" in wanted else ()), *(block_names() if "block" in wanted else ())]
     return unknown(wanted, name, known)
-
-
-def _file_hint(name: str, wanted: str) -> str:
-    path = Path(name)
-    beside = [file.name for file in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
-    if beside:
-        return nearest(path.name, sorted(beside))
-    if wanted == "block":
-        return "a block is a name, a file or SPEC:BLOCK"
-    return "a spec is a name of mbprof list, a path, or - for standard input"
 
 
 def _extended(root: Map, seen: tuple[str, ...]) -> Map:
@@ -295,8 +287,7 @@ def _extended(root: Map, seen: tuple[str, ...]) -> Map:
         chain = " -> ".join((*seen, scalar.text))
         raise SpecError(f"extend goes round in a circle: {chain}", scalar.loc)
     below = _extended(_base(scalar), (*seen, scalar.text))
-    merged = overlay(below, root, skip=("published", "presets", "extend"))
-    return Map({key: entry for key, entry in merged.entries.items() if key != "extend"}, root.loc)
+    return overlay(below, root, skip=("published", "presets"), drop=("extend",))
 
 
 def _base(scalar: Scalar) -> Map:
@@ -306,6 +297,8 @@ def _base(scalar: Scalar) -> Map:
     """
     if scalar.text.isidentifier() and (folder() / f"{scalar.text}.yaml").is_file():
         return _file(scalar.text)
+    from mbprof.spec import git
+
     here = scalar.loc.source.name
     try:
         if (beside := git.beside(here, scalar.text)) is not None:
@@ -323,10 +316,10 @@ def _base(scalar: Scalar) -> Map:
 
 def _flavoured(root: Map, flavour: str, seen: tuple[str, ...] = ()) -> Map:
     """Lay a flavour over its spec, or over the one it is like; the spec's own changes nothing."""
-    own, node = root.get("flavour"), root.get("flavours")
+    own = root.get("flavour")
     if own is not None and word(own, "flavour").text == flavour:
         return root
-    flavours = mapping(node, "flavours").entries if node else {}
+    flavours = section(root, "flavours")
     if flavour not in flavours:
         known = [*([word(own, "flavour").text] if own else []), *flavours]
         name = word(root.entries["name"].value, "name").text if "name" in root.entries else "it"
@@ -341,7 +334,5 @@ def _flavoured(root: Map, flavour: str, seen: tuple[str, ...] = ()) -> Map:
             hint = nearest(scalar.text, flavours)
             raise SpecError(f"there is no flavour {scalar.text!r}", scalar.loc, hint)
         root = _flavoured(root, scalar.text, (*seen, flavour))
-    merged = overlay(root, changes)
-    dropped = ("flavour", "like")
-    kept = {key: entry for key, entry in merged.entries.items() if key not in dropped}
-    return Map(kept, root.loc)
+    merged = overlay(root, changes, drop=("flavour", "like"))
+    return Map(merged.entries, root.loc)

@@ -15,7 +15,7 @@ from mbprof.output.result import Brief
 from mbprof.output.stamp import stamp
 from mbprof.published.columns import NAMES as ACCURACY
 from mbprof.published.columns import Joined
-from mbprof.spec.claims import chosen_scope
+from mbprof.spec.sections import chosen_scope
 from mbprof.sweeps.axes import CHUNK, Axis, Column, Plan, sides
 from mbprof.sweeps.filters import Where
 

@@ -22,7 +22,7 @@ from mbprof.published.counts import countings, counts
 from mbprof.published.origins import origins
 from mbprof.published.tools import explain
 from mbprof.spec import zoo
-from mbprof.spec.claims import SCOPES
+from mbprof.spec.sections import SCOPES
 from mbprof.spec.usual import SIDES
 from tests.conftest import network, run
 

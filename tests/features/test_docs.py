@@ -13,13 +13,13 @@ from mbprof.checks import RULES
 from mbprof.network import conventions
 from mbprof.network.conventions.quantities import QUANTITIES
 from mbprof.ops import OPS
-from mbprof.ops.act import FUNCTIONS as ACTIVATIONS
-from mbprof.ops.facts import FACTS
+from mbprof.ops.base import FACTS
+from mbprof.ops.conv import FUNCTIONS as ACTIVATIONS
 from mbprof.ops.fields import ARGUMENT_KINDS
 from mbprof.ops.padding import PADDING_RULES
-from mbprof.spec.calls import FIELDS as CALL_FIELDS
-from mbprof.spec.model import COUNTERS, INPUT_NAMES
+from mbprof.spec.knobs import COUNTERS, INPUT_NAMES
 from mbprof.spec.reader import SPEC_KEYS
+from mbprof.spec.sections import CALL_FIELDS as CALL_FIELDS
 from mbprof.spec.steps import WIRING_KEYS
 from mbprof.symbolic.operations import FUNCTIONS
 from tests.conftest import ROOT, child, committed, invoke

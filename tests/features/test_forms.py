@@ -16,7 +16,7 @@ from mbprof.ops.fields import FLAG, Bound
 from mbprof.pages.spec import spec_report
 from mbprof.spec.model import Step, Table
 from mbprof.spec.schema import schema
-from mbprof.spec.steps import FORMS, Reader
+from mbprof.spec.steps import FORMS, StepReader
 
 SPEC = """
 name: net
@@ -39,7 +39,7 @@ class TwiceStep(Step):
     condition: Bound
 
     @classmethod
-    def read(cls, reader: Reader, row: Map, known: Mapping[str, object]) -> Self:
+    def read(cls, reader: StepReader, row: Map, known: Mapping[str, object]) -> Self:
         known_keys(row, cls.keys, "a step with twice")
         body = reader.table(required(row, "twice", "a step"), known, "twice")
         return cls(reader.wiring(row, known), body, FLAG.read(required(row, "if", "it"), known))

@@ -11,7 +11,7 @@ from mbprof.errors import Loc, Source
 from mbprof.formulas.sheet import render
 from mbprof.language import counts
 from mbprof.language.source import Scalar
-from mbprof.spec.budget import limit
+from mbprof.spec.sections import limit
 from mbprof.symbolic.arithmetic import lifted
 from mbprof.symbolic.operations import FUNCTIONS, OPERATIONS, Operation
 

@@ -10,8 +10,7 @@ from mbprof import MbprofError
 from mbprof.language.values import Shape
 from mbprof.network.graph import Node
 from mbprof.ops import OPS
-from mbprof.ops.base import op
-from mbprof.ops.facts import Facts
+from mbprof.ops.base import Facts, op
 
 
 def node(image: str, step: str, padding: str = "torch") -> Node:

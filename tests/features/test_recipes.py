@@ -74,7 +74,7 @@ ROOTED = NET.replace("c: 8", "c: int(sqrt(64))")
 # The file that a recipe touches and what is done to it; then what is asked of mbprof, and answered.
 RECIPES: Mapping[str, tuple[str, str, str, list[list[str]], list[str]]] = {
     "an op": (
-        "mbprof/ops/join.py", "\n\n" + code("an op"), SCALED,
+        "mbprof/ops/form.py", "\n\n" + code("an op"), SCALED,
         [["table", "net.yaml", "--columns", "name,mul", "--format", "csv"], ["schema"]],
         ["scale_1,512", '"scale"'],
     ),

@@ -20,7 +20,7 @@ from mbprof.language.values import parse
 from mbprof.network import conventions
 from mbprof.network.conventions.quantities import QUANTITIES
 from mbprof.network.rows import totals
-from mbprof.ops.facts import FACTS, STORED
+from mbprof.ops.base import FACTS, STORED
 from tests.conftest import run
 from tests.independent.oracle import Oracle, oracles
 from tests.independent.oracle import settings as knobs_of

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import mbprof
 from mbprof.errors import ExpressionError
-from mbprof.ops.facts import Facts
+from mbprof.ops.base import Facts
 from mbprof.spec import zoo
 from mbprof.sweeps.axes import column
 from mbprof.sweeps.filters import Where

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from mbprof.checks.model import ADVICE, Found, Subject, rule
 from mbprof.checks.walks import area, around, channels, held, is_pointwise, producer, traffic
 from mbprof.language import fmt
-from mbprof.ops.facts import Facts
+from mbprof.ops.base import Facts
 
 FEW = 5
 """With fewer layers that multiply, it is no news that one of them has most of the cost."""

@@ -21,9 +21,8 @@ from mbprof.checks.model import (
 from mbprof.errors import Loc, MbprofError, Source, UnusedError, UsageError, nearest
 from mbprof.language.source import COMMAND_LINE
 from mbprof.spec.knobs import builtin
-from mbprof.spec.model import Definition, Part
+from mbprof.spec.model import Definition, Part, texts
 from mbprof.spec.steps import BlockStep
-from mbprof.spec.texts import texts
 
 _NOTHING = "nothing can be said about a network that cannot be built."
 _READ = "see the message; mbprof show and docs/spec-language.md say what a spec can hold."

@@ -15,7 +15,7 @@ from mbprof.language.values import Value, plain, size
 from mbprof.network.conventions import Convention
 from mbprof.network.profile import Profile
 from mbprof.network.rows import totals
-from mbprof.spec.budget import Budget, Limit
+from mbprof.spec.sections import Budget, Limit
 
 HEAVIEST = 5
 _PARTS, _MULTIPLE = 100, 32

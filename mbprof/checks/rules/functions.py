@@ -20,7 +20,7 @@ from mbprof.checks.walks import (
 )
 from mbprof.language import fmt
 from mbprof.network.graph import Node
-from mbprof.ops.act import FUNCTIONS
+from mbprof.ops.conv import FUNCTIONS
 
 
 @rule("MB301", WARNING)

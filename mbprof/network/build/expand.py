@@ -16,7 +16,8 @@ from mbprof.network.build.nodes import Nodes
 from mbprof.network.graph import IMAGE, Edge, Graph
 from mbprof.ops import OPS
 from mbprof.ops.fields import whole
-from mbprof.spec.model import COUNTERS, Definition, Step, Table, Wiring
+from mbprof.spec.knobs import COUNTERS
+from mbprof.spec.model import Definition, Step, Table, Wiring
 from mbprof.spec.steps import (
     BlockStep,
     BranchStep,

@@ -9,8 +9,8 @@ from mbprof.language.values import Shape
 from mbprof.network.build.frame import Frame, Tensor, Tensors
 from mbprof.network.graph import Edge, Node
 from mbprof.ops import Op
-from mbprof.spec.calls import Calls
 from mbprof.spec.model import Follower, Step, Wiring
+from mbprof.spec.sections import Calls
 
 MAX_STEPS = 100_000
 

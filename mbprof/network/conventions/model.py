@@ -11,7 +11,7 @@ from mbprof.language.expr import Expr
 from mbprof.network.conventions.quantities import NodeNames
 from mbprof.network.folding import fold
 from mbprof.network.graph import Graph, Node
-from mbprof.ops.facts import Facts, total
+from mbprof.ops.base import Facts, total
 from mbprof.symbolic.arithmetic import added, is_whole
 
 UNITS = {"macs": "MACs", "flops": "FLOPs"}

@@ -8,7 +8,7 @@ from typing import Any
 from mbprof.language.values import Shape
 from mbprof.network.graph import Node
 from mbprof.ops import OPS, elements
-from mbprof.ops.facts import FACTS
+from mbprof.ops.base import FACTS
 from mbprof.symbolic.arithmetic import product
 
 

@@ -12,8 +12,8 @@ from mbprof.language.tree import known_keys, mapping, one_of, required, text, wo
 from mbprof.network.conventions.model import SIDE, UNITS, Convention, Measure
 from mbprof.network.conventions.quantities import NAMES
 from mbprof.ops import OPS
-from mbprof.ops.act import FUNCTIONS
-from mbprof.ops.facts import FACTS
+from mbprof.ops.base import FACTS
+from mbprof.ops.conv import FUNCTIONS
 
 KEYS = {
     "name": "the convention's name",

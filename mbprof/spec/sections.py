@@ -1,0 +1,245 @@
+"""What a spec says besides its rows: published claims, a budget, what its library calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+from mbprof.errors import ExpressionError, Loc, SpecError, unknown
+from mbprof.language.counts import Quantity, quantity
+from mbprof.language.expr import Expr
+from mbprof.language.source import Entry, Map, Node, Scalar
+from mbprof.language.tree import known_keys, mapping, one_of, required, sequence, text, word, words
+from mbprof.language.values import Shapes, Value, parse
+from mbprof.ops import OPS, Op
+from mbprof.ops.conv import FUNCTIONS
+from mbprof.ops.fields import expression
+
+SCOPES = ("body", "all")
+"""What of a network is counted: it without its head, or all of it."""
+CLAIM_KEYS = (
+    "at", "flavour", "preset", "scope", "convention", "params", "macs", "rounding", "source",
+    "erratum",
+)  # fmt: skip
+
+
+def section(node: Map, key: str) -> Mapping[str, Entry]:
+    """Return the entries of a mapping that may be left out.
+
+    Raises: SpecError: it is no mapping.
+    """
+    value = node.get(key)
+    return {} if value is None else mapping(value, key).entries
+
+
+def listed(node: Map, key: str) -> tuple[Scalar, ...]:
+    """Return one value or a list of values that may be left out."""
+    value = node.get(key)
+    return () if value is None else words(value, key)
+
+
+def chosen_scope(asked: str | None, usual: str = "all") -> str:
+    """Return the scope that is asked for, or the usual one.
+
+    Raises: UsageError: no such scope.
+    """
+    scope = asked or usual
+    if scope not in SCOPES:
+        raise unknown("scope", scope, SCOPES)
+    return scope
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What somebody published: at which knobs, of which flavour, counted how."""
+
+    loc: Loc
+    source: str
+    at: Mapping[str, Value]
+    flavour: str | None
+    preset: str | None
+    scope: str
+    convention: str
+    params: Quantity | None
+    macs: Quantity | None
+    erratum: str | None
+
+
+def claims(node: Node | None) -> tuple[Claim, ...]:
+    """Read ``published:``; an item with ``columns`` and ``rows`` stands for a claim each row.
+
+    Whether the knobs exist is seen when a claim is recomputed, since a flavour has its own.
+    Raises: SpecError: an unknown key, a number that is none.
+    """
+    items = sequence(node, "published").items if node else ()
+    return tuple(
+        _claim(entries) for item in items for entries in _expanded(mapping(item, "a claim"))
+    )
+
+
+def _expanded(item: Map) -> Iterator[Map]:
+    columns, rows = item.get("columns"), item.get("rows")
+    if columns is None and rows is None:
+        yield item
+        return
+    names = words(required(item, "columns", "a table of claims"), "columns")
+    common = {key: entry for key, entry in item.entries.items() if key not in ("columns", "rows")}
+    shared = item.get("at")
+    settings = shared.entries if isinstance(shared, Map) else {}
+    for row in sequence(required(item, "rows", "a table of claims"), "rows").items:
+        cells = sequence(row, "a row").items
+        if len(cells) != len(names):
+            raise SpecError(f"the row has {len(cells)} cells for {len(names)} columns", row.loc)
+        filled = {
+            name.text: Entry(name, cell)
+            for name, cell in zip(names, cells, strict=True)
+            if not (isinstance(cell, Scalar) and cell.text == "-")
+        }
+        own = {key: entry for key, entry in filled.items() if key in CLAIM_KEYS}
+        turned = {key: entry for key, entry in filled.items() if key not in CLAIM_KEYS}
+        at = Map({**settings, **turned}, row.loc)
+        yield Map({**common, **own, "at": Entry(Scalar("at", row.loc), at)}, row.loc)
+
+
+def _claim(node: Map) -> Claim:
+    known_keys(node, CLAIM_KEYS, "a claim")
+    settings = section(node, "at")
+    rounding = one_of(node, "rounding", ("nearest", "down"), "nearest")
+    counts = {
+        key: quantity(word(value, key), key).rounded(rounding)
+        for key in ("params", "macs")
+        if (value := node.get(key)) is not None
+    }
+    if not counts:
+        raise SpecError("a claim needs params or macs", node.loc)
+    return Claim(
+        loc=node.loc,
+        source=word(required(node, "source", "a claim"), "source").text,
+        at={key: parse(word(entry.value, key).text) for key, entry in settings.items()},
+        flavour=text(node, "flavour") or None,
+        preset=text(node, "preset") or None,
+        scope=one_of(node, "scope", SCOPES, "all"),
+        convention=text(node, "convention", "kernels"),
+        params=counts.get("params"),
+        macs=counts.get("macs"),
+        erratum=text(node, "erratum") or None,
+    )
+
+
+BUDGET_KEYS = {
+    "macs": "the most multiply-accumulates, such as 300M or 300e6",
+    "params": "the most params, such as 4M",
+}
+"""What a budget can limit, with what each is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A limit as typed, and as a count."""
+
+    scalar: Scalar
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """The limits of a network, None where there is none."""
+
+    params: Limit | None = None
+    macs: Limit | None = None
+
+
+def limit(scalar: Scalar, kind: str) -> Limit:
+    """Read one limit, of params or macs.
+
+    Raises: SpecError: no count.
+
+    >>> from mbprof.errors import Loc, Source
+    >>> limit(Scalar("3.5e6", Loc(Source("s", ""), 1, 1)), "macs").count
+    3500000
+    """
+    return Limit(scalar, quantity(scalar, kind).value)
+
+
+def budget(root: Map) -> Budget:
+    """Read ``budget: {macs: 300M, params: 4M}``.
+
+    Raises: SpecError: an unknown key, a value that is no count.
+    """
+    entries = section(root, "budget")
+    known_keys(Map(entries, root.loc), BUDGET_KEYS, "budget")
+    return Budget(**{key: limit(word(entry.value, key), key) for key, entry in entries.items()})
+
+
+CALL_FIELDS = {
+    "k": "the larger side of the window, 1 if there is none",
+    "s": "the larger stride, 1 if there is none",
+    "d": "the larger dilation, 1 if there is none",
+    "g": "groups, 1 if there are none",
+}
+"""What an expression of ``calls`` can ask of an op."""
+
+Choice = tuple[str, str | Expr]
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """What is called for an op or activation function; the last pattern that fits decides.
+
+    Counters of live models see modules and functions, not ops: a hook on ``nn.ReLU`` fires for the
+    module and not for ``F.relu``. Every op knows what PyTorch calls for it; ``calls:`` says where a
+    library wrote something else.
+    """
+
+    rules: Mapping[str, tuple[Choice, ...]] = field(default_factory=dict)
+
+    def of(self, op: Op, inputs: Shapes, layer: str) -> str:
+        """Return the class or function that stands for an op of a layer.
+
+        Raises: ExpressionError: an expression gives no name.
+        """
+        rules = self.rules.get(op.function, self.rules.get(op.word, ()))
+        for pattern, call in reversed(rules):
+            if fnmatchcase(layer, pattern):
+                return call if isinstance(call, str) else _chosen(call, op, inputs)
+        return op.called
+
+
+def _chosen(call: Expr, op: Op, inputs: Shapes) -> str:
+    window = op.geometry(inputs)
+    env: dict[str, Value] = {
+        "k": max(window.kernel or (1,)),
+        "s": max(window.stride or (1,)),
+        "d": max(window.dilation or (1,)),
+        "g": window.groups or 1,
+    }
+    name = call(env)
+    if not isinstance(name, str):
+        raise ExpressionError(f"expected the name of a call, found {name}", call.scalar.loc)
+    return name
+
+
+def calls(root: Map) -> Calls:
+    """Read ``calls: {OP: NAME}`` or ``{OP: {PATTERN: NAME}}``.
+
+    A name with quotes is an expression of k, s, d and g, such as
+    ``'Conv2dSame' if s > 1 else 'nn.Conv2d'``.
+    Raises: SpecError: no such op or activation. ExpressionError: an expression is wrong.
+    """
+    known = [*OPS, *FUNCTIONS]
+    rules: dict[str, tuple[Choice, ...]] = {}
+    for name, entry in section(root, "calls").items():
+        if name not in known:
+            raise unknown("op or activation", name, known, entry.key.loc)
+        if isinstance(entry.value, Map):
+            pairs = [(key, choice.value) for key, choice in entry.value.entries.items()]
+        else:
+            pairs = [("*", entry.value)]
+        rules[name] = tuple((key, _call(word(value, "a call"))) for key, value in pairs)
+    return Calls(rules)
+
+
+def _call(scalar: Scalar) -> str | Expr:
+    quoted = "'" in scalar.text
+    return expression(scalar, CALL_FIELDS, "a call") if quoted else scalar.text
