@@ -26,8 +26,7 @@ from mbprof.language import counts
 from mbprof.language.source import Scalar
 from mbprof.language.tokens import Fail, Token, tokens
 from mbprof.language.values import Env, Value, parse, plain
-from mbprof.symbolic.arithmetic import Inexact, is_flag, is_number
-from mbprof.symbolic.operations import FUNCTIONS, OPERATIONS
+from mbprof.symbolic.arithmetic import FUNCTIONS, OPERATIONS, Inexact, is_flag, is_number
 
 MAX_DEPTH = 40
 MAX_DIGITS = 18
