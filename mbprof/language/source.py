@@ -1,4 +1,4 @@
-"""Text to a located tree: the closed subset of YAML that specs are written in.
+"""Text to a located tree, and how it is read: the closed subset of YAML of specs.
 
 The tree is built from PyYAML's event stream, so no constructor ever runs and every scalar stays
 text with its line and column; the field that takes it decides its type. Tags, anchors, aliases,
@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from mbprof.errors import Loc, Source, SourceError
+from mbprof.errors import Loc, Source, SourceError, SpecError, nearest, unknown
 
 if TYPE_CHECKING:
     from yaml import Event
@@ -121,17 +122,14 @@ def decode(name: str, data: bytes, what: str = "spec") -> Source:
         raise SourceError(
             f"{name} is not UTF-8 text (byte {error.start})", hint=f"a {what} is a YAML text file"
         ) from None
-    source = Source(name, text, what)
-    found = _UNPRINTABLE.search(text)
-    if found:
-        line = text.count("\n", 0, found.start()) + 1
-        column = found.start() - text.rfind("\n", 0, found.start())
-        code = ord(found.group())
+    if control := _UNPRINTABLE.search(text):
+        before = text[: control.start()]
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
         raise SourceError(
-            f"{name}:{line}:{column} holds the control character {code:#04x}",
+            f"{name}:{line}:{column} holds the control character {ord(control[0]):#04x}",
             hint=f"a {what} is a YAML text file",
         )
-    return source
+    return Source(name, text, what)
 
 
 def parse(source: Source) -> Node:
@@ -142,28 +140,19 @@ def parse(source: Source) -> Node:
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    try:
+    with suppress(yaml.YAMLError):
         return _Builder(source, yaml.parse(source.text, Loader=loader)).document()
-    except yaml.YAMLError:
-        pass
     # The C parser is fast, the Python one says the same words on every machine.
     try:
         return _Builder(source, yaml.parse(source.text, Loader=yaml.SafeLoader)).document()
     except yaml.MarkedYAMLError as error:
-        raise _syntax_error(source, error) from None
+        mark = error.problem_mark or error.context_mark
+        loc = Loc(source, mark.line + 1, mark.column + 1) if mark else None
+        context = f", {error.context}" if error.context else ""
+        hint = "check the brackets, the colons and the indentation of this line and the one above"
+        raise SourceError(f"not valid YAML: {error.problem}{context}", loc, hint) from None
     except yaml.YAMLError as error:
         raise SourceError(f"{source.name} is not YAML: {error}") from None
-
-
-def _syntax_error(source: Source, error: Any) -> SourceError:
-    mark = error.problem_mark or error.context_mark
-    loc = Loc(source, mark.line + 1, mark.column + 1) if mark else None
-    context = f", {error.context}" if error.context else ""
-    return SourceError(
-        f"not valid YAML: {error.problem}{context}",
-        loc,
-        hint="check the brackets, the colons and the indentation of this line and the one above",
-    )
 
 
 class _Builder:
@@ -199,15 +188,11 @@ class _Builder:
     def node(self, event: Any, depth: int) -> Node:
         import yaml
 
-        if isinstance(event, yaml.AliasEvent):
+        if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
+            alias = isinstance(event, yaml.AliasEvent)
+            noun, nouns = ("alias (*", "aliases") if alias else ("anchor (&", "anchors")
             raise SourceError(
-                f"an alias (*{event.anchor}); aliases are not part of the spec language",
-                self.loc(event),
-                hint="say it with a block that takes arguments, or with extend",
-            )
-        if event.anchor is not None:
-            raise SourceError(
-                f"an anchor (&{event.anchor}); anchors are not part of the spec language",
+                f"an {noun}{event.anchor}); {nouns} are not part of the spec language",
                 self.loc(event),
                 hint="say it with a block that takes arguments, or with extend",
             )
@@ -246,3 +231,99 @@ class _Builder:
                 )
             entries[key.text] = Entry(key, self.node(next(self.events), depth + 1))
         return Map(entries, self.loc(start))
+
+
+def mapping(node: Node, what: str) -> Map:
+    """Return the node if it is a mapping.
+
+    Raises: SpecError: it is not.
+    """
+    if not isinstance(node, Map):
+        raise SpecError(f"{what} must be a mapping, found {KIND_OF[type(node)]}", node.loc)
+    return node
+
+
+def sequence(node: Node, what: str) -> Seq:
+    """Return the node if it is a list.
+
+    Raises: SpecError: it is not.
+    """
+    if not isinstance(node, Seq):
+        raise SpecError(f"{what} must be a list, found {KIND_OF[type(node)]}", node.loc)
+    return node
+
+
+def word(node: Node, what: str) -> Scalar:
+    """Return the node if it is a single, non-empty value.
+
+    Raises: SpecError: it is not.
+    """
+    if not isinstance(node, Scalar):
+        raise SpecError(f"{what} must be a single value, found {KIND_OF[type(node)]}", node.loc)
+    if not node.text:
+        raise SpecError(f"{what} is empty", node.loc)
+    return node
+
+
+def words(node: Node, what: str) -> tuple[Scalar, ...]:
+    """Return one value or a list of values as a tuple."""
+    if isinstance(node, Seq):
+        return tuple(word(item, what) for item in node.items)
+    return (word(node, what),)
+
+
+def identifier(scalar: Scalar, what: str, reserved: Collection[str] = ()) -> str:
+    """Return a name that expressions can use.
+
+    Raises: SpecError: not a name, or one with a meaning of its own.
+    """
+    name = scalar.text
+    if not name.isidentifier() or not name.isascii():
+        raise SpecError(
+            f"{name!r} cannot name {what}", scalar.loc, "use letters, digits and underscores"
+        )
+    if name in reserved:
+        raise SpecError(f"{name!r} cannot name {what}; it has a meaning of its own", scalar.loc)
+    return name
+
+
+def known_keys(node: Map, allowed: Iterable[str], what: str) -> None:
+    """Refuse keys that are not allowed.
+
+    Raises: SpecError: with the nearest allowed key.
+    """
+    names = list(allowed)
+    for key, entry in node.entries.items():
+        if key not in names:
+            raise SpecError(f"{what} has no key {key!r}", entry.key.loc, nearest(key, names, 20))
+
+
+def required(node: Map, key: str, what: str, loc: Loc | None = None) -> Node:
+    """Return the value of a key.
+
+    Raises: SpecError: the key is missing.
+    """
+    value = node.get(key)
+    if value is None:
+        raise SpecError(f"{what} lacks the key {key!r}", loc or node.loc)
+    return value
+
+
+def text(node: Map, key: str, default: str = "") -> str:
+    """Return a key's text, or the default where the key is absent."""
+    value = node.get(key)
+    return default if value is None else word(value, key).text
+
+
+def one_of(node: Map, key: str, choices: tuple[str, ...], default: str) -> str:
+    """Return a key's text, which must be one of a few words.
+
+    Raises: SpecError: it is another word.
+    """
+    value = node.get(key)
+    if value is None:
+        return default
+    scalar = word(value, key)
+    if scalar.text not in choices:
+        raise unknown(key, scalar.text, choices, scalar.loc)
+    return scalar.text
