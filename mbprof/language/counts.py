@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from mbprof.errors import SpecError
@@ -33,8 +32,7 @@ class Range(NamedTuple):
     rounding: str
 
 
-@dataclass(frozen=True, slots=True)
-class Quantity:
+class Quantity(NamedTuple):
     """A count as written, the counts that print like it, and what it can count: params, cost."""
 
     text: str
@@ -53,7 +51,7 @@ class Quantity:
     def rounded(self, rounding: str) -> Quantity:
         """Return the number as one that is known to be rounded so: nearest or down."""
         ranges = tuple(span for span in self.ranges if span.rounding in ("exact", rounding))
-        return replace(self, ranges=ranges)
+        return self._replace(ranges=ranges)
 
 
 def read(text: str) -> Quantity:

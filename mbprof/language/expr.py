@@ -179,8 +179,9 @@ class _Parser:
 
     def __init__(self, text: str) -> None:
         self.tokens = list(tokens(text))
-        self.position = 0
-        self.depth = 0
+        self.names: list[tuple[str, int]] = []
+        self.counts: list[Token] = []
+        self.position = self.depth = 0
 
     @property
     def here(self) -> Token:
@@ -223,10 +224,7 @@ class _Parser:
         return node
 
     def either(self) -> _Node:
-        return self.chain(self.both, "or")
-
-    def both(self) -> _Node:
-        return self.chain(self.negated, "and")
+        return self.chain(lambda: self.chain(self.negated, "and"), "or")
 
     def negated(self) -> _Node:
         if token := self.take("not"):
@@ -238,10 +236,7 @@ class _Parser:
         return left
 
     def sum(self) -> _Node:
-        return self.chain(self.term, "+", "-")
-
-    def term(self) -> _Node:
-        return self.chain(self.signed, "*", "/", "//", "%")
+        return self.chain(lambda: self.chain(self.signed, "*", "/", "//", "%"), "+", "-")
 
     def chain(self, part: Callable[[], _Node], *signs: str) -> _Node:
         node = part()
@@ -272,12 +267,14 @@ class _Parser:
             return self.call(token)
         if token.text in _CONSTANTS:
             return _literal(_CONSTANTS[token.text], token.at)
+        self.names.append((token.text, token.at))
         return _name(token.text, token.at)
 
     def number(self, token: Token) -> _Node:
         if len(token.text) > MAX_DIGITS:
             raise Fail(f"a number of more than {MAX_DIGITS} digits", token.at)
         if token.kind == "count":
+            self.counts.append(token)
             try:
                 return _literal(counts.read(token.text).value, token.at)
             except ValueError as error:
@@ -305,16 +302,7 @@ class _Parser:
 @lru_cache(maxsize=4096)
 def _parse(text: str) -> tuple[_Node, tuple[tuple[str, int], ...], tuple[Token, ...]]:
     parser = _Parser(text)
-    node = parser.whole()
-    names = tuple(
-        (token.text, token.at)
-        for token, after in zip(parser.tokens, [*parser.tokens[1:], parser.tokens[-1]], strict=True)
-        if token.kind == "name"
-        and token.text not in _WORDS
-        and token.text not in _CONSTANTS
-        and after.text != "("
-    )
-    return node, names, tuple(token for token in parser.tokens if token.kind == "count")
+    return parser.whole(), tuple(parser.names), tuple(parser.counts)
 
 
 @dataclass(frozen=True, slots=True)

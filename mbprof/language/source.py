@@ -141,10 +141,10 @@ def parse(source: Source) -> Node:
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     with suppress(yaml.YAMLError):
-        return _Builder(source, yaml.parse(source.text, Loader=loader)).document()
+        return _Builder(source, yaml, loader).document()
     # The C parser is fast, the Python one says the same words on every machine.
     try:
-        return _Builder(source, yaml.parse(source.text, Loader=yaml.SafeLoader)).document()
+        return _Builder(source, yaml, yaml.SafeLoader).document()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         loc = Loc(source, mark.line + 1, mark.column + 1) if mark else None
@@ -158,16 +158,14 @@ def parse(source: Source) -> Node:
 class _Builder:
     """Consumes the event stream; recursion is bounded by MAX_DEPTH."""
 
-    def __init__(self, source: Source, events: Iterator[Event]) -> None:
-        self.source = source
-        self.events = events
+    def __init__(self, source: Source, yaml: Any, loader: Any) -> None:
+        self.source, self.yaml = source, yaml
+        self.events: Iterator[Event] = yaml.parse(source.text, Loader=loader)
 
     def document(self) -> Node:
-        import yaml
-
         next(self.events)
         first = next(self.events)
-        if isinstance(first, yaml.StreamEndEvent):
+        if isinstance(first, self.yaml.StreamEndEvent):
             what = self.source.what
             raise SourceError(
                 f"{self.source.name} is empty", hint=f"a {what} needs at least {_HELD[what][1]}"
@@ -175,7 +173,7 @@ class _Builder:
         root = self.node(next(self.events), 0)
         next(self.events)
         more = next(self.events)
-        if not isinstance(more, yaml.StreamEndEvent):
+        if not isinstance(more, self.yaml.StreamEndEvent):
             raise SourceError(
                 f"a second document; a {self.source.what} is one document", self.loc(more)
             )
@@ -186,8 +184,7 @@ class _Builder:
         return Loc(self.source, mark.line + 1, mark.column + 1)
 
     def node(self, event: Any, depth: int) -> Node:
-        import yaml
-
+        yaml = self.yaml
         if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
             alias = isinstance(event, yaml.AliasEvent)
             noun, nouns = ("alias (*", "aliases") if alias else ("anchor (&", "anchors")
@@ -209,18 +206,14 @@ class _Builder:
         return self.mapping(event, depth)
 
     def sequence(self, start: Any, depth: int) -> Seq:
-        import yaml
-
         items = []
-        while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
+        while not isinstance(event := next(self.events), self.yaml.SequenceEndEvent):
             items.append(self.node(event, depth + 1))
         return Seq(tuple(items), self.loc(start))
 
     def mapping(self, start: Any, depth: int) -> Map:
-        import yaml
-
         entries: dict[str, Entry] = {}
-        while not isinstance(event := next(self.events), yaml.MappingEndEvent):
+        while not isinstance(event := next(self.events), self.yaml.MappingEndEvent):
             key = self.node(event, depth + 1)
             if not isinstance(key, Scalar):
                 raise SourceError("a key must be a single word", key.loc)

@@ -83,10 +83,7 @@ def product(values: Iterable[int]) -> int:
     >>> product((3, 224, 224))
     150528
     """
-    result = 1
-    for value in values:
-        result *= value
-    return result
+    return math.prod(values)
 
 
 def added(values: Iterable[int]) -> int:
@@ -97,8 +94,7 @@ def added(values: Iterable[int]) -> int:
     """
     listed: tuple[Any, ...] = tuple(values)
     kinds: set[type] = set(map(type, listed))
-    symbols = Whole in kinds and Real not in kinds
-    total: int = _gathered(listed) if symbols else sum(listed)
+    total: int = _gathered(listed) if Whole in kinds and Real not in kinds else sum(listed)
     return total
 
 
@@ -172,8 +168,12 @@ def gcd(a: Any, b: Any) -> Any:
 
 
 def _settled(x: Any) -> Any:
-    """Return a number; its value, which is fixed, where its range promises nothing."""
-    if not isinstance(x, Real) or (math.isfinite(x.low) and math.isfinite(x.high)):
+    """Return a number: the whole one that a double is, the value of one with an endless range."""
+    if not isinstance(x, Real):
+        return x
+    if (whole := x.whole) is not None:
+        return whole
+    if math.isfinite(x.low) and math.isfinite(x.high):
         return x
     x.trace.fix((key(x), x.value))
     return x.value
@@ -181,13 +181,11 @@ def _settled(x: Any) -> Any:
 
 def _rounding(op: str, plain: Any) -> Any:
     def rounded(x: Any) -> Any:
+        x = _settled(x)
         if isinstance(x, Whole):
             return x
-        x = _settled(x)
         if not isinstance(x, Real):
             return plain(x)
-        if (whole := x.whole) is not None:
-            return whole
         return x.trace.atom(op, (key(x),), plain(x.value), plain(x.low), plain(x.high))
 
     rounded.__doc__ = f"Return a number made whole by {op}, as Python does it."
@@ -211,7 +209,7 @@ def divisible(v: Any, divisor: Any = 8, floor: Any = None) -> Any:
     """
     divisor = int(truncated(divisor))
     floor = divisor if floor is None else truncated(floor)
-    v = _exact(_settled(v))
+    v = _settled(v)
     if not isinstance(v, Whole | Real) and not isinstance(floor, Whole):
         return _divisible(v, divisor, floor)
     low, high = bounds(v)
@@ -230,12 +228,6 @@ def divisible(v: Any, divisor: Any = 8, floor: Any = None) -> Any:
 def _divisible(v: float, divisor: int, floor: int) -> int:
     rounded = max(floor, int(v + divisor / 2) // divisor * divisor)
     return rounded + divisor if rounded < 0.9 * v else rounded
-
-
-def _exact(x: Any) -> Any:
-    """Return the whole number that a double is made of, if it is one of those."""
-    whole = x.whole if isinstance(x, Real) else None
-    return x if whole is None else whole
 
 
 def lifted(

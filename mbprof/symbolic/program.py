@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -71,11 +73,7 @@ class Program:
 
 def _magnitude(trace: Trace, terms: Terms) -> int:
     """Return what no partial sum of some terms can exceed."""
-    total = 0
-    for monomial, factor in terms:
-        low, high = trace.range(monomial)
-        total += abs(factor) * max(abs(low), abs(high))
-    return total
+    return sum(abs(factor) * max(map(abs, trace.range(product))) for product, factor in terms)
 
 
 class Run:
@@ -132,11 +130,7 @@ class Run:
         shared = Counter(number for monomial, _ in terms for number in set(monomial))
         number, times = max(shared.items(), key=lambda item: (item[1], item[0]))
         if times < 2:
-            first, *rest = (self.factored((term,)) for term in terms)
-            total = first + rest[0]
-            for column in rest[1:]:
-                total = total + column
-            return total
+            return reduce(operator.add, (self.factored((term,)) for term in terms))
         inside, outside = [], []
         for monomial, factor in terms:
             if number in monomial:
