@@ -77,8 +77,6 @@ class Map:
 Node: TypeAlias = Scalar | Seq | Map
 
 KIND_OF = {Scalar: "a single value", Seq: "a list", Map: "a mapping"}
-
-
 _HELD = {
     "spec": ("a short table of layers", "name, input and body"),
     "convention": ("a short list of weights and formulas", "name, unit and params"),
@@ -113,22 +111,19 @@ def decode(name: str, data: bytes, what: str = "spec") -> Source:
     Raises: SourceError: too big, or not printable UTF-8 text.
     """
     if len(data) > MAX_BYTES:
-        raise SourceError(
-            f"{name} is larger than {MAX_BYTES:,} bytes", hint=f"a {what} is {_HELD[what][0]}"
-        )
+        hint = f"a {what} is {_HELD[what][0]}"
+        raise SourceError(f"{name} is larger than {MAX_BYTES:,} bytes", hint=hint)
+    hint = f"a {what} is a YAML text file"
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise SourceError(
-            f"{name} is not UTF-8 text (byte {error.start})", hint=f"a {what} is a YAML text file"
-        ) from None
+        message = f"{name} is not UTF-8 text (byte {error.start})"
+        raise SourceError(message, hint=hint) from None
     if control := _UNPRINTABLE.search(text):
         before = text[: control.start()]
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
-        raise SourceError(
-            f"{name}:{line}:{column} holds the control character {ord(control[0]):#04x}",
-            hint=f"a {what} is a YAML text file",
-        )
+        message = f"holds the control character {ord(control[0]):#04x}"
+        raise SourceError(f"{name}:{line}:{column} {message}", hint=hint)
     return Source(name, text, what)
 
 
@@ -166,17 +161,14 @@ class _Builder:
         next(self.events)
         first = next(self.events)
         if isinstance(first, self.yaml.StreamEndEvent):
-            what = self.source.what
-            raise SourceError(
-                f"{self.source.name} is empty", hint=f"a {what} needs at least {_HELD[what][1]}"
-            )
+            hint = f"a {self.source.what} needs at least {_HELD[self.source.what][1]}"
+            raise SourceError(f"{self.source.name} is empty", hint=hint)
         root = self.node(next(self.events), 0)
         next(self.events)
         more = next(self.events)
         if not isinstance(more, self.yaml.StreamEndEvent):
-            raise SourceError(
-                f"a second document; a {self.source.what} is one document", self.loc(more)
-            )
+            message = f"a second document; a {self.source.what} is one document"
+            raise SourceError(message, self.loc(more))
         return root
 
     def loc(self, event: Any) -> Loc:
@@ -184,26 +176,20 @@ class _Builder:
         return Loc(self.source, mark.line + 1, mark.column + 1)
 
     def node(self, event: Any, depth: int) -> Node:
-        yaml = self.yaml
+        yaml, outside = self.yaml, "are not part of the spec language"
         if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
             alias = isinstance(event, yaml.AliasEvent)
             noun, nouns = ("alias (*", "aliases") if alias else ("anchor (&", "anchors")
-            raise SourceError(
-                f"an {noun}{event.anchor}); {nouns} are not part of the spec language",
-                self.loc(event),
-                hint="say it with a block that takes arguments, or with extend",
-            )
+            hint = "say it with a block that takes arguments, or with extend"
+            raise SourceError(f"an {noun}{event.anchor}); {nouns} {outside}", self.loc(event), hint)
         if event.tag is not None and event.tag != "!":
-            raise SourceError(
-                f"a tag ({event.tag}); tags are not part of the spec language", self.loc(event)
-            )
+            raise SourceError(f"a tag ({event.tag}); tags {outside}", self.loc(event))
         if isinstance(event, yaml.ScalarEvent):
             return Scalar(event.value, self.loc(event), bool(event.style))
         if depth >= MAX_DEPTH:
             raise SourceError(f"nested deeper than {MAX_DEPTH} levels", self.loc(event))
-        if isinstance(event, yaml.SequenceStartEvent):
-            return self.sequence(event, depth)
-        return self.mapping(event, depth)
+        sequence = isinstance(event, yaml.SequenceStartEvent)
+        return self.sequence(event, depth) if sequence else self.mapping(event, depth)
 
     def sequence(self, start: Any, depth: int) -> Seq:
         items = []
@@ -218,10 +204,9 @@ class _Builder:
             if not isinstance(key, Scalar):
                 raise SourceError("a key must be a single word", key.loc)
             if key.text in entries:
-                first = entries[key.text].key.loc
-                raise SourceError(
-                    f"duplicate key {key.text!r}; it is set on line {first.line} already", key.loc
-                )
+                line = entries[key.text].key.loc.line
+                message = f"duplicate key {key.text!r}; it is set on line {line} already"
+                raise SourceError(message, key.loc)
             entries[key.text] = Entry(key, self.node(next(self.events), depth + 1))
         return Map(entries, self.loc(start))
 
@@ -272,9 +257,8 @@ def identifier(scalar: Scalar, what: str, reserved: Collection[str] = ()) -> str
     """
     name = scalar.text
     if not name.isidentifier() or not name.isascii():
-        raise SpecError(
-            f"{name!r} cannot name {what}", scalar.loc, "use letters, digits and underscores"
-        )
+        hint = "use letters, digits and underscores"
+        raise SpecError(f"{name!r} cannot name {what}", scalar.loc, hint)
     if name in reserved:
         raise SpecError(f"{name!r} cannot name {what}; it has a meaning of its own", scalar.loc)
     return name

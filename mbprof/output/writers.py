@@ -61,7 +61,8 @@ def _md_part(report: Report) -> str:
     lines += [_md_row(_escape_md(cell) for cell in row) for row in report.cells()]
     total = report.total_cells()
     if total is not None:
-        lines.append(_md_row(_bold(_escape_md(cell)) for cell in total))
+        bold = (f"**{_escape_md(cell)}**" if cell.strip() else cell for cell in total)
+        lines.append(_md_row(bold))
     for note in report.typed_notes():
         lines += ["", _escape_md(note)]
     return "\n".join(lines) + "\n"
@@ -69,10 +70,6 @@ def _md_part(report: Report) -> str:
 
 def _md_row(cells: Iterable[str]) -> str:
     return "| " + " | ".join(cells) + " |"
-
-
-def _bold(text: str) -> str:
-    return f"**{text}**" if text.strip() else text
 
 
 def _escape_md(text: str) -> str:

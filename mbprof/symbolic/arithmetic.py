@@ -1,8 +1,6 @@
-"""Arithmetic that shape rules and cost formulas are written with, once for every width of input.
+"""Arithmetic of Python's ints and of symbols alike, and the table of operations, a row each.
 
-A quantity is a Python int, exact at any size, or a symbol that stands for the quantity of many
-configurations side by side. Formulas use only these helpers and the operators ``+ - * // % ==``,
-so that the same text serves both.
+Shape rules and cost formulas use only these helpers and the operators ``+ - * // % ==``.
 """
 
 from __future__ import annotations

@@ -132,13 +132,8 @@ class Whole(Varying):
     @property
     def multiple(self) -> int:
         """A number that divides every value."""
-        common = 0
-        for monomial, factor in self.terms:
-            part = abs(factor)
-            for number in monomial:
-                part *= self.trace.atoms[number].multiple
-            common = math.gcd(common, part)
-        return common
+        atoms = self.trace.atoms
+        return math.gcd(*(f * math.prod(atoms[n].multiple for n in m) for m, f in self.terms))
 
     def __add__(self, other: Any) -> Any:
         if isinstance(other, Whole | int):
@@ -264,11 +259,8 @@ def _floor_divide(x: Whole | int, y: Whole | int) -> Any:
     if isinstance(y, int):
         exact = {m: f // y for m, f in _terms(x) if f % y == 0}
         rest = {m: f for m, f in _terms(x) if f % y}
-        if not rest:
-            return trace.polynomial(exact, value)
-        if set(rest) == {()}:
-            exact[()] = rest[()] // y
-            return trace.polynomial(exact, value)
+        if set(rest) <= {()}:
+            return trace.polynomial({m: f // y for m, f in _terms(x)}, value)
         if exact:
             values = (f * math.prod(trace.atoms[n].value for n in m) for m, f in exact.items())
             taken = sum(values)
