@@ -9,12 +9,12 @@ from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias
 
 from mbprof.errors import Loc, MbprofError
+from mbprof.language.fmt import Value, plain
 from mbprof.language.source import Scalar
-from mbprof.language.values import Value, plain
 from mbprof.network import conventions
 from mbprof.network.graph import Graph, Node
 from mbprof.network.load import Network, Spec
-from mbprof.output.result import Brief
+from mbprof.output.model import Brief
 from mbprof.spec.sections import Budget
 from mbprof.spec.usual import RELEASED_ALPHAS
 

@@ -20,8 +20,8 @@ from mbprof.checks.sarif import sarif
 from mbprof.errors import Loc, UsageError, nearest, unknown
 from mbprof.language import fmt
 from mbprof.output import REPORTS, Column, Formats, Note, Report, Screen, arranged, picked
-from mbprof.output.plain import to_json
-from mbprof.output.result import Result
+from mbprof.output.formats import to_json
+from mbprof.output.writers import Result
 
 _SHOWN = 4
 _WHY = "mbprof check --explain CODE says why a finding matters, and its source."

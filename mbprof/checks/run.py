@@ -15,12 +15,12 @@ from mbprof.checks.model import (
 from mbprof.checks.report import Checked
 from mbprof.checks.rules.broken import refused
 from mbprof.errors import MbprofError, unknown
+from mbprof.language.fmt import Shape, Value
 from mbprof.language.source import Scalar
-from mbprof.language.values import Shape, Value
 from mbprof.network import conventions
 from mbprof.network.load import Network, Spec
 from mbprof.network.speclike import SpecLike, as_text, network_at
-from mbprof.output.stamp import stamp
+from mbprof.output.formats import stamp
 from mbprof.spec.knobs import typed
 from mbprof.spec.sections import Budget, limit
 

@@ -7,7 +7,7 @@ from pathlib import PurePath
 from typing import Any
 
 from mbprof.checks.model import ACCEPTED, ADVICE, ERROR, RULES, UNDECIDED, WARNING, Finding, Rule
-from mbprof.output.stamp import stamp
+from mbprof.output.formats import stamp
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _LEVELS = {ERROR: "error", WARNING: "warning", ADVICE: "note"}

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import NamedTuple, TypeAlias
 
 from mbprof.checks.model import Subject, Undecided
-from mbprof.language.values import Shape
+from mbprof.language.fmt import Shape
 from mbprof.network.graph import IMAGE, Edge, Graph, Node
 from mbprof.ops import Op
 from mbprof.ops.base import elements

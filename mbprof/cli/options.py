@@ -253,7 +253,7 @@ def outlet(
     from pathlib import PurePath
 
     from mbprof.errors import UsageError
-    from mbprof.output.terminal import screen_for
+    from mbprof.output.writers import screen_for
 
     formats = formats_of(kind)
     strange = format if format is not None and format not in formats else None

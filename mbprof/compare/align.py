@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeAlias, TypeVar
 
 from mbprof.errors import LimitError
-from mbprof.language.values import Shape
+from mbprof.language.fmt import Shape
 from mbprof.network.graph import layers
 from mbprof.network.load import Network
 from mbprof.network.rows import Row

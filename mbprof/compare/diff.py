@@ -9,7 +9,7 @@ from mbprof.compare.align import Part, likeness, paired, parts_of
 from mbprof.compare.diff_report import ADDED, CHANGED, REMOVED, RENAMED, Change, Difference
 from mbprof.errors import UsageError, nearest
 from mbprof.language import fmt
-from mbprof.language.values import Value, plain
+from mbprof.language.fmt import Value, plain
 from mbprof.network import conventions
 from mbprof.network.load import Network
 from mbprof.network.profile import Profile

@@ -11,8 +11,9 @@ from mbprof.language import fmt
 from mbprof.network.profile import Profile
 from mbprof.network.rows import Row
 from mbprof.output import Column, Note, Report, picked
-from mbprof.output.result import Brief, Result
-from mbprof.output.stamp import stamp
+from mbprof.output.formats import stamp
+from mbprof.output.model import Brief
+from mbprof.output.writers import Result
 
 CHANGED, ADDED, REMOVED, RENAMED = "changed", "added", "removed", "renamed"
 

@@ -9,15 +9,16 @@ from typing import Any, NamedTuple
 from mbprof.compare.align import Part, align_all, likeness, octave, parts_of
 from mbprof.errors import UsageError, nearest
 from mbprof.language import fmt
-from mbprof.language.values import Value
+from mbprof.language.fmt import Value
 from mbprof.network import conventions
 from mbprof.network.load import Network, Spec
 from mbprof.network.profile import Profile
 from mbprof.network.rows import GROUPINGS, Row, Total, merged
 from mbprof.network.speclike import SpecLike, as_network
 from mbprof.output import Column, Note, Report
-from mbprof.output.result import Brief, Result
-from mbprof.output.stamp import stamp
+from mbprof.output.formats import stamp
+from mbprof.output.model import Brief
+from mbprof.output.writers import Result
 
 WAYS = (*GROUPINGS, "stage")
 """How networks can be summed up to be compared; a stage is all that has one size of output."""

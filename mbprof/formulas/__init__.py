@@ -10,7 +10,7 @@ from pathlib import Path
 from mbprof.errors import ShapeError
 from mbprof.formulas.closed import SIZES, Cost, Formula, Request
 from mbprof.formulas.lone import INSTEAD, PREFIX, block_spec, unclashed
-from mbprof.language.values import Value
+from mbprof.language.fmt import Value
 from mbprof.network.conventions import DEFAULT
 from mbprof.network.speclike import SpecLike, as_spec
 from mbprof.spec.knobs import Given, configured

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
-from mbprof.symbolic.atoms import Monomial
+from mbprof.symbolic.symbols import Monomial
 
 Poly: TypeAlias = dict[Monomial, int]
 """Coefficients by monomial; a monomial lists its variables in order, each as often as it occurs."""

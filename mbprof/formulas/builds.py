@@ -11,10 +11,9 @@ from mbprof.formulas.algebra import Poly, equality, replaced
 from mbprof.network.build import build
 from mbprof.network.graph import Graph, Node
 from mbprof.spec.model import Definition
-from mbprof.symbolic.arithmetic import product
-from mbprof.symbolic.atoms import Guard
-from mbprof.symbolic.operations import OPERATIONS
-from mbprof.symbolic.symbols import Real, Trace, Whole, key
+from mbprof.symbolic.arithmetic import OPERATIONS, product
+from mbprof.symbolic.symbols import Guard, Real, Whole, key
+from mbprof.symbolic.trace import Trace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -17,12 +17,12 @@ from mbprof.formulas.letters import Letters
 from mbprof.formulas.naming import Variables
 from mbprof.formulas.text import Text
 from mbprof.formulas.tree import Symbol, Tree
-from mbprof.language.values import Value, plain, spelled
+from mbprof.language.fmt import Value, plain, spelled
 from mbprof.network import conventions
 from mbprof.network.graph import Graph, Node, layers
 from mbprof.output import Column, Report
-from mbprof.output.result import Result
-from mbprof.output.stamp import stamp
+from mbprof.output.formats import stamp
+from mbprof.output.writers import Result
 from mbprof.spec.knobs import Knob
 from mbprof.spec.model import Definition
 from mbprof.spec.sections import chosen_scope

@@ -10,8 +10,7 @@ from typing import Any, Self, TypeAlias
 from mbprof.formulas.algebra import Poly, quotient, shared, times
 from mbprof.formulas.naming import Variables, variable
 from mbprof.formulas.tree import Number, Product, Sum, Tree
-from mbprof.symbolic.atoms import Monomial, Terms
-from mbprof.symbolic.symbols import Whole, key
+from mbprof.symbolic.symbols import Monomial, Terms, Whole, key
 
 Factor: TypeAlias = "int | Terms"
 """A variable, or a sum that stands as a factor."""

@@ -11,7 +11,7 @@ from mbprof.formulas.algebra import Poly, equality, plus, replaced, shared
 from mbprof.formulas.builds import Builds, Domain
 from mbprof.formulas.naming import Variables
 from mbprof.formulas.tree import Number, Product, Rest, Symbol, Tree, Values
-from mbprof.symbolic.atoms import Guard, Terms
+from mbprof.symbolic.symbols import Guard, Terms
 
 SIGNS: dict[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq,

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from mbprof.errors import KnobError, Loc, UsageError
+from mbprof.language.fmt import Value, parse, plain
 from mbprof.language.source import Entry, Scalar
-from mbprof.language.values import Value, parse, plain
 from mbprof.ops.fields import Bound
 from mbprof.spec.block import by_itself, input_of
 from mbprof.spec.knobs import Given, Knob, checked

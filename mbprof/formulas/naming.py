@@ -17,9 +17,9 @@ from mbprof.formulas.tree import (
     Symbol,
     Tree,
 )
-from mbprof.symbolic.atoms import Atom, Terms
-from mbprof.symbolic.operations import OPERATIONS
-from mbprof.symbolic.symbols import Trace, Whole, key
+from mbprof.symbolic.arithmetic import OPERATIONS
+from mbprof.symbolic.symbols import Atom, Terms, Whole, key
+from mbprof.symbolic.trace import Trace
 
 UNNAMED = "#"
 """The letter of a variable that has no name yet; its number is that of its atom."""

@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator
 from mbprof.formulas.closed import Formula
 from mbprof.formulas.text import Text, number
 from mbprof.formulas.tree import Call, Double, Symbol, Tree, children
-from mbprof.language.fmt import integer
-from mbprof.language.values import plain
+from mbprof.language.fmt import integer, plain
 
 _ROUND = (
     "{one} is the multiple of {n} nearest to {x}, but at least {n}, and {n} more where that is "

@@ -13,9 +13,8 @@ from mbprof.formulas.notes import notes
 from mbprof.formulas.text import Text
 from mbprof.formulas.tree import Sum, Symbol, Tree, symbols
 from mbprof.network.conventions.model import UNITS, Convention
-from mbprof.output.formats import Formats
+from mbprof.output.formats import Formats, to_json
 from mbprof.output.model import Screen
-from mbprof.output.plain import to_json
 
 
 class Sheet(NamedTuple):

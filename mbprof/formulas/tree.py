@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from mbprof.symbolic.operations import OPERATIONS
+from mbprof.symbolic.arithmetic import OPERATIONS
 
 Values: TypeAlias = Mapping["Symbol", Any]
 

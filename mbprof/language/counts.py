@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
-from fractions import Fraction
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from mbprof.errors import SpecError
 from mbprof.language import fmt
 from mbprof.language.source import Scalar
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 HINT = "write 300M, 300e6 or 300_000_000"
 _POWERS = {"k": 3, "m": 6, "million": 6, "g": 9, "b": 9, "billion": 9, "t": 12}
@@ -31,8 +32,7 @@ class Range(NamedTuple):
     rounding: str
 
 
-@dataclass(frozen=True, slots=True)
-class Quantity:
+class Quantity(NamedTuple):
     """A count as written, the counts that print like it, and what it can count: params, cost."""
 
     text: str
@@ -51,7 +51,7 @@ class Quantity:
     def rounded(self, rounding: str) -> Quantity:
         """Return the number as one that is known to be rounded so: nearest or down."""
         ranges = tuple(span for span in self.ranges if span.rounding in ("exact", rounding))
-        return replace(self, ranges=ranges)
+        return self._replace(ranges=ranges)
 
 
 def read(text: str) -> Quantity:
@@ -72,12 +72,14 @@ def read(text: str) -> Quantity:
         raise ValueError(f"expected a count, found {text!r}")
     digits, decimals, exponent, unit, noun = (part or "" for part in match.groups())
     power = int(exponent) if exponent else _POWERS.get(unit.lower(), 0)
-    value = Fraction(digits.replace(",", "").replace("_", "") + decimals) * 10**power
-    if value.denominator > 1:
+    place = power - max(0, len(decimals) - 1)
+    written = int(digits.replace(",", "").replace("_", "") + decimals[1:])
+    value, rest = divmod(written * 10 ** max(0, place), 10 ** max(0, -place))
+    if rest:
         raise ValueError(f"{text} is no whole number")
-    ranges = _ranges(int(value), power - max(0, len(decimals) - 1), bool(exponent), bool(decimals))
+    ranges = _ranges(value, place, bool(exponent), bool(decimals))
     kinds = ("params",) if noun.lower().startswith("param") else ("cost",)
-    return Quantity(text, int(value), ranges, kinds if noun else ("params", "cost"))
+    return Quantity(text, value, ranges, kinds if noun else ("params", "cost"))
 
 
 def quantity(scalar: Scalar, kind: str | None = None) -> Quantity:
@@ -100,7 +102,9 @@ def quantity(scalar: Scalar, kind: str | None = None) -> Quantity:
 
 def _ranges(count: int, place: int, exponent: bool, decimals: bool) -> tuple[Range, ...]:
     """Return the counts that print like one whose last digit stands for 10 to the ``place``."""
-    coarse = _coarsest(count)
+    # It may be rounded at its last digit that is no zero; the first two count as they are.
+    digits = str(count)
+    coarse = int(10 ** max(0, len(digits) - max(2, len(digits.rstrip("0")))))
     step = int(10 ** max(0, place))
     if exponent:  # 1e9 is no number of one digit
         step = min(step, coarse)
@@ -112,13 +116,3 @@ def _ranges(count: int, place: int, exponent: bool, decimals: bool) -> tuple[Ran
         said = "to " + fmt.short(coarse).replace(" ", "")
         ranges += (Range(count - coarse // 2, count + coarse // 2, said),)
     return ranges
-
-
-def _coarsest(count: int) -> int:
-    """Return what a number may be rounded to: the place of its last digit that is no zero.
-
-    The first two digits count as they are: 300M says 300M to ten millions.
-    """
-    digits = str(count)
-    zeros = len(digits) - max(2, len(digits.rstrip("0")))
-    return int(10 ** max(0, zeros))

@@ -15,87 +15,127 @@ doubles and their truncation is reproduced bit for bit: ``int(0.29 * 100)`` is 2
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
-from string import ascii_letters
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple
 
 from mbprof.errors import ExpressionError, nearest, unknown
 from mbprof.language import counts
+from mbprof.language.fmt import Env, Value, parse, plain
 from mbprof.language.source import Scalar
-from mbprof.language.tokens import Fail, Token, tokens
-from mbprof.language.values import Env, Value, parse, plain
-from mbprof.symbolic.arithmetic import Inexact, is_flag, is_number
-from mbprof.symbolic.operations import FUNCTIONS, OPERATIONS
+from mbprof.symbolic.arithmetic import FUNCTIONS, OPERATIONS, Inexact, is_flag, is_number
 
+MAX_LENGTH = 400
 MAX_DEPTH = 40
 MAX_DIGITS = 18
+_MEANT = {"$": "an argument is written by its bare name here", "=": "equality is written =="}
+_COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
 _WORDS = {"if", "else", "and", "or", "not"}
 _CONSTANTS: dict[str, Value] = {"true": True, "false": False, "none": None}
+_TOKEN = re.compile(
+    rf"\s*(?:(?P<count>\d+(?:_\d+)*(?:\.\d+)? ?(?i:{counts.UNIT})(?!\w))"
+    r"|(?P<number>(?:\d+\.\d*|\.\d+|\d+(?:_\d+)*)(?:[eE][-+]?\d{1,3})?)"
+    r"|(?P<name>[A-Za-z_]\w*(?:\.[a-z]+)?)"
+    r"|(?P<text>'[^']*')|(?P<sign><=|>=|==|!=|//|[-+*/%<>(),])|(?P<other>\S))"
+)
 
 
-@dataclass(frozen=True, slots=True)
-class _Literal:
-    value: Value
+class Fail(Exception):
+    """What is wrong with an expression, and at which offset of its text."""
+
+    def __init__(self, message: str, at: int, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message, self.at, self.hint = message, at, hint
+
+
+class Token(NamedTuple):
+    """A word or sign, what it is, and at which offset of the text."""
+
+    kind: str
+    text: str
     at: int
 
-    def eval(self, env: Env) -> Value:
-        return self.value
+
+def tokens(text: str) -> Iterator[Token]:
+    """Yield the words and signs of an expression, and its end.
+
+    Raises: Fail: it is too long, or holds a sign that means nothing.
+    """
+    if len(text) > MAX_LENGTH:
+        raise Fail(f"an expression of more than {MAX_LENGTH} characters", 0)
+    position = 0
+    while match := _TOKEN.match(text, position):
+        kind = match.lastgroup or ""
+        token = Token(kind, match[kind], match.start(kind))
+        if kind == "other":
+            raise Fail(f"unexpected {token.text!r}", token.at, _MEANT.get(token.text))
+        if kind == "sign" and token.text == "*" and text[match.end() : match.end() + 1] == "*":
+            raise Fail("there is no power operator", token.at, "write k * k, or pow(k, 2)")
+        yield token
+        position = match.end()
+    yield Token("end", "", len(text.rstrip()))
 
 
-@dataclass(frozen=True, slots=True)
-class _Name:
-    name: str
+class _Node(NamedTuple):
+    """A part of an expression: what gives its value at some names, and where it stands."""
+
+    eval: Callable[[Env], Value]
     at: int
 
-    def eval(self, env: Env) -> Value:
+
+def _literal(value: Value, at: int) -> _Node:
+    return _Node(lambda env: value, at)
+
+
+def _name(name: str, at: int) -> _Node:
+    def value(env: Env) -> Value:
         try:
-            return env[self.name]
+            return env[name]
         except KeyError:
-            raise Fail(f"unknown name {self.name!r}", self.at, nearest(self.name, env)) from None
+            raise Fail(f"unknown name {name!r}", at, nearest(name, env)) from None
+
+    return _Node(value, at)
 
 
-@dataclass(frozen=True, slots=True)
-class _Unary:
-    sign: str
-    operand: _Node
-    at: int
+def _binary(sign: str, left: _Node, right: _Node, at: int) -> _Node:
+    def logical(env: Env) -> Value:
+        first = bool(_flag(left, env))
+        return _flag(right, env) if first == (sign == "and") else first
 
-    def eval(self, env: Env) -> Value:
-        if self.sign == "not":
-            return not _flag(self.operand, env)
-        return -_number(self.operand.eval(env), self.operand.at)
+    def equality(env: Env) -> Value:
+        equal = _equal(left.eval(env), right.eval(env))
+        return equal if sign == "==" else not equal
 
-
-@dataclass(frozen=True, slots=True)
-class _Binary:
-    sign: str
-    left: _Node
-    right: _Node
-    at: int
-
-    def eval(self, env: Env) -> Value:
-        if self.sign == "and":
-            return bool(_flag(self.left, env)) and _flag(self.right, env)
-        if self.sign == "or":
-            return bool(_flag(self.left, env)) or _flag(self.right, env)
-        left, right = self.left.eval(env), self.right.eval(env)
-        if self.sign == "==":
-            return _equal(left, right)
-        if self.sign == "!=":
-            return not _equal(left, right)
-        x, y = _number(left, self.left.at), _number(right, self.right.at)
+    def arithmetic(env: Env) -> Any:
+        values = left.eval(env), right.eval(env)
+        x, y = _number(values[0], left.at), _number(values[1], right.at)
         try:
-            value: Value = OPERATIONS[self.sign].plain(x, y)
-            return value
+            return OPERATIONS[sign].plain(x, y)
         except ZeroDivisionError:
-            raise Fail(f"{_show(x)} {self.sign} 0 divides by zero", self.at) from None
+            raise Fail(f"{_show(x)} {sign} 0 divides by zero", at) from None
         except OverflowError:
-            raise Fail("the number is too large", self.at) from None
+            raise Fail("the number is too large", at) from None
         except Inexact:
             hint = f"write {x} // {y} to round down, or {x} / {y}.0 for a decimal"
-            raise Fail(f"{x} / {y} does not divide exactly", self.at, hint) from None
+            raise Fail(f"{x} / {y} does not divide exactly", at, hint) from None
+
+    special = {"and": logical, "or": logical, "==": equality, "!=": equality}
+    return _Node(special.get(sign, arithmetic), at)
+
+
+def _call(name: str, arguments: list[_Node], at: int) -> _Node:
+    def value(env: Env) -> Any:
+        numbers = [_number(node.eval(env), node.at) for node in arguments]
+        try:
+            return OPERATIONS[name].plain(*numbers)
+        except ZeroDivisionError:
+            raise Fail(f"{name}() divides by zero", at) from None
+        except (OverflowError, ValueError):
+            raise Fail(f"{name}() has no finite value here", at) from None
+
+    return _Node(value, at)
 
 
 def _equal(left: Value, right: Value) -> bool:
@@ -106,38 +146,6 @@ def _equal(left: Value, right: Value) -> bool:
     size, other = (left, right) if isinstance(left, tuple) else (right, left)
     other = parse(other) if isinstance(other, str) else other
     return size == (other if isinstance(other, tuple) else (other,) * len(size))  # type: ignore[arg-type]
-
-
-@dataclass(frozen=True, slots=True)
-class _Choice:
-    yes: _Node
-    condition: _Node
-    no: _Node
-    at: int
-
-    def eval(self, env: Env) -> Value:
-        chosen = self.yes if _flag(self.condition, env) else self.no
-        return chosen.eval(env)
-
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    name: str
-    arguments: tuple[_Node, ...]
-    at: int
-
-    def eval(self, env: Env) -> Value:
-        numbers = [_number(node.eval(env), node.at) for node in self.arguments]
-        try:
-            value: Value = OPERATIONS[self.name].plain(*numbers)
-            return value
-        except ZeroDivisionError:
-            raise Fail(f"{self.name}() divides by zero", self.at) from None
-        except (OverflowError, ValueError):
-            raise Fail(f"{self.name}() has no finite value here", self.at) from None
-
-
-_Node: TypeAlias = "_Literal | _Name | _Unary | _Binary | _Choice | _Call"
 
 
 def _known(value: Value) -> Value:
@@ -153,13 +161,12 @@ def _number(value: Value, at: int) -> float:
     return value
 
 
-def _flag(node: _Node, env: Env, at: int | None = None) -> Any:
+def _flag(node: _Node, env: Env) -> Any:
     """Return what is true or false, or a condition that nobody asked yet."""
     value = node.eval(env)
     if not is_flag(value):
-        hint = "compare it, as in  r > 0"
-        place = node.at if at is None else at
-        raise Fail(f"expected true or false, found {_show(value)}", place, hint)
+        message = f"expected true or false, found {_show(value)}"
+        raise Fail(message, node.at, "compare it, as in  r > 0")
     return value
 
 
@@ -172,8 +179,9 @@ class _Parser:
 
     def __init__(self, text: str) -> None:
         self.tokens = list(tokens(text))
-        self.position = 0
-        self.depth = 0
+        self.names: list[tuple[str, int]] = []
+        self.counts: list[Token] = []
+        self.position = self.depth = 0
 
     @property
     def here(self) -> Token:
@@ -181,10 +189,10 @@ class _Parser:
 
     def take(self, *texts: str) -> Token | None:
         token = self.here
-        if token.kind in ("sign", "name") and token.text in texts:
-            self.position += 1
-            return token
-        return None
+        if token.kind not in ("sign", "name") or token.text not in texts:
+            return None
+        self.position += 1
+        return token
 
     def expect(self, text: str) -> None:
         if not self.take(text):
@@ -196,9 +204,7 @@ class _Parser:
     def whole(self) -> _Node:
         node = self.value()
         if self.here.kind != "end":
-            hint = None
-            if self.here.text in ("<", "<=", ">", ">=", "==", "!="):
-                hint = "join two comparisons with and"
+            hint = "join two comparisons with and" if self.here.text in _COMPARISONS else None
             raise Fail(f"unexpected {self.here.text!r}", self.here.at, hint)
         return node
 
@@ -208,41 +214,40 @@ class _Parser:
             raise Fail(f"nested deeper than {MAX_DEPTH} levels", self.here.at)
         node = self.either()
         if token := self.take("if"):
-            condition = self.either()
+            chosen, condition = node, self.either()
             self.expect("else")
-            node = _Choice(node, condition, self.value(), token.at)
+            other = self.value()
+            node = _Node(
+                lambda env: (chosen if _flag(condition, env) else other).eval(env), token.at
+            )
         self.depth -= 1
         return node
 
     def either(self) -> _Node:
-        return self.chain(self.both, "or")
-
-    def both(self) -> _Node:
-        return self.chain(self.negated, "and")
+        return self.chain(lambda: self.chain(self.negated, "and"), "or")
 
     def negated(self) -> _Node:
         if token := self.take("not"):
-            return _Unary("not", self.negated(), token.at)
+            operand = self.negated()
+            return _Node(lambda env: not _flag(operand, env), token.at)
         left = self.sum()
-        if token := self.take("<", "<=", ">", ">=", "==", "!="):
-            return _Binary(token.text, left, self.sum(), token.at)
+        if token := self.take(*_COMPARISONS):
+            return _binary(token.text, left, self.sum(), token.at)
         return left
 
     def sum(self) -> _Node:
-        return self.chain(self.term, "+", "-")
-
-    def term(self) -> _Node:
-        return self.chain(self.signed, "*", "/", "//", "%")
+        return self.chain(lambda: self.chain(self.signed, "*", "/", "//", "%"), "+", "-")
 
     def chain(self, part: Callable[[], _Node], *signs: str) -> _Node:
         node = part()
         while token := self.take(*signs):
-            node = _Binary(token.text, node, part(), token.at)
+            node = _binary(token.text, node, part(), token.at)
         return node
 
     def signed(self) -> _Node:
         if token := self.take("-"):
-            return _Unary("-", self.signed(), token.at)
+            operand = self.signed()
+            return _Node(lambda env: -_number(operand.eval(env), operand.at), token.at)
         return self.atom()
 
     def atom(self) -> _Node:
@@ -257,29 +262,30 @@ class _Parser:
         if token.kind in ("number", "count"):
             return self.number(token)
         if token.kind == "text":
-            return _Literal(token.text[1:-1], token.at)
+            return _literal(token.text[1:-1], token.at)
         if self.take("("):
             return self.call(token)
         if token.text in _CONSTANTS:
-            return _Literal(_CONSTANTS[token.text], token.at)
-        return _Name(token.text, token.at)
+            return _literal(_CONSTANTS[token.text], token.at)
+        self.names.append((token.text, token.at))
+        return _name(token.text, token.at)
 
     def number(self, token: Token) -> _Node:
         if len(token.text) > MAX_DIGITS:
             raise Fail(f"a number of more than {MAX_DIGITS} digits", token.at)
         if token.kind == "count":
+            self.counts.append(token)
             try:
-                return _Literal(counts.read(token.text).value, token.at)
+                return _literal(counts.read(token.text).value, token.at)
             except ValueError as error:
                 raise Fail(str(error), token.at, counts.HINT) from None
         digits = token.text.replace("_", "")
-        return _Literal(int(digits) if digits.isdigit() else float(digits), token.at)
+        return _literal(int(digits) if digits.isdigit() else float(digits), token.at)
 
     def call(self, name: Token) -> _Node:
         if name.text not in FUNCTIONS:
-            hint = nearest(name.text, FUNCTIONS)
-            raise Fail(f"unknown function {name.text!r}", name.at, hint)
-        arguments = []
+            raise Fail(f"unknown function {name.text!r}", name.at, nearest(name.text, FUNCTIONS))
+        arguments: list[_Node] = []
         if not self.take(")"):
             arguments.append(self.value())
             while self.take(","):
@@ -287,26 +293,16 @@ class _Parser:
             self.expect(")")
         function = FUNCTIONS[name.text]
         if not function.least <= len(arguments) <= function.most:
-            takes = str(function.least)
-            if function.most > function.least:
-                takes += f" to {function.most}"
+            more = f" to {function.most}" if function.most > function.least else ""
+            takes = f"{function.least}{more}"
             raise Fail(f"{name.text}() takes {takes} arguments, not {len(arguments)}", name.at)
-        return _Call(name.text, tuple(arguments), name.at)
+        return _call(name.text, arguments, name.at)
 
 
 @lru_cache(maxsize=4096)
 def _parse(text: str) -> tuple[_Node, tuple[tuple[str, int], ...], tuple[Token, ...]]:
     parser = _Parser(text)
-    node = parser.whole()
-    names = tuple(
-        (token.text, token.at)
-        for token, after in zip(parser.tokens, [*parser.tokens[1:], parser.tokens[-1]], strict=True)
-        if token.kind == "name"
-        and token.text not in _WORDS
-        and token.text not in _CONSTANTS
-        and after.text != "("
-    )
-    return node, names, tuple(token for token in parser.tokens if token.kind == "count")
+    return parser.whole(), tuple(parser.names), tuple(parser.counts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,7 +316,7 @@ class Expr:
     """
 
     scalar: Scalar
-    node: _Node
+    node: _Node = field(compare=False)
     names: tuple[tuple[str, int], ...]
     counts: tuple[Token, ...] = ()
 
@@ -342,12 +338,12 @@ class Expr:
         a name.
         """
         for _, text, at in self.counts:
-            digits = text.rstrip(ascii_letters)
-            if (unit := text.removeprefix(digits)) in known:
+            if (unit := re.sub(r"[\d_. ]", "", text)) in known:
+                digits = text.removesuffix(unit).strip()
                 raise ExpressionError(
                     f"{text!r} may be a count or a product",
                     self.scalar.place(at),
-                    f"write {digits.strip()} * {unit}, or {counts.read(text).value}",
+                    f"write {digits} * {unit}, or {counts.read(text).value}",
                 )
         for name, at in self.names:
             if name not in known:
@@ -369,7 +365,7 @@ class Expr:
         Raises: ExpressionError: as for any expression; neither true nor false.
         """
         try:
-            return _flag(self.node, env, 0)
+            return _flag(self.node._replace(at=0), env)
         except Fail as fail:
             raise ExpressionError(fail.message, self.scalar.place(fail.at), fail.hint) from None
 

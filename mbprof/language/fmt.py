@@ -1,10 +1,82 @@
-"""How numbers, shapes and shares are written; nothing before this rounds anything."""
+"""How values, numbers and shapes are read and written; nothing before this rounds anything."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
+from typing import TypeAlias
 
-from mbprof.language.values import Shape, show
+Value: TypeAlias = "int | float | bool | str | tuple[Value, ...] | None"
+Env: TypeAlias = Mapping[str, Value]
+Shape: TypeAlias = tuple[int, ...]
+Shapes: TypeAlias = tuple[Shape, ...]
+
+_INT = re.compile(r"[-+]?\d{1,18}")
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?(nan|inf)", re.IGNORECASE)
+_SIZE = re.compile(r"(-?\d{1,18})\s*[xX×]\s*(-?\d{1,18})")
+
+
+def parse(text: str) -> Value:
+    """Read a value as it is typed: none, true, false, a number, HxW, or a word.
+
+    >>> parse("0.75"), parse("224"), parse("160x224"), parse("none"), parse("Conv2d_0")
+    (0.75, 224, (160, 224), None, 'Conv2d_0')
+    """
+    text = text.strip()
+    constants: dict[str, Value] = {"none": None, "true": True, "false": False}
+    if text in constants:
+        return constants[text]
+    if _INT.fullmatch(text):
+        return int(text)
+    if _NUMBER.fullmatch(text):
+        return float(text)
+    if size := _SIZE.fullmatch(text):
+        return int(size[1]), int(size[2])
+    return text
+
+
+def plain(value: object) -> str:
+    """Write a value as it is typed.
+
+    >>> plain(0.75), plain(1.0), plain(True), plain(None), plain((160, 224)), plain((96, 96))
+    ('0.75', '1.0', 'true', 'none', '160x224', '96')
+    """
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "none"}[value]
+    if isinstance(value, tuple):
+        return plain(value[0]) if len(set(value)) == 1 else "x".join(plain(each) for each in value)
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+def spelled(knobs: Mapping[str, object]) -> str:
+    """Write knobs with their values as people read them.
+
+    >>> spelled({"alpha": 0.5, "res": (96, 96)})
+    'alpha 0.5, res 96'
+    """
+    return ", ".join(f"{name} {plain(value)}" for name, value in knobs.items())
+
+
+def size(value: Value) -> tuple[int, int]:
+    """Return height and width of the value of a knob that is a size.
+
+    >>> size((160, 224))
+    (160, 224)
+    """
+    match value:
+        case (int(high), int(wide)):
+            return high, wide
+        case _:
+            raise TypeError(f"{plain(value)} is no size")
+
+
+def show(shape: Shape) -> str:
+    """Write a shape as C×H×W.
+
+    >>> show((32, 112, 112))
+    '32×112×112'
+    """
+    return "×".join(str(size) for size in shape)
 
 
 def integer(value: int) -> str:
@@ -93,22 +165,16 @@ def ratio(part: int, whole: int) -> str:
     return f"{value:,.{2 if value < 10 else 1 if value < 100 else 0}f}"
 
 
-def shape(value: Shape) -> str:
-    """Write a shape, a dash where there is none.
+def shape(value: Shape | None) -> str:
+    """Write a shape, a kernel or a stride, a dash where there is none.
 
-    >>> shape((32, 112, 112)), shape(())
-    ('32×112×112', '–')
+    >>> shape((32, 112, 112)), shape((3, 3)), shape(()), shape(None)
+    ('32×112×112', '3×3', '–', '–')
     """
     return show(value) if value else "–"
 
 
-def pair(value: tuple[int, int] | None) -> str:
-    """Write a kernel or a stride, a dash where there is none.
-
-    >>> pair((3, 3)), pair((2, 2)), pair(None)
-    ('3×3', '2×2', '–')
-    """
-    return show(value) if value else "–"
+pair = shape
 
 
 def bar(part: int, whole: int, width: int = 8) -> str:

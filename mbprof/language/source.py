@@ -1,4 +1,4 @@
-"""Text to a located tree: the closed subset of YAML that specs are written in.
+"""Text to a located tree, and how it is read: the closed subset of YAML of specs.
 
 The tree is built from PyYAML's event stream, so no constructor ever runs and every scalar stays
 text with its line and column; the field that takes it decides its type. Tags, anchors, aliases,
@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from mbprof.errors import Loc, Source, SourceError
+from mbprof.errors import Loc, Source, SourceError, SpecError, nearest, unknown
 
 if TYPE_CHECKING:
     from yaml import Event
@@ -76,8 +77,6 @@ class Map:
 Node: TypeAlias = Scalar | Seq | Map
 
 KIND_OF = {Scalar: "a single value", Seq: "a list", Map: "a mapping"}
-
-
 _HELD = {
     "spec": ("a short table of layers", "name, input and body"),
     "convention": ("a short list of weights and formulas", "name, unit and params"),
@@ -112,26 +111,20 @@ def decode(name: str, data: bytes, what: str = "spec") -> Source:
     Raises: SourceError: too big, or not printable UTF-8 text.
     """
     if len(data) > MAX_BYTES:
-        raise SourceError(
-            f"{name} is larger than {MAX_BYTES:,} bytes", hint=f"a {what} is {_HELD[what][0]}"
-        )
+        hint = f"a {what} is {_HELD[what][0]}"
+        raise SourceError(f"{name} is larger than {MAX_BYTES:,} bytes", hint=hint)
+    hint = f"a {what} is a YAML text file"
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise SourceError(
-            f"{name} is not UTF-8 text (byte {error.start})", hint=f"a {what} is a YAML text file"
-        ) from None
-    source = Source(name, text, what)
-    found = _UNPRINTABLE.search(text)
-    if found:
-        line = text.count("\n", 0, found.start()) + 1
-        column = found.start() - text.rfind("\n", 0, found.start())
-        code = ord(found.group())
-        raise SourceError(
-            f"{name}:{line}:{column} holds the control character {code:#04x}",
-            hint=f"a {what} is a YAML text file",
-        )
-    return source
+        message = f"{name} is not UTF-8 text (byte {error.start})"
+        raise SourceError(message, hint=hint) from None
+    if control := _UNPRINTABLE.search(text):
+        before = text[: control.start()]
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        message = f"holds the control character {ord(control[0]):#04x}"
+        raise SourceError(f"{name}:{line}:{column} {message}", hint=hint)
+    return Source(name, text, what)
 
 
 def parse(source: Source) -> Node:
@@ -142,54 +135,40 @@ def parse(source: Source) -> Node:
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    try:
-        return _Builder(source, yaml.parse(source.text, Loader=loader)).document()
-    except yaml.YAMLError:
-        pass
+    with suppress(yaml.YAMLError):
+        return _Builder(source, yaml, loader).document()
     # The C parser is fast, the Python one says the same words on every machine.
     try:
-        return _Builder(source, yaml.parse(source.text, Loader=yaml.SafeLoader)).document()
+        return _Builder(source, yaml, yaml.SafeLoader).document()
     except yaml.MarkedYAMLError as error:
-        raise _syntax_error(source, error) from None
+        mark = error.problem_mark or error.context_mark
+        loc = Loc(source, mark.line + 1, mark.column + 1) if mark else None
+        context = f", {error.context}" if error.context else ""
+        hint = "check the brackets, the colons and the indentation of this line and the one above"
+        raise SourceError(f"not valid YAML: {error.problem}{context}", loc, hint) from None
     except yaml.YAMLError as error:
         raise SourceError(f"{source.name} is not YAML: {error}") from None
-
-
-def _syntax_error(source: Source, error: Any) -> SourceError:
-    mark = error.problem_mark or error.context_mark
-    loc = Loc(source, mark.line + 1, mark.column + 1) if mark else None
-    context = f", {error.context}" if error.context else ""
-    return SourceError(
-        f"not valid YAML: {error.problem}{context}",
-        loc,
-        hint="check the brackets, the colons and the indentation of this line and the one above",
-    )
 
 
 class _Builder:
     """Consumes the event stream; recursion is bounded by MAX_DEPTH."""
 
-    def __init__(self, source: Source, events: Iterator[Event]) -> None:
-        self.source = source
-        self.events = events
+    def __init__(self, source: Source, yaml: Any, loader: Any) -> None:
+        self.source, self.yaml = source, yaml
+        self.events: Iterator[Event] = yaml.parse(source.text, Loader=loader)
 
     def document(self) -> Node:
-        import yaml
-
         next(self.events)
         first = next(self.events)
-        if isinstance(first, yaml.StreamEndEvent):
-            what = self.source.what
-            raise SourceError(
-                f"{self.source.name} is empty", hint=f"a {what} needs at least {_HELD[what][1]}"
-            )
+        if isinstance(first, self.yaml.StreamEndEvent):
+            hint = f"a {self.source.what} needs at least {_HELD[self.source.what][1]}"
+            raise SourceError(f"{self.source.name} is empty", hint=hint)
         root = self.node(next(self.events), 0)
         next(self.events)
         more = next(self.events)
-        if not isinstance(more, yaml.StreamEndEvent):
-            raise SourceError(
-                f"a second document; a {self.source.what} is one document", self.loc(more)
-            )
+        if not isinstance(more, self.yaml.StreamEndEvent):
+            message = f"a second document; a {self.source.what} is one document"
+            raise SourceError(message, self.loc(more))
         return root
 
     def loc(self, event: Any) -> Loc:
@@ -197,52 +176,131 @@ class _Builder:
         return Loc(self.source, mark.line + 1, mark.column + 1)
 
     def node(self, event: Any, depth: int) -> Node:
-        import yaml
-
-        if isinstance(event, yaml.AliasEvent):
-            raise SourceError(
-                f"an alias (*{event.anchor}); aliases are not part of the spec language",
-                self.loc(event),
-                hint="say it with a block that takes arguments, or with extend",
-            )
-        if event.anchor is not None:
-            raise SourceError(
-                f"an anchor (&{event.anchor}); anchors are not part of the spec language",
-                self.loc(event),
-                hint="say it with a block that takes arguments, or with extend",
-            )
+        yaml, outside = self.yaml, "are not part of the spec language"
+        if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
+            alias = isinstance(event, yaml.AliasEvent)
+            noun, nouns = ("alias (*", "aliases") if alias else ("anchor (&", "anchors")
+            hint = "say it with a block that takes arguments, or with extend"
+            raise SourceError(f"an {noun}{event.anchor}); {nouns} {outside}", self.loc(event), hint)
         if event.tag is not None and event.tag != "!":
-            raise SourceError(
-                f"a tag ({event.tag}); tags are not part of the spec language", self.loc(event)
-            )
+            raise SourceError(f"a tag ({event.tag}); tags {outside}", self.loc(event))
         if isinstance(event, yaml.ScalarEvent):
             return Scalar(event.value, self.loc(event), bool(event.style))
         if depth >= MAX_DEPTH:
             raise SourceError(f"nested deeper than {MAX_DEPTH} levels", self.loc(event))
-        if isinstance(event, yaml.SequenceStartEvent):
-            return self.sequence(event, depth)
-        return self.mapping(event, depth)
+        sequence = isinstance(event, yaml.SequenceStartEvent)
+        return self.sequence(event, depth) if sequence else self.mapping(event, depth)
 
     def sequence(self, start: Any, depth: int) -> Seq:
-        import yaml
-
         items = []
-        while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
+        while not isinstance(event := next(self.events), self.yaml.SequenceEndEvent):
             items.append(self.node(event, depth + 1))
         return Seq(tuple(items), self.loc(start))
 
     def mapping(self, start: Any, depth: int) -> Map:
-        import yaml
-
         entries: dict[str, Entry] = {}
-        while not isinstance(event := next(self.events), yaml.MappingEndEvent):
+        while not isinstance(event := next(self.events), self.yaml.MappingEndEvent):
             key = self.node(event, depth + 1)
             if not isinstance(key, Scalar):
                 raise SourceError("a key must be a single word", key.loc)
             if key.text in entries:
-                first = entries[key.text].key.loc
-                raise SourceError(
-                    f"duplicate key {key.text!r}; it is set on line {first.line} already", key.loc
-                )
+                line = entries[key.text].key.loc.line
+                message = f"duplicate key {key.text!r}; it is set on line {line} already"
+                raise SourceError(message, key.loc)
             entries[key.text] = Entry(key, self.node(next(self.events), depth + 1))
         return Map(entries, self.loc(start))
+
+
+def mapping(node: Node, what: str) -> Map:
+    """Return the node if it is a mapping.
+
+    Raises: SpecError: it is not.
+    """
+    if not isinstance(node, Map):
+        raise SpecError(f"{what} must be a mapping, found {KIND_OF[type(node)]}", node.loc)
+    return node
+
+
+def sequence(node: Node, what: str) -> Seq:
+    """Return the node if it is a list.
+
+    Raises: SpecError: it is not.
+    """
+    if not isinstance(node, Seq):
+        raise SpecError(f"{what} must be a list, found {KIND_OF[type(node)]}", node.loc)
+    return node
+
+
+def word(node: Node, what: str) -> Scalar:
+    """Return the node if it is a single, non-empty value.
+
+    Raises: SpecError: it is not.
+    """
+    if not isinstance(node, Scalar):
+        raise SpecError(f"{what} must be a single value, found {KIND_OF[type(node)]}", node.loc)
+    if not node.text:
+        raise SpecError(f"{what} is empty", node.loc)
+    return node
+
+
+def words(node: Node, what: str) -> tuple[Scalar, ...]:
+    """Return one value or a list of values as a tuple."""
+    if isinstance(node, Seq):
+        return tuple(word(item, what) for item in node.items)
+    return (word(node, what),)
+
+
+def identifier(scalar: Scalar, what: str, reserved: Collection[str] = ()) -> str:
+    """Return a name that expressions can use.
+
+    Raises: SpecError: not a name, or one with a meaning of its own.
+    """
+    name = scalar.text
+    if not name.isidentifier() or not name.isascii():
+        hint = "use letters, digits and underscores"
+        raise SpecError(f"{name!r} cannot name {what}", scalar.loc, hint)
+    if name in reserved:
+        raise SpecError(f"{name!r} cannot name {what}; it has a meaning of its own", scalar.loc)
+    return name
+
+
+def known_keys(node: Map, allowed: Iterable[str], what: str) -> None:
+    """Refuse keys that are not allowed.
+
+    Raises: SpecError: with the nearest allowed key.
+    """
+    names = list(allowed)
+    for key, entry in node.entries.items():
+        if key not in names:
+            raise SpecError(f"{what} has no key {key!r}", entry.key.loc, nearest(key, names, 20))
+
+
+def required(node: Map, key: str, what: str, loc: Loc | None = None) -> Node:
+    """Return the value of a key.
+
+    Raises: SpecError: the key is missing.
+    """
+    value = node.get(key)
+    if value is None:
+        raise SpecError(f"{what} lacks the key {key!r}", loc or node.loc)
+    return value
+
+
+def text(node: Map, key: str, default: str = "") -> str:
+    """Return a key's text, or the default where the key is absent."""
+    value = node.get(key)
+    return default if value is None else word(value, key).text
+
+
+def one_of(node: Map, key: str, choices: tuple[str, ...], default: str) -> str:
+    """Return a key's text, which must be one of a few words.
+
+    Raises: SpecError: it is another word.
+    """
+    value = node.get(key)
+    if value is None:
+        return default
+    scalar = word(value, key)
+    if scalar.text not in choices:
+        raise unknown(key, scalar.text, choices, scalar.loc)
+    return scalar.text

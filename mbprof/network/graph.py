@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from mbprof.errors import Loc
-from mbprof.language.values import Shape, Shapes, show
+from mbprof.language.fmt import Shape, Shapes, show
 from mbprof.ops import Op
 from mbprof.ops.base import Facts
-from mbprof.output.result import Brief
+from mbprof.output.model import Brief
 
 if TYPE_CHECKING:
     import networkx

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mbprof.errors import KnobError
+from mbprof.language.fmt import Shape, Value
 from mbprof.language.source import Scalar
-from mbprof.language.values import Shape, Value
 from mbprof.network import conventions
 from mbprof.network.build import build
 from mbprof.network.graph import Graph
 from mbprof.network.profile import Profile, heading
 from mbprof.output.model import Report
-from mbprof.output.result import Result
+from mbprof.output.writers import Result
 from mbprof.spec import zoo
 from mbprof.spec.knobs import Given, configured
 from mbprof.spec.model import Definition

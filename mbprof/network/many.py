@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mbprof.errors import LimitError, MbprofError
-from mbprof.language.values import Value, spelled
+from mbprof.language.fmt import Value, spelled
 from mbprof.network import conventions
 from mbprof.network.build import build
 from mbprof.network.graph import Graph
 from mbprof.network.rows import totals
 from mbprof.spec.model import Definition
-from mbprof.symbolic.symbols import Trace
+from mbprof.symbolic.trace import Trace
 
 if TYPE_CHECKING:
     from mbprof.symbolic.program import Program

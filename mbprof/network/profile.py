@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mbprof.errors import UsageError, nearest
 from mbprof.language import fmt
-from mbprof.language.values import Value, spelled
+from mbprof.language.fmt import Value, spelled
 from mbprof.network import conventions
 from mbprof.network.conventions import UNITS, Convention
 from mbprof.network.graph import Graph
@@ -24,10 +24,9 @@ from mbprof.network.rows import (
 )
 from mbprof.network.table import column, columns, known
 from mbprof.ops.base import FACTS, STORED
-from mbprof.output.arrange import order
-from mbprof.output.model import Note, Report
-from mbprof.output.result import Result
-from mbprof.output.stamp import stamp
+from mbprof.output.formats import stamp
+from mbprof.output.model import Note, Report, order
+from mbprof.output.writers import Result
 from mbprof.spec.sections import SCOPES, chosen_scope
 
 if TYPE_CHECKING:

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from mbprof.language.values import Shape, show
+from mbprof.language.fmt import Shape, show
 from mbprof.network import conventions
 from mbprof.network.conventions import Convention, Count
 from mbprof.network.folding import fold
 from mbprof.network.graph import Graph, Node, layers
 from mbprof.ops.base import STORED, Facts, total
-from mbprof.output.result import Brief
+from mbprof.output.model import Brief
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TypeAlias
 
 from mbprof.errors import UsageError
+from mbprof.language.fmt import Shape, Value
 from mbprof.language.source import Scalar
-from mbprof.language.values import Shape, Value
 from mbprof.network import conventions
 from mbprof.network.load import Network, Spec, load
 from mbprof.network.profile import Table

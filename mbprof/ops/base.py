@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, TypeVar, dataclass_transform
 
 from mbprof.errors import ShapeError
-from mbprof.language.values import Shape, Shapes, show
+from mbprof.language.fmt import Shape, Shapes, show
 from mbprof.ops.fields import Kind
 from mbprof.ops.padding import Axis, Padding, Pair
 from mbprof.symbolic.arithmetic import added, product

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from mbprof.errors import ShapeError
-from mbprof.language.values import Shapes
+from mbprof.language.fmt import Shapes
 from mbprof.ops.base import Facts, Geometry, SameShape, Windowed, letter, maps, op
 from mbprof.ops.fields import FLAG, NUMBER, PADDING, PAIR, SIZE, choice
 from mbprof.ops.padding import Padding, Pair

@@ -11,8 +11,8 @@ from typing import Any
 
 from mbprof.errors import LimitError, Loc, SpecError, nearest, unknown
 from mbprof.language.expr import Expr
+from mbprof.language.fmt import Env, parse
 from mbprof.language.source import KIND_OF, Node, Scalar, Seq
-from mbprof.language.values import Env, parse
 from mbprof.ops.padding import FAMILIES, PADDING_RULES
 from mbprof.symbolic.arithmetic import is_integral, is_number, is_real, is_whole, truncated
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import reduce
 
 from mbprof.errors import ShapeError
-from mbprof.language.values import Shapes, show
+from mbprof.language.fmt import Shapes, show
 from mbprof.ops.base import Facts, Free, Op, SameShape, elements, letter, maps, op
 from mbprof.ops.fields import COUNT, NUMBER, PADDING, PAIR, SIZE, SIZES, choice
 from mbprof.ops.padding import Axis, Padding, Pair

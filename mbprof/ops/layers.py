@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 from mbprof.errors import ShapeError
-from mbprof.language.values import Shape, Shapes, show
+from mbprof.language.fmt import Shape, Shapes, show
 from mbprof.ops.base import Facts, Geometry, Op, SameShape, Windowed, letter, maps, op
 from mbprof.ops.conv import multiplied
 from mbprof.ops.fields import FLAG, PADDING, PAIR, SIZE

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from mbprof.errors import UsageError
 
@@ -24,12 +24,9 @@ def emit(content: str | bytes, path: str | Path | None) -> None:
 
     Raises: UsageError: it cannot be written; what was there before is untouched.
     """
-    if isinstance(content, bytes):
-        with bytes_to(path) as data:
-            data.write(content)
-    else:
-        with text_to(path) as text:
-            text.write(content)
+    output: Any = bytes_to(path) if isinstance(content, bytes) else text_to(path)
+    with output as file:
+        file.write(content)
 
 
 @contextmanager

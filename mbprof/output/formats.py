@@ -1,21 +1,28 @@
-"""The formats of one kind of result: a registry of writers with their names and file endings."""
+"""What formats have in common: their registry, plain data as text, and the stamp of an output."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import PurePath
-from typing import Generic, TypeVar
+from typing import IO, TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
+from mbprof import __version__
 from mbprof.errors import UsageError, unknown
 from mbprof.language import fmt
+from mbprof.language.fmt import Value
+
+if TYPE_CHECKING:
+    from json import JSONEncoder
+
+KEYS = ("version", "spec", "knobs", "scope", "convention", "unit")
+"""What a stamp can say, in its order."""
 
 W = TypeVar("W")
 W_co = TypeVar("W_co", covariant=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Format(Generic[W_co]):
+class Format(NamedTuple, Generic[W_co]):
     """A format: its name, how it is written, and which files and columns it has."""
 
     name: str
@@ -76,3 +83,82 @@ class Formats(dict[str, Format[W]]):
                 hint=f"leave --format out, or write to a file that ends in {ending}",
             )
         return chosen
+
+
+def to_json(value: Any, indent: int | None = 1) -> str:
+    """Write a value as JSON, on one line if ``indent`` is None.
+
+    Raises: ValueError: a number is not finite; JSON has no word for it.
+
+    >>> to_json({"res": (8, 8), "α": None}, None)
+    '{"res": [8, 8], "α": null}'
+    """
+    return _encoder(indent).encode(value)
+
+
+@cache
+def _encoder(indent: int | None) -> JSONEncoder:
+    from json import JSONEncoder
+
+    def plain(value: Any) -> Any:
+        return dict(value) if hasattr(value, "items") else list(value)
+
+    return JSONEncoder(indent=indent, ensure_ascii=False, allow_nan=False, default=plain)
+
+
+def rows_of(file: IO[str]) -> Any:
+    """Return a writer of rows as CSV, which quotes what needs it."""
+    import csv
+
+    return csv.writer(file, lineterminator="\n")
+
+
+def cell(value: Any) -> Any:
+    """Return a value as a cell of CSV.
+
+    >>> cell((3, 3)), cell({"alpha": 0.5}), cell(True), cell(None), cell(("a", "b"))
+    ('3x3', 'alpha=0.5', 'true', '', 'a b')
+    """
+    if isinstance(value, Mapping):
+        return " ".join(f"{name}={cell(inner)}" for name, inner in value.items())
+    if isinstance(value, tuple | list):
+        between = " " if any(isinstance(part, str) for part in value) else "x"
+        return between.join(map(str, value))
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "" if value is None else value
+
+
+def stamp(
+    spec: str | None = None,
+    knobs: Mapping[str, Value] | None = None,
+    scope: str | None = None,
+    convention: Any = None,
+) -> dict[str, Any]:
+    """Return what stands in machine-readable outputs; what is not given is left out.
+
+    A convention also says its unit; its name alone does not.
+
+    >>> {**stamp("net", {"res": (8, 8)}, "all"), "version": "1"}
+    {'version': '1', 'spec': 'net', 'knobs': {'res': 8}, 'scope': 'all'}
+    """
+    values = None if knobs is None else {name: _plain(value) for name, value in knobs.items()}
+    name = getattr(convention, "name", convention)
+    said = stamped(dict(zip(KEYS, (__version__, spec, values, scope, name), strict=False)))
+    return {**said, "unit": convention.unit or None} if name is not convention else said
+
+
+def stamped(data: Any) -> dict[str, Any]:
+    """Return the stamp that data bears; only the version of what has none.
+
+    >>> sorted(stamped({"scope": "all", "version": "1", "layers": []}))
+    ['scope', 'version']
+    """
+    said = data if isinstance(data, Mapping) and "version" in data else {"version": __version__}
+    return {key: said[key] for key in KEYS if said.get(key) is not None}
+
+
+def _plain(value: Value) -> Value:
+    """Return a knob's value; a square size is one number."""
+    square = isinstance(value, tuple) and len(set(value)) == 1
+    return value[0] if square and isinstance(value, tuple) else value

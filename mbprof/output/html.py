@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 
-from mbprof.output.model import Column, Report, Screen
-from mbprof.output.plain import to_json
-from mbprof.output.stamp import stamped
+from mbprof.output.formats import stamped, to_json
+from mbprof.output.model import Column, Report
 
 _STYLE = """\
 :root { color-scheme: light dark; --line: #d0d4d9; --quiet: #59616b; --band: #f4f5f7; }
@@ -32,7 +31,7 @@ table ~ p { color: var(--quiet); }
 }"""
 
 
-def page(report: Report, screen: Screen) -> str:
+def page(report: Report) -> str:
     """Write an HTML page, on a screen bright or dark, and for print; its head bears the stamp."""
     stamp = stamped(report.data)
     head = (
@@ -62,7 +61,7 @@ def _part(report: Report, notes: Iterable[str]) -> str:
     if report.text is not None:
         return "\n".join([*lines, f"<pre>{escape(report.text)}</pre>", "</div>"])
     lines += [f"<p>{escape(line)}</p>" for line in report.lead]
-    if report.drawn:
+    if report.rows:
         lines += _table(report)
     lines += [f"<p>{escape(note)}</p>" for note in notes]
     return "\n".join([*lines, "</div>"])

@@ -1,17 +1,26 @@
-"""The formats of a report: each a function from a report to text, in one registry."""
+"""The formats of a report, functions to text in one registry, and answers that have one."""
 
 from __future__ import annotations
 
 import io
+import os
+import shutil
+import sys
+from abc import abstractmethod
 from collections.abc import Callable, Iterable
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from mbprof.errors import UsageError
 from mbprof.language import fmt
-from mbprof.output import html, plain
-from mbprof.output.formats import Formats
-from mbprof.output.model import Report, Screen
+from mbprof.output.formats import Formats, cell, rows_of, to_json
+from mbprof.output.model import Brief, Report, Screen
 
+if TYPE_CHECKING:
+    import pandas
+
+_GAP = 2
+_NARROWEST_NAME = 12
+_NARROWEST_WRAP = 16
 Writer: TypeAlias = Callable[[Report, Screen], str]
 
 REPORTS: Formats[Writer] = Formats()
@@ -29,9 +38,7 @@ def render(report: Report, format: str, width: int = 80) -> str:
 @REPORTS.add("rich", layout="terminal")
 def rich(report: Report, screen: Screen) -> str:
     """Write for a terminal: aligned, fitted to the width, coloured where there are colours."""
-    from mbprof.output.terminal import draw
-
-    return "\n".join(draw(part, screen) for part in report.parts)
+    return "\n".join(_drawn(part, screen) for part in report.parts)
 
 
 @REPORTS.add("md", ".md", ".markdown", layout="page")
@@ -47,14 +54,15 @@ def _md_part(report: Report) -> str:
     lines = [f"**{_escape_md(report.title)}**", ""]
     if report.lead:
         lines += [f"- {_escape_md(line)}" for line in report.lead]
-        lines += [""] if report.drawn else []
-    if report.drawn:
+        lines += [""] if report.rows else []
+    if report.rows:
         lines.append(_md_row(_escape_md(column.heading) for column in columns))
         lines.append(_md_row("---:" if column.numeric else "---" for column in columns))
     lines += [_md_row(_escape_md(cell) for cell in row) for row in report.cells()]
     total = report.total_cells()
     if total is not None:
-        lines.append(_md_row(_bold(_escape_md(cell)) for cell in total))
+        bold = (f"**{_escape_md(cell)}**" if cell.strip() else cell for cell in total)
+        lines.append(_md_row(bold))
     for note in report.typed_notes():
         lines += ["", _escape_md(note)]
     return "\n".join(lines) + "\n"
@@ -62,10 +70,6 @@ def _md_part(report: Report) -> str:
 
 def _md_row(cells: Iterable[str]) -> str:
     return "| " + " | ".join(cells) + " |"
-
-
-def _bold(text: str) -> str:
-    return f"**{text}**" if text.strip() else text
 
 
 def _escape_md(text: str) -> str:
@@ -84,17 +88,152 @@ def comma_separated(report: Report, screen: Screen) -> str:
         others = fmt.either(name for name in REPORTS if name != "csv")
         raise UsageError(f"this is no table; choose the format {others}")
     out = io.StringIO()
-    table = plain.rows_of(out)
+    table = rows_of(out)
     table.writerow(column.name for column in report.columns)
     for row in report.rows:
-        table.writerow(plain.cell(row.get(column.name)) for column in report.columns)
+        table.writerow(cell(row.get(column.name)) for column in report.columns)
     return out.getvalue()
 
 
 @REPORTS.add("json", ".json")
 def plain_data(report: Report, screen: Screen) -> str:
     """Write the report's data as one JSON value."""
-    return plain.to_json(report.data) + "\n"
+    return to_json(report.data) + "\n"
 
 
-REPORTS.add("html", ".html", ".htm", layout="page")(html.page)
+@REPORTS.add("html", ".html", ".htm", layout="page")
+def html_page(report: Report, screen: Screen) -> str:
+    """Write an HTML page, on a screen bright or dark, and for print."""
+    from mbprof.output.html import page
+
+    return page(report)
+
+
+def screen_for(path: str | None) -> Screen:
+    """Return the screen of an output: the terminal's width, and colours if it is a terminal.
+
+    NO_COLOR forbids and FORCE_COLOR demands them; each counts where it is not empty. A file has
+    none, nor has a terminal that calls itself dumb.
+    """
+    able = sys.stdout.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
+    asked = able or bool(os.environ.get("FORCE_COLOR"))
+    colours = asked and path in (None, "-") and not os.environ.get("NO_COLOR")
+    return Screen(shutil.get_terminal_size((80, 24)).columns, colours)
+
+
+def _drawn(report: Report, screen: Screen) -> str:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    out = io.StringIO()
+    width, colours = screen
+    console = Console(
+        file=out, width=width, force_terminal=colours, color_system="auto" if colours else None,
+        no_color=not colours, highlight=False, legacy_windows=False,
+    )  # fmt: skip
+    console.print(Text(report.title, style="bold"))
+    for line in report.lead:
+        console.print(Text(line))
+    if report.text is not None:
+        console.print(Text(report.text), soft_wrap=True)
+        return out.getvalue()
+    cells, total = report.cells(), report.total_cells()
+    kept, first = _fitting(report, cells, total, width)
+    table = Table(
+        box=box.SIMPLE,
+        show_footer=total is not None,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, _GAP - 1, 0, 0),
+    )
+    for i in kept:
+        column = report.columns[i]
+        table.add_column(
+            column.heading,
+            footer=Text(total[i], style="bold") if total else "",
+            justify="right" if column.numeric else "left",
+            no_wrap=not column.wraps,
+            overflow="fold" if column.wraps else "ellipsis",
+            max_width=first if i == 0 and not column.wraps else None,
+            style="dim" if column.yields > 2 else "",
+        )
+    whole = not report.columns[0].wraps
+    for row in cells:
+        shown = [_shortened(row[i], first) if i == 0 and whole else row[i] for i in kept]
+        table.add_row(*(Text(cell) for cell in shown))
+    if report.rows:
+        console.print(table)
+    notes = report.typed_notes()
+    if notes:
+        console.print()
+    for note in notes:
+        console.print(Text(note), style="dim" if colours else "")
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+
+
+def _fitting(
+    report: Report, cells: list[list[str]], total: list[str] | None, width: int
+) -> tuple[list[int], int]:
+    """Return the columns that fit, and the width that is left for the first one."""
+    widths, columns = [], report.columns
+    for i, column in enumerate(columns):
+        texts = [column.heading, *(row[i] for row in cells), *([total[i]] if total else [])]
+        widest = max(len(text) for text in texts)
+        widths.append(min(widest, _NARROWEST_WRAP) if column.wraps else widest)
+    kept = list(range(len(widths)))
+    name, shrinks = widths[0], columns[0].shrinks
+
+    def needed() -> int:
+        return sum(widths[i] + _GAP for i in kept) - _GAP
+
+    for yields in range(max(column.yields for column in columns), 0, -1):
+        for i in reversed(range(len(widths))):
+            spare = max(0, name - _NARROWEST_NAME) if yields <= 2 and shrinks else 0
+            if i in kept and columns[i].yields == yields and needed() - spare > width:
+                group = columns[i].group
+                kept = [k for k in kept if k != i and not (group and columns[k].group == group)]
+    over = max(0, needed() - width)
+    return kept, max(_NARROWEST_NAME if name > _NARROWEST_NAME else name, name - over)
+
+
+def _shortened(text: str, width: int) -> str:
+    if len(text) <= width:
+        return text
+    half = (width - 1) // 2
+    return text[: width - 1 - half] + "…" + text[len(text) - half :]
+
+
+class Result(Brief):
+    """An answer, which a notebook shows as a table; every format writes the same `report`."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def report(self, layout: str = "page") -> Report:
+        """Lay the answer out for a layout: terminal, page or data."""
+
+    @property
+    def brief(self) -> str:
+        """The title of the report."""
+        return self.report().title
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the answer as plain data, as ``--format json`` prints it; a list is ``rows``."""
+        data = self.report("data").data
+        return data if isinstance(data, dict) else {"rows": data}
+
+    def to_frame(self) -> pandas.DataFrame:
+        """Return the answer as a pandas DataFrame, whose columns are those of ``--format csv``."""
+        import pandas
+
+        report = self.report("data")
+        names = [column.name for column in report.columns]
+        rows = [[row.get(name) for name in names] for row in report.rows]
+        return pandas.DataFrame(rows, columns=names)
+
+    def _repr_html_(self) -> str:
+        from mbprof.output.html import fragment
+
+        return fragment(self.report())

@@ -10,10 +10,9 @@ from pathlib import Path
 
 from mbprof.errors import MbprofError
 from mbprof.language import fmt
-from mbprof.language.source import Map, Scalar, parse, read
-from mbprof.language.tree import mapping, required, sequence, word
-from mbprof.language.values import Shape, Value
-from mbprof.language.values import parse as parse_value
+from mbprof.language.fmt import Shape, Value
+from mbprof.language.fmt import parse as parse_value
+from mbprof.language.source import Map, Scalar, mapping, parse, read, required, sequence, word
 from mbprof.network import conventions
 from mbprof.network.conventions import Convention
 from mbprof.network.load import Network, Spec

@@ -9,9 +9,8 @@ from typing import Any
 
 from mbprof.errors import UsageError
 from mbprof.language import fmt
-from mbprof.language.source import parse, read
-from mbprof.language.tree import known_keys, mapping, required, text, words
-from mbprof.language.values import plain, spelled
+from mbprof.language.fmt import plain, spelled
+from mbprof.language.source import known_keys, mapping, parse, read, required, text, words
 from mbprof.network import conventions
 from mbprof.network.load import Spec
 from mbprof.network.profile import Profile, Table

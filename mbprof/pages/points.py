@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, cast
 
 from mbprof.errors import MbprofError, UsageError
-from mbprof.language.values import Value, plain, spelled
+from mbprof.language.fmt import Value, plain, spelled
 from mbprof.network.conventions import DEFAULT
 from mbprof.network.load import Spec
 from mbprof.network.rows import totals

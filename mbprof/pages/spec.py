@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from mbprof.errors import UsageError
 from mbprof.language import fmt
+from mbprof.language.fmt import Shape, Value, plain, spelled
 from mbprof.language.source import Scalar
-from mbprof.language.values import Shape, Value, plain, spelled
 from mbprof.network.conventions import DEFAULT, UNITS, Convention
 from mbprof.network.load import Spec
 from mbprof.network.profile import Profile
 from mbprof.network.rows import Total
 from mbprof.network.speclike import SpecLike, as_spec
 from mbprof.output import Report
-from mbprof.output.result import Result
-from mbprof.output.stamp import stamp
+from mbprof.output.formats import stamp
+from mbprof.output.writers import Result
 from mbprof.pages.wiring import branches, draw, wires
 from mbprof.spec import zoo
 from mbprof.spec.block import LoneBlock, lone

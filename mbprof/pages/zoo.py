@@ -14,8 +14,9 @@ from mbprof.network.load import Spec, load
 from mbprof.network.rows import totals
 from mbprof.network.table import cost_columns
 from mbprof.output import Column, Note, Report
-from mbprof.output.result import Result, line
-from mbprof.output.stamp import stamp
+from mbprof.output.formats import stamp
+from mbprof.output.model import line
+from mbprof.output.writers import Result
 from mbprof.spec import zoo
 from mbprof.spec.block import LoneBlock, lone
 from mbprof.spec.knobs import builtin

@@ -9,7 +9,7 @@ from typing import Any
 
 from mbprof.errors import MbprofError, UsageError
 from mbprof.language import fmt
-from mbprof.language.values import Value, plain
+from mbprof.language.fmt import Value, plain
 from mbprof.network import conventions
 from mbprof.network.conventions import DEFAULT, Count
 from mbprof.network.load import Spec, load
@@ -17,8 +17,8 @@ from mbprof.network.rows import totals
 from mbprof.network.speclike import SpecLike, as_spec
 from mbprof.network.table import cost_columns
 from mbprof.output import Column, Report
-from mbprof.output.result import Result
-from mbprof.output.stamp import stamp
+from mbprof.output.formats import stamp
+from mbprof.output.writers import Result
 from mbprof.published.rows import (
     Published,
     called,

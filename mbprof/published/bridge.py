@@ -10,7 +10,7 @@ from mbprof.network.conventions import Convention, Measure
 from mbprof.network.graph import Graph, Node
 from mbprof.network.rows import within
 from mbprof.ops.base import STORED, Facts
-from mbprof.output.result import line
+from mbprof.output.model import line
 
 QUANTITIES = ("cost", "params")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mbprof.errors import UsageError
-from mbprof.language.values import Value
+from mbprof.language.fmt import Value
 from mbprof.published.accuracy import has_knobs, join
 from mbprof.published.estimate import estimate
 from mbprof.published.rows import default_series, in_series, series

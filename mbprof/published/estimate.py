@@ -10,11 +10,11 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from mbprof.errors import UsageError
-from mbprof.language.values import plain
+from mbprof.language.fmt import plain
 from mbprof.network.speclike import SpecLike, as_spec
 from mbprof.output import Column, Report
-from mbprof.output.result import Result
-from mbprof.output.stamp import stamp
+from mbprof.output.formats import stamp
+from mbprof.output.writers import Result
 from mbprof.published.rows import (
     Published,
     called,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import overload
 
 from mbprof.errors import UsageError
-from mbprof.language.values import Value
+from mbprof.language.fmt import Value
 from mbprof.network.speclike import SpecLike, as_network
 from mbprof.published import tools
 from mbprof.published.origins import Origins, origins

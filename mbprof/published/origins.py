@@ -16,13 +16,13 @@ from typing import Any
 from mbprof.errors import MbprofError, UsageError
 from mbprof.language import fmt
 from mbprof.language.counts import HINT, Quantity, quantity, read
+from mbprof.language.fmt import spelled
 from mbprof.language.source import Scalar
-from mbprof.language.values import spelled
 from mbprof.network import conventions
 from mbprof.network.load import Network, load
 from mbprof.network.speclike import SpecLike, as_spec
 from mbprof.output import Column, Note, Report
-from mbprof.output.result import Result
+from mbprof.output.writers import Result
 from mbprof.published.accuracy import in_flavour
 from mbprof.published.search import Origin, Search
 from mbprof.spec import zoo

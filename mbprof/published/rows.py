@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mbprof.errors import UsageError, nearest
-from mbprof.language.values import Value, parse
-from mbprof.output.result import line
+from mbprof.language.fmt import Value, parse
+from mbprof.output.model import line
 from mbprof.spec import zoo
 from mbprof.spec.model import Definition
 

@@ -10,13 +10,13 @@ from typing import Any, NamedTuple, Self
 
 from mbprof.errors import MbprofError, UsageError
 from mbprof.language.counts import Quantity
-from mbprof.language.values import Value
+from mbprof.language.fmt import Value
 from mbprof.network import conventions
 from mbprof.network.graph import Graph
 from mbprof.network.load import Network, Spec
 from mbprof.network.many import Engine
-from mbprof.output.result import line
-from mbprof.output.stamp import stamp
+from mbprof.output.formats import stamp
+from mbprof.output.model import line
 from mbprof.published.counts import Counted, countings, counts
 from mbprof.spec.usual import ALPHAS, CLASSES, SIDES
 

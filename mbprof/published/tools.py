@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mbprof.language import fmt
-from mbprof.language.values import Value
+from mbprof.language.fmt import Value
 from mbprof.network import conventions
 from mbprof.network.folding import fold
 from mbprof.network.load import Network
@@ -15,8 +15,8 @@ from mbprof.network.profile import heading
 from mbprof.network.rows import stored, within
 from mbprof.ops.base import STORED, Facts, total
 from mbprof.output import Column, Note, Report
-from mbprof.output.result import Result
-from mbprof.output.stamp import stamp
+from mbprof.output.formats import stamp
+from mbprof.output.writers import Result
 from mbprof.published.bridge import QUANTITIES, Bridge, Tally, bridge, tally
 from mbprof.spec.sections import chosen_scope
 

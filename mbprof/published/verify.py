@@ -8,13 +8,14 @@ from typing import NamedTuple
 
 from mbprof.errors import MbprofError
 from mbprof.language import fmt
-from mbprof.language.values import Value, spelled
+from mbprof.language.fmt import Value, spelled
 from mbprof.network.load import Network, Spec, load
 from mbprof.network.rows import totals
 from mbprof.network.speclike import SpecLike, as_spec
 from mbprof.output import Column, Report
-from mbprof.output.result import Result, line
-from mbprof.output.stamp import stamp
+from mbprof.output.formats import stamp
+from mbprof.output.model import line
+from mbprof.output.writers import Result
 from mbprof.published.accuracy import in_flavour
 from mbprof.spec import zoo
 from mbprof.spec.sections import Claim

@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mbprof.errors import KnobError, Loc, SpecError, UsageError, nearest
-from mbprof.language.source import Entry, Map, Node, Scalar, Seq
-from mbprof.language.tree import mapping, word
-from mbprof.language.values import Shape, parse
+from mbprof.language.fmt import Shape, parse
+from mbprof.language.source import Entry, Map, Node, Scalar, Seq, mapping, word
 from mbprof.spec.model import Block, Definition
 from mbprof.spec.zoo import OpenedBlock, OpenedSpec
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from mbprof.errors import KnobError, Loc, nearest
+from mbprof.language.fmt import Value, parse, plain
 from mbprof.language.source import Scalar
-from mbprof.language.values import Value, parse, plain
 
 LARGEST = 10**18
 """The largest whole number that a knob takes."""

@@ -8,11 +8,11 @@ from typing import ClassVar, TypeVar
 
 from mbprof.errors import Loc, SpecError
 from mbprof.language.expr import Expr
+from mbprof.language.fmt import Env, Value, plain
 from mbprof.language.source import Map, Node, Scalar, Seq
-from mbprof.language.values import Env, Value, plain
 from mbprof.ops import Op
 from mbprof.ops.fields import Bound, Kind, Known, expression
-from mbprof.output.result import Brief
+from mbprof.output.model import Brief
 from mbprof.spec.knobs import Knob
 from mbprof.spec.sections import Budget, Calls, Claim
 

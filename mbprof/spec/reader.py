@@ -6,9 +6,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from mbprof.errors import KnobError, SpecError, unknown
-from mbprof.language.source import Map, Node, Scalar
-from mbprof.language.tree import identifier, known_keys, mapping, one_of, required, text, word
-from mbprof.language.values import Value, parse
+from mbprof.language.fmt import Value, parse
+from mbprof.language.source import (
+    Map,
+    Node,
+    Scalar,
+    identifier,
+    known_keys,
+    mapping,
+    one_of,
+    required,
+    text,
+    word,
+)
 from mbprof.ops import OPS
 from mbprof.ops.fields import ARGUMENT_KINDS, NUMBER, SIZE, Bound, Known, inferred
 from mbprof.ops.padding import FAMILIES

@@ -10,9 +10,8 @@ from typing import Any
 
 from mbprof.language.source import Map, Scalar
 from mbprof.ops import OPS, Op
-from mbprof.output.formats import Formats
+from mbprof.output.formats import Formats, to_json
 from mbprof.output.model import Screen
-from mbprof.output.plain import to_json
 from mbprof.spec import zoo
 from mbprof.spec.reader import BLOCK_KEYS, ENDPOINTS, INPUT_KEYS, KNOB_KEYS, SPEC_KEYS
 from mbprof.spec.sections import BUDGET_KEYS, SCOPES

@@ -9,9 +9,21 @@ from fnmatch import fnmatchcase
 from mbprof.errors import ExpressionError, Loc, SpecError, unknown
 from mbprof.language.counts import Quantity, quantity
 from mbprof.language.expr import Expr
-from mbprof.language.source import Entry, Map, Node, Scalar
-from mbprof.language.tree import known_keys, mapping, one_of, required, sequence, text, word, words
-from mbprof.language.values import Shapes, Value, parse
+from mbprof.language.fmt import Shapes, Value, parse
+from mbprof.language.source import (
+    Entry,
+    Map,
+    Node,
+    Scalar,
+    known_keys,
+    mapping,
+    one_of,
+    required,
+    sequence,
+    text,
+    word,
+    words,
+)
 from mbprof.ops import OPS, Op
 from mbprof.ops.conv import FUNCTIONS
 from mbprof.ops.fields import expression

@@ -11,8 +11,18 @@ from typing import ClassVar, Self
 
 from mbprof.errors import Loc, SpecError, closest, nearest, unknown
 from mbprof.language.expr import Expr
-from mbprof.language.source import Map, Node, Scalar, Seq
-from mbprof.language.tree import known_keys, mapping, required, sequence, word, words
+from mbprof.language.source import (
+    Map,
+    Node,
+    Scalar,
+    Seq,
+    known_keys,
+    mapping,
+    required,
+    sequence,
+    word,
+    words,
+)
 from mbprof.ops import OPS, Op
 from mbprof.ops.fields import COUNT, FLAG, WORD, Bound, Kind, Known, argument
 from mbprof.spec.model import Block, Follower, Step, Table, Template, Wiring, written

@@ -8,8 +8,17 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 
 from mbprof.errors import MbprofError, Source, SourceError, SpecError, UsageError, nearest, unknown
-from mbprof.language.source import Entry, Map, Scalar, decode, parse, read, read_stdin
-from mbprof.language.tree import mapping, word
+from mbprof.language.source import (
+    Entry,
+    Map,
+    Scalar,
+    decode,
+    mapping,
+    parse,
+    read,
+    read_stdin,
+    word,
+)
 from mbprof.spec.model import Block, Definition
 from mbprof.spec.overlay import overlay
 from mbprof.spec.reader import BLOCK_KEYS, SpecReader

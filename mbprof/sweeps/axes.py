@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from mbprof.errors import KnobError, Loc, UsageError
-from mbprof.language.values import Value, parse
+from mbprof.language.fmt import Value, parse
 from mbprof.spec.knobs import Knob, checked, knob_of
 
 MAX_VALUES = 10_000_000

@@ -9,8 +9,8 @@ from typing import Any
 
 from mbprof.errors import ExpressionError, Loc, MbprofError, Source
 from mbprof.language.expr import Expr
+from mbprof.language.fmt import Value, spelled
 from mbprof.language.source import Scalar
-from mbprof.language.values import Value, spelled
 from mbprof.sweeps.axes import Column, column, sides
 
 MAX_PATHS = 256
@@ -111,7 +111,7 @@ class Where:
         import numpy as np
 
         from mbprof.symbolic.program import Program
-        from mbprof.symbolic.symbols import Trace
+        from mbprof.symbolic.trace import Trace
 
         trace, values, alike = Trace(), dict[str, Any](), list[Column]()
         for name, lane in lanes.items():

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mbprof.errors import UsageError, unknown
-from mbprof.output.arrange import standing
 from mbprof.output.model import Column as ReportColumn
+from mbprof.output.model import standing
 from mbprof.sweeps.axes import Column
 
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from itertools import repeat
 from typing import Any
 
-from mbprof.language.values import plain
+from mbprof.language.fmt import plain
 from mbprof.network import conventions
 from mbprof.network.load import Spec
 from mbprof.network.many import Engine, counter, outputs
-from mbprof.output.result import Brief
-from mbprof.output.stamp import stamp
+from mbprof.output.formats import stamp
+from mbprof.output.model import Brief
 from mbprof.published.columns import NAMES as ACCURACY
 from mbprof.published.columns import Joined
 from mbprof.spec.sections import chosen_scope

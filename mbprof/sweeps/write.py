@@ -13,14 +13,14 @@ from typing import Any, TypeAlias
 
 from mbprof.errors import UsageError
 from mbprof.language import fmt
-from mbprof.language.values import plain
+from mbprof.language.fmt import plain
 from mbprof.network.conventions import UNITS
 from mbprof.network.table import COLUMNS as COUNTED
 from mbprof.output import REPORTS, Format, Formats, Report, Screen, arranged
 from mbprof.output import Column as ReportColumn
-from mbprof.output.arrange import column_of
 from mbprof.output.files import bytes_to, emit, text_to
-from mbprof.output.plain import rows_of, to_json
+from mbprof.output.formats import rows_of, to_json
+from mbprof.output.model import column_of
 from mbprof.output.writers import Writer
 from mbprof.sweeps.axes import Column
 from mbprof.sweeps.pareto import Front, reduced

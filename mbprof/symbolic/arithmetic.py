@@ -1,18 +1,29 @@
-"""Arithmetic that shape rules and cost formulas are written with, once for every width of input.
+"""Arithmetic of Python's ints and of symbols alike, and the table of operations, a row each.
 
-A quantity is a Python int, exact at any size, or a symbol that stands for the quantity of many
-configurations side by side. Formulas use only these helpers and the operators ``+ - * // % ==``,
-so that the same text serves both.
+Shape rules and cost formulas use only these helpers and the operators ``+ - * // % ==``.
 """
 
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeGuard
+from functools import reduce
+from typing import Any, NamedTuple, TypeGuard
 
-from mbprof.symbolic.atoms import Condition, Monomial
-from mbprof.symbolic.symbols import UNBOUNDED, Real, Whole, bounds, double, key, whole_value
+from mbprof.symbolic.symbols import (
+    UNBOUNDED,
+    Condition,
+    Monomial,
+    Real,
+    Whole,
+    bounds,
+    double,
+    key,
+    whole_value,
+)
+
+Column = Any
 
 
 class Inexact(ArithmeticError):
@@ -70,10 +81,7 @@ def product(values: Iterable[int]) -> int:
     >>> product((3, 224, 224))
     150528
     """
-    result = 1
-    for value in values:
-        result *= value
-    return result
+    return math.prod(values)
 
 
 def added(values: Iterable[int]) -> int:
@@ -84,16 +92,12 @@ def added(values: Iterable[int]) -> int:
     """
     listed: tuple[Any, ...] = tuple(values)
     kinds: set[type] = set(map(type, listed))
-    symbols = Whole in kinds and Real not in kinds
-    total: int = _gathered(listed) if symbols else sum(listed)
+    total: int = _gathered(listed) if Whole in kinds and Real not in kinds else sum(listed)
     return total
 
 
 def _gathered(values: Sequence[Whole | int]) -> Any:
-    """Return the sum of whole numbers, one of which at least is a symbol: one pass over all terms.
-
-    Adding one by one would sort the terms and compute their range as often as there are values.
-    """
+    """Return the sum of whole numbers, some of them symbols, without the range of each step."""
     terms: dict[Monomial, int] = {}
     value = 0
     for number in values:
@@ -162,8 +166,12 @@ def gcd(a: Any, b: Any) -> Any:
 
 
 def _settled(x: Any) -> Any:
-    """Return a number; its value, which is fixed, where its range promises nothing."""
-    if not isinstance(x, Real) or (math.isfinite(x.low) and math.isfinite(x.high)):
+    """Return a number: the whole one that a double is, the value of one with an endless range."""
+    if not isinstance(x, Real):
+        return x
+    if (whole := x.whole) is not None:
+        return whole
+    if math.isfinite(x.low) and math.isfinite(x.high):
         return x
     x.trace.fix((key(x), x.value))
     return x.value
@@ -171,13 +179,11 @@ def _settled(x: Any) -> Any:
 
 def _rounding(op: str, plain: Any) -> Any:
     def rounded(x: Any) -> Any:
+        x = _settled(x)
         if isinstance(x, Whole):
             return x
-        x = _settled(x)
         if not isinstance(x, Real):
             return plain(x)
-        if (whole := x.whole) is not None:
-            return whole
         return x.trace.atom(op, (key(x),), plain(x.value), plain(x.low), plain(x.high))
 
     rounded.__doc__ = f"Return a number made whole by {op}, as Python does it."
@@ -201,7 +207,7 @@ def divisible(v: Any, divisor: Any = 8, floor: Any = None) -> Any:
     """
     divisor = int(truncated(divisor))
     floor = divisor if floor is None else truncated(floor)
-    v = _exact(_settled(v))
+    v = _settled(v)
     if not isinstance(v, Whole | Real) and not isinstance(floor, Whole):
         return _divisible(v, divisor, floor)
     low, high = bounds(v)
@@ -220,12 +226,6 @@ def divisible(v: Any, divisor: Any = 8, floor: Any = None) -> Any:
 def _divisible(v: float, divisor: int, floor: int) -> int:
     rounded = max(floor, int(v + divisor / 2) // divisor * divisor)
     return rounded + divisor if rounded < 0.9 * v else rounded
-
-
-def _exact(x: Any) -> Any:
-    """Return the whole number that a double is made of, if it is one of those."""
-    whole = x.whole if isinstance(x, Real) else None
-    return x if whole is None else whole
 
 
 def lifted(
@@ -259,5 +259,124 @@ power = lifted("pow", math.pow, _ends_of_power)
 def is_integral(x: Any) -> bool:
     """Whether a number with a decimal point is whole; for a symbol, a guard."""
     if isinstance(x, Real) and x.whole is None:
-        return x.trace.decide("whole", (key(x),), x.value.is_integer())
+        return bool(x.trace.decide("whole", (key(x),), x.value.is_integer()))
     return isinstance(x, Real) or float(x).is_integer()
+
+
+class Operation(NamedTuple):
+    """What an operation is, of numbers and of columns of them.
+
+    ``plain`` takes numbers and symbols, ``columns`` is a function of NumPy columns or the name of
+    NumPy's. ``form`` is how a formula writes it: a sign, a call, a rounding or nothing. What has a
+    ``doc`` is a function of the language, of ``least`` to ``most`` arguments.
+    """
+
+    plain: Callable[..., Any]
+    columns: str | Callable[..., Column]
+    form: str = "sign"
+    least: int = 2
+    most: int = 2
+    doc: str = ""
+
+    def on(self, *columns: Column) -> Column:
+        """Apply it to whole columns."""
+        if not isinstance(self.columns, str):
+            return self.columns(*columns)
+        import numpy as np
+
+        return getattr(np, self.columns)(*columns)
+
+
+def _floor_divide_column(x: Column, y: Column) -> Column:
+    import numpy as np
+
+    if isinstance(y, int) and y > 0 and y & (y - 1) == 0:
+        return np.right_shift(x, y.bit_length() - 1)
+    return np.floor_divide(x, y)
+
+
+def _divisible_column(v: Column, divisor: int, floor: Column) -> Column:
+    import numpy as np
+
+    near = np.asarray(v + divisor / 2).astype(np.int64)
+    near = near & -divisor if divisor & (divisor - 1) == 0 else near // divisor * divisor
+    near = np.maximum(near, floor)
+    near += divisor * (near < 0.9 * v)
+    return near
+
+
+def _power_column(x: Column, y: Column) -> Column:
+    # NumPy's own power can differ from math.pow in the last bit.
+    import numpy as np
+
+    def power_or_nan(x: float, y: float) -> float:
+        try:
+            return math.pow(x, y)
+        except (ArithmeticError, ValueError):
+            return math.nan
+
+    return np.asarray(np.frompyfunc(power_or_nan, 2, 1)(x, y)).astype(np.float64)
+
+
+def _whole(name: str) -> Callable[[Column], Column]:
+    def rounded(x: Column) -> Column:
+        import numpy as np
+
+        return getattr(np, name)(x).astype(np.int64)
+
+    return rounded
+
+
+OPERATIONS: dict[str, Operation] = {
+    "min": Operation(
+        lambda *numbers: reduce(minimum, numbers),
+        "minimum", "extreme", 2, 9, "the smallest of its arguments",
+    ),
+    "max": Operation(
+        lambda *numbers: reduce(maximum, numbers),
+        "maximum", "extreme", 2, 9, "the largest of its arguments",
+    ),
+    "int": Operation(
+        truncated, _whole("trunc"), "towards zero", 1, 1,
+        "a number without its decimals, as Python's int()",
+    ),
+    "ceil": Operation(ceiled, _whole("ceil"), "up", 1, 1, "rounded up"),
+    "floor": Operation(floored, _whole("floor"), "down", 1, 1, "rounded down"),
+    "round": Operation(
+        rounded, _whole("rint"), "call", 1, 1,
+        "rounded to nearest, halves to even, as Python's round()",
+    ),
+    "pow": Operation(
+        power, _power_column, "call", 2, 2, "pow(x, y): x to the power of y, as a decimal"
+    ),
+    "div8": Operation(
+        divisible, _divisible_column, "call", 1, 1,
+        "rounded to a multiple of 8, never below 90 %",
+    ),
+    "divisible": Operation(
+        divisible, _divisible_column, "call", 1, 3,
+        "divisible(v, divisor, floor): div8 in general",
+    ),
+    "gcd": Operation(gcd, "gcd", "call"),
+    "+": Operation(operator.add, "add"),
+    "-": Operation(operator.sub, "subtract"),
+    "*": Operation(operator.mul, "multiply"),
+    "/": Operation(quotient, "divide"),
+    "//": Operation(operator.floordiv, _floor_divide_column),
+    "%": Operation(operator.mod, "mod", "rest"),
+    "//~": Operation(operator.floordiv, "floor_divide"),
+    "%~": Operation(operator.mod, "mod", "rest"),
+    "==": Operation(operator.eq, "equal"),
+    "!=": Operation(operator.ne, "not_equal"),
+    "<": Operation(operator.lt, "less"),
+    "<=": Operation(operator.le, "less_equal"),
+    ">": Operation(operator.gt, "greater"),
+    ">=": Operation(operator.ge, "greater_equal"),
+    "whole": Operation(float.is_integer, lambda x: x % 1.0 == 0.0),
+    "sum": Operation(lambda x: x, lambda x: x, "as it is"),
+    "real": Operation(double, "float64", "as it is"),
+}  # fmt: skip
+"""Every operation by its name; ``~`` marks those of doubles that whole numbers have exactly."""
+
+FUNCTIONS = {name: operation for name, operation in OPERATIONS.items() if operation.doc}
+"""The functions of the language."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
 
-from mbprof.symbolic.atoms import Atom, Condition, Guard, Monomial, Terms
-from mbprof.symbolic.operations import OPERATIONS
-from mbprof.symbolic.symbols import Trace, Whole
+from mbprof.symbolic.arithmetic import OPERATIONS
+from mbprof.symbolic.symbols import Atom, Condition, Guard, Monomial, Terms, Whole
+from mbprof.symbolic.trace import Trace
 
 Column = Any
 FITS = 2**62
@@ -24,14 +26,14 @@ class Program:
     def __init__(self, trace: Trace, outputs: Sequence[Any]) -> None:
         self.atoms: list[Atom] = trace.atoms
         self.guards = tuple(trace.guards.values())
-        self.given = outputs
-        self.outputs = tuple(
-            output.terms if isinstance(output, Whole) else output for output in outputs
-        )
-        self.fits = max(_magnitude(trace, output.terms) for output in _symbols(outputs)) < FITS
+        self.outputs = [output.terms if isinstance(output, Whole) else output for output in outputs]
+        self.conditions = [output for output in outputs if isinstance(output, Condition)]
+        sums = [output.terms for output in outputs if isinstance(output, Whole)]
+        self.fits = all(_magnitude(trace, terms) < FITS for terms in sums)
         """Whether no output can overflow, whatever the configuration."""
-        asked: list[Any] = [*self.atoms, *self.guards, *_conditions(outputs)]
-        inner = [operand[1] for thing in asked for operand in thing.args if _is_sum(operand)]
+        asked: list[Any] = [*self.atoms, *self.guards, *self.conditions]
+        operands = (operand for thing in asked for operand in thing.args)
+        inner = [o[1] for o in operands if isinstance(o, tuple) and o[0] == "whole"]
         self.safe = all(_magnitude(trace, terms) < FITS for terms in inner)
         """Whether nothing on the way to an output or an answer can overflow."""
         ends = (end for atom in self.atoms if not atom.whole for end in (atom.low, atom.high))
@@ -51,55 +53,27 @@ class Program:
             for guard in self.guards:
                 right = run.answers(guard)
                 matching = right if matching is None else np.logical_and(matching, right)
-            conditions = [run.answers(Guard(c.op, c.args, True)) for c in _conditions(self.given)]
+            conditions = [run.answers(Guard(c.op, c.args, True)) for c in self.conditions]
         return [matching, *conditions]
 
     def evaluate(self, columns: Mapping[str, Column], count: int) -> list[Column]:
         """Return the outputs for columns of ``count`` configurations."""
-        run = Run(self.atoms, columns)
-        evaluated = []
-        for output in self.outputs:
-            column = output if isinstance(output, int) else run.sum(output)
-            evaluated.append(np.broadcast_to(np.asarray(column, dtype=np.int64), (count,)))
-        return evaluated
+        return self._evaluated(Run(self.atoms, columns), np.int64, count)
 
     def estimates(self, columns: Mapping[str, Column], count: int) -> list[Column]:
         """Return the outputs as doubles, which do not overflow but round."""
-        run = _Rounded(self.atoms, columns)
-        return [
-            np.broadcast_to(
-                np.asarray(
-                    output if isinstance(output, int) else run.sum(output), dtype=np.float64
-                ),
-                (count,),
-            )
-            for output in self.outputs
-        ]
+        return self._evaluated(_Rounded(self.atoms, columns), np.float64, count)
 
-
-def _symbols(outputs: Sequence[Any]) -> list[Any]:
-    return [output for output in outputs if isinstance(output, Whole)] or [_Nothing]
-
-
-def _conditions(outputs: Sequence[Any]) -> list[Condition]:
-    return [output for output in outputs if isinstance(output, Condition)]
-
-
-class _Nothing:
-    terms: Terms = ()
-
-
-def _is_sum(argument: Any) -> bool:
-    return isinstance(argument, tuple) and argument[0] == "whole"
+    def _evaluated(self, run: Run, dtype: Any, count: int) -> list[Column]:
+        columns = (
+            output if isinstance(output, int) else run.sum(output) for output in self.outputs
+        )
+        return [np.broadcast_to(np.asarray(column, dtype), (count,)) for column in columns]
 
 
 def _magnitude(trace: Trace, terms: Terms) -> int:
     """Return what no partial sum of some terms can exceed."""
-    total = 0
-    for monomial, factor in terms:
-        low, high = trace.range(monomial)
-        total += abs(factor) * max(abs(low), abs(high))
-    return total
+    return sum(abs(factor) * max(map(abs, trace.range(product))) for product, factor in terms)
 
 
 class Run:
@@ -156,11 +130,7 @@ class Run:
         shared = Counter(number for monomial, _ in terms for number in set(monomial))
         number, times = max(shared.items(), key=lambda item: (item[1], item[0]))
         if times < 2:
-            first, *rest = (self.factored((term,)) for term in terms)
-            total = first + rest[0]
-            for column in rest[1:]:
-                total = total + column
-            return total
+            return reduce(operator.add, (self.factored((term,)) for term in terms))
         inside, outside = [], []
         for monomial, factor in terms:
             if number in monomial:

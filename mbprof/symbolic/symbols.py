@@ -10,117 +10,82 @@ that sums which may not fit into 64 bits are found before they are computed.
 
 from __future__ import annotations
 
-import itertools
 import math
 import operator
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeAlias
 
-from mbprof.symbolic.atoms import (
-    EXACT,
-    MAX_TERMS,
-    Atom,
-    Condition,
-    Guard,
-    Monomial,
-    Terms,
-    Varying,
-    divided,
-)
-
+Monomial: TypeAlias = tuple[int, ...]
+Terms: TypeAlias = tuple[tuple[Monomial, int], ...]
+Operator: TypeAlias = Callable[[Any, Any], Any]
+MAX_TERMS = 64
+EXACT = 2**53
+"""Whole numbers up to this are doubles as they are."""
 UNBOUNDED = (-math.inf, math.inf)
 """The range of a double of which nothing is known."""
 
 
-class Trace:
-    """The atoms and guards of one build."""
+class Atom(NamedTuple):
+    """An operation with its operands, the representative's value and the range of all."""
 
-    def __init__(self) -> None:
-        self.rounds = False
-        """Whether a whole number that no double need be was compared with a double."""
-        self.atoms: list[Atom] = []
-        self.numbers: dict[tuple[Any, ...], int] = {}
-        self.guards: dict[tuple[Any, ...], Guard] = {}
-        self.ranges: dict[Monomial, tuple[int, int]] = {}
+    op: str
+    args: tuple[Any, ...]
+    value: Any
+    low: Any
+    high: Any
+    whole: bool
+    multiple: int
+    """A number that divides every value of a whole atom."""
 
-    def input(self, name: str, value: Any, low: Any, high: Any) -> Whole | Real:
-        """Return the symbol of a knob that takes values from low to high."""
-        if isinstance(value, int):
-            return self.atom("input", (name,), value, low, high)
-        return self.real("input", (name,), value, low, high)
 
-    def atom(
-        self, op: str, args: tuple[Any, ...], value: int, low: int, high: int, multiple: int = 1
-    ) -> Whole:
-        """Return a whole symbol for an operation, the same one for the same operands."""
-        number = self.number(Atom(op, args, value, low, high, True, multiple))
-        return Whole(self, (((number,), 1),), value, low, high)
+class Guard(NamedTuple):
+    """A condition and the answer that the representative gives."""
 
-    def real(self, op: str, args: tuple[Any, ...], value: float, low: float, high: float) -> Real:
-        """Return a real symbol for an operation, the same one for the same operands."""
-        return Real(self, self.number(Atom(op, args, value, low, high, False, 1)), value, low, high)
+    op: str
+    args: tuple[Any, ...]
+    answer: bool
 
-    def double(
-        self,
-        op: str,
-        plain: Callable[..., float],
-        numbers: Sequence[Any],
-        ends: tuple[float, float] | None = None,
-    ) -> Real:
-        """Return what a function makes of doubles, some of which are symbols.
 
-        Its range is ``ends``; without them the function never turns between the ends of theirs.
-        """
-        doubles = [double(number) for number in numbers]
-        value = plain(*(number.value if isinstance(number, Real) else number for number in doubles))
-        finite = all(math.isfinite(end) for number in doubles for end in bounds(number))
-        low, high = (ends or _corners(plain, doubles)) if finite else UNBOUNDED
-        return self.real(op, tuple(map(key, doubles)), value, low, high)
+class Condition:
+    """A comparison that not every configuration answers alike; asking it makes a guard."""
 
-    def number(self, atom: Atom) -> int:
-        key = (atom.op, atom.args)
-        if key not in self.numbers:
-            self.numbers[key] = len(self.atoms)
-            self.atoms.append(atom)
-        return self.numbers[key]
+    __slots__ = ("answer", "args", "op", "trace")
 
-    def polynomial(self, terms: dict[Monomial, int], value: int) -> Whole | int:
-        """Return the sum of terms; a plain number if nothing varies in it."""
-        kept = {monomial: factor for monomial, factor in terms.items() if factor}
-        if not kept:
-            return 0
-        if len(kept) == 1 and () in kept:
-            return kept[()]
-        low = high = 0
-        for monomial, factor in kept.items():
-            least, most = self.range(monomial)
-            low += factor * (least if factor > 0 else most)
-            high += factor * (most if factor > 0 else least)
-        return Whole(self, tuple(sorted(kept.items())), value, low, high)
+    def __init__(self, trace: Any, op: str, args: tuple[Any, ...], answer: bool) -> None:
+        self.trace, self.op, self.args, self.answer = trace, op, args, answer
 
-    def range(self, monomial: Monomial) -> tuple[int, int]:
-        """Return the least and largest value of a product of atoms."""
-        if monomial in self.ranges:
-            return self.ranges[monomial]
-        low = high = 1
-        for number in monomial:
-            atom = self.atoms[number]
-            if low >= 0 and atom.low >= 0:
-                low, high = low * atom.low, high * atom.high
-            else:
-                corners = [a * b for a in (low, high) for b in (atom.low, atom.high)]
-                low, high = min(corners), max(corners)
-        self.ranges[monomial] = low, high
-        return low, high
+    def __bool__(self) -> bool:
+        return bool(self.trace.decide(self.op, self.args, self.answer))
 
-    def decide(self, op: str, args: tuple[Any, ...], answer: bool) -> bool:
-        """Answer a condition as the representative does, and note it."""
-        self.guards.setdefault((op, args), Guard(op, args, answer))
-        return answer
 
-    def fix(self, args: tuple[Any, ...]) -> None:
-        """Note that two numbers are equal, and that what follows is computed with the value."""
-        self.decide("==", args, True)
+def _comparison(op: str, holds: Operator) -> Operator:
+    return lambda self, other: self._compare(op, other, holds)
+
+
+class Varying:
+    """What is compared, asked and shown alike of whole numbers and of doubles."""
+
+    __slots__ = ()
+    value: Any
+
+    __eq__ = _comparison("==", operator.eq)
+    __ne__ = _comparison("!=", operator.ne)
+    __lt__ = _comparison("<", operator.lt)
+    __le__ = _comparison("<=", operator.le)
+    __gt__ = _comparison(">", operator.gt)
+    __ge__ = _comparison(">=", operator.ge)
+    __hash__ = object.__hash__
+
+    def __bool__(self) -> bool:
+        return bool(self != 0)
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+    def __format__(self, spec: str) -> str:
+        return format(self.value, spec)
+
+    __repr__ = __str__
 
 
 def whole_value(x: Any) -> int:
@@ -149,15 +114,6 @@ def double(x: Any) -> Any:
     return x.real() if isinstance(x, Whole) else float(x)
 
 
-def _corners(plain: Callable[..., float], doubles: Sequence[Any]) -> tuple[float, float]:
-    """Return the least and largest value at the ends of the ranges, if there is one at each."""
-    try:
-        corners = [plain(*ends) for ends in itertools.product(*map(bounds, doubles))]
-    except (ArithmeticError, ValueError):
-        return UNBOUNDED
-    return min(corners), max(corners)
-
-
 def _beyond(x: Any) -> bool:
     """Whether a whole number may be one that no double is."""
     low, high = bounds(x)
@@ -170,19 +126,14 @@ class Whole(Varying):
     __slots__ = ("high", "low", "terms", "trace", "value")
     value: int
 
-    def __init__(self, trace: Trace, terms: Terms, value: int, low: int, high: int) -> None:
+    def __init__(self, trace: Any, terms: Terms, value: int, low: int, high: int) -> None:
         self.trace, self.terms, self.value, self.low, self.high = trace, terms, value, low, high
 
     @property
     def multiple(self) -> int:
         """A number that divides every value."""
-        common = 0
-        for monomial, factor in self.terms:
-            part = abs(factor)
-            for number in monomial:
-                part *= self.trace.atoms[number].multiple
-            common = math.gcd(common, part)
-        return common
+        atoms = self.trace.atoms
+        return math.gcd(*(f * math.prod(atoms[n].multiple for n in m) for m, f in self.terms))
 
     def __add__(self, other: Any) -> Any:
         if isinstance(other, Whole | int):
@@ -218,9 +169,9 @@ class Whole(Varying):
     __rmul__ = __mul__
 
     def __floordiv__(self, other: Any) -> Any:
-        if not isinstance(other, Whole | int):
-            return self.real() // other
-        return _floor_divide(self, other)
+        return (
+            _floor_divide(self, other) if isinstance(other, Whole | int) else self.real() // other
+        )
 
     def __rfloordiv__(self, other: Any) -> Any:
         return _floor_divide(other, self) if isinstance(other, int) else other // self.real()
@@ -233,9 +184,7 @@ class Whole(Varying):
         return self - (self // other) * other
 
     def __rmod__(self, other: Any) -> Any:
-        if not isinstance(other, int):
-            return other % self.real()
-        return other - (other // self) * self
+        return other - (other // self) * self if isinstance(other, int) else other % self.real()
 
     def __truediv__(self, other: Any) -> Any:
         return self.real() / other
@@ -243,18 +192,18 @@ class Whole(Varying):
     def __rtruediv__(self, other: Any) -> Any:
         return other / self.real()
 
-    def as_atom(self) -> Whole:
+    def as_atom(self) -> Any:
         """Return the number as one atom, so that products of long sums stay short."""
         if len(self.terms) == 1:
             return self
         return self.trace.atom("sum", (key(self),), self.value, self.low, self.high, self.multiple)
 
-    def real(self) -> Real:
+    def real(self) -> Any:
         """Return the number as a double."""
-        value = float(self.value)
-        return self.trace.real("real", (key(self),), value, float(self.low), float(self.high))
+        ends = float(self.low), float(self.high)
+        return self.trace.real("real", (key(self),), float(self.value), *ends)
 
-    def _compare(self, op: str, other: Any, holds: Callable[[Any, Any], Any]) -> Any:
+    def _compare(self, op: str, other: Any, holds: Operator) -> Any:
         """Compare by the difference; where its range decides, no guard is needed."""
         if isinstance(other, float | Real):
             self.trace.rounds |= _beyond(self)
@@ -283,6 +232,24 @@ def _terms(x: Any) -> Terms:
     return x.terms if isinstance(x, Whole) else (((), x),)
 
 
+def _divided_terms(terms: Terms, by: Terms) -> dict[Monomial, int] | None:
+    """Return terms divided by a product that stands in every one of them, None if it does not."""
+    if len(by) != 1:
+        return None
+    divisor, factor = by[0]
+    result: dict[Monomial, int] = {}
+    for monomial, own in terms:
+        rest = list(monomial)
+        for number in divisor:
+            if number not in rest:
+                return None
+            rest.remove(number)
+        if own % factor:
+            return None
+        result[tuple(rest)] = own // factor
+    return result
+
+
 def _floor_divide(x: Whole | int, y: Whole | int) -> Any:
     """Divide and round down; what divides exactly comes out of the atom."""
     if bool(y == 0):
@@ -292,16 +259,14 @@ def _floor_divide(x: Whole | int, y: Whole | int) -> Any:
     if isinstance(y, int):
         exact = {m: f // y for m, f in _terms(x) if f % y == 0}
         rest = {m: f for m, f in _terms(x) if f % y}
-        if not rest:
-            return trace.polynomial(exact, value)
-        if set(rest) == {()}:
-            exact[()] = rest[()] // y
-            return trace.polynomial(exact, value)
+        if set(rest) <= {()}:
+            return trace.polynomial({m: f // y for m, f in _terms(x)}, value)
         if exact:
-            taken = sum(f * _product(trace, m) for m, f in exact.items())
+            values = (f * math.prod(trace.atoms[n].value for n in m) for m, f in exact.items())
+            taken = sum(values)
             remainder = trace.polynomial(rest, whole_value(x) - taken * y)
             return trace.polynomial(exact, taken) + _floor_divide(remainder, y)
-    elif (common := divided(_terms(x), y.terms)) is not None:
+    elif (common := _divided_terms(_terms(x), y.terms)) is not None:
         return trace.polynomial(common, value)
     (a, b), (c, d) = bounds(x), bounds(y)
     corners = [p // q for p in (a, b) for q in (c, d) if q] or [value]
@@ -311,11 +276,29 @@ def _floor_divide(x: Whole | int, y: Whole | int) -> Any:
     return trace.atom("//", (key(x), key(y)), value, low, high)
 
 
-def _product(trace: Trace, monomial: Monomial) -> int:
-    result = 1
-    for number in monomial:
-        result *= trace.atoms[number].value
-    return result
+def _double(op: str, plain: Operator, swapped: bool = False) -> Operator:
+    """Return an operator of doubles."""
+
+    def applied(self: Any, other: Any) -> Any:
+        return self.trace.double(op, plain, (other, self) if swapped else (self, other))
+
+    return applied
+
+
+def _quotient(op: str, plain: Operator, swapped: bool = False) -> Operator:
+    """Return a division: where the divisor may be close to zero, the range is everything."""
+
+    def applied(self: Any, other: Any) -> Any:
+        x, y = (other, self) if swapped else (self, other)
+        if bool(y == 0):
+            raise ZeroDivisionError
+        low, high = bounds(y)
+        if low <= 0 <= high:
+            return self.trace.double(op, plain, (x, y), UNBOUNDED)
+        rest = (min(0.0, float(low)), max(0.0, float(high))) if op == "%~" else None
+        return self.trace.double(op, plain, (x, y), rest)
+
+    return applied
 
 
 class Real(Varying):
@@ -326,7 +309,7 @@ class Real(Varying):
 
     __slots__ = ("high", "low", "number", "trace", "value")
 
-    def __init__(self, trace: Trace, number: int, value: float, low: float, high: float) -> None:
+    def __init__(self, trace: Any, number: int, value: float, low: float, high: float) -> None:
         self.trace, self.number, self.value, self.low, self.high = trace, number, value, low, high
 
     @property
@@ -337,63 +320,37 @@ class Real(Varying):
             return None
         return Whole(self.trace, args[0][1], int(self.value), int(self.low), int(self.high))
 
-    def __add__(self, other: Any) -> Real:
-        return self.trace.double("+", operator.add, (self, other))
+    __add__ = __radd__ = _double("+", operator.add)
+    __sub__ = _double("-", operator.sub)
+    __rsub__ = _double("-", operator.sub, swapped=True)
+    _times = _double("*", operator.mul)
+    _over = _quotient("/", operator.truediv)
+    __rtruediv__ = _quotient("/", operator.truediv, swapped=True)
+    __floordiv__ = _quotient("//~", operator.floordiv)
+    __rfloordiv__ = _quotient("//~", operator.floordiv, swapped=True)
+    __mod__ = _quotient("%~", operator.mod)
+    __rmod__ = _quotient("%~", operator.mod, swapped=True)
 
-    __radd__ = __add__
-
-    def __sub__(self, other: Any) -> Real:
-        return self.trace.double("-", operator.sub, (self, other))
-
-    def __rsub__(self, other: Any) -> Real:
-        return self.trace.double("-", operator.sub, (other, self))
-
-    def __mul__(self, other: Any) -> Real:
+    def __mul__(self, other: Any) -> Any:
         if isinstance(other, int | float) and other == 1:
             return self
         if isinstance(other, int | float) and other and float(other).is_integer():
             whole = self.whole
             if whole is not None and max(abs(self.low), abs(self.high)) * abs(other) <= EXACT:
-                product: Whole = whole * int(other)
-                return product.real()
-        return self.trace.double("*", operator.mul, (self, other))
+                return (whole * int(other)).real()
+        return self._times(other)
 
     __rmul__ = __mul__
 
-    def __neg__(self) -> Real:
+    def __neg__(self) -> Any:
         return self * -1.0
 
-    def __truediv__(self, other: Any) -> Real | float:
+    def __truediv__(self, other: Any) -> Any:
         if isinstance(other, Real) and other.number == self.number and 0 < self.low < self.high:
             return 1.0
-        return self._divided("/", operator.truediv, self, other)
+        return self._over(other)
 
-    def __rtruediv__(self, other: Any) -> Real:
-        return self._divided("/", operator.truediv, other, self)
-
-    def __floordiv__(self, other: Any) -> Real:
-        return self._divided("//~", operator.floordiv, self, other)
-
-    def __rfloordiv__(self, other: Any) -> Real:
-        return self._divided("//~", operator.floordiv, other, self)
-
-    def __mod__(self, other: Any) -> Real:
-        return self._divided("%~", operator.mod, self, other)
-
-    def __rmod__(self, other: Any) -> Real:
-        return self._divided("%~", operator.mod, other, self)
-
-    def _divided(self, op: str, plain: Callable[[Any, Any], float], x: Any, y: Any) -> Real:
-        """Divide: where the divisor may be close to zero, the range is everything."""
-        if bool(y == 0):
-            raise ZeroDivisionError
-        low, high = bounds(y)
-        if low <= 0 <= high:
-            return self.trace.double(op, plain, (x, y), UNBOUNDED)
-        rest = (min(0.0, float(low)), max(0.0, float(high))) if op == "%~" else None
-        return self.trace.double(op, plain, (x, y), rest)
-
-    def _compare(self, op: str, other: Any, holds: Callable[[Any, Any], Any]) -> Any:
+    def _compare(self, op: str, other: Any, holds: Operator) -> Any:
         self.trace.rounds |= _beyond(other)
         if isinstance(other, Whole):
             other = other.real()
@@ -401,13 +358,9 @@ class Real(Varying):
             return op == "!="
         (a, b), (c, d) = (self.low, self.high), bounds(other)
         answer = holds(self.value, other.value if isinstance(other, Real) else other)
-        if isinstance(other, Real) and other.number == self.number:
+        same = isinstance(other, Real) and other.number == self.number
+        if same or b < c or a > d or (a == b == c == d):
             return answer
-        if b < c or a > d or (a == b == c == d):
-            return answer
-        if op in ("<", ">="):
-            if a >= d:
-                return answer
-        elif op in (">", "<=") and b <= c:
+        if (op in ("<", ">=") and a >= d) or (op in (">", "<=") and b <= c):
             return answer
         return Condition(self.trace, op, (key(self), key(other)), answer)

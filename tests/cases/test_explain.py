@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 import mbprof
 from mbprof.errors import SpecError, UsageError
 from mbprof.language import counts as written
+from mbprof.language.fmt import plain
 from mbprof.language.source import Scalar
-from mbprof.language.values import plain
 from mbprof.network import conventions
 from mbprof.network.conventions import load as convention
 from mbprof.published.bridge import QUANTITIES, bridge

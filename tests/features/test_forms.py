@@ -8,8 +8,7 @@ import pytest
 
 import mbprof
 from mbprof.checks.rules.broken import _names
-from mbprof.language.source import Map
-from mbprof.language.tree import known_keys, required
+from mbprof.language.source import Map, known_keys, required
 from mbprof.network.build import expand
 from mbprof.network.build.frame import Frame, Tensors
 from mbprof.ops.fields import FLAG, Bound

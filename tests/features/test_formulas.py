@@ -21,7 +21,7 @@ from mbprof.formulas.lone import block_spec
 from mbprof.formulas.sheet import render
 from mbprof.formulas.text import Text
 from mbprof.formulas.tree import Product, Sum, Symbol
-from mbprof.language.values import parse
+from mbprof.language.fmt import parse
 from mbprof.network.build import build
 from mbprof.network.load import Spec
 from mbprof.network.profile import Profile

@@ -15,7 +15,7 @@ from mbprof.spec import zoo
 from mbprof.spec.knobs import Knob
 from mbprof.symbolic import arithmetic as lanes
 from mbprof.symbolic.program import Program
-from mbprof.symbolic.symbols import Trace
+from mbprof.symbolic.trace import Trace
 
 wholes = st.integers(-40, 40)
 

@@ -12,8 +12,7 @@ from mbprof.formulas.sheet import render
 from mbprof.language import counts
 from mbprof.language.source import Scalar
 from mbprof.spec.sections import limit
-from mbprof.symbolic.arithmetic import lifted
-from mbprof.symbolic.operations import FUNCTIONS, OPERATIONS, Operation
+from mbprof.symbolic.arithmetic import FUNCTIONS, OPERATIONS, Operation, lifted
 
 HEAD = "name: net\ninput: {channels: 8, res: 16}\npadding: torch\n"
 

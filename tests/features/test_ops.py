@@ -7,7 +7,7 @@ import pytest
 
 import mbprof
 from mbprof import MbprofError
-from mbprof.language.values import Shape
+from mbprof.language.fmt import Shape
 from mbprof.network.graph import Node
 from mbprof.ops import OPS
 from mbprof.ops.base import Facts, op

@@ -13,7 +13,7 @@ import typer
 from mbprof import cli
 from mbprof.errors import UsageError
 from mbprof.output import Column, Report, arranged, columns_report
-from mbprof.output.terminal import screen_for
+from mbprof.output.writers import screen_for
 from tests.conftest import MBPROF, ROOT, child, invoke, run
 
 COMMANDS: dict[str, Any] = typer.main.get_command(cli.app).commands  # type: ignore[attr-defined]

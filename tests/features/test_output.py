@@ -19,10 +19,10 @@ import pytest
 import mbprof
 from mbprof.cli.options import KINDS, formats_of
 from mbprof.errors import UsageError
-from mbprof.output import REPORTS, Column, Formats, Note, Report, fragment, render
+from mbprof.output import REPORTS, Column, Formats, Note, Report, render
 from mbprof.output.files import bytes_to, emit, text_to
-from mbprof.output.plain import to_json
-from mbprof.output.stamp import stamp
+from mbprof.output.formats import stamp, to_json
+from mbprof.output.html import fragment
 from tests.conftest import MBPROF, ROOT, child, invoke, run, started
 
 BLOCK = ("block", "inv_res", "--in", "8x8x4", "--set", "c=4", "--set", "t=2")

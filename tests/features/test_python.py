@@ -16,7 +16,8 @@ from matplotlib.figure import Figure
 import mbprof
 from mbprof.cli import app
 from mbprof.errors import UsageError
-from mbprof.output.result import Brief, Result
+from mbprof.output.model import Brief
+from mbprof.output.writers import Result
 from mbprof.spec import zoo
 
 SPEC = "mobilenet_v1"

@@ -79,7 +79,7 @@ RECIPES: Mapping[str, tuple[str, str, str, list[list[str]], list[str]]] = {
         ["scale_1,512", '"scale"'],
     ),
     "a language function": (
-        "mbprof/symbolic/operations.py", code("a language function"), ROOTED,
+        "mbprof/symbolic/arithmetic.py", code("a language function"), ROOTED,
         [
             ["table", "net.yaml", "--format", "csv"],
             ["sweep", "net.yaml", "--res", "8,16", "--where", "sqrt(macs) > 1", "--format", "csv"],

@@ -21,7 +21,7 @@ from mbprof.errors import Loc, Source
 from mbprof.language.expr import Expr
 from mbprof.language.source import Scalar
 from mbprof.output import Column, files
-from mbprof.output.arrange import order
+from mbprof.output.model import order
 from mbprof.spec.knobs import Knob
 from mbprof.sweeps.axes import CHUNK, read_axis
 from mbprof.sweeps.filters import Where

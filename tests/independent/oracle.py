@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import mbprof
-from mbprof.language.values import parse
+from mbprof.language.fmt import parse
 
 FOLDER = Path(__file__).parent / "data" / "oracle"
 

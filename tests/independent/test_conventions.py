@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mbprof
-from mbprof.language.values import parse
+from mbprof.language.fmt import parse
 from mbprof.network import conventions
 from mbprof.network.conventions.quantities import QUANTITIES
 from mbprof.network.rows import totals

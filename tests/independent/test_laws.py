@@ -14,7 +14,7 @@ from mbprof.ops.base import Facts
 from mbprof.spec import zoo
 from mbprof.sweeps.axes import column
 from mbprof.sweeps.filters import Where
-from mbprof.symbolic.operations import FUNCTIONS
+from mbprof.symbolic.arithmetic import FUNCTIONS
 from tests.conftest import network, profile
 
 alphas = st.decimals(min_value="0.05", max_value="2", places=2).map(float)

@@ -11,7 +11,7 @@ import pytest
 
 import mbprof
 from mbprof import MbprofError
-from mbprof.language.values import Value
+from mbprof.language.fmt import Value
 from mbprof.ops.conv import Activation
 
 SEEDS = Path(__file__).parents[2] / "specs" / "seeds"

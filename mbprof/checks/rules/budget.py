@@ -10,8 +10,8 @@ from typing import Any
 from mbprof.checks.model import ERROR, Found, Subject, rule
 from mbprof.errors import UsageError
 from mbprof.language import fmt
+from mbprof.language.fmt import Value, plain, size
 from mbprof.language.source import COMMAND_LINE
-from mbprof.language.values import Value, plain, size
 from mbprof.network.conventions import Convention
 from mbprof.network.profile import Profile
 from mbprof.network.rows import totals

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from mbprof.checks.model import ADVICE, WARNING, Found, Subject, Variant, rule
 from mbprof.checks.walks import around, before, channels, producer
 from mbprof.language import fmt
-from mbprof.language.values import show
+from mbprof.language.fmt import show
 from mbprof.network.graph import Graph, Node
 
 

@@ -8,8 +8,8 @@ from functools import partial
 from typing import Any
 
 from mbprof.errors import KnobError, MbprofError, SpecError, UnusedError, WiringError, nearest
+from mbprof.language.fmt import Value
 from mbprof.language.source import Scalar
-from mbprof.language.values import Value
 from mbprof.network.build.frame import Frame, Tensor, Tensors
 from mbprof.network.build.names import Names
 from mbprof.network.build.nodes import Nodes

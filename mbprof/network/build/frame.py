@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeAlias
 
 from mbprof.errors import Loc, UnusedError, WiringError, unknown
+from mbprof.language.fmt import Shape
 from mbprof.language.source import Scalar
-from mbprof.language.values import Shape
 from mbprof.network.graph import Edge
 from mbprof.spec.model import Table, Template, Wiring
 

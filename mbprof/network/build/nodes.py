@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mbprof.errors import KnobError, LimitError, MbprofError, ShapeError, WiringError
-from mbprof.language.values import Shape
+from mbprof.language.fmt import Shape
 from mbprof.network.build.frame import Frame, Tensor, Tensors
 from mbprof.network.graph import Edge, Node
 from mbprof.ops import Op

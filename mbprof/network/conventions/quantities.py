@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from mbprof.language.values import Shape
+from mbprof.language.fmt import Shape
 from mbprof.network.graph import Node
 from mbprof.ops import OPS, elements
 from mbprof.ops.base import FACTS

@@ -7,8 +7,19 @@ from collections.abc import Collection, Iterable, Sequence
 
 from mbprof.errors import SpecError, closest, unknown
 from mbprof.language.expr import Expr
-from mbprof.language.source import Map, Node, Scalar, Seq
-from mbprof.language.tree import known_keys, mapping, one_of, required, text, word, words
+from mbprof.language.source import (
+    Map,
+    Node,
+    Scalar,
+    Seq,
+    known_keys,
+    mapping,
+    one_of,
+    required,
+    text,
+    word,
+    words,
+)
 from mbprof.network.conventions.model import SIDE, UNITS, Convention, Measure
 from mbprof.network.conventions.quantities import NAMES
 from mbprof.ops import OPS

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from mbprof.errors import UsageError
-from mbprof.language.values import plain
+from mbprof.language.fmt import plain
 from mbprof.network.load import Spec
 from mbprof.pages.charts import style
 from mbprof.pages.charts.kinds import DRAWN, Options, counted, kind

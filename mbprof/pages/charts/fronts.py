@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mbprof.errors import UsageError
-from mbprof.language.values import plain
+from mbprof.language.fmt import plain
 from mbprof.network.load import Spec
 from mbprof.pages.charts import style
 from mbprof.pages.charts.kinds import DRAWN, Options, counted, kind
