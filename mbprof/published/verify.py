@@ -96,6 +96,7 @@ def _spec(spec: Spec) -> Iterator[Verdict]:
 
 
 def _claim(asked: str, claim: Claim, network: Network) -> Iterator[Verdict]:
+    about = (asked, claim.at, claim.scope, claim.convention)
     counted = totals(network.compiled, claim.convention, claim.scope)
     numbers = (("params", claim.params, counted.params), ("macs", claim.macs, counted.cost))
     given = [(name, said, computed) for name, said, computed in numbers if said is not None]
@@ -107,18 +108,8 @@ def _claim(asked: str, claim: Claim, network: Network) -> Iterator[Verdict]:
             verdict = HOLDS
         else:
             verdict = FAILS if claim.erratum is None else ERRATUM
-        yield Verdict(
-            asked,
-            claim.at,
-            claim.scope,
-            claim.convention,
-            name,
-            said.text,
-            computed,
-            verdict,
-            claim.source,
-            claim.erratum,
-        )
+        found = (name, said.text, computed, verdict)
+        yield Verdict(*about, *found, claim.source, claim.erratum)
 
 
 COLUMNS = (
