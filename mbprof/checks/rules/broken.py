@@ -21,7 +21,7 @@ from mbprof.checks.model import (
 from mbprof.errors import Loc, MbprofError, Source, UnusedError, UsageError, nearest
 from mbprof.language.source import COMMAND_LINE
 from mbprof.spec.knobs import builtin
-from mbprof.spec.model import Definition, Part
+from mbprof.spec.model import Part
 from mbprof.spec.steps import BlockStep
 from mbprof.spec.texts import texts
 
@@ -68,8 +68,8 @@ def refused(text: str, error: MbprofError) -> Finding:
         error.at(Loc(Source(text, ""), 1, 1))
         if isinstance(error, UsageError):
             message = f"cannot be decided: {error.message}"
-            unbuilt = REFUSALS[error.kind]
-            return unbuilt.finding(message, error.loc, hint=error.hint, severity=UNDECIDED)
+            code = REFUSALS[error.kind].code
+            return Finding(code, UNDECIDED, message, error.loc, hint=error.hint)
     if error.loc is None or error.loc.source.name == COMMAND_LINE:
         raise error
     kind = "unused" if isinstance(error, UnusedError) else error.kind
@@ -78,7 +78,8 @@ def refused(text: str, error: MbprofError) -> Finding:
     loc = places[names.index(text if text in names else names[-1])]
     through = "".join(f"; {step}" for step in error.trace[:2])
     elsewhere = f" ({places[0]})" if places[0] != loc else ""
-    return REFUSALS[kind].finding(f"{error.message}{elsewhere}{through}", loc, hint=error.hint)
+    message = f"{error.message}{elsewhere}{through}"
+    return Finding(REFUSALS[kind].code, REFUSALS[kind].severity, message, loc, hint=error.hint)
 
 
 def _places(error: MbprofError) -> list[Loc]:
@@ -100,7 +101,7 @@ def no_network(subject: Subject) -> Iterator[Found]:
     or bound the knob with min:, max: or one_of:.
     Source: arXiv:1704.04861, section 3.3, and arXiv:1801.04381, section 6.1, for the widths.
     """
-    for variant in subject.variants:
+    for variant in (*subject.alphas, *subject.strided, *subject.widened):
         if (error := variant.error) is not None:
             yield Found(
                 f"at {variant.label}: {error.message}",
@@ -122,11 +123,12 @@ def unread_knob(subject: Subject) -> Iterator[Found]:
     read = _names(definition)
     # A flavour, or a spec that extends another one, may do without what was there before.
     flavoured = "@" in definition.name
-    for name, place in knob_places(definition).items():
-        if name not in read and place.source == own and not (subject.alone or flavoured):
+    for name in [name for name in definition.knobs if name not in read | builtin(None).keys()]:
+        place = definition.knobs[name].loc
+        if place is not None and place.source == own and not (subject.spec.alone or flavoured):
             yield Found(f"nothing reads the knob {name}", loc=place)
     for block in definition.blocks.values():
-        if block.shared or (subject.alone and block.name != definition.name):
+        if block.shared or (subject.spec.alone and block.name != definition.name):
             continue
         inner = _names(block)
         for name in block.takes:
@@ -147,7 +149,7 @@ def uncalled_block(subject: Subject) -> Iterator[Found]:
     called = _names(definition) | {step.block for step in definition.held(BlockStep)}
     for block in definition.blocks.values():
         # What a spec extends may need blocks that it does not.
-        uncalled = not block.shared and block.name not in called and not subject.alone
+        uncalled = not block.shared and block.name not in called and not subject.spec.alone
         if uncalled and block.loc.source == own and "@" not in definition.name:
             yield Found(f"nothing calls the block {block.name}", loc=block.loc)
 
@@ -165,15 +167,6 @@ def accepted_in_vain(subject: Subject) -> Iterator[Found]:
         # This rule's own code is never found: to accept it would accept whatever is in vain.
         if code not in RULES or code == "MB013" or not any(RULES[code].apply(subject)):
             yield Found(f"{code} is accepted and not found{known}", loc=scalar.loc)
-
-
-def knob_places(definition: Definition) -> dict[str, Loc]:
-    """Return where the knobs of a spec are declared; the builtin ones are declared nowhere."""
-    return {
-        name: knob.loc
-        for name, knob in definition.knobs.items()
-        if name not in builtin(None) and knob.loc is not None
-    }
 
 
 def _names(part: Part) -> set[str]:

@@ -53,10 +53,7 @@ def exceeded(subject: Subject, *budgets: Budget) -> Iterator[Found]:
 
 
 def _of(convention: Convention, kind: str, limit: Limit) -> Callable[[Any], int]:
-    """Return how a count is taken from a total or a row.
-
-    Raises: UsageError: the convention counts no MACs.
-    """
+    """Return how a count is taken from a total or a row, if the convention counts it."""
     if kind == "params":
         return attrgetter("params")
     measures = list(convention.measures)
@@ -111,12 +108,7 @@ def _said(fits: Mapping[str, Value]) -> str:
 def _fits(
     subject: Subject, convention: str, kind: str, limit: int, of: Callable[[Any], int]
 ) -> dict[str, Value]:
-    """Return the largest alpha and the largest resolution that fit, each with the rest as it is.
-
-    Tried are the alphas that the knob lists, or the hundredths in its range, and resolutions of the
-    network's aspect ratio whose longer side is a multiple of 32; settings that make no network do
-    not fit.
-    """
+    """Return the largest usual alpha and resolution that fit, each with the rest as it is."""
     knobs, largest = subject.spec.definition.knobs, dict[str, Value]()
     alpha = subject.network.knobs.get("alpha")
 
@@ -130,27 +122,20 @@ def _fits(
         usual = [width for width in listed or hundredths if knobs["alpha"].inside(width)]
         widths = sorted(width for width in usual if width < alpha)
         largest["alpha"] = _largest(widths, partial(fits, "alpha"))
-    if kind == "macs" and not subject.alone:
-        largest["res"] = _largest(_sizes(subject), partial(fits, "res"))
+    if kind == "macs" and not subject.spec.alone:
+        high, wide = size(subject.network.knobs["res"])
+        long = max(high, wide)
+        sizes: list[Value] = [
+            (max(1, round(high * side / long)), max(1, round(wide * side / long)))
+            for side in range(_MULTIPLE, long, _MULTIPLE)
+        ]
+        largest["res"] = _largest(sizes, partial(fits, "res"))
     return largest
 
 
-def _sizes(subject: Subject) -> list[Value]:
-    """Return the sizes below the network's own, of its aspect ratio."""
-    high, wide = size(subject.network.knobs["res"])
-    long = max(high, wide)
-    return [
-        (max(1, round(high * side / long)), max(1, round(wide * side / long)))
-        for side in range(_MULTIPLE, long, _MULTIPLE)
-    ]
-
-
 def _largest(values: Sequence[Value], fits: Callable[[Value], bool | None]) -> Value:
-    """Return the largest value that fits, None if none does.
-
-    Found by bisection, as params and cost grow with either; where settings make no network, all
-    below are tried one by one.
-    """
+    """Return the largest value that fits, None if none does."""
+    # Params and cost grow with either; only where settings make no network all below are tried.
     low, high = 0, len(values)
     while low < high:
         middle = (low + high) // 2
