@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from mbprof.checks.model import ADVICE, Found, Subject, rule
-from mbprof.checks.walks import area, around, channels, held, is_pointwise, producer, traffic
+from mbprof.checks.walks import area, around, channels, is_pointwise, producer, traffic
 from mbprof.language import fmt
-from mbprof.ops.facts import Facts
+from mbprof.network.graph import Node
+from mbprof.ops.base import elements
 
 FEW = 5
 """With fewer layers that multiply, it is no news that one of them has most of the cost."""
@@ -32,14 +33,11 @@ def one_layer(subject: Subject) -> Iterator[Found]:
     layers = subject.layers
     if len(layers) < FEW or not subject.is_network:
         return
-    kinds: dict[str, Callable[[Facts], int]] = {
-        "weights": lambda facts: facts.kernels,
-        "MACs": lambda facts: facts.mac,
-    }
-    for kind, count in kinds.items():
-        largest = max(layers, key=lambda node: count(node.facts))
-        part, whole = count(largest.facts), sum(count(node.facts) for node in layers)
+    for kind, fact in (("weights", "kernels"), ("MACs", "mac")):
+        counts = [getattr(node.facts, fact) for node in layers]
+        part, whole = max(counts), sum(counts)
         if 2 * part > whole:
+            largest = layers[counts.index(part)]
             yield Found(
                 f"{largest.layer} has {fmt.percent(part, whole)} % of all {kind}, "
                 f"{fmt.integer(part)} of {fmt.integer(whole)}",
@@ -76,6 +74,11 @@ def large_classifier(subject: Subject) -> Iterator[Found]:
         )
 
 
+def _held(node: Node) -> int:
+    """Return the elements of a node's inputs and outputs, which it needs at one time."""
+    return elements(node.in_shapes) + elements(node.out_shapes)
+
+
 @rule("MB601", ADVICE)
 def expansion_in_memory(subject: Subject) -> Iterator[Found]:
     """An expansion at the highest resolution rules the activation memory.
@@ -92,22 +95,22 @@ def expansion_in_memory(subject: Subject) -> Iterator[Found]:
     maps = [node for node in subject.layers if area(node.out_shapes[0]) > 1]
     if len(maps) < FEW or not subject.is_network:
         return
-    peak = max(maps, key=held)
+    peak = max(maps, key=_held)
     inside = [node for node in maps if node.block == peak.block]
     wide = [node for node in inside if is_pointwise(node) and channels(node)[1] > channels(node)[0]]
-    others = [held(node) for node in maps if node.block != peak.block]
+    others = [_held(node) for node in maps if node.block != peak.block]
     source = producer(subject.graph, peak.inputs[0], around)
     expansion = next((node for node in wide if node is peak or node is source), None)
-    if expansion is None or not others or 2 * held(peak) < 3 * max(others):
+    if expansion is None or not others or 2 * _held(peak) < 3 * max(others):
         return
     c_in, c_out = channels(expansion)
     high, tall = expansion.out_shapes[0][1:]
     yield Found(
         f"{expansion.layer} widens {c_in} to {c_out} channels at {high}x{tall}: its block holds "
-        f"{fmt.short(held(peak))} elements, {held(peak) / max(others):.1f} times what any other "
+        f"{fmt.short(_held(peak))} elements, {_held(peak) / max(others):.1f} times what any other "
         "needs",
         nodes=[expansion],
-        numbers={"elements": held(peak), "others": max(others)},
+        numbers={"elements": _held(peak), "others": max(others)},
     )
 
 

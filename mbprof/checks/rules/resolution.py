@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from fractions import Fraction
+from typing import NamedTuple
 
-from mbprof.checks.model import ADVICE, WARNING, Found, Subject, rule
-from mbprof.checks.walks import Field, along, area, receptive_fields, widest, windows
+from mbprof.checks.model import ADVICE, WARNING, Found, Subject, Undecided, rule
+from mbprof.checks.walks import area, widest
 from mbprof.language import fmt
+from mbprof.network.graph import IMAGE, Graph, Node
+from mbprof.ops.window import Axis
+
+
+def _windows(subject: Subject, least: int = 1) -> Iterator[Node]:
+    """Yield the nodes with a window that slides over maps of at least so many pixels."""
+    slid = (node for node in subject.nodes if node.op.windowed)
+    return (node for node in slid if area(node.in_shapes[0]) >= least)
+
+
+def _along(nodes: Iterable[Node], test: Callable[[Axis], bool]) -> list[tuple[Axis, Node]]:
+    """Return the nodes that have an axis of which a test holds, each with the first such axis."""
+    first = ((next(filter(test, node.op.axes(node.in_shapes)), None), node) for node in nodes)
+    return [(axis, node) for axis, node in first if axis is not None]
 
 
 @rule("MB401", ADVICE)
@@ -22,8 +38,8 @@ def uneven_size(subject: Subject) -> Iterator[Found]:
     Remedy: choose a resolution that is a multiple of the total stride, mostly of 32.
     Source: the padding rules of TensorFlow and of PyTorch, see mbprof/ops/padding.py.
     """
-    odd = along(
-        windows(subject.nodes),
+    odd = _along(
+        _windows(subject),
         lambda axis: axis.n % axis.s > 0 and axis.n > 1 and sum(axis.padded) > 0,
     )
     if odd:
@@ -47,10 +63,7 @@ def kernel_over_maps(subject: Subject) -> Iterator[Found]:
     Source: arXiv:1706.05587, section 3.3 and figure 4: weights of an atrous filter that see
     padding.
     """
-    large = along(
-        (node for node in windows(subject.nodes) if area(node.in_shapes[0]) > 1),
-        lambda axis: axis.extent > axis.n and sum(axis.padded) > 0,
-    )
+    large = _along(_windows(subject, 2), lambda axis: axis.extent > axis.n and sum(axis.padded) > 0)
     if large:
         axis, node = large[0]
         yield Found(
@@ -91,6 +104,49 @@ def collapsed(subject: Subject) -> Iterator[Found]:
             nodes=empty,
             numbers={"layers": len(empty)},
         )
+
+
+class Field(NamedTuple):
+    """A receptive field: its height and width, and the steps of the image from one to the next."""
+
+    size: tuple[Fraction, Fraction]
+    jump: tuple[Fraction, Fraction]
+
+
+def receptive_fields(graph: Graph) -> list[Field | None]:
+    """Return the receptive field of every node; None where it sees the whole image.
+
+    r += (k_eff - 1)·j, j *= s on each axis; a join takes the largest of its inputs, and a gate
+    leaves the field of what it weighs. An op that changes the size divides the step.
+    Raises: Undecided: paths of different steps meet.
+    Source: google-research/receptive_field, python/util/receptive_field_computation.py.
+    """
+    pixel = (Fraction(1), Fraction(1))
+    fields: list[Field | None] = []
+    for node in graph.nodes:
+        known = [Field(pixel, pixel) if e.node == IMAGE else fields[e.node] for e in node.inputs]
+        seen = [field for field in known if field is not None]
+        if node.op.sees_whole or not seen or (len(seen) < len(known) and not node.op.gates):
+            fields.append(None)
+            continue
+        if len({field.jump for field in seen}) > 1:
+            raise Undecided(f"{node.name} joins maps of different steps")
+        high, wide = (max(field.size[axis] for field in seen) for axis in (0, 1))
+        fields.append(_behind(node, Field((high, wide), seen[0].jump)))
+    return fields
+
+
+def _behind(node: Node, field: Field) -> Field:
+    """Return the field behind a node; interpolation looks at the next pixel, too."""
+    size, jump = list(field.size), list(field.jump)
+    for i in (0, 1) if node.op.resamples else ():
+        if getattr(node.op, "mode", "") == "bilinear":
+            size[i] += jump[i]
+        jump[i] *= Fraction(node.in_shapes[0][1 + i], node.out_shapes[0][1 + i])
+    for i, axis in enumerate(node.op.axes(node.in_shapes) if node.op.windowed else ()):
+        size[i] += (axis.extent - 1) * jump[i]
+        jump[i] *= axis.s
+    return Field((size[0], size[1]), (jump[0], jump[1]))
 
 
 @rule("MB404", ADVICE)
@@ -148,7 +204,7 @@ def asymmetric_padding(subject: Subject) -> Iterator[Found]:
     Remedy: nothing for costs; ports of weights need an explicit pad, as timm's tf_ models have.
     Source: timm/layers/padding.py; tensorflow/python/ops/nn_ops.py, padding SAME.
     """
-    odd = along(subject.nodes, lambda axis: axis.padded[0] != axis.padded[1])
+    odd = _along(subject.nodes, lambda axis: axis.padded[0] != axis.padded[1])
     if odd:
         axis, node = odd[0]
         before, after = axis.padded
@@ -171,10 +227,7 @@ def skipped_pixels(subject: Subject) -> Iterator[Found]:
     Remedy: average pooling of that stride before an unstrided 1x1 convolution.
     Source: arXiv:1812.01187, section 4.2, ResNet-B and ResNet-D.
     """
-    bad = along(
-        (node for node in windows(subject.nodes) if area(node.in_shapes[0]) > 1),
-        lambda axis: axis.k < axis.s,
-    )
+    bad = _along(_windows(subject, 2), lambda axis: axis.k < axis.s)
     if bad:
         node = bad[0][1]
         kernel, stride, *_ = node.op.geometry(node.in_shapes)
@@ -199,7 +252,7 @@ def padding_over_kernel(subject: Subject) -> Iterator[Found]:
     Remedy: p: same, or at most half of the kernel.
     Source: torch.nn.MaxPool2d, which refuses padding of more than half of the kernel.
     """
-    bad = along(windows(subject.nodes), lambda axis: max(axis.padded) >= axis.extent)
+    bad = _along(_windows(subject), lambda axis: max(axis.padded) >= axis.extent)
     if bad:
         axis, node = bad[0]
         amount, extent = max(axis.padded), axis.extent
