@@ -175,11 +175,8 @@ def _check_inside(cells: Sequence[Cell], alpha: float, res: int, name: str) -> N
 
 
 def _span(cells: Sequence[Cell], alpha: float) -> tuple[float, float]:
-    """Return least and largest ln res of the convex hull of the cells at a width.
-
-    The hull of a plane set is the union of the segments between its points and what they enclose,
-    so at any width its ends lie on segments.
-    """
+    """Return least and largest ln res of the convex hull of the cells at a width."""
+    # The hull's ends at any width lie on segments between two of its points.
     x = math.log(alpha)
     points = [(math.log(cell.alpha), math.log(cell.res)) for cell in cells]
     ends = []

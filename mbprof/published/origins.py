@@ -1,9 +1,6 @@
 """Where a number comes from: what was counted, of which network, at which settings.
 
-A number from a paper or a leaderboard is compared with every convention, scope, folding and factor
-of two; first of the network as it is asked for, then with the usual numbers of classes, then over
-the usual widths and resolutions, then of its other flavours. The first ring with a match answers,
-with the next one if nothing in it is a count as it is: not doubled or halved, not folded.
+Rings of settings are searched from the network as asked for outwards; the first match answers.
 """
 
 from __future__ import annotations
@@ -149,10 +146,7 @@ def _printed(definition: Definition, wanted: Quantity) -> tuple[str, ...]:
 
 
 def _rings(search: Search, network: Network, spec: str) -> Iterator[list[Origin]]:
-    """Yield the rings of a network, then of the other flavours of a spec of the zoo.
-
-    A flavour that lacks a knob or makes no network is passed by.
-    """
+    """Yield the rings of a network, then of the other flavours of a spec that can be built."""
     yield from search.rings(network)
     stem, _, own = spec.partition("@")
     if "/" in spec or stem not in zoo.names():

@@ -189,11 +189,20 @@ class Search:
 
     def grid(self, spec: Spec, own: Mapping[str, Value], classes: Sequence[int]) -> list[Origin]:
         """Look at the usual widths and resolutions, for all numbers of classes at once."""
-        alphas = ALPHAS if "alpha" in own and "alpha" not in self.given else ()
+        knobs = spec.definition.knobs
+        widths: list[dict[str, Any]] = [{}]
+        sizes: list[dict[str, Any]] = [{}]
+        if "alpha" in own and "alpha" not in self.given and not knobs["alpha"].one_of:
+            widths = [{"alpha": alpha} for alpha in ALPHAS if knobs["alpha"].inside(alpha)]
         # Stored values do not depend on the resolution.
-        sides = () if "res" in self.given or "cost" not in self.number.kinds else SIDES
-        lanes = _lanes(spec, own, alphas, sides)
-        if classes and lanes and spec.definition.knobs["classes"].kind == "int":
+        if "res" not in self.given and "cost" in self.number.kinds:
+            sizes = [{"res": side} for side in SIDES]
+        lanes = [
+            lane
+            for lane in ({**width, **side} for width in widths for side in sizes)
+            if any(own[name] not in (value, (value, value)) for name, value in lane.items())
+        ]
+        if classes and lanes and knobs["classes"].kind == "int":
             lanes = [{**lane, "classes": count} for lane in lanes for count in classes]
         origins = []
         for part, values in self.run(spec, own, lanes):
@@ -329,21 +338,3 @@ _FACTORS = {
     "FLOPs": ((Fraction(1), 1.0), (Fraction(1, 2), 0.5)),
 }
 """What a count may have been multiplied by: a FLOP for a MAC is the usual confusion."""
-
-
-def _lanes(
-    spec: Spec, knobs: Mapping[str, Value], alphas: Sequence[float], sides: Sequence[int]
-) -> list[dict[str, Any]]:
-    """Return the widths and resolutions that the knobs take, without those of ``knobs``."""
-    definition = spec.definition.knobs
-    widths: list[dict[str, Any]] = [{}]
-    if alphas and not definition["alpha"].one_of:
-        widths = [{"alpha": alpha} for alpha in alphas if definition["alpha"].inside(alpha)]
-    sizes: list[dict[str, Any]] = [{"res": side} for side in sides] or [{}]
-    own = {"alpha": knobs.get("alpha"), "res": knobs["res"]}
-    lanes = [{**width, **size} for width in widths for size in sizes]
-    return [
-        lane
-        for lane in lanes
-        if any(own[name] not in (value, (value, value)) for name, value in lane.items())
-    ]
