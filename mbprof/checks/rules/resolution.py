@@ -204,8 +204,7 @@ def asymmetric_padding(subject: Subject) -> Iterator[Found]:
     Remedy: nothing for costs; ports of weights need an explicit pad, as timm's tf_ models have.
     Source: timm/layers/padding.py; tensorflow/python/ops/nn_ops.py, padding SAME.
     """
-    odd = _along(subject.nodes, lambda axis: axis.padded[0] != axis.padded[1])
-    if odd:
+    if odd := _along(subject.nodes, lambda axis: axis.padded[0] != axis.padded[1]):
         axis, node = odd[0]
         before, after = axis.padded
         yield Found(
@@ -227,8 +226,7 @@ def skipped_pixels(subject: Subject) -> Iterator[Found]:
     Remedy: average pooling of that stride before an unstrided 1x1 convolution.
     Source: arXiv:1812.01187, section 4.2, ResNet-B and ResNet-D.
     """
-    bad = _along(_windows(subject, 2), lambda axis: axis.k < axis.s)
-    if bad:
+    if bad := _along(_windows(subject, 2), lambda axis: axis.k < axis.s):
         node = bad[0][1]
         kernel, stride, *_ = node.op.geometry(node.in_shapes)
         high, wide = node.op.axes(node.in_shapes)
@@ -252,8 +250,7 @@ def padding_over_kernel(subject: Subject) -> Iterator[Found]:
     Remedy: p: same, or at most half of the kernel.
     Source: torch.nn.MaxPool2d, which refuses padding of more than half of the kernel.
     """
-    bad = _along(_windows(subject), lambda axis: max(axis.padded) >= axis.extent)
-    if bad:
+    if bad := _along(_windows(subject), lambda axis: max(axis.padded) >= axis.extent):
         axis, node = bad[0]
         amount, extent = max(axis.padded), axis.extent
         yield Found(
