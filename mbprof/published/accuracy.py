@@ -34,11 +34,6 @@ from mbprof.spec.knobs import Knob
 from mbprof.spec.model import Definition
 
 
-def in_flavour(name: str, flavour: str | None) -> str:
-    """Return how a network is called in a flavour, in that of its spec if none is given."""
-    return f"{name}@{flavour}" if flavour else name
-
-
 @lru_cache(maxsize=256)
 def _width_knob(name: str) -> Knob | None:
     return zoo.load(name).knobs.get("alpha")
@@ -65,7 +60,7 @@ def spec_of(spec: Spec, row: Published) -> Spec:
     """
     name, _, flavour = spec.name.partition("@")
     own = row.spec == name and spec.address.partition("@")[0] != name
-    return spec if own else load(in_flavour(row.spec, flavour))
+    return spec if own else load(f"{row.spec}@{flavour}" if flavour else row.spec)
 
 
 def settings(spec: Spec, row: Published) -> dict[str, Value]:

@@ -20,7 +20,6 @@ from mbprof.network.load import Network, load
 from mbprof.network.speclike import SpecLike, as_spec
 from mbprof.output import Column, Note, Report
 from mbprof.output.result import Result
-from mbprof.published.accuracy import in_flavour
 from mbprof.published.search import Origin, Search
 from mbprof.spec import zoo
 from mbprof.spec.claims import SCOPES, chosen_scope
@@ -155,7 +154,7 @@ def _rings(search: Search, network: Network, spec: str) -> Iterator[list[Origin]
     for flavour in definition.flavours:
         if flavour not in (own, definition.flavour):
             with suppress(MbprofError):
-                yield from search.rings(load(in_flavour(stem, flavour)).build(**search.given))
+                yield from search.rings(load(f"{stem}@{flavour}").build(**search.given))
 
 
 def _described(origin: Origin) -> str:

@@ -15,7 +15,6 @@ from mbprof.network.speclike import SpecLike, as_spec
 from mbprof.output import Column, Report
 from mbprof.output.result import Result, line
 from mbprof.output.stamp import stamp
-from mbprof.published.accuracy import in_flavour
 from mbprof.spec import zoo
 from mbprof.spec.claims import Claim
 
@@ -83,7 +82,8 @@ def _spec(spec: Spec) -> Iterator[Verdict]:
     specs = {name: spec}
     networks: dict[tuple[str, str], Network] = {}
     for claim in spec.definition.published:
-        asked = in_flavour(claim.preset or name.partition("@")[0], claim.flavour)
+        asked = claim.preset or name.partition("@")[0]
+        asked = f"{asked}@{claim.flavour}" if claim.flavour else asked
         try:
             if asked not in specs:
                 specs[asked] = load(asked)
