@@ -353,9 +353,6 @@ def explain(
     )
 
 
-_MAC = "A MAC is one multiplication with its addition; a FLOP is either."
-
-
 def _short(tool: str) -> str:
     """Return a tool with its version, without how it is called."""
     return tool.partition(", ")[0]

@@ -38,12 +38,11 @@ def one_layer(subject: Subject) -> Iterator[Found]:
         part, whole = max(counts), sum(counts)
         if 2 * part > whole:
             largest = layers[counts.index(part)]
-            yield Found(
+            said = (
                 f"{largest.layer} has {fmt.percent(part, whole)} % of all {kind}, "
-                f"{fmt.integer(part)} of {fmt.integer(whole)}",
-                nodes=[largest],
-                numbers={"part": part, "whole": whole},
+                f"{fmt.integer(part)} of {fmt.integer(whole)}"
             )
+            yield Found(said, [largest], {"part": part, "whole": whole})
 
 
 @rule("MB502", ADVICE)
@@ -65,13 +64,12 @@ def large_classifier(subject: Subject) -> Iterator[Found]:
     last, whole = layers[-1], sum(node.facts.kernels for node in layers)
     part = last.facts.kernels
     if area(last.in_shapes[0]) == 1 and CLASSIFIER * part > whole >= 2 * part:
-        yield Found(
+        said = (
             f"{last.layer} ({channels(last)[0]} -> {channels(last)[1]}) has "
             f"{fmt.percent(part, whole)} % of all weights, {fmt.integer(part)} of "
-            f"{fmt.integer(whole)}",
-            nodes=[last],
-            numbers={"part": part, "whole": whole},
+            f"{fmt.integer(whole)}"
         )
+        yield Found(said, [last], {"part": part, "whole": whole})
 
 
 def _held(node: Node) -> int:
@@ -105,13 +103,12 @@ def expansion_in_memory(subject: Subject) -> Iterator[Found]:
         return
     c_in, c_out = channels(expansion)
     high, tall = expansion.out_shapes[0][1:]
-    yield Found(
+    said = (
         f"{expansion.layer} widens {c_in} to {c_out} channels at {high}x{tall}: its block holds "
         f"{fmt.short(_held(peak))} elements, {_held(peak) / max(others):.1f} times what any other "
-        "needs",
-        nodes=[expansion],
-        numbers={"elements": _held(peak), "others": max(others)},
+        "needs"
     )
+    yield Found(said, [expansion], {"elements": _held(peak), "others": max(others)})
 
 
 @rule("MB602", ADVICE)
@@ -135,10 +132,9 @@ def idle_depthwise(subject: Subject) -> Iterator[Found]:
         macs = fmt.percent(sum(n.facts.mac for n in idle), sum(n.facts.mac for n in subject.layers))
         moved = fmt.percent(sum(map(traffic, idle)), sum(map(traffic, subject.layers)))
         least = worst.facts.mac / traffic(worst)
-        yield Found(
+        said = (
             f"{len(idle)} of {fmt.several(len(depthwise), 'depthwise layer')} with fewer than "
             f"{INTENSITY} MACs for each element moved, {worst.layer} has {least:.2f}; {macs} % of "
-            f"the MACs and {moved} % of the memory access of all layers",
-            nodes=idle,
-            numbers={"layers": len(idle), "least": round(least, 4)},
+            f"the MACs and {moved} % of the memory access of all layers"
         )
+        yield Found(said, idle, {"layers": len(idle), "least": round(least, 4)})

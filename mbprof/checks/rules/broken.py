@@ -116,12 +116,9 @@ def no_network(subject: Subject) -> Iterator[Found]:
     """
     for variant in (*subject.alphas, *subject.strided, *subject.widened):
         if (error := variant.error) is not None:
-            yield Found(
-                f"at {variant.label}: {error.message}",
-                numbers={variant.knob: variant.value},
-                hint=error.hint,
-                loc=subject.place(_places(error)[::-1]),
-            )
+            said = f"at {variant.label}: {error.message}"
+            loc = subject.place(_places(error)[::-1])
+            yield Found(said, (), {variant.knob: variant.value}, error.hint, loc)
 
 
 @rule("MB011", WARNING)

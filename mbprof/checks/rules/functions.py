@@ -55,12 +55,11 @@ def nonlinear_bottleneck(subject: Subject) -> Iterator[Found]:
             bad.append(node)
     if bad:
         c_in, c_out = channels(bad[0])
-        yield Found(
+        said = (
             f"{fmt.several(len(bad), 'linear bottleneck')} with a non-linearity behind, "
-            f"{bad[0].layer} ({c_in} -> {c_out} channels) first",
-            nodes=bad,
-            numbers={"layers": len(bad)},
+            f"{bad[0].layer} ({c_in} -> {c_out} channels) first"
         )
+        yield Found(said, bad, {"layers": len(bad)})
 
 
 def _is_projection(subject: Subject, node: Node) -> bool:
@@ -109,14 +108,13 @@ def linear_twice(subject: Subject) -> Iterator[Found]:
         if _merged(node, takers[0]) <= node.facts.mac + takers[0].facts.mac:
             bad.append((node, takers[0]))
     if bad:
-        first, second = bad[0]
-        yield Found(
+        firsts, (first, second) = [before for before, _ in bad], bad[0]
+        (c_in, c_out), macs = channels(first), sum(node.facts.mac for node in firsts)
+        said = (
             f"{fmt.several(len(bad), 'pair')} of layers with no non-linearity between, "
-            f"{first.layer} ({channels(first)[0]} -> {channels(first)[1]}) and {second.layer} "
-            "first",
-            nodes=[first for first, _ in bad],
-            numbers={"pairs": len(bad), "macs": sum(first.facts.mac for first, _ in bad)},
+            f"{first.layer} ({c_in} -> {c_out}) and {second.layer} first"
         )
+        yield Found(said, firsts, {"pairs": len(bad), "macs": macs})
 
 
 def _merged(first: Node, second: Node) -> int:
@@ -145,12 +143,11 @@ def bias_before_norm(subject: Subject) -> Iterator[Found]:
             bad.append(node)
     if bad:
         biases = sum(node.facts.biases for node in bad)
-        yield Found(
+        said = (
             f"{fmt.several(len(bad), 'layer')} with a bias that a batch norm takes away, "
-            f"{fmt.integer(biases)} params in all",
-            nodes=bad,
-            numbers={"layers": len(bad), "biases": biases},
+            f"{fmt.integer(biases)} params in all"
         )
+        yield Found(said, bad, {"layers": len(bad), "biases": biases})
 
 
 @rule("MB304", ADVICE)
@@ -170,12 +167,11 @@ def activation_before_norm(subject: Subject) -> Iterator[Found]:
             bad.append((before, node))
     if bad:
         cost = sum(node.facts.mul + node.facts.add for _, node in bad)
-        yield Found(
+        said = (
             f"{fmt.several(len(bad), 'batch norm')} behind an activation, which cannot be folded: "
-            f"{fmt.short(cost)} multiplications and additions",
-            nodes=[before for before, _ in bad],
-            numbers={"layers": len(bad), "operations": cost},
+            f"{fmt.short(cost)} multiplications and additions"
         )
+        yield Found(said, [before for before, _ in bad], {"layers": len(bad), "operations": cost})
 
 
 @rule("MB305", WARNING)
@@ -198,10 +194,8 @@ def activation_of_activation(subject: Subject) -> Iterator[Found]:
             after = subject.nodes[taker]
             if _activates(after):
                 second = after.op.function
-                yield Found(
-                    f"{after.layer}: {second} of {first} {_consequence(first, second)}",
-                    nodes=[after, node],
-                )
+                said = f"{after.layer}: {second} of {first} {_consequence(first, second)}"
+                yield Found(said, [after, node])
 
 
 def _consequence(first: str, second: str) -> str:
@@ -230,12 +224,11 @@ def unshifted_activation(subject: Subject) -> Iterator[Found]:
         if before is not None and before.op.multiplies and not before.op.bias:
             bad.append(before)
     if bad:
-        yield Found(
+        said = (
             f"{fmt.several(len(bad), 'layer')} before an activation with neither bias nor batch "
-            f"norm, {bad[0].layer} first",
-            nodes=bad,
-            numbers={"layers": len(bad)},
+            f"norm, {bad[0].layer} first"
         )
+        yield Found(said, bad, {"layers": len(bad)})
 
 
 @rule("MB307", ADVICE)
@@ -261,12 +254,11 @@ def norm_missing(subject: Subject) -> Iterator[Found]:
         elif node.op.bias and any(taker.op.function for taker in takers):
             bare.append(node)
     if bare and (normed >= 9 * len(bare) or (normed > 1 and len(bare) == 1)):
-        yield Found(
+        said = (
             f"{len(bare)} of {fmt.several(normed + len(bare), 'convolution')} without batch norm, "
-            f"{bare[0].layer} first",
-            nodes=bare,
-            numbers={"layers": len(bare), "normed": normed},
+            f"{bare[0].layer} first"
         )
+        yield Found(said, bare, {"layers": len(bare), "normed": normed})
 
 
 @rule("MB308", WARNING)

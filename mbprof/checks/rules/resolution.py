@@ -19,10 +19,11 @@ def _windows(subject: Subject, least: int = 1) -> Iterator[Node]:
     return (node for node in slid if area(node.in_shapes[0]) >= least)
 
 
-def _along(nodes: Iterable[Node], test: Callable[[Axis], bool]) -> list[tuple[Axis, Node]]:
-    """Return the nodes that have an axis of which a test holds, each with the first such axis."""
+def _along(nodes: Iterable[Node], test: Callable[[Axis], bool]) -> tuple[Axis, list[Node]] | None:
+    """Return the nodes that have an axis of which a test holds, and the first such axis."""
     first = ((next(filter(test, node.op.axes(node.in_shapes)), None), node) for node in nodes)
-    return [(axis, node) for axis, node in first if axis is not None]
+    held = [(axis, node) for axis, node in first if axis is not None]
+    return (held[0][0], [node for _, node in held]) if held else None
 
 
 @rule("MB401", ADVICE)
@@ -43,15 +44,13 @@ def uneven_size(subject: Subject) -> Iterator[Found]:
         lambda axis: axis.n % axis.s > 0 and axis.n > 1 and sum(axis.padded) > 0,
     )
     if odd:
-        axis, node = odd[0]
-        res = subject.graph.image
-        yield Found(
-            f"{res[1]}x{res[2]} is not divisible by the total stride: {node.layer} strides "
-            f"{axis.n} by {axis.s}"
-            + (f", like {fmt.several(len(odd) - 1, 'more layer')}" if odd[1:] else ""),
-            nodes=[node for _, node in odd],
-            numbers={"size": axis.n, "stride": axis.s, "layers": len(odd)},
+        (axis, nodes), res = odd, subject.graph.image
+        more = f", like {fmt.several(len(nodes) - 1, 'more layer')}" if nodes[1:] else ""
+        said = (
+            f"{res[1]}x{res[2]} is not divisible by the total stride: {nodes[0].layer} strides "
+            f"{axis.n} by {axis.s}{more}"
         )
+        yield Found(said, nodes, {"size": axis.n, "stride": axis.s, "layers": len(nodes)})
 
 
 @rule("MB402", WARNING)
@@ -65,13 +64,12 @@ def kernel_over_maps(subject: Subject) -> Iterator[Found]:
     """
     large = _along(_windows(subject, 2), lambda axis: axis.extent > axis.n and sum(axis.padded) > 0)
     if large:
-        axis, node = large[0]
-        yield Found(
-            f"{fmt.several(len(large), 'layer')} with kernels larger than the maps; {node.layer} "
-            f"reaches over {axis.extent}, the {axis.name} of its input is {axis.n}",
-            nodes=[node for _, node in large],
-            numbers={"kernel": axis.extent, "size": axis.n, "layers": len(large)},
+        axis, nodes = large
+        said = (
+            f"{fmt.several(len(nodes), 'layer')} with kernels larger than the maps; "
+            f"{nodes[0].layer} reaches over {axis.extent}, the {axis.name} of its input is {axis.n}"
         )
+        yield Found(said, nodes, {"kernel": axis.extent, "size": axis.n, "layers": len(nodes)})
 
 
 @rule("MB403", WARNING)
@@ -98,12 +96,11 @@ def collapsed(subject: Subject) -> Iterator[Found]:
             empty.append(node)
     if empty:
         res = subject.graph.image
-        yield Found(
+        said = (
             f"at {res[1]}x{res[2]} the maps are 1x1 where {empty[0].layer} ({empty[0].op.word}) "
-            f"gets them; {fmt.several(len(empty), 'layer')} left with one pixel",
-            nodes=empty,
-            numbers={"layers": len(empty)},
+            f"gets them; {fmt.several(len(empty), 'layer')} left with one pixel"
         )
+        yield Found(said, empty, {"layers": len(empty)})
 
 
 class Field(NamedTuple):
@@ -172,11 +169,8 @@ def narrow_view(subject: Subject) -> Iterator[Found]:
     node, image = subject.nodes[last[0]], subject.graph.image
     high, wide = last[1].size
     if high < image[1] or wide < image[2]:
-        yield Found(
-            f"{node.layer} sees {high}x{wide} pixels of {image[1]}x{image[2]}",
-            nodes=[node],
-            numbers={"height": int(high), "width": int(wide)},
-        )
+        said = f"{node.layer} sees {high}x{wide} pixels of {image[1]}x{image[2]}"
+        yield Found(said, [node], {"height": int(high), "width": int(wide)})
 
 
 def _last_maps(subject: Subject, fields: Sequence[Field | None]) -> tuple[int, Field] | None:
@@ -205,14 +199,13 @@ def asymmetric_padding(subject: Subject) -> Iterator[Found]:
     Source: timm/layers/padding.py; tensorflow/python/ops/nn_ops.py, padding SAME.
     """
     if odd := _along(subject.nodes, lambda axis: axis.padded[0] != axis.padded[1]):
-        axis, node = odd[0]
+        axis, nodes = odd
         before, after = axis.padded
-        yield Found(
-            f"{fmt.several(len(odd), 'layer')} padded more on one side: {node.layer} by ({before}, "
-            f"{after}); PyTorch's padding is the same on both",
-            nodes=[node for _, node in odd],
-            numbers={"layers": len(odd), "before": before, "after": after},
+        said = (
+            f"{fmt.several(len(nodes), 'layer')} padded more on one side: {nodes[0].layer} by "
+            f"({before}, {after}); PyTorch's padding is the same on both"
         )
+        yield Found(said, nodes, {"layers": len(nodes), "before": before, "after": after})
 
 
 @rule("MB406", ADVICE)
@@ -227,16 +220,15 @@ def skipped_pixels(subject: Subject) -> Iterator[Found]:
     Source: arXiv:1812.01187, section 4.2, ResNet-B and ResNet-D.
     """
     if bad := _along(_windows(subject, 2), lambda axis: axis.k < axis.s):
-        node = bad[0][1]
+        node, *_ = nodes = bad[1]
         kernel, stride, *_ = node.op.geometry(node.in_shapes)
         high, wide = node.op.axes(node.in_shapes)
         part, whole = min(high.k, high.s) * min(wide.k, wide.s), high.s * wide.s
-        yield Found(
-            f"{fmt.several(len(bad), 'layer')} skipping pixels; {node.layer} ({fmt.pair(kernel)}, "
-            f"stride {fmt.pair(stride)}) reads {part} of {whole}",
-            nodes=[node for _, node in bad],
-            numbers={"layers": len(bad), "read": part, "of": whole},
+        said = (
+            f"{fmt.several(len(nodes), 'layer')} skipping pixels; {node.layer} "
+            f"({fmt.pair(kernel)}, stride {fmt.pair(stride)}) reads {part} of {whole}"
         )
+        yield Found(said, nodes, {"layers": len(nodes), "read": part, "of": whole})
 
 
 @rule("MB407", WARNING)
@@ -251,11 +243,10 @@ def padding_over_kernel(subject: Subject) -> Iterator[Found]:
     Source: torch.nn.MaxPool2d, which refuses padding of more than half of the kernel.
     """
     if bad := _along(_windows(subject), lambda axis: max(axis.padded) >= axis.extent):
-        axis, node = bad[0]
+        axis, nodes = bad
         amount, extent = max(axis.padded), axis.extent
-        yield Found(
-            f"{fmt.several(len(bad), 'layer')} with windows of padding alone; {node.layer} pads "
-            f"{amount} for a kernel that reaches over {extent}",
-            nodes=[node for _, node in bad],
-            numbers={"padding": amount, "kernel": extent, "layers": len(bad)},
+        said = (
+            f"{fmt.several(len(nodes), 'layer')} with windows of padding alone; {nodes[0].layer} "
+            f"pads {amount} for a kernel that reaches over {extent}"
         )
+        yield Found(said, nodes, {"padding": amount, "kernel": extent, "layers": len(nodes)})

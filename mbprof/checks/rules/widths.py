@@ -37,27 +37,26 @@ def shortcut_by_width(subject: Subject) -> Iterator[Found]:
     Source: arXiv:1801.04381, section 3.3 and figure 6(b).
     """
     own = _adds(subject.graph)
-    gone: dict[tuple[str, bool], list[tuple[Variant, str]]] = {}
+    gone: dict[tuple[str, bool], list[Variant]] = {}
     for variant in subject.alphas:
         if variant.graph is None:
             continue
         there = _adds(variant.graph)
         for name in own.keys() ^ there.keys():
             node = own.get(name) or there[name]
-            gone.setdefault((node.block, name in own), []).append((variant, name))
+            gone.setdefault((node.block, name in own), []).append(variant)
     for (block, vanishes), variants in gone.items():
         ends = _ends(subject.graph, block)
         if ends is None:
             continue
         verb = "is gone" if vanishes else "appears"
-        alphas = ", ".join(str(variant.value) for variant, _ in variants)
-        shapes = "; ".join(_widths(variant, block) for variant, _ in variants)
-        yield Found(
+        alphas = ", ".join(str(variant.value) for variant in variants)
+        shapes = "; ".join(_widths(variant, block) for variant in variants)
+        said = (
             f"the shortcut of {block} ({ends[0].in_shapes[0][0]} -> {ends[1].out_shapes[0][0]} "
-            f"channels) {verb} at alpha {alphas}: {shapes}",
-            nodes=[ends[1]],
-            numbers={"alphas": [variant.value for variant, _ in variants]},
+            f"channels) {verb} at alpha {alphas}: {shapes}"
         )
+        yield Found(said, [ends[1]], {"alphas": [variant.value for variant in variants]})
 
 
 def _widths(variant: Variant, block: str) -> str:
@@ -85,12 +84,11 @@ def shortcut_by_stride(subject: Subject) -> Iterator[Found]:
             continue
         small, large = variant.graph.output_shape, subject.graph.output_shape
         if small[1:] != large[1:]:
-            yield Found(
+            said = (
                 f"at {variant.label} the add of {', '.join(node.layer for node in lost)} is left "
-                f"out; the output is {fmt.shape(small)} rather than {fmt.shape(large)}",
-                nodes=lost,
-                numbers={"lost": len(lost)},
+                f"out; the output is {fmt.shape(small)} rather than {fmt.shape(large)}"
             )
+            yield Found(said, lost, {"lost": len(lost)})
 
 
 @rule("MB103", WARNING)
@@ -112,11 +110,8 @@ def stride_without_effect(subject: Subject) -> Iterator[Found]:
         lost = _lost(subject, variant)
         adds = ", ".join(node.layer for node in lost)
         only = f"; it only takes away the add of {adds}" if lost else ""
-        yield Found(
-            f"at {variant.label} the output is still {show(subject.graph.output_shape)}{only}",
-            nodes=lost or subject.nodes[-1:],
-            numbers={"lost": len(lost)},
-        )
+        said = f"at {variant.label} the output is still {show(subject.graph.output_shape)}{only}"
+        yield Found(said, lost or subject.nodes[-1:], {"lost": len(lost)})
 
 
 def _same(graph: Graph, other: Graph) -> bool:
@@ -149,12 +144,11 @@ def resampled_shortcut(subject: Subject) -> Iterator[Found]:
                 if node is None or not node.op.resamples or node.name in seen:
                     continue
                 seen.add(node.name)
-                yield Found(
+                said = (
                     f"{label}the shortcut of {add.layer} is resized from "
-                    f"{fmt.shape(node.in_shapes[0])} to {fmt.shape(node.out_shapes[0])}",
-                    nodes=[node],
-                    numbers={"elements": node.facts.read + node.facts.write},
+                    f"{fmt.shape(node.in_shapes[0])} to {fmt.shape(node.out_shapes[0])}"
                 )
+                yield Found(said, [node], {"elements": node.facts.read + node.facts.write})
 
 
 @rule("MB105", WARNING)
@@ -174,11 +168,11 @@ def shortcut_of_itself(subject: Subject) -> Iterator[Found]:
         for i, path in enumerate(ends):
             others = [edge for j, edge in enumerate(node.inputs) if j != i]
             if any(edge in path for edge in others):
-                yield Found(
+                said = (
                     f"{node.layer} adds {subject.graph.name_of(node.inputs[i])} to what it is made "
-                    f"of, {subject.graph.name_of(path[-1])} ({channels(node)[0]} channels)",
-                    nodes=[node],
+                    f"of, {subject.graph.name_of(path[-1])} ({channels(node)[0]} channels)"
                 )
+                yield Found(said, [node])
                 break
 
 
@@ -205,12 +199,11 @@ def odd_width(subject: Subject) -> Iterator[Found]:
         widths = Counter(channels(node)[1] for node in odd)
         shown = ", ".join(f"{width}" for width in sorted(widths)[:8])
         more = ", ..." if len(widths) > 8 else ""
-        yield Found(
+        said = (
             f"{len(odd)} of {fmt.several(len(convs), 'convolution')} with a width that is no "
-            f"multiple of {MULTIPLE}: {shown}{more}",
-            nodes=odd,
-            numbers={"layers": len(odd), "widths": sorted(widths)},
+            f"multiple of {MULTIPLE}: {shown}{more}"
         )
+        yield Found(said, odd, {"layers": len(odd), "widths": sorted(widths)})
 
 
 @rule("MB202", ADVICE)
@@ -232,12 +225,11 @@ def thin_groups(subject: Subject) -> Iterator[Found]:
     if thin:
         thin.sort(key=lambda row: row[0])
         least, g, _ = thin[0]
-        yield Found(
+        said = (
             f"{fmt.several(len(thin), 'grouped convolution')} with fewer than {MULTIPLE} channels "
-            f"a group; the least is {least}, in {g} groups",
-            nodes=[node for _, _, node in thin],
-            numbers={"least": least, "groups": g},
+            f"a group; the least is {least}, in {g} groups"
         )
+        yield Found(said, [node for _, _, node in thin], {"least": least, "groups": g})
 
 
 @rule("MB203", ADVICE)
@@ -263,12 +255,11 @@ def thin_gate(subject: Subject) -> Iterator[Found]:
     few = sorted((gate for gate in thin if gate[0] < MULTIPLE), key=lambda gate: gate[0])
     if few:
         least, maps, _ = few[0]
-        yield Found(
+        said = (
             f"{len(few)} of {fmt.several(len(thin), 'gate')} squeezed to fewer than {MULTIPLE} "
-            f"channels; the least is {least}, for {maps} maps",
-            nodes=[node for _, _, node in few],
-            numbers={"least": least, "gates": len(few)},
+            f"channels; the least is {least}, for {maps} maps"
         )
+        yield Found(said, [node for _, _, node in few], {"least": least, "gates": len(few)})
 
 
 def _vector_layers(graph: Graph, number: int) -> list[Node]:
@@ -307,11 +298,8 @@ def narrow_waist(subject: Subject) -> Iterator[Found]:
     if thin:
         thin.sort(key=lambda node: channels(node)[1])
         node = thin[0]
-        yield Found(
-            f"{node.layer} gives {channels(node)[1]} channels, {fmt.shape(node.out_shapes[0])}",
-            nodes=thin,
-            numbers={"channels": channels(node)[1]},
-        )
+        said = f"{node.layer} gives {channels(node)[1]} channels, {fmt.shape(node.out_shapes[0])}"
+        yield Found(said, thin, {"channels": channels(node)[1]})
 
 
 def _is_waist(subject: Subject, number: int) -> bool:
