@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mbprof.checks.model import Finding as Finding
-    from mbprof.checks.report import Checked as Checked
+    from mbprof.checks.run import Checked as Checked
     from mbprof.checks.run import check as check
     from mbprof.compare.diff import diff as diff
     from mbprof.compare.diff_report import Difference as Difference
@@ -51,9 +51,9 @@ if TYPE_CHECKING:
     from mbprof.published.accuracy import accuracy as accuracy
     from mbprof.published.estimate import Estimate as Estimate
     from mbprof.published.estimate import estimate as estimate
-    from mbprof.published.explain import explain as explain
     from mbprof.published.origins import Origins as Origins
     from mbprof.published.tools import Explanation as Explanation
+    from mbprof.published.tools import explain as explain
     from mbprof.published.verify import Verdicts as Verdicts
     from mbprof.published.verify import verify as verify
     from mbprof.spec.schema import schema as schema
@@ -65,8 +65,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "checks.model": "Finding",
-    "checks.report": "Checked",
-    "checks.run": "check",
+    "checks.run": "Checked check",
     "compare.diff": "diff",
     "compare.diff_report": "Difference",
     "compare.side_by_side": "Comparison compare",
@@ -83,9 +82,8 @@ _HOMES = {
     "pages.zoo": "Catalogue list=catalogue",
     "published.accuracy": "Accuracies accuracy",
     "published.estimate": "Estimate estimate",
-    "published.explain": "explain",
     "published.origins": "Origins",
-    "published.tools": "Explanation",
+    "published.tools": "Explanation explain",
     "published.verify": "Verdicts verify",
     "spec.schema": "schema",
     "sweeps.frame": "sweep",

@@ -2,7 +2,6 @@
 
 from mbprof.checks import rules
 from mbprof.checks.model import RULES, Finding, Rule
-from mbprof.checks.report import Checked
-from mbprof.checks.run import check
+from mbprof.checks.run import Checked, check
 
 __all__ = ["RULES", "Checked", "Finding", "Rule", "check", "rules"]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias
 
@@ -109,26 +109,14 @@ class Subject:
     convention: str = conventions.DEFAULT
     limits: Budget = field(default_factory=Budget)
     """What was asked for besides the spec's own budget."""
+    spec: Spec = field(init=False)
+    graph: Graph = field(init=False)
+    nodes: tuple[Node, ...] = field(init=False)
+    """The nodes in execution order."""
 
-    @property
-    def spec(self) -> Spec:
-        """The spec behind the network."""
-        return self.network.spec
-
-    @property
-    def alone(self) -> bool:
-        """Whether it is a block by itself rather than a whole network."""
-        return self.spec.alone
-
-    @property
-    def graph(self) -> Graph:
-        """The network's graph."""
-        return self.network.compiled
-
-    @property
-    def nodes(self) -> tuple[Node, ...]:
-        """The nodes in execution order."""
-        return self.graph.nodes
+    def __post_init__(self) -> None:
+        self.spec, self.graph = self.network.spec, self.network.compiled
+        self.nodes = self.graph.nodes
 
     @cached_property
     def consumers(self) -> list[list[int]]:
@@ -169,21 +157,16 @@ class Subject:
     def widened(self) -> list[Variant]:
         """A block with twice the output channels, or a spec with a knob of its input's channels."""
         node = self.spec.definition.channels.node
-        name = "c" if self.alone else node.text if isinstance(node, Scalar) else ""
+        name = "c" if self.spec.alone else node.text if isinstance(node, Scalar) else ""
         own = self.network.knobs.get(name)
         if not isinstance(own, int) or isinstance(own, bool):
             return []
         return [self.at(name, 2 * own)]
 
-    @property
-    def variants(self) -> list[Variant]:
-        """All settings that are looked at besides the network's own."""
-        return [*self.alphas, *self.strided, *self.widened]
-
     @cached_property
     def is_network(self) -> bool:
         """Whether the maps end in a pooling of whole maps or a linear layer: a whole network."""
-        return not self.alone and any(
+        return not self.spec.alone and any(
             node.op.ends_maps and not self.in_gate(number) for number, node in enumerate(self.nodes)
         )
 
@@ -228,18 +211,9 @@ class Rule(NamedTuple):
         """What it finds, in one sentence."""
         return self.text.partition("\n")[0]
 
-    def finding(
-        self,
-        message: str,
-        loc: Loc | None,
-        layers: tuple[str, ...] = (),
-        numbers: Mapping[str, Any] | None = None,
-        hint: str | None = None,
-        severity: str | None = None,
-    ) -> Finding:
-        """Return a finding of this rule, as grave as the rule unless it says otherwise."""
-        grave = severity or self.severity
-        return Finding(self.code, grave, message, loc, layers, numbers or {}, hint)
+    def to_dict(self) -> dict[str, str]:
+        """Return what is listed of the rule as plain data."""
+        return {"code": self.code, "severity": self.severity, "title": self.title}
 
     def apply(self, subject: Subject) -> Iterator[Finding]:
         """Yield what the rule finds; one finding that says so if it cannot be answered."""
@@ -250,10 +224,11 @@ class Rule(NamedTuple):
                 trail = found.nodes[0].trail if found.nodes else ()
                 place = found.loc or subject.place(trail) or subject.spec.definition.loc
                 layers = tuple(dict.fromkeys(node.layer for node in found.nodes))
-                yield self.finding(found.message, place, layers, found.numbers, found.hint)
+                said = (found.message, place, layers, found.numbers, found.hint)
+                yield Finding(self.code, self.severity, *said)
         except Undecided as why:
             message = f"cannot be decided: {self.title[0].lower()}{self.title[1:-1]}: {why}"
-            yield self.finding(message, subject.spec.definition.loc, severity=UNDECIDED)
+            yield Finding(self.code, UNDECIDED, message, subject.spec.definition.loc)
 
 
 RULES: dict[str, Rule] = {}
@@ -283,12 +258,3 @@ def declare(rule: Rule) -> Rule:
         raise ValueError(f"rule {rule.code} is registered twice or lacks {missing}")
     RULES[rule.code] = rule
     return rule
-
-
-def accepted(findings: Iterable[Finding], reasons: Mapping[str, Scalar]) -> Iterator[Finding]:
-    """Mark the findings that a spec accepts with a reason; that one is in vain stays."""
-    for finding in findings:
-        if finding.code in reasons and finding.severity != ERROR and finding.code != "MB013":
-            yield replace(finding, severity=ACCEPTED, reason=reasons[finding.code].text)
-        else:
-            yield finding

@@ -1,28 +1,70 @@
-"""Check a spec or a block: build it, apply every rule, sort what they find."""
+"""Check a spec or a block: apply every rule, and lay out what they found; rules explained."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import PurePath
+from typing import Any
 
-from mbprof.checks.model import (
-    RULES,
-    SEVERITIES,
-    Finding,
-    Subject,
-    accepted,
-)
-from mbprof.checks.report import Checked
+from mbprof.checks.model import ACCEPTED, ERROR, RULES, SEVERITIES, UNDECIDED, Finding, Subject
 from mbprof.checks.rules.broken import refused
-from mbprof.errors import MbprofError, unknown
+from mbprof.errors import MbprofError, UsageError, nearest, unknown
+from mbprof.language import fmt
 from mbprof.language.fmt import Shape, Value
 from mbprof.language.source import Scalar
 from mbprof.network import conventions
 from mbprof.network.load import Network, Spec
 from mbprof.network.speclike import SpecLike, as_text, network_at
-from mbprof.output.formats import stamp
+from mbprof.output import REPORTS, Column, Formats, Note, Report, Screen, arranged, picked
+from mbprof.output.formats import stamp, to_json
+from mbprof.output.writers import Result
 from mbprof.spec.knobs import typed
 from mbprof.spec.sections import Budget, limit
+
+_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+_LEVELS = {"advice": "note", "undecided": "none"}
+"""The severities that SARIF calls by another word."""
+_SHOWN = 4
+_WHY = "mbprof check --explain CODE says why a finding matters, and its source."
+FAILING = {
+    "error": SEVERITIES[:2],
+    "warning": SEVERITIES[:3],
+    "advice": SEVERITIES[:4],
+    "never": (),
+}
+"""What fails a check, by the word that a user types; what cannot be decided never passes."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Checked(Result):
+    """What a check found, by severity and place, and what it is about.
+
+    ``stamp`` says of what the findings are: the knobs, the scope and the convention of budgets.
+    """
+
+    name: str
+    findings: tuple[Finding, ...]
+    stamp: Mapping[str, Any] = field(default_factory=dict)
+
+    def fails(self, on: str = "error") -> bool:
+        """Whether a finding is as grave as ``on``: error, warning, advice or never.
+
+        Raises: UsageError: no such word.
+        """
+        if on not in FAILING:
+            raise UsageError(f"cannot fail on {on!r}", hint=nearest(on, FAILING))
+        return any(finding.severity in FAILING[on] for finding in self.findings)
+
+    @property
+    def brief(self) -> str:
+        """What was checked, and how many findings there are of each severity."""
+        return f"{self.name}: {_counts(self.findings)}"
+
+    def report(self, layout: str = "page") -> Report:
+        """Lay the findings out."""
+        return findings_report([self])
 
 
 def check(
@@ -77,33 +119,199 @@ def examine(
             known = [name for name in RULES if name[:3] == code[:3]] or RULES
             raise unknown("code", code, known, limit=40)
     try:
-        subject = _subject(what, image, given or {}, scope)
+        network = network_at(what, given or {}, image)
+        chosen = scope or ("all" if network.spec.alone else network.definition.scope)
+        network.profile(scope=chosen)
     except MbprofError as error:
         if isinstance(what, Network):
             raise
         text = what.name if isinstance(what, Spec) else as_text(what)
         nothing = stamp(knobs={}, convention=convention)
         return Checked(text, (refused(text, error),), {**nothing, "scope": scope})
-    subject.convention, subject.limits = convention, limits or Budget()
+    subject = Subject(network, chosen, convention, limits or Budget())
     findings = [finding for rule in RULES.values() for finding in rule.apply(subject)]
-    kept = [
-        finding
-        for finding in accepted(findings, subject.spec.definition.accept)
-        if not finding.code.startswith(tuple(codes))
-    ]
-    about = stamp(None, subject.network.knobs, subject.scope, convention)
-    return Checked(subject.spec.name, tuple(sorted(kept, key=_order)), about)
+    reasons = network.spec.definition.accept
+    kept = (_accepted(f, reasons) for f in findings if not f.code.startswith(tuple(codes)))
+    about = stamp(None, network.knobs, chosen, convention)
+    return Checked(network.spec.name, tuple(sorted(kept, key=_order)), about)
 
 
-def _subject(
-    what: SpecLike, image: str | Shape | None, given: Mapping[str, Scalar], scope: str | None
-) -> Subject:
-    network = network_at(what, given, image)
-    chosen = scope or ("all" if network.spec.alone else network.definition.scope)
-    network.profile(scope=chosen)
-    return Subject(network, chosen)
+def _accepted(finding: Finding, reasons: Mapping[str, Scalar]) -> Finding:
+    """Mark a finding that a spec accepts with a reason; that one is in vain stays."""
+    if finding.code in reasons and finding.severity != ERROR and finding.code != "MB013":
+        return replace(finding, severity=ACCEPTED, reason=reasons[finding.code].text)
+    return finding
 
 
 def _order(finding: Finding) -> tuple[int, int, str]:
     line = finding.loc.line if finding.loc else 0
     return SEVERITIES.index(finding.severity), line, finding.code
+
+
+def _place(finding: Finding) -> str:
+    return f"{finding.loc.source.name}:{finding.loc.line}" if finding.loc else ""
+
+
+def _layers(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
+
+
+def _grave(severity: str) -> int:
+    """Return how grave a finding is; the gravest is sorted to the front."""
+    return -SEVERITIES.index(severity)
+
+
+_SPEC = Column("spec", "of", "the spec or block", once=True)
+COLUMNS = (
+    Column("code", "code", "the rule, see mbprof check --explain CODE"),
+    Column("severity", "severity", "how grave it is: " + ", ".join(SEVERITIES), rank=_grave),
+    Column("place", "place", "file and line", yields=1, wraps=True),
+    Column("message", "finding", "what is there, with its numbers", wraps=True),
+    Column("layers", "layers", "the layers that it is about", _layers, yields=2, wraps=True),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FindingsReport(Report):
+    """A table of findings that can be a log for code hosts, too."""
+
+    findings: tuple[Finding, ...] = ()
+
+
+FINDINGS: Formats[Callable[[FindingsReport, Screen], str]] = Formats(REPORTS)
+"""The formats of findings: those of every report, and SARIF."""
+
+
+@FINDINGS.add("sarif", ".sarif", ".sarif.json", ".json")
+def static_analysis(report: FindingsReport, screen: Screen) -> str:
+    """Write a log of one run; codes are rule ids, accepted findings are suppressed in source.
+
+    Source: OASIS, Static Analysis Results Interchange Format 2.1.0, section 3.
+    """
+    rules = [rule for _, rule in sorted(RULES.items())]
+    driver = {
+        "name": "mbprof",
+        "semanticVersion": stamp()["version"],
+        "informationUri": "https://pypi.org/project/mbprof/",
+        "rules": [
+            {
+                "id": rule.code,
+                "name": rule.check.__name__ if rule.check else rule.code,
+                "shortDescription": {"text": rule.title},
+                "fullDescription": {"text": rule.text},
+                "defaultConfiguration": {"level": _LEVELS.get(rule.severity, rule.severity)},
+            }
+            for rule in rules
+        ],
+    }
+    index = {rule.code: number for number, rule in enumerate(rules)}
+    results = [_result(finding, index[finding.code]) for finding in report.findings]
+    run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
+    return to_json({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}) + "\n"
+
+
+def _result(finding: Finding, index: int) -> dict[str, Any]:
+    text = finding.message + (f" Hint: {finding.hint}" if finding.hint else "")
+    result: dict[str, Any] = {"ruleId": finding.code, "ruleIndex": index, "message": {"text": text}}
+    accepted = finding.severity == ACCEPTED
+    severity = RULES[finding.code].severity if accepted else finding.severity
+    if severity == UNDECIDED:
+        result["kind"] = "open"
+    result["level"] = _LEVELS.get(severity, severity)
+    if accepted:
+        result["suppressions"] = [{"kind": "inSource", "justification": finding.reason}]
+    if finding.loc is not None:
+        place: dict[str, Any] = {
+            "physicalLocation": {
+                "artifactLocation": {"uri": _uri(PurePath(finding.loc.source.name))},
+                "region": {"startLine": finding.loc.line, "startColumn": finding.loc.column},
+            }
+        }
+        if finding.layers:
+            layers = [{"name": layer, "kind": "module"} for layer in finding.layers]
+            place["logicalLocations"] = layers
+        result["locations"] = [place]
+    result["properties"] = {"numbers": dict(finding.numbers)}
+    return result
+
+
+def _uri(path: PurePath) -> str:
+    from urllib.parse import quote
+
+    return path.as_uri() if path.is_absolute() else quote(path.as_posix())
+
+
+def findings_report(
+    checked: Sequence[Checked], sort: str | None = None, top: int | None = None
+) -> FindingsReport:
+    """Lay out what checks found; data is a list of findings.
+
+    Raises: UsageError: no such column, or ``top`` below 1.
+    """
+    findings = [(subject, finding) for subject in checked for finding in subject.findings]
+    names = ", ".join(subject.name for subject in checked)
+    report = FindingsReport(
+        title=f"{names}: {_counts([finding for _, finding in findings])}",
+        columns=COLUMNS if len(checked) == 1 else (_SPEC, *COLUMNS),
+        rows=tuple(
+            {**finding.to_dict(), "place": _place(finding), "spec": subject.name}
+            for subject, finding in findings
+        ),
+        data=[{**finding.to_dict(), "spec": at.name, **at.stamp} for at, finding in findings],
+        known=(_SPEC, *COLUMNS),
+        listed="",
+    )
+    shown = [findings[number][1] for number in picked(report, sort, top)]
+    notes: list[str | Note] = [
+        f"{finding.code}: {finding.hint}"
+        if finding.reason is None
+        else f"{finding.code} is accepted: {finding.reason}"
+        for finding in shown
+        if finding.hint or finding.reason
+    ]
+    if shown:
+        notes.append(Note(_WHY))
+    report = arranged(report, sort, top)
+    noted = (*report.notes, *dict.fromkeys(notes))
+    return replace(report, notes=noted, findings=tuple(shown))
+
+
+def _counts(findings: Sequence[Finding]) -> str:
+    """Count findings by severity in words."""
+    said = []
+    for severity in SEVERITIES:
+        number = sum(finding.severity == severity for finding in findings)
+        if number:
+            counted = severity in ("error", "warning")
+            said.append(fmt.several(number, severity) if counted else f"{number} {severity}")
+    return ", ".join(said) or "nothing found"
+
+
+def rules_report() -> Report:
+    """List the rules."""
+    columns = (
+        Column("code", "code", "the code"),
+        Column("severity", "severity", "how grave it is"),
+        Column("title", "finds", "what it finds", wraps=True),
+    )
+    rows = tuple(rule.to_dict() for _, rule in sorted(RULES.items()))
+    return Report(f"{len(rows)} rules", columns, rows, [dict(row) for row in rows])
+
+
+def rule_report(code: str) -> Report:
+    """Explain a rule: what it finds, how that is computed, why it matters, what helps, its source.
+
+    Raises: UsageError: no such code.
+    """
+    if code not in RULES:
+        raise unknown("code", code, sorted(RULES), limit=50)
+    rule, parts = RULES[code], dict[str, str]()
+    for line in rule.text.split("\n"):
+        name, colon, rest = line.partition(": ")
+        if colon and name in ("Why", "Remedy", "Source"):
+            parts[name.lower()] = rest
+        elif parts:
+            parts[list(parts)[-1]] += f" {line.strip()}"
+    data = {**rule.to_dict(), **parts}
+    return Report(f"{rule.code}, {rule.severity}", (), (), data, text=rule.text)

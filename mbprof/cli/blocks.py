@@ -97,8 +97,7 @@ def check(
     output: OutputOption = None,
 ) -> None:
     """Say what is wrong or suspicious in a design; status 1 if it fails."""
-    from mbprof.checks.report import findings_report, rule_report, rules_report
-    from mbprof.checks.run import examine
+    from mbprof.checks.run import examine, findings_report, rule_report, rules_report
     from mbprof.errors import UsageError
 
     if explain is not None:
@@ -132,8 +131,7 @@ def watch(
     ignore: IgnoreOption = None,
 ) -> None:
     """Check a file now and whenever it is saved, until interrupted."""
-    from mbprof.checks.report import findings_report
-    from mbprof.checks.run import examine
+    from mbprof.checks.run import examine, findings_report
     from mbprof.cli.watch import saves
     from mbprof.errors import MbprofError
 

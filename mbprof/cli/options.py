@@ -148,7 +148,7 @@ def hold_to(network: Network, limits: Budget, convention: str, scope: str | None
     if limits.params is None and limits.macs is None:
         return
     from mbprof.checks.model import Subject
-    from mbprof.checks.rules.budget import exceeded
+    from mbprof.checks.rules.broken import exceeded
 
     subject = Subject(network, scope or network.definition.scope, convention)
     over = list(exceeded(subject, limits))
@@ -169,7 +169,7 @@ def network_of(
 
 KINDS = {
     "table": ("mbprof.output.writers", "REPORTS"),
-    "check": ("mbprof.checks.report", "FINDINGS"),
+    "check": ("mbprof.checks.run", "FINDINGS"),
     "formula": ("mbprof.formulas.sheet", "FORMATS"),
     "sweep": ("mbprof.sweeps.write", "SWEEPS"),
     "plot": ("mbprof.pages.plot", "CHARTS"),

@@ -34,11 +34,6 @@ from mbprof.spec.model import Definition
 from mbprof.spec.sections import chosen_scope
 
 
-def in_flavour(name: str, flavour: str | None) -> str:
-    """Return how a network is called in a flavour, in that of its spec if none is given."""
-    return f"{name}@{flavour}" if flavour else name
-
-
 @lru_cache(maxsize=256)
 def _width_knob(name: str) -> Knob | None:
     return zoo.load(name).knobs.get("alpha")
@@ -65,7 +60,7 @@ def spec_of(spec: Spec, row: Published) -> Spec:
     """
     name, _, flavour = spec.name.partition("@")
     own = row.spec == name and spec.address.partition("@")[0] != name
-    return spec if own else load(in_flavour(row.spec, flavour))
+    return spec if own else load(f"{row.spec}@{flavour}" if flavour else row.spec)
 
 
 def settings(spec: Spec, row: Published) -> dict[str, Value]:
@@ -143,10 +138,6 @@ def single(of: Definition | str, cell: Sequence[Published]) -> Published | None:
     return cell[0] if len(cell) == 1 else None
 
 
-def _decimal(value: float) -> str:
-    return f"{value:.10g}"
-
-
 _COLUMNS = (
     Column("series", "series", "one source, precision and recipe", once=True),
     Column("spec", "network", "the zoo's name of it", yields=8),
@@ -155,8 +146,8 @@ _COLUMNS = (
     Column("resolution", "res", "side of the images that it was evaluated with", plain, True),
     Column("top1", "top-1", "ImageNet-1k accuracy in percent", plain, True),
     Column("top5", "top-5", "the same, of five guesses", plain, True, yields=3),
-    Column("params_millions", "params/M", "as published", _decimal, True, yields=1),
-    Column("macs_millions", "MACs/M", "as published", _decimal, True, yields=1),
+    Column("params_millions", "params/M", "as published", "{:.10g}".format, True, yields=1),
+    Column("macs_millions", "MACs/M", "as published", "{:.10g}".format, True, yields=1),
     Column("source", "source", "where it was read", yields=6, wraps=True),
     Column("licence", "licence", "of the source", yields=7),
     Column("erratum", "erratum", "what is wrong at the source", yields=7, wraps=True),
@@ -182,11 +173,7 @@ class Accuracies(Result):
 
 
 def accuracy(
-    spec: SpecLike,
-    series: str | None = None,
-    *,
-    scope: str = "all",
-    convention: str = DEFAULT,
+    spec: SpecLike, series: str | None = None, *, scope: str = "all", convention: str = DEFAULT
 ) -> Accuracies:
     """Return the accuracies published of a network, or else of its family, with their sources.
 
@@ -200,10 +187,7 @@ def accuracy(
 
 
 def accuracy_report(
-    spec: Spec,
-    series: str | None = None,
-    scope: str = "all",
-    convention: str = DEFAULT,
+    spec: Spec, series: str | None = None, scope: str = "all", convention: str = DEFAULT
 ) -> Report:
     """Lay out the accuracies published of a network, with published and computed cost.
 
@@ -217,7 +201,8 @@ def accuracy_report(
     if not own and of not in families():
         hint = "published are " + ", ".join(sorted(families(), key=str.lower))
         raise UsageError(f"no accuracy is published of {spec.name} or its family", hint=hint)
-    rows = sorted(in_series(of, series) if series else rows_of(of), key=_place)
+    chosen = in_series(of, series) if series else rows_of(of)
+    rows = sorted(chosen, key=lambda row: (row.series, row.alpha or 0.0, row.resolution or 0))
     shown = tuple(_laid(rows, spec if own else None, scope, convention))
     notes = [] if own else [f"None is of {spec.name} itself; these are of its family."]
     if len({row["series"] for row in shown}) > 1:
@@ -226,11 +211,11 @@ def accuracy_report(
     notes += ["Wrong at its source, " + erratum for erratum in dict.fromkeys(errata[:12])]
     # Of one network the name is in the title; of several it is what tells the rows apart.
     costs = (replace(column, yields=2) for column in cost_columns(counts))
-    several = len({row["spec"] for row in shown}) > 1
+    yields = {"spec": 0} if len({row["spec"] for row in shown}) > 1 else {}
     return Report(
         title=f"{called(of)}, {fmt.several(len(rows), 'published row')}",
         columns=tuple(
-            replace(column, yields=0) if several and column.name == "spec" else column
+            replace(column, yields=yields.get(column.name, column.yields))
             for column in (*_COLUMNS[:-3], *costs, *_COLUMNS[-3:])
         ),
         rows=shown,
@@ -238,10 +223,6 @@ def accuracy_report(
         notes=tuple(notes),
         listed="",
     )
-
-
-def _place(row: Published) -> tuple[str, float, int]:
-    return row.series, row.alpha or 0.0, row.resolution or 0
 
 
 def _cell(row: Mapping[str, Any]) -> str:

@@ -1,32 +1,31 @@
-"""Accuracy between published cells: a quadratic surface, never without its error."""
+"""Accuracy between published cells: a surface, never without its error; both in a sweep."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mbprof.errors import UsageError
-from mbprof.language.fmt import plain
+from mbprof.language.fmt import Value, plain
 from mbprof.network.speclike import SpecLike, as_spec
 from mbprof.output import Column, Report
 from mbprof.output.formats import stamp
 from mbprof.output.writers import Result
-from mbprof.published.rows import (
-    Published,
-    called,
-    default_series,
-    families,
-    in_series,
-    published,
-)
+from mbprof.published.accuracy import has_knobs, join
+from mbprof.published.rows import Published, called, default_series, families, in_series, published
+from mbprof.published.rows import series as series_of
 from mbprof.spec.model import Definition
 
 WIDTHS = RESOLUTIONS = 4
 """A grid is dense if it has this many widths with this many resolutions each."""
+
+MAX_ROWS = 100_000
+NAMES = ("top1", "top1_estimate", "top1_error", "series")
+"""The columns of a sweep."""
 
 _TINY = 1e-9
 
@@ -111,15 +110,8 @@ def estimate(
             hint=f"needed are {WIDTHS} widths at {RESOLUTIONS} resolutions, as of {_grids()}",
         )
     _check_inside(cells, alpha, res, name)
-    surface = fit(cells)
-    return Estimate(
-        surface.at(alpha, res),
-        surface.error_mean,
-        surface.error_worst,
-        len(cells),
-        name,
-        rows[0].source,
-    )
+    _, mean, worst = surface = fit(cells)
+    return Estimate(surface.at(alpha, res), mean, worst, len(cells), name, rows[0].source)
 
 
 def _chosen(of: Definition | str, name: str | None) -> tuple[str, tuple[Published, ...]]:
@@ -183,11 +175,8 @@ def _check_inside(cells: Sequence[Cell], alpha: float, res: int, name: str) -> N
 
 
 def _span(cells: Sequence[Cell], alpha: float) -> tuple[float, float]:
-    """Return least and largest ln res of the convex hull of the cells at a width.
-
-    The hull of a plane set is the union of the segments between its points and what they enclose,
-    so at any width its ends lie on segments.
-    """
+    """Return least and largest ln res of the convex hull of the cells at a width."""
+    # The hull's ends at any width lie on segments between two of its points.
     x = math.log(alpha)
     points = [(math.log(cell.alpha), math.log(cell.res)) for cell in cells]
     ends = []
@@ -220,3 +209,73 @@ def fit(cells: tuple[Cell, ...]) -> Surface:
     leverage = (q**2).sum(axis=1)
     missed = abs((top1 - terms @ coefficients) / (1 - leverage))
     return Surface(tuple(map(float, coefficients)), float(missed.mean()), float(missed.max()))
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Adds what one series published of a spec to the rows of a sweep.
+
+    ``top1`` stands where exactly this configuration was published; ``top1_estimate`` where it lies
+    inside a dense grid of such cells, with ``top1_error``, the mean error on held-out cells.
+    """
+
+    definition: Definition
+    fixed: Mapping[str, Value]
+    series: str
+
+    @classmethod
+    def of(cls, definition: Definition, fixed: Mapping[str, Value], name: str | None) -> Joined:
+        """Choose a series, the default one if none is named.
+
+        Raises: UsageError: nothing is published of the network, or no such series.
+        """
+        known = series_of(definition)
+        if not known:
+            raise UsageError(f"no accuracy of {definition.name} is in the data set")
+        chosen = name or default_series(definition) or next(iter(known))
+        in_series(definition, chosen)
+        return cls(definition, fixed, chosen)
+
+    def columns(self, rows: Mapping[str, Any], count: int) -> dict[str, Any]:
+        """Return the columns that are added to some rows.
+
+        Raises: UsageError: there are too many rows to look up one by one.
+        """
+        import numpy as np
+
+        if count > MAX_ROWS:
+            raise UsageError(f"accuracies are looked up for at most {MAX_ROWS:,} configurations")
+        names = list(rows)
+        cells = [
+            self.cell(dict(zip(names, values, strict=True)))
+            for values in zip(*(rows[name].tolist() for name in names), strict=True)
+        ]
+        accuracies = np.array(cells, dtype=np.float64).reshape(count, len(NAMES) - 1)
+        label = np.full(count, self.series, dtype=object)
+        return dict(zip(NAMES, (*accuracies.T, label), strict=True))
+
+    def cell(self, values: Mapping[str, Any]) -> tuple[float, float, float]:
+        """Return the published accuracy of a configuration, the estimate and its error."""
+        knobs = {**self.fixed, **values}
+        res: Any = knobs["res"]
+        side = res if isinstance(res, int) else res[0] if res[0] == res[1] else None
+        alpha: Any = knobs.get("alpha")
+        if side is None:
+            return math.nan, math.nan, math.nan
+        row = join(self.definition, alpha, side, self.series, knobs)
+        top1 = math.nan if row is None else row.top1
+        if alpha is None or not self.alike(alpha, knobs):
+            return top1, math.nan, math.nan
+        try:
+            guess = estimate(self.definition, alpha, side, self.series)
+        except UsageError:
+            return top1, math.nan, math.nan
+        return top1, guess.top1, guess.error_mean
+
+    def alike(self, alpha: float, knobs: Mapping[str, Any]) -> bool:
+        """Whether the published networks of the widths around are the same but for the width."""
+        rows = in_series(self.definition, self.series)
+        widths = {row.alpha for row in rows if row.alpha is not None}
+        below = max((width for width in widths if width <= alpha), default=None)
+        above = min((width for width in widths if width >= alpha), default=None)
+        return all(has_knobs(row, knobs) for row in rows if row.alpha in (below, above))

@@ -1,9 +1,6 @@
 """Where a number comes from: what was counted, of which network, at which settings.
 
-A number from a paper or a leaderboard is compared with every convention, scope, folding and factor
-of two; first of the network as it is asked for, then with the usual numbers of classes, then over
-the usual widths and resolutions, then of its other flavours. The first ring with a match answers,
-with the next one if nothing in it is a count as it is: not doubled or halved, not folded.
+Rings of settings are searched from the network as asked for outwards; the first match answers.
 """
 
 from __future__ import annotations
@@ -23,7 +20,6 @@ from mbprof.network.load import Network, load
 from mbprof.network.speclike import SpecLike, as_spec
 from mbprof.output import Column, Note, Report
 from mbprof.output.writers import Result
-from mbprof.published.accuracy import in_flavour
 from mbprof.published.search import Origin, Search
 from mbprof.spec import zoo
 from mbprof.spec.model import Definition
@@ -31,6 +27,18 @@ from mbprof.spec.sections import SCOPES, chosen_scope
 
 FAR = 0.1
 """A count that is further off than this, in parts of the number, is not worth a mention."""
+
+COLUMNS = (
+    Column("value", "count", "the exact count", fmt.integer, True),
+    Column("unit", "of", "params, MACs or FLOPs"),
+    Column("factor", "×", "what it was multiplied by", str, True, yields=1),
+    Column("rounding", "rounded", "how it prints as the number", yields=3),
+    Column("scope", "scope", "body or all"),
+    Column("folded", "folded", "whether batch norms are folded", yields=2),
+    Column("knobs", "at", "the settings", spelled, wraps=True),
+    Column("spec", "network", "the name and flavour", yields=3),
+    Column("conventions", "conventions", "those that count so", ", ".join, wraps=True),
+)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -49,7 +57,36 @@ class Origins(Result):
 
     def report(self, layout: str = "page") -> Report:
         """Lay out a row for each count, with who counts so."""
-        return origins_report(self)
+        rows: dict[str, dict[str, Any]] = {}
+        for origin in self.origins:
+            row = {**origin._asdict(), "folded": "folded" if origin.folded else ""}
+            convention = row.pop("convention")
+            rows.setdefault(repr(row), {**row, "conventions": []})["conventions"].append(convention)
+        several = len({row["rounding"] for row in rows.values()}) > 1
+        shown = {"rounding": 0} if several else {}
+        return Report(
+            title=self.verdict,
+            columns=tuple(replace(c, yields=shown.get(c.name, c.yields)) for c in COLUMNS),
+            rows=tuple(rows.values()),
+            data=[origin.to_dict() for origin in self.origins],
+            notes=(*self.printed, *self._notes()),
+        )
+
+    def _notes(self) -> Iterator[str | Note]:
+        """Say what is left out, and how to find out what the conventions that were found count."""
+        if self.left_out:
+            more = fmt.several(self.left_out, "less likely count")
+            yield f"{more} left out: rounded further, doubled, halved or folded."
+        said = "docs/conventions.md says what each of them counts"
+        names = [origin.convention for origin in self.origins]
+        other = next((name for name in names if name != conventions.DEFAULT), None)
+        if other is not None:
+            asked = (self.spec, conventions.DEFAULT, other)
+            ways = ("mbprof explain {} --from {} --to {}", 'explain("{}", before="{}", after="{}")')
+            shows = f"shows the difference, line by line; {said}."
+            yield Note(*(f"{way.format(*asked)} {shows}" for way in ways))
+        elif names:
+            yield f"{said}."
 
     @property
     def verdict(self) -> str:
@@ -68,10 +105,7 @@ class Origins(Result):
 
 
 def origins(
-    spec: SpecLike,
-    text: str,
-    given: Mapping[str, Scalar] | None = None,
-    scope: str | None = None,
+    spec: SpecLike, text: str, given: Mapping[str, Scalar] | None = None, scope: str | None = None
 ) -> Origins:
     """Find out which ways to count a network give a number.
 
@@ -88,7 +122,7 @@ def origins(
     loaded = as_spec(spec)
     address, network = loaded.address or loaded.name, loaded.build_at(given or {})
     fixed = {name: network.knobs[name] for name in given or {}}
-    search = Search.of(address, wanted, fixed, (chosen_scope(scope),) if scope else SCOPES)
+    search = Search(address, wanted, fixed, (chosen_scope(scope),) if scope else SCOPES)
     likely, left_out = search.first(_rings(search, network, address))
     closest = None if likely else search.closest
     printed = _printed(network.definition, wanted)
@@ -111,10 +145,7 @@ def _printed(definition: Definition, wanted: Quantity) -> tuple[str, ...]:
 
 
 def _rings(search: Search, network: Network, spec: str) -> Iterator[list[Origin]]:
-    """Yield the rings of a network, then of the other flavours of a spec of the zoo.
-
-    A flavour that lacks a knob or makes no network is passed by.
-    """
+    """Yield the rings of a network, then of the other flavours of a spec that can be built."""
     yield from search.rings(network)
     stem, _, own = spec.partition("@")
     if "/" in spec or stem not in zoo.names():
@@ -123,7 +154,7 @@ def _rings(search: Search, network: Network, spec: str) -> Iterator[list[Origin]
     for flavour in definition.flavours:
         if flavour not in (own, definition.flavour):
             with suppress(MbprofError):
-                yield from search.rings(load(in_flavour(stem, flavour)).build(**search.given))
+                yield from search.rings(load(f"{stem}@{flavour}").build(**search.given))
 
 
 def _described(origin: Origin) -> str:
@@ -133,56 +164,3 @@ def _described(origin: Origin) -> str:
         f"{fmt.integer(origin.value)} {origin.unit}{times} ({origin.convention}, scope "
         f"{origin.scope}{folded}, {spelled(origin.knobs)})"
     )
-
-
-COLUMNS = (
-    Column("value", "count", "the exact count", fmt.integer, True),
-    Column("unit", "of", "params, MACs or FLOPs"),
-    Column("factor", "×", "what it was multiplied by", str, True, yields=1),
-    Column("rounding", "rounded", "how it prints as the number", yields=3),
-    Column("scope", "scope", "body or all"),
-    Column("folded", "folded", "whether batch norms are folded", yields=2),
-    Column("knobs", "at", "the settings", spelled, wraps=True),
-    Column("spec", "network", "the name and flavour", yields=3),
-    Column("conventions", "conventions", "those that count so", ", ".join, wraps=True),
-)
-
-
-def origins_report(answer: Origins) -> Report:
-    """Lay out where a number comes from: a row for each count, with who counts so."""
-    rows: dict[str, dict[str, Any]] = {}
-    for origin in answer.origins:
-        row = {**origin._asdict(), "folded": "folded" if origin.folded else ""}
-        convention = row.pop("convention")
-        rows.setdefault(repr(row), {**row, "conventions": []})["conventions"].append(convention)
-    several = len({row["rounding"] for row in rows.values()}) > 1
-    return Report(
-        title=answer.verdict,
-        columns=tuple(
-            replace(column, yields=0) if several and column.name == "rounding" else column
-            for column in COLUMNS
-        ),
-        rows=tuple(rows.values()),
-        data=[origin.to_dict() for origin in answer.origins],
-        notes=(*answer.printed, *_left_out(answer), *_notes(answer)),
-    )
-
-
-def _left_out(answer: Origins) -> tuple[str, ...]:
-    if not answer.left_out:
-        return ()
-    more = fmt.several(answer.left_out, "less likely count")
-    return (f"{more} left out: rounded further, doubled, halved or folded.",)
-
-
-def _notes(answer: Origins) -> tuple[str | Note, ...]:
-    """Say how to find out what the conventions that were found count."""
-    said = "docs/conventions.md says what each of them counts"
-    names = [origin.convention for origin in answer.origins]
-    other = next((name for name in names if name != conventions.DEFAULT), None)
-    if other is None:
-        return (f"{said}.",) if names else ()
-    asked = (answer.spec, conventions.DEFAULT, other)
-    ways = ("mbprof explain {} --from {} --to {}", 'explain("{}", before="{}", after="{}")')
-    shows = f"shows the difference, line by line; {said}."
-    return (Note(*(f"{way.format(*asked)} {shows}" for way in ways)),)

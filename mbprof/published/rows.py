@@ -6,7 +6,7 @@ Every row is of ImageNet-1k, from ``data/accuracy.csv``; ``data/README.md`` expl
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -81,12 +81,8 @@ class Published(NamedTuple):
         return self.spec, self.alpha, self.resolution, repr(self.knobs)
 
 
-def _number(text: str) -> float | None:
-    return float(text) if text else None
-
-
-def _count(text: str) -> int | None:
-    return int(text) if text else None
+def _maybe(read: Callable[[str], Any]) -> Callable[[str], Any]:
+    return lambda text: read(text) if text else None
 
 
 def _settings(text: str) -> dict[str, Value]:
@@ -95,16 +91,11 @@ def _settings(text: str) -> dict[str, Value]:
 
 
 _READ: dict[str, Any] = {
-    "alpha": _number,
-    "resolution": _count,
-    "train_resolution": _count,
+    **dict.fromkeys(("resolution", "train_resolution"), _maybe(int)),
+    **dict.fromkeys(("alpha", "top5", "params_millions", "macs_millions"), _maybe(float)),
+    **dict.fromkeys(("distilled", "extra_data"), "yes".__eq__),
     "top1": float,
-    "top5": _number,
-    "params_millions": _number,
-    "macs_millions": _number,
     "knobs": _settings,
-    "distilled": "yes".__eq__,
-    "extra_data": "yes".__eq__,
 }
 """How a column is read; all others are words."""
 
@@ -149,11 +140,6 @@ def published(family: str | None = None) -> tuple[Published, ...]:
     return tuple(row for row in _rows() if row.family in known[family])
 
 
-def stem(definition: Definition) -> str:
-    """Return the name of a spec without its flavour."""
-    return definition.name.partition("@")[0]
-
-
 def for_spec(definition: Definition) -> tuple[Published, ...]:
     """Return the rows of a spec's own network, of its presets if there are none.
 
@@ -163,7 +149,7 @@ def for_spec(definition: Definition) -> tuple[Published, ...]:
     >>> {row.spec for row in for_spec(zoo.load("mobilenet_v2@keras"))}
     {'mobilenet_v2'}
     """
-    name = stem(definition)
+    name = definition.name.partition("@")[0]
     if own := _named(frozenset({name})):
         return own
     presets = definition.presets

@@ -6,22 +6,85 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, NamedTuple, Self
+from functools import partial
+from typing import Any, NamedTuple
 
 from mbprof.errors import MbprofError, UsageError
 from mbprof.language.counts import Quantity
 from mbprof.language.fmt import Value
 from mbprof.network import conventions
+from mbprof.network.conventions import Convention, Count
+from mbprof.network.folding import fold
 from mbprof.network.graph import Graph
 from mbprof.network.load import Network, Spec
 from mbprof.network.many import Engine
+from mbprof.ops.base import total
 from mbprof.output.formats import stamp
 from mbprof.output.model import line
-from mbprof.published.counts import Counted, countings, counts
 from mbprof.spec.usual import ALPHAS, CLASSES, SIDES
+from mbprof.symbolic.arithmetic import added
 
 MOST = 50
 """More different counts than these are no answer."""
+
+
+class Counted(NamedTuple):
+    """One of the numbers that a network has: the convention, the scope, what, and folded or not."""
+
+    convention: str
+    scope: str
+    quantity: str
+    folded: bool
+    unit: str
+
+
+def countings(scopes: Sequence[str], quantities: Sequence[str]) -> list[Counted]:
+    """Return every way to count a network, in the order of `counts`."""
+    ways = []
+    for name in conventions.names():
+        convention = conventions.load(name)
+        for scope in scopes:
+            for folded in (False, True):
+                if "params" in quantities:
+                    ways.append(Counted(name, scope, "params", folded, "params"))
+                if "cost" in quantities:
+                    units = (conventions.UNITS[measure] for measure in convention.measures)
+                    ways += [Counted(name, scope, "cost", folded, unit) for unit in units]
+    return ways
+
+
+def counts(graph: Graph, scopes: Sequence[str], quantities: Sequence[str]) -> list[Any]:
+    """Return all counts of a graph, by convention, scope, folding and quantity."""
+    values: list[Any] = []
+    plain, folded = _Parts(graph), _Parts(fold(graph))
+    for name in conventions.names():
+        convention = conventions.load(name)
+        # Folding what is folded changes nothing.
+        views = [folded.counts(convention)] * 2 if convention.folds else None
+        views = views or [parts.counts(convention) for parts in (plain, folded)]
+        for scope in scopes:
+            for parts in views:
+                inside = [count for part, count in parts.items() if scope in ("all", part)]
+                if "params" in quantities:
+                    values.append(added(count.params for count in inside))
+                if "cost" in quantities:
+                    values += map(added, zip(*(count.costs for count in inside), strict=True))
+    return values
+
+
+class _Parts:
+    """The body and the head of a graph: they share no node, so that scopes are sums of them."""
+
+    def __init__(self, graph: Graph) -> None:
+        scopes = dict.fromkeys(("body", *(node.scope for node in graph.nodes)))
+        self.nodes = {scope: [n for n in graph.nodes if n.scope == scope] for scope in scopes}
+        self.facts = {scope: total(n.facts for n in nodes) for scope, nodes in self.nodes.items()}
+
+    def counts(self, convention: Convention) -> dict[str, Count]:
+        """Return what a convention, which sees the graph as it is, counts of each part."""
+        return {
+            scope: convention.count(nodes, self.facts[scope]) for scope, nodes in self.nodes.items()
+        }
 
 
 class Origin(NamedTuple):
@@ -64,9 +127,9 @@ class Search:
     number: Quantity
     given: Mapping[str, Value]
     scopes: tuple[str, ...]
-    wanted: list[Counted]
-    middle: float
-    reach: float
+    wanted: list[Counted] = field(init=False)
+    middle: float = field(init=False)
+    reach: float = field(init=False)
     """How far from the middle, in parts of it, a count can be and print like the number."""
     own: dict[str, Mapping[str, Value]] = field(default_factory=dict)
     """The settings that each spec has by itself, with what was typed."""
@@ -74,16 +137,11 @@ class Search:
     nearest: float = float("inf")
     closest: Origin | None = None
 
-    @classmethod
-    def of(
-        cls, spec: str, number: Quantity, given: Mapping[str, Value], scopes: tuple[str, ...]
-    ) -> Self:
-        """Prepare a search."""
-        middle = float(number.value)
-        ends = [end for printed in number.ranges for end in printed[:2]]
-        reach = max(abs(end / middle - 1) for end in ends) + 1e-9
-        wanted = countings(scopes, number.kinds)
-        return cls(spec, number, given, scopes, wanted, middle, reach)
+    def __post_init__(self) -> None:
+        self.wanted = countings(self.scopes, self.number.kinds)
+        self.middle = float(self.number.value)
+        ends = [end for printed in self.number.ranges for end in printed[:2]]
+        self.reach = max(abs(end / self.middle - 1) for end in ends) + 1e-9
 
     def first(self, rings: Iterable[list[Origin]]) -> tuple[list[Origin], int]:
         """Return what the first ring with a match has, ranked, and how many counts are left out.
@@ -127,16 +185,24 @@ class Search:
     def at(self, network: Network) -> list[Origin]:
         """Look at a single network."""
         values = counts(network.compiled, self.scopes, self.number.kinds)
-        spec = network.spec
-        return self.matches(spec, [network.knobs], [[value] for value in values])
+        return self.matches(network.spec, [network.knobs], [[value] for value in values])
 
     def grid(self, spec: Spec, own: Mapping[str, Value], classes: Sequence[int]) -> list[Origin]:
         """Look at the usual widths and resolutions, for all numbers of classes at once."""
-        alphas = ALPHAS if "alpha" in own and "alpha" not in self.given else ()
+        knobs = spec.definition.knobs
+        widths: list[dict[str, Any]] = [{}]
+        sizes: list[dict[str, Any]] = [{}]
+        if "alpha" in own and "alpha" not in self.given and not knobs["alpha"].one_of:
+            widths = [{"alpha": alpha} for alpha in ALPHAS if knobs["alpha"].inside(alpha)]
         # Stored values do not depend on the resolution.
-        sides = () if "res" in self.given or "cost" not in self.number.kinds else SIDES
-        lanes = _lanes(spec, own, alphas, sides)
-        if classes and lanes and spec.definition.knobs["classes"].kind == "int":
+        if "res" not in self.given and "cost" in self.number.kinds:
+            sizes = [{"res": side} for side in SIDES]
+        lanes = [
+            lane
+            for lane in ({**width, **side} for width in widths for side in sizes)
+            if any(own[name] not in (value, (value, value)) for name, value in lane.items())
+        ]
+        if classes and lanes and knobs["classes"].kind == "int":
             lanes = [{**lane, "classes": count} for lane in lanes for count in classes]
         origins = []
         for part, values in self.run(spec, own, lanes):
@@ -154,10 +220,7 @@ class Search:
         names = list(lanes[0])
         columns = {name: np.array([lane[name] for lane in lanes]) for name in names}
         ranges = {name: (min(c.tolist()), max(c.tolist())) for name, c in columns.items()}
-
-        def count(graph: Graph) -> list[Any]:
-            return counts(graph, self.scopes, self.number.kinds)
-
+        count = partial(counts, scopes=self.scopes, quantities=self.number.kinds)
         engine = Engine(spec.definition, knobs, ranges, count, len(self.wanted))
         try:
             results = engine.run(columns, len(lanes))
@@ -275,21 +338,3 @@ _FACTORS = {
     "FLOPs": ((Fraction(1), 1.0), (Fraction(1, 2), 0.5)),
 }
 """What a count may have been multiplied by: a FLOP for a MAC is the usual confusion."""
-
-
-def _lanes(
-    spec: Spec, knobs: Mapping[str, Value], alphas: Sequence[float], sides: Sequence[int]
-) -> list[dict[str, Any]]:
-    """Return the widths and resolutions that the knobs take, without those of ``knobs``."""
-    definition = spec.definition.knobs
-    widths: list[dict[str, Any]] = [{}]
-    if alphas and not definition["alpha"].one_of:
-        widths = [{"alpha": alpha} for alpha in alphas if definition["alpha"].inside(alpha)]
-    sizes: list[dict[str, Any]] = [{"res": side} for side in sides] or [{}]
-    own = {"alpha": knobs.get("alpha"), "res": knobs["res"]}
-    lanes = [{**width, **size} for width in widths for size in sizes]
-    return [
-        lane
-        for lane in lanes
-        if any(own[name] not in (value, (value, value)) for name, value in lane.items())
-    ]

@@ -1,24 +1,226 @@
-"""All conventions side by side, or two of them reconciled, as plain data and as a table."""
+"""All conventions side by side, or two of them reconciled, line by line."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
+from mbprof.errors import UsageError
 from mbprof.language import fmt
 from mbprof.language.fmt import Value
 from mbprof.network import conventions
+from mbprof.network.conventions import Convention, Measure
 from mbprof.network.folding import fold
-from mbprof.network.load import Network
+from mbprof.network.graph import Graph, Node
 from mbprof.network.profile import heading
 from mbprof.network.rows import stored, within
+from mbprof.network.speclike import SpecLike, as_network
 from mbprof.ops.base import STORED, Facts, total
 from mbprof.output import Column, Note, Report
 from mbprof.output.formats import stamp
+from mbprof.output.model import line
 from mbprof.output.writers import Result
-from mbprof.published.bridge import QUANTITIES, Bridge, Tally, bridge, tally
+from mbprof.spec.knobs import typed
 from mbprof.spec.sections import chosen_scope
+
+if TYPE_CHECKING:
+    from mbprof.published.origins import Origins
+
+QUANTITIES = ("cost", "params")
+
+_NOTHING = Measure({}, {})
+_NO_RULE, _NOT_RUN = "–", "not run"
+
+
+class Tally(NamedTuple):
+    """What one convention counts of a network; ``costs`` are its measures, none or several."""
+
+    convention: Convention
+    params: int
+    costs: tuple[int, ...]
+
+    def __repr__(self) -> str:
+        cost = f", {self.value:,} {self.convention.unit}" if self.value is not None else ""
+        return line(self, f"{self.convention.name}: {self.params:,} params{cost}")
+
+    @property
+    def value(self) -> int | None:
+        """The cost in the convention's unit, None if it counts none."""
+        return self.costs[0] if self.costs else None
+
+    def row(self, base: int | None) -> dict[str, Any]:
+        """Return the tally as a row, with its cost over that of the default convention."""
+        return {
+            "name": self.convention.name,
+            "params": self.params,
+            "value": self.value,
+            "unit": self.convention.unit,
+            "ratio": round(self.value / base, 6) if self.value is not None and base else None,
+            "tool": self.convention.tool,
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the tally as plain data."""
+        named = self.convention.named(self.costs)
+        unit = self.convention.unit or None
+        return {"params": self.params, "value": self.value, "unit": unit, **named}
+
+
+class BridgeLine(NamedTuple):
+    """A step of a bridge: what is counted differently, in which layers, and by how much.
+
+    ``before`` and ``after`` are the rules of the two conventions; differences of all lines add up
+    to the difference of the totals.
+    """
+
+    what: str
+    call: str
+    before: str
+    after: str
+    layers: tuple[str, ...]
+    difference: int
+
+    def __repr__(self) -> str:
+        said = f"{self.before} → {self.after}, {fmt.signed(self.difference)}"
+        return line(self, f"{self.what}: {said}")
+
+
+class Bridge(NamedTuple):
+    """From one convention's total to another's."""
+
+    quantity: str
+    first: Tally
+    last: Tally
+    lines: tuple[BridgeLine, ...]
+
+    def __repr__(self) -> str:
+        names = self.first.convention.name, self.last.convention.name
+        first, last = (f"{n:,} ({name})" for n, name in zip(self.ends, names, strict=True))
+        return line(self, f"{self.quantity}: {first} → {last}")
+
+    @property
+    def ends(self) -> tuple[int, int]:
+        """The totals that the bridge leads from and to."""
+        if self.quantity == "params":
+            return self.first.params, self.last.params
+        return self.first.value or 0, self.last.value or 0
+
+    @property
+    def rows(self) -> tuple[dict[str, Any], ...]:
+        """A row for each line."""
+        return tuple(
+            {"quantity": self.quantity, **line._asdict(), "layers": len(line.layers) or None}
+            for line in self.lines
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the bridge as plain data."""
+        return {
+            "from": self.first.convention.name,
+            "to": self.last.convention.name,
+            **dict(zip(("first", "last"), self.ends, strict=True)),
+            "lines": [{**line._asdict(), "layers": list(line.layers)} for line in self.lines],
+        }
+
+
+def tally(graph: Graph, convention: Convention, scope: str, facts: Facts | None = None) -> Tally:
+    """Return what a convention counts of a graph within a scope, whose facts may be known."""
+    nodes = within(convention.view(graph), scope)
+    count = convention.count(nodes, None if convention.folds else facts)
+    return Tally(convention, count.params, count.costs)
+
+
+def bridge(graph: Graph, scope: str, before: Convention, after: Convention, of: str) -> Bridge:
+    """Reconcile two conventions: ``of`` is cost or params; the lines add up exactly.
+
+    From MACs to FLOPs the first line doubles the whole, and the rest is compared with twice the
+    first; from FLOPs to MACs it is the same bridge, walked backwards.
+    """
+    first, last = (tally(graph, convention, scope) for convention in (before, after))
+    units = (before.unit, after.unit) if of == "cost" else ()
+    if units == ("FLOPs", "MACs"):
+        back = bridge(graph, scope, after, before, of)
+        lines = [
+            line._replace(before=line.after, after=line.before, difference=-line.difference)
+            for line in reversed(back.lines)
+        ]
+    elif of == "params" and not (before.params.rules or after.params.rules):
+        lines = list(_by_kind(graph, scope, before, after))
+    elif units == ("MACs", "FLOPs"):
+        doubled = f"2 FLOPs for a MAC; the rules of {before.name} are doubled"
+        unit = BridgeLine("unit", "", "MACs", doubled, (), first.value or 0)
+        lines = [unit, *_by_rule(graph, scope, before, after, of, 2)]
+    else:
+        lines = _by_rule(graph, scope, before, after, of, 1)
+    return Bridge(of, first, last, tuple(lines))
+
+
+def _by_kind(
+    graph: Graph, scope: str, before: Convention, after: Convention
+) -> Iterator[BridgeLine]:
+    """Yield a line for each kind of stored values that the two count differently."""
+    sides = (before, after)
+    pairs = list(zip(*(within(side.view(graph), scope) for side in sides), strict=True))
+    for kind, doc in STORED.items():
+        weights = [side.params.weights.get(kind, 0) for side in sides]
+        layers: dict[str, int] = {}
+        for nodes in pairs:
+            first, last = (
+                0 if node.side and side.side == "none" else weight * getattr(node.facts, kind)
+                for node, side, weight in zip(nodes, sides, weights, strict=True)
+            )
+            layers[nodes[0].layer] = layers.get(nodes[0].layer, 0) + last - first
+        if sum(layers.values()):
+            rules = [str(weight) if weight else _NO_RULE for weight in weights]
+            yield _line(layers, kind.replace("_", " "), doc, *rules)
+
+
+def _by_rule(
+    graph: Graph, scope: str, before: Convention, after: Convention, of: str, factor: int
+) -> list[BridgeLine]:
+    """Return a line for each op and pair of rules that count it differently, the largest first."""
+    groups: dict[tuple[str, str, str, str], dict[str, int]] = {}
+    seen_before, seen_after = (
+        {node.name: node for node in within(convention.view(graph), scope)}
+        for convention in (before, after)
+    )
+    for node in within(graph, scope):
+        first, said = _counted(before, seen_before[node.name], of)
+        last, rule = _counted(after, seen_after[node.name], of)
+        if last != factor * first:
+            if factor > 1 and said not in (_NO_RULE, _NOT_RUN):
+                said = f"{factor} × ({said})"
+            function = getattr(node.op, "function", "")
+            key = (f"{node.op.word} {function}".strip(), node.call, said, rule)
+            layers = groups.setdefault(key, {})
+            layers[node.layer] = layers.get(node.layer, 0) + last - factor * first
+    lines = [_line(layers, *key) for key, layers in groups.items()]
+    return sorted(lines, key=lambda line: -abs(line.difference))
+
+
+def _line(layers: dict[str, int], what: str, call: str, before: str, after: str) -> BridgeLine:
+    changed = tuple(layer for layer, difference in layers.items() if difference)
+    return BridgeLine(what, call, before, after, changed, sum(layers.values()))
+
+
+def _counted(convention: Convention, node: Node, of: str) -> tuple[int, str]:
+    """Return what a convention counts for one node, and the rule that says so."""
+    dropped = ("none",) if of == "params" else ("none", "params")
+    if node.side and convention.side in dropped:
+        return 0, _NOT_RUN
+    costs = iter(convention.measures.values())
+    measure = convention.params if of == "params" else next(costs, _NOTHING)
+    count = measure.of([node], node.facts)
+    if measure.rules:
+        rule = measure.rule(node)
+        return count, rule.scalar.text if rule is not None else _NO_RULE
+    weighed = [
+        kind if weight == 1 else f"{weight} * {kind}"
+        for kind, weight in measure.weights.items()
+        if getattr(node.facts, kind)
+    ]
+    return count, " + ".join(weighed) or _NO_RULE
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -36,74 +238,115 @@ class Explanation(Result):
     """The knobs that were turned away from their defaults."""
 
     def report(self, layout: str = "page") -> Report:
-        """Lay all conventions out side by side, or the bridges between two of them."""
-        return explanation_report(self, layout)
+        """Lay all conventions out side by side, or the bridges between two of them.
+
+        Where people read, each bridge is a table; data is one, which names the quantity.
+        """
+        title = heading(self.spec, self.knobs, self.changed)
+        data = self.to_dict()
+        if self.bridges and layout == "data":
+            rows = tuple(row for bridge in self.bridges for row in bridge.rows)
+            return Report(f"{title}, bridges", (_QUANTITY, *_BRIDGE), rows, data)
+        if self.bridges:
+            cost, params = (_bridge_report(title, bridge) for bridge in self.bridges)
+            return replace(cost, data=data, more=(params,))
+        costs = {tally.convention.name: tally.value for tally in self.tallies}
+        counts = {kind: getattr(self.facts, kind) for kind in STORED}
+        said = ", ".join(
+            f"{fmt.integer(n)} {kind.replace('_', ' ')}" for kind, n in counts.items() if n
+        )
+        return Report(
+            title=f"{title}, scope {self.scope}, by every convention",
+            columns=_COLUMNS,
+            rows=tuple(tally.row(costs[conventions.DEFAULT]) for tally in self.tallies),
+            data=data,
+            listed="conventions",
+            notes=(
+                f"Params: {said}; {fmt.integer(self.facts.trainable)} are trained, "
+                f"{fmt.integer(self.folded)} are left with batch norms folded.",
+                Note(
+                    f"{_MAC} mbprof explain SPEC --from A --to B reconciles two of them.",
+                    f'{_MAC} explain(network, before="A", after="B") reconciles two of them.',
+                ),
+            ),
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the explanation as plain data, as ``mbprof explain --format json`` prints it."""
         data: dict[str, Any] = {
             **stamp(self.spec, self.knobs, self.scope),
-            "conventions": {tally.convention.name: _plain(tally) for tally in self.tallies},
+            "conventions": {tally.convention.name: tally.to_dict() for tally in self.tallies},
             "params": {**stored(self.facts), "params_folded": self.folded},
         }
         if self.bridges:
-            data["bridges"] = {bridge.quantity: _bridge_data(bridge) for bridge in self.bridges}
+            data["bridges"] = {bridge.quantity: bridge.to_dict() for bridge in self.bridges}
         return data
 
 
-def _plain(tally: Tally) -> dict[str, Any]:
-    return {
-        "params": tally.params,
-        "value": tally.value,
-        "unit": tally.convention.unit or None,
-        **tally.convention.named(tally.costs),
-    }
-
-
-def _bridge_data(bridge: Bridge) -> dict[str, Any]:
-    first, last = bridge.ends
-    return {
-        "from": bridge.first.convention.name,
-        "to": bridge.last.convention.name,
-        "first": first,
-        "last": last,
-        "lines": [{**line._asdict(), "layers": list(line.layers)} for line in bridge.lines],
-    }
-
-
+@overload
 def explain(
-    network: Network,
+    spec: SpecLike,
+    number: None = None,
+    *,
     scope: str | None = None,
     before: str | None = None,
     after: str | None = None,
-    names: Sequence[str] | None = None,
-) -> Explanation:
+    **knobs: Value,
+) -> Explanation: ...
+@overload
+def explain(
+    spec: SpecLike,
+    number: str | int,
+    *,
+    scope: str | None = None,
+    before: None = None,
+    after: None = None,
+    **knobs: Value,
+) -> Origins: ...
+def explain(
+    spec: SpecLike,
+    number: str | int | None = None,
+    *,
+    scope: str | None = None,
+    before: str | None = None,
+    after: str | None = None,
+    **knobs: Value,
+) -> Explanation | Origins:
     """Count a network by every convention; with ``before`` and ``after``, reconcile these two.
 
-    Raises: UsageError: no such scope or convention.
+    With a ``number``, find out which ways to count give it.
 
-    >>> from mbprof.network.load import load
-    >>> network = load("mobilenet_v2@torchvision").build()
-    >>> bridge = explain(network, before="kernels", after="fvcore").bridges[0]
-    >>> bridge.ends
-    (300774272, 314193216)
-    >>> [(line.what, line.difference) for line in bridge.lines]
+    Raises: UsageError: no such spec, scope or convention; or the number cannot be read.
+    MbprofError: the spec makes no network at these values.
+
+    >>> found = explain("mobilenet_v2@torchvision", before="kernels", after="fvcore").bridges[0]
+    >>> found
+    <Bridge cost: 300,774,272 (kernels) → 314,193,216 (fvcore)>
+    >>> [(line.what, line.difference) for line in found.lines]
     [('bn', 13356224), ('gap', 62720)]
+    >>> explain("mobilenet_v1", number="569M").origins[0].value
+    568740352
     """
-    chosen = chosen_scope(scope, network.definition.scope)
-    graph = network.compiled
+    if number is not None:
+        from mbprof.published.origins import origins
+
+        if before is not None or after is not None:
+            raise UsageError("give either --number, or --from and --to")
+        return origins(spec, str(number), typed(knobs), scope)
+    network = as_network(spec, **knobs)
+    chosen, graph = chosen_scope(scope, network.definition.scope), network.compiled
     ends = [name for name in (before, after) if name is not None]
-    wanted = dict.fromkeys((*(conventions.names() if names is None else names), *ends))
     facts = total(node.facts for node in within(graph, chosen))
     bridges: tuple[Bridge, ...] = ()
     if ends:
         first, last = (conventions.load(name or conventions.DEFAULT) for name in (before, after))
         bridges = tuple(bridge(graph, chosen, first, last, quantity) for quantity in QUANTITIES)
+    counted = map(conventions.load, dict.fromkeys((*conventions.names(), *ends)))
     return Explanation(
         network.definition.name,
         network.knobs,
         chosen,
-        tuple(tally(graph, conventions.load(name), chosen, facts) for name in wanted),
+        tuple(tally(graph, convention, chosen, facts) for convention in counted),
         facts,
         total(node.facts for node in within(fold(graph), chosen)).params,
         bridges,
@@ -111,78 +354,24 @@ def explain(
     )
 
 
-def explanation_report(explanation: Explanation, layout: str = "page") -> Report:
-    """Lay out all conventions side by side, or the bridges between two of them.
-
-    Where people read, each bridge is a table; data is one, which names the quantity.
-    """
-    title = heading(explanation.spec, explanation.knobs, explanation.changed)
-    data = explanation.to_dict()
-    if explanation.bridges and layout == "data":
-        rows = tuple(row for bridge in explanation.bridges for row in _bridge_rows(bridge))
-        return Report(f"{title}, bridges", (_QUANTITY, *_BRIDGE), rows, data)
-    if explanation.bridges:
-        cost, params = (_bridge_report(title, bridge) for bridge in explanation.bridges)
-        return replace(cost, data=data, more=(params,))
-    default = [t.value for t in explanation.tallies if t.convention.name == conventions.DEFAULT]
-    base = default[0] if default else None
-    return Report(
-        title=f"{title}, scope {explanation.scope}, by every convention",
-        columns=_COLUMNS,
-        rows=tuple(_row(tally, base) for tally in explanation.tallies),
-        data=data,
-        listed="conventions",
-        notes=(
-            _stored(explanation),
-            Note(
-                f"{_MAC} mbprof explain SPEC --from A --to B reconciles two of them.",
-                f'{_MAC} explain(network, before="A", after="B") reconciles two of them.',
-            ),
-        ),
-    )
-
-
-_MAC = "A MAC is one multiplication with its addition; a FLOP is either."
-
-
-def _stored(explanation: Explanation) -> str:
-    counts = ((kind, getattr(explanation.facts, kind)) for kind in STORED)
-    said = ", ".join(
-        f"{fmt.integer(count)} {kind.replace('_', ' ')}" for kind, count in counts if count
-    )
-    return (
-        f"Params: {said}; {fmt.integer(explanation.facts.trainable)} are trained, "
-        f"{fmt.integer(explanation.folded)} are left with batch norms folded."
-    )
-
-
-def _row(tally: Tally, base: int | None) -> dict[str, Any]:
-    return {
-        "name": tally.convention.name,
-        "params": tally.params,
-        "value": tally.value,
-        "unit": tally.convention.unit,
-        "ratio": round(tally.value / base, 6) if tally.value is not None and base else None,
-        "tool": tally.convention.tool,
-    }
-
-
 def _short(tool: str) -> str:
     """Return a tool with its version, without how it is called."""
     return tool.partition(", ")[0]
 
 
-def _ratio(value: float) -> str:
-    return f"{value:.3f}"
-
-
+_MAC = "A MAC is one multiplication with its addition; a FLOP is either."
 _COLUMNS = (
     Column("name", "convention", "the name, for --convention", shrinks=True),
     Column("params", "params", "stored values that it counts", fmt.integer, True),
     Column("value", "cost", "the number that the tool prints", fmt.integer, True),
     Column("unit", "unit", "MACs or FLOPs"),
     Column(
-        "ratio", "× kernels", "cost over that of the convention kernels", _ratio, True, yields=2
+        "ratio",
+        "× kernels",
+        "cost over that of the convention kernels",
+        "{:.3f}".format,
+        True,
+        yields=2,
     ),
     Column("tool", "tool", "the tool and its version", _short, yields=4, wraps=True),
 )
@@ -198,12 +387,6 @@ _BRIDGE = (
 )
 
 
-def _bridge_rows(bridge: Bridge) -> Iterator[dict[str, Any]]:
-    for line in bridge.lines:
-        layers = len(line.layers) or None
-        yield {"quantity": bridge.quantity, **line._asdict(), "layers": layers}
-
-
 def _bridge_report(title: str, bridge: Bridge) -> Report:
     first, last = bridge.ends
     sides = (bridge.first.convention, bridge.last.convention)
@@ -212,14 +395,13 @@ def _bridge_report(title: str, bridge: Bridge) -> Report:
         unit = "params" if bridge.quantity == "params" else convention.unit
         said = f"{fmt.integer(end)} {unit}" if unit else "counts no cost"
         lead.append(f"{convention.name}: {said}")
-    rows = tuple(_bridge_rows(bridge))
     faults = (f"{side.name}: {fault}." for side in sides for fault in side.faults)
     return Report(
         title=f"{title}, {bridge.quantity} from {sides[0].name} to {sides[1].name}",
         columns=_BRIDGE,
-        rows=rows,
+        rows=bridge.rows,
         data=None,
-        total={"what": "difference", "difference": last - first} if rows else None,
+        total={"what": "difference", "difference": last - first} if bridge.lines else None,
         notes=tuple(faults) if bridge.quantity == "cost" else (),
         lead=tuple(lead if first != last else [*lead, "They agree."]),
     )

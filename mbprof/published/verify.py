@@ -16,7 +16,6 @@ from mbprof.output import Column, Report
 from mbprof.output.formats import stamp
 from mbprof.output.model import line
 from mbprof.output.writers import Result
-from mbprof.published.accuracy import in_flavour
 from mbprof.spec import zoo
 from mbprof.spec.sections import Claim
 
@@ -84,7 +83,8 @@ def _spec(spec: Spec) -> Iterator[Verdict]:
     specs = {name: spec}
     networks: dict[tuple[str, str], Network] = {}
     for claim in spec.definition.published:
-        asked = in_flavour(claim.preset or name.partition("@")[0], claim.flavour)
+        asked = claim.preset or name.partition("@")[0]
+        asked = f"{asked}@{claim.flavour}" if claim.flavour else asked
         try:
             if asked not in specs:
                 specs[asked] = load(asked)
@@ -97,6 +97,7 @@ def _spec(spec: Spec) -> Iterator[Verdict]:
 
 
 def _claim(asked: str, claim: Claim, network: Network) -> Iterator[Verdict]:
+    about = (asked, claim.at, claim.scope, claim.convention)
     counted = totals(network.compiled, claim.convention, claim.scope)
     numbers = (("params", claim.params, counted.params), ("macs", claim.macs, counted.cost))
     given = [(name, said, computed) for name, said, computed in numbers if said is not None]
@@ -108,18 +109,8 @@ def _claim(asked: str, claim: Claim, network: Network) -> Iterator[Verdict]:
             verdict = HOLDS
         else:
             verdict = FAILS if claim.erratum is None else ERRATUM
-        yield Verdict(
-            asked,
-            claim.at,
-            claim.scope,
-            claim.convention,
-            name,
-            said.text,
-            computed,
-            verdict,
-            claim.source,
-            claim.erratum,
-        )
+        found = (name, said.text, computed, verdict)
+        yield Verdict(*about, *found, claim.source, claim.erratum)
 
 
 COLUMNS = (

@@ -13,8 +13,8 @@ from mbprof.network.load import Spec
 from mbprof.network.many import Engine, counter, outputs
 from mbprof.output.formats import stamp
 from mbprof.output.model import Brief
-from mbprof.published.columns import NAMES as ACCURACY
-from mbprof.published.columns import Joined
+from mbprof.published.estimate import NAMES as ACCURACY
+from mbprof.published.estimate import Joined
 from mbprof.spec.sections import chosen_scope
 from mbprof.sweeps.axes import CHUNK, Axis, Column, Plan, sides
 from mbprof.sweeps.filters import Where

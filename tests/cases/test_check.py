@@ -17,8 +17,9 @@ from sarif import loader
 import mbprof
 from mbprof.checks import RULES, Finding, check
 from mbprof.checks.model import SEVERITIES, UNDECIDED
-from mbprof.checks.report import rule_report
-from mbprof.checks.walks import receptive_fields, traffic
+from mbprof.checks.rules.resolution import receptive_fields
+from mbprof.checks.run import rule_report
+from mbprof.checks.walks import traffic
 from mbprof.spec import zoo
 from tests.conftest import ROOT, committed, invoke, run, sections, with_section
 

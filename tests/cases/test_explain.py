@@ -17,10 +17,9 @@ from mbprof.language.fmt import plain
 from mbprof.language.source import Scalar
 from mbprof.network import conventions
 from mbprof.network.conventions import load as convention
-from mbprof.published.bridge import QUANTITIES, bridge
-from mbprof.published.counts import countings, counts
 from mbprof.published.origins import origins
-from mbprof.published.tools import explain
+from mbprof.published.search import countings, counts
+from mbprof.published.tools import QUANTITIES, bridge, explain
 from mbprof.spec import zoo
 from mbprof.spec.sections import SCOPES
 from mbprof.spec.usual import SIDES

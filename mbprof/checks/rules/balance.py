@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from mbprof.checks.model import ADVICE, Found, Subject, rule
-from mbprof.checks.walks import area, around, channels, held, is_pointwise, producer, traffic
+from mbprof.checks.walks import area, around, channels, is_pointwise, producer, traffic
 from mbprof.language import fmt
-from mbprof.ops.base import Facts
+from mbprof.network.graph import Node
+from mbprof.ops.base import elements
 
 FEW = 5
 """With fewer layers that multiply, it is no news that one of them has most of the cost."""
@@ -32,20 +33,16 @@ def one_layer(subject: Subject) -> Iterator[Found]:
     layers = subject.layers
     if len(layers) < FEW or not subject.is_network:
         return
-    kinds: dict[str, Callable[[Facts], int]] = {
-        "weights": lambda facts: facts.kernels,
-        "MACs": lambda facts: facts.mac,
-    }
-    for kind, count in kinds.items():
-        largest = max(layers, key=lambda node: count(node.facts))
-        part, whole = count(largest.facts), sum(count(node.facts) for node in layers)
+    for kind, fact in (("weights", "kernels"), ("MACs", "mac")):
+        counts = [getattr(node.facts, fact) for node in layers]
+        part, whole = max(counts), sum(counts)
         if 2 * part > whole:
-            yield Found(
+            largest = layers[counts.index(part)]
+            said = (
                 f"{largest.layer} has {fmt.percent(part, whole)} % of all {kind}, "
-                f"{fmt.integer(part)} of {fmt.integer(whole)}",
-                nodes=[largest],
-                numbers={"part": part, "whole": whole},
+                f"{fmt.integer(part)} of {fmt.integer(whole)}"
             )
+            yield Found(said, [largest], {"part": part, "whole": whole})
 
 
 @rule("MB502", ADVICE)
@@ -67,13 +64,17 @@ def large_classifier(subject: Subject) -> Iterator[Found]:
     last, whole = layers[-1], sum(node.facts.kernels for node in layers)
     part = last.facts.kernels
     if area(last.in_shapes[0]) == 1 and CLASSIFIER * part > whole >= 2 * part:
-        yield Found(
+        said = (
             f"{last.layer} ({channels(last)[0]} -> {channels(last)[1]}) has "
             f"{fmt.percent(part, whole)} % of all weights, {fmt.integer(part)} of "
-            f"{fmt.integer(whole)}",
-            nodes=[last],
-            numbers={"part": part, "whole": whole},
+            f"{fmt.integer(whole)}"
         )
+        yield Found(said, [last], {"part": part, "whole": whole})
+
+
+def _held(node: Node) -> int:
+    """Return the elements of a node's inputs and outputs, which it needs at one time."""
+    return elements(node.in_shapes) + elements(node.out_shapes)
 
 
 @rule("MB601", ADVICE)
@@ -92,23 +93,22 @@ def expansion_in_memory(subject: Subject) -> Iterator[Found]:
     maps = [node for node in subject.layers if area(node.out_shapes[0]) > 1]
     if len(maps) < FEW or not subject.is_network:
         return
-    peak = max(maps, key=held)
+    peak = max(maps, key=_held)
     inside = [node for node in maps if node.block == peak.block]
     wide = [node for node in inside if is_pointwise(node) and channels(node)[1] > channels(node)[0]]
-    others = [held(node) for node in maps if node.block != peak.block]
+    others = [_held(node) for node in maps if node.block != peak.block]
     source = producer(subject.graph, peak.inputs[0], around)
     expansion = next((node for node in wide if node is peak or node is source), None)
-    if expansion is None or not others or 2 * held(peak) < 3 * max(others):
+    if expansion is None or not others or 2 * _held(peak) < 3 * max(others):
         return
     c_in, c_out = channels(expansion)
     high, tall = expansion.out_shapes[0][1:]
-    yield Found(
+    said = (
         f"{expansion.layer} widens {c_in} to {c_out} channels at {high}x{tall}: its block holds "
-        f"{fmt.short(held(peak))} elements, {held(peak) / max(others):.1f} times what any other "
-        "needs",
-        nodes=[expansion],
-        numbers={"elements": held(peak), "others": max(others)},
+        f"{fmt.short(_held(peak))} elements, {_held(peak) / max(others):.1f} times what any other "
+        "needs"
     )
+    yield Found(said, [expansion], {"elements": _held(peak), "others": max(others)})
 
 
 @rule("MB602", ADVICE)
@@ -132,10 +132,9 @@ def idle_depthwise(subject: Subject) -> Iterator[Found]:
         macs = fmt.percent(sum(n.facts.mac for n in idle), sum(n.facts.mac for n in subject.layers))
         moved = fmt.percent(sum(map(traffic, idle)), sum(map(traffic, subject.layers)))
         least = worst.facts.mac / traffic(worst)
-        yield Found(
+        said = (
             f"{len(idle)} of {fmt.several(len(depthwise), 'depthwise layer')} with fewer than "
             f"{INTENSITY} MACs for each element moved, {worst.layer} has {least:.2f}; {macs} % of "
-            f"the MACs and {moved} % of the memory access of all layers",
-            nodes=idle,
-            numbers={"layers": len(idle), "least": round(least, 4)},
+            f"the MACs and {moved} % of the memory access of all layers"
         )
+        yield Found(said, idle, {"layers": len(idle), "least": round(least, 4)})

@@ -1,10 +1,13 @@
-"""Rules about specs that make no network, or say what nothing reads."""
+"""Rules about specs that make no network, say what nothing reads, or exceed a budget."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 from mbprof.checks.model import (
     ERROR,
@@ -19,10 +22,20 @@ from mbprof.checks.model import (
     rule,
 )
 from mbprof.errors import Loc, MbprofError, Source, UnusedError, UsageError, nearest
+from mbprof.language import fmt
+from mbprof.language.fmt import Value, plain, size
 from mbprof.language.source import COMMAND_LINE
+from mbprof.network.conventions import Convention
+from mbprof.network.profile import Profile
+from mbprof.network.rows import totals
 from mbprof.spec.knobs import builtin
-from mbprof.spec.model import Definition, Part, texts
+from mbprof.spec.model import Part, texts
+from mbprof.spec.sections import Budget, Limit
 from mbprof.spec.steps import BlockStep
+
+HEAVIEST = 5
+_PARTS, _MULTIPLE = 100, 32
+"""Widths are tried in hundredths, sizes in multiples of the usual total stride."""
 
 _NOTHING = "nothing can be said about a network that cannot be built."
 _READ = "see the message; mbprof show and docs/spec-language.md say what a spec can hold."
@@ -67,8 +80,8 @@ def refused(text: str, error: MbprofError) -> Finding:
         error.at(Loc(Source(text, ""), 1, 1))
         if isinstance(error, UsageError):
             message = f"cannot be decided: {error.message}"
-            unbuilt = REFUSALS[error.kind]
-            return unbuilt.finding(message, error.loc, hint=error.hint, severity=UNDECIDED)
+            code = REFUSALS[error.kind].code
+            return Finding(code, UNDECIDED, message, error.loc, hint=error.hint)
     if error.loc is None or error.loc.source.name == COMMAND_LINE:
         raise error
     kind = "unused" if isinstance(error, UnusedError) else error.kind
@@ -77,7 +90,8 @@ def refused(text: str, error: MbprofError) -> Finding:
     loc = places[names.index(text if text in names else names[-1])]
     through = "".join(f"; {step}" for step in error.trace[:2])
     elsewhere = f" ({places[0]})" if places[0] != loc else ""
-    return REFUSALS[kind].finding(f"{error.message}{elsewhere}{through}", loc, hint=error.hint)
+    message = f"{error.message}{elsewhere}{through}"
+    return Finding(REFUSALS[kind].code, REFUSALS[kind].severity, message, loc, hint=error.hint)
 
 
 def _places(error: MbprofError) -> list[Loc]:
@@ -99,14 +113,11 @@ def no_network(subject: Subject) -> Iterator[Found]:
     or bound the knob with min:, max: or one_of:.
     Source: arXiv:1704.04861, section 3.3, and arXiv:1801.04381, section 6.1, for the widths.
     """
-    for variant in subject.variants:
+    for variant in (*subject.alphas, *subject.strided, *subject.widened):
         if (error := variant.error) is not None:
-            yield Found(
-                f"at {variant.label}: {error.message}",
-                numbers={variant.knob: variant.value},
-                hint=error.hint,
-                loc=subject.place(_places(error)[::-1]),
-            )
+            said = f"at {variant.label}: {error.message}"
+            loc = subject.place(_places(error)[::-1])
+            yield Found(said, (), {variant.knob: variant.value}, error.hint, loc)
 
 
 @rule("MB011", WARNING)
@@ -121,11 +132,12 @@ def unread_knob(subject: Subject) -> Iterator[Found]:
     read = _names(definition)
     # A flavour, or a spec that extends another one, may do without what was there before.
     flavoured = "@" in definition.name
-    for name, place in knob_places(definition).items():
-        if name not in read and place.source == own and not (subject.alone or flavoured):
+    for name in [name for name in definition.knobs if name not in read | builtin(None).keys()]:
+        place = definition.knobs[name].loc
+        if place is not None and place.source == own and not (subject.spec.alone or flavoured):
             yield Found(f"nothing reads the knob {name}", loc=place)
     for block in definition.blocks.values():
-        if block.shared or (subject.alone and block.name != definition.name):
+        if block.shared or (subject.spec.alone and block.name != definition.name):
             continue
         inner = _names(block)
         for name in block.takes:
@@ -146,7 +158,7 @@ def uncalled_block(subject: Subject) -> Iterator[Found]:
     called = _names(definition) | {step.block for step in definition.held(BlockStep)}
     for block in definition.blocks.values():
         # What a spec extends may need blocks that it does not.
-        uncalled = not block.shared and block.name not in called and not subject.alone
+        uncalled = not block.shared and block.name not in called and not subject.spec.alone
         if uncalled and block.loc.source == own and "@" not in definition.name:
             yield Found(f"nothing calls the block {block.name}", loc=block.loc)
 
@@ -166,15 +178,133 @@ def accepted_in_vain(subject: Subject) -> Iterator[Found]:
             yield Found(f"{code} is accepted and not found{known}", loc=scalar.loc)
 
 
-def knob_places(definition: Definition) -> dict[str, Loc]:
-    """Return where the knobs of a spec are declared; the builtin ones are declared nowhere."""
-    return {
-        name: knob.loc
-        for name, knob in definition.knobs.items()
-        if name not in builtin(None) and knob.loc is not None
-    }
-
-
 def _names(part: Part) -> set[str]:
     """Return the words in the expressions of a spec, or of one of its blocks."""
     return {name for text in texts(part) for name in re.findall(r"(?<![\w.])[A-Za-z_]\w*", text)}
+
+
+@rule("MB901", ERROR)
+def over_budget(subject: Subject) -> Iterator[Found]:
+    """The network exceeds its budget.
+
+    The budget stands in the spec, budget: {macs: 300M, params: 4M}, or on the command line. It
+    is compared with the totals of the scope and convention that are counted.
+
+    Why: somebody wrote down what the device or the team can afford.
+    Remedy: the message names the five heaviest layers, and the largest alpha and resolution that
+    fit.
+    Source: arXiv:1704.04861, section 3.3, on choosing both multipliers by a budget.
+    """
+    yield from exceeded(subject, subject.spec.definition.budget, subject.limits)
+
+
+def exceeded(subject: Subject, *budgets: Budget) -> Iterator[Found]:
+    """Yield what to say of each limit that is exceeded.
+
+    Raises: UsageError: no such convention, or one that counts no MACs where they are limited.
+    """
+    profile = subject.network.profile(subject.convention, subject.scope)
+    for kind in ("params", "macs"):
+        for budget in budgets:
+            limit: Limit | None = getattr(budget, kind)
+            if limit is not None:
+                of = _of(profile.convention, kind, limit)
+                if of(profile.total) > limit.count:
+                    yield _excess(subject, profile, kind, limit, of)
+
+
+def _of(convention: Convention, kind: str, limit: Limit) -> Callable[[Any], int]:
+    """Return how a count is taken from a total or a row, if the convention counts it."""
+    if kind == "params":
+        return attrgetter("params")
+    measures = list(convention.measures)
+    if "macs" not in measures:
+        raise UsageError(
+            f"convention {convention.name} counts no MACs, so that nothing can be said about the "
+            f"budget of {limit.scalar.text}",
+            hint="choose a convention in MACs, such as kernels",
+        )
+    index = measures.index("macs")
+    return lambda counted: int(counted.costs[index])
+
+
+def _excess(
+    subject: Subject, profile: Profile, kind: str, limit: Limit, of: Callable[[Any], int]
+) -> Found:
+    total, name = of(profile.total), {"params": "params", "macs": "MACs"}[kind]
+    rows = [row for row in sorted(profile.rows, key=of, reverse=True)[:HEAVIEST] if of(row)]
+    heavy = ", ".join(f"{row.name} {fmt.percent(of(row), total)} %" for row in rows)
+    over = total - limit.count
+    fits = _fits(subject, profile.convention.name, kind, limit.count, of)
+    nodes = {node.layer: node for node in reversed(subject.nodes)}
+    typed = limit.scalar.loc.source.name == COMMAND_LINE
+    return Found(
+        f"{fmt.integer(total)} {name} exceed the budget of {limit.scalar.text} by "
+        f"{fmt.integer(over)} ({fmt.percent(over, limit.count)} %); heaviest: {heavy}; "
+        f"{_said(fits)}",
+        nodes=[nodes[row.name] for row in rows],
+        numbers={
+            "kind": kind,
+            "limit": limit.count,
+            "count": total,
+            "over": over,
+            "heaviest": [{"layer": row.name, kind: of(row)} for row in rows],
+            "fits": fits,
+        },
+        loc=subject.spec.definition.loc if typed else limit.scalar.loc,
+    )
+
+
+def _said(fits: Mapping[str, Value]) -> str:
+    said = []
+    for knob, value in fits.items():
+        if value is None:
+            said.append(f"no {knob} fits with the rest as it is")
+        else:
+            steps = " multiple of 32" if knob == "res" else ""
+            said.append(f"{knob} {plain(value)} is the largest{steps} that fits by itself")
+    return "; ".join(said) or "nothing scales it"
+
+
+def _fits(
+    subject: Subject, convention: str, kind: str, limit: int, of: Callable[[Any], int]
+) -> dict[str, Value]:
+    """Return the largest usual alpha and resolution that fit, each with the rest as it is."""
+    knobs, largest = subject.spec.definition.knobs, dict[str, Value]()
+    alpha = subject.network.knobs.get("alpha")
+
+    def fits(knob: str, value: Value) -> bool | None:
+        graph = subject.at(knob, value).graph
+        return None if graph is None else of(totals(graph, convention, subject.scope)) <= limit
+
+    if isinstance(alpha, int | float):
+        listed = [width for width in knobs["alpha"].one_of if isinstance(width, int | float)]
+        hundredths = [step / _PARTS for step in range(1, int(alpha * _PARTS) + 1)]
+        usual = [width for width in listed or hundredths if knobs["alpha"].inside(width)]
+        widths = sorted(width for width in usual if width < alpha)
+        largest["alpha"] = _largest(widths, partial(fits, "alpha"))
+    if kind == "macs" and not subject.spec.alone:
+        high, wide = size(subject.network.knobs["res"])
+        long = max(high, wide)
+        sizes: list[Value] = [
+            (max(1, round(high * side / long)), max(1, round(wide * side / long)))
+            for side in range(_MULTIPLE, long, _MULTIPLE)
+        ]
+        largest["res"] = _largest(sizes, partial(fits, "res"))
+    return largest
+
+
+def _largest(values: Sequence[Value], fits: Callable[[Value], bool | None]) -> Value:
+    """Return the largest value that fits, None if none does."""
+    # Params and cost grow with either; only where settings make no network all below are tried.
+    low, high = 0, len(values)
+    while low < high:
+        middle = (low + high) // 2
+        fit = fits(values[middle])
+        if fit is None:
+            return next((value for value in reversed(values[:high]) if fits(value)), None)
+        if fit:
+            low = middle + 1
+        else:
+            high = middle
+    return values[low - 1] if low else None

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import zip_longest
+from operator import attrgetter
 
 from mbprof.checks.model import ADVICE, WARNING, Found, Subject, rule
-from mbprof.checks.walks import (
-    activates,
-    area,
-    around,
-    behind,
-    channels,
-    is_convolution,
-    is_pointwise,
-    passes,
-    producer,
-    widest,
-)
+from mbprof.checks.walks import area, around, channels, is_pointwise, producer, widest
 from mbprof.language import fmt
 from mbprof.network.graph import Node
+from mbprof.ops import Op
 from mbprof.ops.conv import FUNCTIONS
+
+
+def _activates(node: Node) -> bool:
+    """Whether a node is an activation with a function."""
+    return node.op.function not in ("", "none")
+
+
+def _behind(
+    subject: Subject, number: int, through: Callable[[Op], bool] = attrgetter("keeps_linear")
+) -> Iterator[int]:
+    """Yield the numbers of the nodes that take a node's output, through some ops."""
+    for taker in subject.consumers[number]:
+        if through(subject.nodes[taker].op):
+            yield from _behind(subject, taker, through)
+        else:
+            yield taker
 
 
 @rule("MB301", WARNING)
@@ -41,27 +48,24 @@ def nonlinear_bottleneck(subject: Subject) -> Iterator[Found]:
         c_in, c_out = channels(node) if is_pointwise(node) else (0, 0)
         if c_out >= c_in or not _is_projection(subject, node):
             continue
-        takers = list(behind(subject, number))
+        takers = list(_behind(subject, number))
         for taker in tuple(takers):
-            takers += behind(subject, taker) if subject.nodes[taker].op.adds else ()
-        if any(activates(subject.nodes[taker]) for taker in takers):
+            takers += _behind(subject, taker) if subject.nodes[taker].op.adds else ()
+        if any(_activates(subject.nodes[taker]) for taker in takers):
             bad.append(node)
     if bad:
         c_in, c_out = channels(bad[0])
-        yield Found(
+        said = (
             f"{fmt.several(len(bad), 'linear bottleneck')} with a non-linearity behind, "
-            f"{bad[0].layer} ({c_in} -> {c_out} channels) first",
-            nodes=bad,
-            numbers={"layers": len(bad)},
+            f"{bad[0].layer} ({c_in} -> {c_out} channels) first"
         )
+        yield Found(said, bad, {"layers": len(bad)})
 
 
 def _is_projection(subject: Subject, node: Node) -> bool:
     """Whether an expansion and a depthwise convolution stand before a 1x1 convolution."""
     depthwise = _main_path(subject, node)
-    if depthwise is None or not depthwise.op.depthwise:
-        return False
-    expansion = _main_path(subject, depthwise)
+    expansion = _main_path(subject, depthwise) if depthwise and depthwise.op.depthwise else None
     if expansion is None or not is_pointwise(expansion):
         return False
     narrow, wide = channels(expansion)
@@ -98,20 +102,19 @@ def linear_twice(subject: Subject) -> Iterator[Found]:
             continue
         before = _main_path(subject, node)
         projects = before is not None and before.op.depthwise and is_pointwise(node)
-        takers = [subject.nodes[taker] for taker in behind(subject, number)]
+        takers = [subject.nodes[taker] for taker in _behind(subject, number)]
         if projects or len(takers) != 1 or not takers[0].op.multiplies:
             continue
         if _merged(node, takers[0]) <= node.facts.mac + takers[0].facts.mac:
             bad.append((node, takers[0]))
     if bad:
-        first, second = bad[0]
-        yield Found(
+        firsts, (first, second) = [before for before, _ in bad], bad[0]
+        (c_in, c_out), macs = channels(first), sum(node.facts.mac for node in firsts)
+        said = (
             f"{fmt.several(len(bad), 'pair')} of layers with no non-linearity between, "
-            f"{first.layer} ({channels(first)[0]} -> {channels(first)[1]}) and {second.layer} "
-            "first",
-            nodes=[first for first, _ in bad],
-            numbers={"pairs": len(bad), "macs": sum(first.facts.mac for first, _ in bad)},
+            f"{first.layer} ({c_in} -> {c_out}) and {second.layer} first"
         )
+        yield Found(said, firsts, {"pairs": len(bad), "macs": macs})
 
 
 def _merged(first: Node, second: Node) -> int:
@@ -140,12 +143,11 @@ def bias_before_norm(subject: Subject) -> Iterator[Found]:
             bad.append(node)
     if bad:
         biases = sum(node.facts.biases for node in bad)
-        yield Found(
+        said = (
             f"{fmt.several(len(bad), 'layer')} with a bias that a batch norm takes away, "
-            f"{fmt.integer(biases)} params in all",
-            nodes=bad,
-            numbers={"layers": len(bad), "biases": biases},
+            f"{fmt.integer(biases)} params in all"
         )
+        yield Found(said, bad, {"layers": len(bad), "biases": biases})
 
 
 @rule("MB304", ADVICE)
@@ -160,17 +162,16 @@ def activation_before_norm(subject: Subject) -> Iterator[Found]:
     bad = []
     for node in subject.nodes:
         act = subject.graph.producer(node.inputs[0]) if node.op.folds else None
-        before = subject.graph.producer(act.inputs[0]) if act and activates(act) else None
+        before = subject.graph.producer(act.inputs[0]) if act and _activates(act) else None
         if before is not None and before.op.multiplies:
             bad.append((before, node))
     if bad:
         cost = sum(node.facts.mul + node.facts.add for _, node in bad)
-        yield Found(
+        said = (
             f"{fmt.several(len(bad), 'batch norm')} behind an activation, which cannot be folded: "
-            f"{fmt.short(cost)} multiplications and additions",
-            nodes=[before for before, _ in bad],
-            numbers={"layers": len(bad), "operations": cost},
+            f"{fmt.short(cost)} multiplications and additions"
         )
+        yield Found(said, [before for before, _ in bad], {"layers": len(bad), "operations": cost})
 
 
 @rule("MB305", WARNING)
@@ -189,14 +190,12 @@ def activation_of_activation(subject: Subject) -> Iterator[Found]:
         first = node.op.function
         if first not in FUNCTIONS or not FUNCTIONS[first].non_negative:
             continue
-        for taker in behind(subject, number, lambda op: op.keeps_sign):
+        for taker in _behind(subject, number, lambda op: op.keeps_sign):
             after = subject.nodes[taker]
-            if activates(after):
+            if _activates(after):
                 second = after.op.function
-                yield Found(
-                    f"{after.layer}: {second} of {first} {_consequence(first, second)}",
-                    nodes=[after, node],
-                )
+                said = f"{after.layer}: {second} of {first} {_consequence(first, second)}"
+                yield Found(said, [after, node])
 
 
 def _consequence(first: str, second: str) -> str:
@@ -220,17 +219,16 @@ def unshifted_activation(subject: Subject) -> Iterator[Found]:
     the bias.
     """
     bad = []
-    for node in subject.nodes:
-        before = producer(subject.graph, node.inputs[0], passes) if activates(node) else None
+    for node in filter(_activates, subject.nodes):
+        before = producer(subject.graph, node.inputs[0], lambda op: op.passes)
         if before is not None and before.op.multiplies and not before.op.bias:
             bad.append(before)
     if bad:
-        yield Found(
+        said = (
             f"{fmt.several(len(bad), 'layer')} before an activation with neither bias nor batch "
-            f"norm, {bad[0].layer} first",
-            nodes=bad,
-            numbers={"layers": len(bad)},
+            f"norm, {bad[0].layer} first"
         )
+        yield Found(said, bad, {"layers": len(bad)})
 
 
 @rule("MB307", ADVICE)
@@ -248,7 +246,7 @@ def norm_missing(subject: Subject) -> Iterator[Found]:
     """
     normed, bare = 0, []
     for number, node in enumerate(subject.nodes):
-        if not is_convolution(node) or node.out_shapes[0][1:] == (1, 1):
+        if not (node.op.multiplies and node.op.windowed) or node.out_shapes[0][1:] == (1, 1):
             continue
         takers = subject.takers(number)
         if any(taker.op.folds for taker in takers):
@@ -256,12 +254,11 @@ def norm_missing(subject: Subject) -> Iterator[Found]:
         elif node.op.bias and any(taker.op.function for taker in takers):
             bare.append(node)
     if bare and (normed >= 9 * len(bare) or (normed > 1 and len(bare) == 1)):
-        yield Found(
+        said = (
             f"{len(bare)} of {fmt.several(normed + len(bare), 'convolution')} without batch norm, "
-            f"{bare[0].layer} first",
-            nodes=bare,
-            numbers={"layers": len(bare), "normed": normed},
+            f"{bare[0].layer} first"
         )
+        yield Found(said, bare, {"layers": len(bare), "normed": normed})
 
 
 @rule("MB308", WARNING)
@@ -280,7 +277,7 @@ def activated_scores(subject: Subject) -> Iterator[Found]:
     if last is None or not subject.is_network or area(subject.nodes[last].out_shapes[0]) > 1:
         return
     node = subject.nodes[last]
-    for taker in behind(subject, last):
+    for taker in _behind(subject, last):
         function = subject.nodes[taker].op.function
         ends = all(after.op.ends_scores for after in subject.takers(taker))
         if function in ("relu", "relu6") and ends:

@@ -46,16 +46,16 @@ def unequal_widths(subject: Subject) -> Iterator[Found]:
     access, bound = sum(row[0] for row in rows), sum(row[1] for row in rows)
     if access > EXCESS * bound:
         rows.sort(key=lambda row: row[1] - row[0])
-        worst = rows[0][2]
-        c1, c2 = channels(worst)
-        yield Found(
+        worst = [row[2] for row in rows[:5]]
+        c1, c2 = channels(worst[0])
+        said = (
             f"{fmt.several(len(rows), '1x1 convolution')} with a memory access of "
-            f"{fmt.short(access)} elements, "
-            f"{access / bound:.2f} times the bound of {fmt.short(round(bound))} for equal widths; "
-            f"most above it is {worst.layer}, {c1} -> {c2}",
-            nodes=[row[2] for row in rows[:5]],
-            numbers={"access": access, "bound": round(bound), "ratio": round(access / bound, 4)},
+            f"{fmt.short(access)} elements, {access / bound:.2f} times the bound of "
+            f"{fmt.short(round(bound))} for equal widths; most above it is {worst[0].layer}, "
+            f"{c1} -> {c2}"
         )
+        ratio = round(access / bound, 4)
+        yield Found(said, worst, {"access": access, "bound": round(bound), "ratio": ratio})
 
 
 @rule("MB212", ADVICE)
@@ -74,20 +74,20 @@ def costly_groups(subject: Subject) -> Iterator[Found]:
     for node in subject.layers:
         if is_pointwise(node) and (g := groups(node)) > 1:
             (c1, c2), hw = channels(node), area(node.out_shapes[0])
-            rows.append((_access(c1, c2, hw, g), _access(c1, c2 // g, hw), g, node))
+            rows.append((_access(c1, c2, hw, g), _access(c1, c2 // g, hw), node))
     access, dense = sum(row[0] for row in rows), sum(row[1] for row in rows)
     if access > EXCESS * dense:
         rows.sort(key=lambda row: row[1] - row[0])
-        _, _, g, worst = rows[0]
-        c1, c2 = channels(worst)
-        yield Found(
+        worst = [row[2] for row in rows[:5]]
+        c1, c2 = channels(worst[0])
+        said = (
             f"{fmt.several(len(rows), 'grouped 1x1 convolution')} with a memory access of "
-            f"{fmt.short(access)} elements, "
-            f"{fmt.ratio(access, dense)} times what ungrouped ones of the same MACs would; the "
-            f"most in {worst.layer}, {c1} -> {c2} in {g} groups",
-            nodes=[row[3] for row in rows[:5]],
-            numbers={"access": access, "ungrouped": dense, "ratio": round(access / dense, 4)},
+            f"{fmt.short(access)} elements, {fmt.ratio(access, dense)} times what ungrouped ones "
+            f"of the same MACs would; the most in {worst[0].layer}, {c1} -> {c2} in "
+            f"{groups(worst[0])} groups"
         )
+        ratio = round(access / dense, 4)
+        yield Found(said, worst, {"access": access, "ungrouped": dense, "ratio": ratio})
 
 
 @rule("MB213", ADVICE)
@@ -114,12 +114,11 @@ def fragmented(subject: Subject) -> Iterator[Found]:
     if joins:
         joins.sort(key=lambda join: -join[0])
         most = joins[0][0]
-        yield Found(
+        said = (
             f"{fmt.several(len(joins), 'join')} of {FRAGMENTS} or more parallel paths, {most} at "
-            "most",
-            nodes=[node for _, node in joins],
-            numbers={"joins": len(joins), "most": most},
+            "most"
         )
+        yield Found(said, [node for _, node in joins], {"joins": len(joins), "most": most})
 
 
 def _ancestors(graph: Graph) -> list[int]:
@@ -152,10 +151,10 @@ def elementwise(subject: Subject) -> Iterator[Found]:
     part, whole = sum(map(traffic, light)), sum(map(traffic, counted))
     if whole and part > SHARE * whole:
         light.sort(key=lambda node: -traffic(node))
-        yield Found(
+        said = (
             f"{fmt.several(len(light), 'element-wise operation')} with "
             f"{fmt.percent(part, whole)} % of the memory access, {fmt.short(part)} of "
-            f"{fmt.short(whole)} elements",
-            nodes=light[:5],
-            numbers={"access": part, "all": whole, "share": round(part / whole, 4)},
+            f"{fmt.short(whole)} elements"
         )
+        share = round(part / whole, 4)
+        yield Found(said, light[:5], {"access": part, "all": whole, "share": share})

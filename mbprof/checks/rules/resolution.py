@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from fractions import Fraction
+from typing import NamedTuple
 
-from mbprof.checks.model import ADVICE, WARNING, Found, Subject, rule
-from mbprof.checks.walks import Field, along, area, receptive_fields, widest, windows
+from mbprof.checks.model import ADVICE, WARNING, Found, Subject, Undecided, rule
+from mbprof.checks.walks import area, widest
 from mbprof.language import fmt
+from mbprof.network.graph import IMAGE, Graph, Node
+from mbprof.ops.padding import Axis
+
+
+def _windows(subject: Subject, least: int = 1) -> Iterator[Node]:
+    """Yield the nodes with a window that slides over maps of at least so many pixels."""
+    slid = (node for node in subject.nodes if node.op.windowed)
+    return (node for node in slid if area(node.in_shapes[0]) >= least)
+
+
+def _along(nodes: Iterable[Node], test: Callable[[Axis], bool]) -> tuple[Axis, list[Node]] | None:
+    """Return the nodes that have an axis of which a test holds, and the first such axis."""
+    first = ((next(filter(test, node.op.axes(node.in_shapes)), None), node) for node in nodes)
+    held = [(axis, node) for axis, node in first if axis is not None]
+    return (held[0][0], [node for _, node in held]) if held else None
 
 
 @rule("MB401", ADVICE)
@@ -22,20 +39,18 @@ def uneven_size(subject: Subject) -> Iterator[Found]:
     Remedy: choose a resolution that is a multiple of the total stride, mostly of 32.
     Source: the padding rules of TensorFlow and of PyTorch, see mbprof/ops/padding.py.
     """
-    odd = along(
-        windows(subject.nodes),
+    odd = _along(
+        _windows(subject),
         lambda axis: axis.n % axis.s > 0 and axis.n > 1 and sum(axis.padded) > 0,
     )
     if odd:
-        axis, node = odd[0]
-        res = subject.graph.image
-        yield Found(
-            f"{res[1]}x{res[2]} is not divisible by the total stride: {node.layer} strides "
-            f"{axis.n} by {axis.s}"
-            + (f", like {fmt.several(len(odd) - 1, 'more layer')}" if odd[1:] else ""),
-            nodes=[node for _, node in odd],
-            numbers={"size": axis.n, "stride": axis.s, "layers": len(odd)},
+        (axis, nodes), res = odd, subject.graph.image
+        more = f", like {fmt.several(len(nodes) - 1, 'more layer')}" if nodes[1:] else ""
+        said = (
+            f"{res[1]}x{res[2]} is not divisible by the total stride: {nodes[0].layer} strides "
+            f"{axis.n} by {axis.s}{more}"
         )
+        yield Found(said, nodes, {"size": axis.n, "stride": axis.s, "layers": len(nodes)})
 
 
 @rule("MB402", WARNING)
@@ -47,18 +62,14 @@ def kernel_over_maps(subject: Subject) -> Iterator[Found]:
     Source: arXiv:1706.05587, section 3.3 and figure 4: weights of an atrous filter that see
     padding.
     """
-    large = along(
-        (node for node in windows(subject.nodes) if area(node.in_shapes[0]) > 1),
-        lambda axis: axis.extent > axis.n and sum(axis.padded) > 0,
-    )
+    large = _along(_windows(subject, 2), lambda axis: axis.extent > axis.n and sum(axis.padded) > 0)
     if large:
-        axis, node = large[0]
-        yield Found(
-            f"{fmt.several(len(large), 'layer')} with kernels larger than the maps; {node.layer} "
-            f"reaches over {axis.extent}, the {axis.name} of its input is {axis.n}",
-            nodes=[node for _, node in large],
-            numbers={"kernel": axis.extent, "size": axis.n, "layers": len(large)},
+        axis, nodes = large
+        said = (
+            f"{fmt.several(len(nodes), 'layer')} with kernels larger than the maps; "
+            f"{nodes[0].layer} reaches over {axis.extent}, the {axis.name} of its input is {axis.n}"
         )
+        yield Found(said, nodes, {"kernel": axis.extent, "size": axis.n, "layers": len(nodes)})
 
 
 @rule("MB403", WARNING)
@@ -85,12 +96,54 @@ def collapsed(subject: Subject) -> Iterator[Found]:
             empty.append(node)
     if empty:
         res = subject.graph.image
-        yield Found(
+        said = (
             f"at {res[1]}x{res[2]} the maps are 1x1 where {empty[0].layer} ({empty[0].op.word}) "
-            f"gets them; {fmt.several(len(empty), 'layer')} left with one pixel",
-            nodes=empty,
-            numbers={"layers": len(empty)},
+            f"gets them; {fmt.several(len(empty), 'layer')} left with one pixel"
         )
+        yield Found(said, empty, {"layers": len(empty)})
+
+
+class Field(NamedTuple):
+    """A receptive field: its height and width, and the steps of the image from one to the next."""
+
+    size: tuple[Fraction, Fraction]
+    jump: tuple[Fraction, Fraction]
+
+
+def receptive_fields(graph: Graph) -> list[Field | None]:
+    """Return the receptive field of every node; None where it sees the whole image.
+
+    r += (k_eff - 1)·j, j *= s on each axis; a join takes the largest of its inputs, and a gate
+    leaves the field of what it weighs. An op that changes the size divides the step.
+    Raises: Undecided: paths of different steps meet.
+    Source: google-research/receptive_field, python/util/receptive_field_computation.py.
+    """
+    pixel = (Fraction(1), Fraction(1))
+    fields: list[Field | None] = []
+    for node in graph.nodes:
+        known = [Field(pixel, pixel) if e.node == IMAGE else fields[e.node] for e in node.inputs]
+        seen = [field for field in known if field is not None]
+        if node.op.sees_whole or not seen or (len(seen) < len(known) and not node.op.gates):
+            fields.append(None)
+            continue
+        if len({field.jump for field in seen}) > 1:
+            raise Undecided(f"{node.name} joins maps of different steps")
+        high, wide = (max(field.size[axis] for field in seen) for axis in (0, 1))
+        fields.append(_behind(node, Field((high, wide), seen[0].jump)))
+    return fields
+
+
+def _behind(node: Node, field: Field) -> Field:
+    """Return the field behind a node; interpolation looks at the next pixel, too."""
+    size, jump = list(field.size), list(field.jump)
+    for i in (0, 1) if node.op.resamples else ():
+        if getattr(node.op, "mode", "") == "bilinear":
+            size[i] += jump[i]
+        jump[i] *= Fraction(node.in_shapes[0][1 + i], node.out_shapes[0][1 + i])
+    for i, axis in enumerate(node.op.axes(node.in_shapes) if node.op.windowed else ()):
+        size[i] += (axis.extent - 1) * jump[i]
+        jump[i] *= axis.s
+    return Field((size[0], size[1]), (jump[0], jump[1]))
 
 
 @rule("MB404", ADVICE)
@@ -116,11 +169,8 @@ def narrow_view(subject: Subject) -> Iterator[Found]:
     node, image = subject.nodes[last[0]], subject.graph.image
     high, wide = last[1].size
     if high < image[1] or wide < image[2]:
-        yield Found(
-            f"{node.layer} sees {high}x{wide} pixels of {image[1]}x{image[2]}",
-            nodes=[node],
-            numbers={"height": int(high), "width": int(wide)},
-        )
+        said = f"{node.layer} sees {high}x{wide} pixels of {image[1]}x{image[2]}"
+        yield Found(said, [node], {"height": int(high), "width": int(wide)})
 
 
 def _last_maps(subject: Subject, fields: Sequence[Field | None]) -> tuple[int, Field] | None:
@@ -148,16 +198,14 @@ def asymmetric_padding(subject: Subject) -> Iterator[Found]:
     Remedy: nothing for costs; ports of weights need an explicit pad, as timm's tf_ models have.
     Source: timm/layers/padding.py; tensorflow/python/ops/nn_ops.py, padding SAME.
     """
-    odd = along(subject.nodes, lambda axis: axis.padded[0] != axis.padded[1])
-    if odd:
-        axis, node = odd[0]
+    if odd := _along(subject.nodes, lambda axis: axis.padded[0] != axis.padded[1]):
+        axis, nodes = odd
         before, after = axis.padded
-        yield Found(
-            f"{fmt.several(len(odd), 'layer')} padded more on one side: {node.layer} by ({before}, "
-            f"{after}); PyTorch's padding is the same on both",
-            nodes=[node for _, node in odd],
-            numbers={"layers": len(odd), "before": before, "after": after},
+        said = (
+            f"{fmt.several(len(nodes), 'layer')} padded more on one side: {nodes[0].layer} by "
+            f"({before}, {after}); PyTorch's padding is the same on both"
         )
+        yield Found(said, nodes, {"layers": len(nodes), "before": before, "after": after})
 
 
 @rule("MB406", ADVICE)
@@ -171,21 +219,16 @@ def skipped_pixels(subject: Subject) -> Iterator[Found]:
     Remedy: average pooling of that stride before an unstrided 1x1 convolution.
     Source: arXiv:1812.01187, section 4.2, ResNet-B and ResNet-D.
     """
-    bad = along(
-        (node for node in windows(subject.nodes) if area(node.in_shapes[0]) > 1),
-        lambda axis: axis.k < axis.s,
-    )
-    if bad:
-        node = bad[0][1]
+    if bad := _along(_windows(subject, 2), lambda axis: axis.k < axis.s):
+        node, *_ = nodes = bad[1]
         kernel, stride, *_ = node.op.geometry(node.in_shapes)
         high, wide = node.op.axes(node.in_shapes)
         part, whole = min(high.k, high.s) * min(wide.k, wide.s), high.s * wide.s
-        yield Found(
-            f"{fmt.several(len(bad), 'layer')} skipping pixels; {node.layer} ({fmt.pair(kernel)}, "
-            f"stride {fmt.pair(stride)}) reads {part} of {whole}",
-            nodes=[node for _, node in bad],
-            numbers={"layers": len(bad), "read": part, "of": whole},
+        said = (
+            f"{fmt.several(len(nodes), 'layer')} skipping pixels; {node.layer} "
+            f"({fmt.pair(kernel)}, stride {fmt.pair(stride)}) reads {part} of {whole}"
         )
+        yield Found(said, nodes, {"layers": len(nodes), "read": part, "of": whole})
 
 
 @rule("MB407", WARNING)
@@ -199,13 +242,11 @@ def padding_over_kernel(subject: Subject) -> Iterator[Found]:
     Remedy: p: same, or at most half of the kernel.
     Source: torch.nn.MaxPool2d, which refuses padding of more than half of the kernel.
     """
-    bad = along(windows(subject.nodes), lambda axis: max(axis.padded) >= axis.extent)
-    if bad:
-        axis, node = bad[0]
+    if bad := _along(_windows(subject), lambda axis: max(axis.padded) >= axis.extent):
+        axis, nodes = bad
         amount, extent = max(axis.padded), axis.extent
-        yield Found(
-            f"{fmt.several(len(bad), 'layer')} with windows of padding alone; {node.layer} pads "
-            f"{amount} for a kernel that reaches over {extent}",
-            nodes=[node for _, node in bad],
-            numbers={"padding": amount, "kernel": extent, "layers": len(bad)},
+        said = (
+            f"{fmt.several(len(nodes), 'layer')} with windows of padding alone; {nodes[0].layer} "
+            f"pads {amount} for a kernel that reaches over {extent}"
         )
+        yield Found(said, nodes, {"padding": amount, "kernel": extent, "layers": len(nodes)})

@@ -1,17 +1,179 @@
-"""Rules about widths and groups."""
+"""Rules about widths and groups, and about shortcuts, which come and go with them."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
 
-from mbprof.checks.model import ADVICE, WARNING, Found, Subject, rule
-from mbprof.checks.walks import area, channels, groups, is_convolution, is_dense
+from mbprof.checks.model import ADVICE, WARNING, Found, Subject, Variant, rule
+from mbprof.checks.walks import area, around, before, channels, groups, is_dense, producer
 from mbprof.language import fmt
+from mbprof.language.fmt import show
 from mbprof.network.graph import IMAGE, Graph, Node
 
 MULTIPLE = 8
 """What widths should be a multiple of: vector lanes and tensor cores come in eights."""
+
+
+def _adds(graph: Graph) -> dict[str, Node]:
+    return {node.name: node for node in graph.nodes if node.op.adds}
+
+
+def _ends(graph: Graph, block: str) -> tuple[Node, Node] | None:
+    nodes = [node for node in graph.nodes if node.block == block]
+    return (nodes[0], nodes[-1]) if nodes else None
+
+
+@rule("MB101", WARNING)
+def shortcut_by_width(subject: Subject) -> Iterator[Found]:
+    """A shortcut comes or goes with the width multiplier.
+
+    Looked at are the alphas 0.25, 0.35, 0.5, 0.75, 1, 1.3 and 1.4: a block that ends in an add
+    at one of them and not at another. It happens where input and output widths are rounded
+    apart, or meet: with r = div8, r(0.25·32) = r(0.25·16) = 8.
+
+    Why: a residual block that is none trains worse, and nobody is told.
+    Remedy: make both widths the same expression, or choose widths that round alike.
+    Source: arXiv:1801.04381, section 3.3 and figure 6(b).
+    """
+    own = _adds(subject.graph)
+    gone: dict[tuple[str, bool], list[Variant]] = {}
+    for variant in subject.alphas:
+        if variant.graph is None:
+            continue
+        there = _adds(variant.graph)
+        for name in own.keys() ^ there.keys():
+            node = own.get(name) or there[name]
+            gone.setdefault((node.block, name in own), []).append(variant)
+    for (block, vanishes), variants in gone.items():
+        ends = _ends(subject.graph, block)
+        if ends is None:
+            continue
+        verb = "is gone" if vanishes else "appears"
+        alphas = ", ".join(str(variant.value) for variant in variants)
+        shapes = "; ".join(_widths(variant, block) for variant in variants)
+        said = (
+            f"the shortcut of {block} ({ends[0].in_shapes[0][0]} -> {ends[1].out_shapes[0][0]} "
+            f"channels) {verb} at alpha {alphas}: {shapes}"
+        )
+        yield Found(said, [ends[1]], {"alphas": [variant.value for variant in variants]})
+
+
+def _widths(variant: Variant, block: str) -> str:
+    ends = _ends(variant.graph, block) if variant.graph else None
+    if ends is None:
+        return "there is no such block"
+    return f"{ends[0].in_shapes[0][0]} -> {ends[1].out_shapes[0][0]}"
+
+
+@rule("MB102", ADVICE)
+def shortcut_by_stride(subject: Subject) -> Iterator[Found]:
+    """A shortcut is gone at stride 2.
+
+    Looked at is a block, or a spec with a knob s, stride or strides, whose output is smaller at
+    stride 2 and that has fewer adds there.
+
+    Why: whoever repeats the block expects a residual one; the strided one is plain.
+    Remedy: none if that is meant, as in MobileNetV2; else fit the shortcut with a strided 1x1
+    convolution or with pooling.
+    Source: arXiv:1801.04381, figure 4d; arXiv:1512.03385, section 3.3, option B.
+    """
+    for variant in subject.strided:
+        lost = _lost(subject, variant)
+        if not lost or variant.graph is None:
+            continue
+        small, large = variant.graph.output_shape, subject.graph.output_shape
+        if small[1:] != large[1:]:
+            said = (
+                f"at {variant.label} the add of {', '.join(node.layer for node in lost)} is left "
+                f"out; the output is {fmt.shape(small)} rather than {fmt.shape(large)}"
+            )
+            yield Found(said, lost, {"lost": len(lost)})
+
+
+@rule("MB103", WARNING)
+def stride_without_effect(subject: Subject) -> Iterator[Found]:
+    """A stride that no layer takes.
+
+    Looked at is a block, or a spec with a knob s, stride or strides, all of whose layers have
+    the same output at stride 2 as at stride 1.
+
+    Why: the stride promises a smaller output; here it changes nothing, or only takes the
+    shortcut away in silence.
+    Remedy: give the stride to the layer that is meant, mostly the depthwise or the 3x3
+    convolution.
+    Source: arXiv:1801.04381, figure 4d.
+    """
+    for variant in subject.strided:
+        if variant.graph is None or not _same(subject.graph, variant.graph):
+            continue
+        lost = _lost(subject, variant)
+        adds = ", ".join(node.layer for node in lost)
+        only = f"; it only takes away the add of {adds}" if lost else ""
+        said = f"at {variant.label} the output is still {show(subject.graph.output_shape)}{only}"
+        yield Found(said, lost or subject.nodes[-1:], {"lost": len(lost)})
+
+
+def _same(graph: Graph, other: Graph) -> bool:
+    """Whether the nodes that two graphs have in common give the same shapes."""
+    shapes = {node.name: node.out_shapes for node in graph.nodes}
+    return all(shapes.get(node.name, node.out_shapes) == node.out_shapes for node in other.nodes)
+
+
+def _lost(subject: Subject, variant: Variant) -> list[Node]:
+    there = _adds(variant.graph) if variant.graph else {}
+    return [node for name, node in _adds(subject.graph).items() if name not in there]
+
+
+@rule("MB104", WARNING)
+def resampled_shortcut(subject: Subject) -> Iterator[Found]:
+    """A shortcut that is resampled before it is added, at this stride or at stride 2.
+
+    Why: an interpolated map costs memory traffic and no weight fits it to what it is added to;
+    residual networks stride a 1x1 convolution or pool instead.
+    Remedy: stride the shortcut by a 1x1 convolution, or by average pooling before one.
+    Source: arXiv:1512.03385, section 3.3, options A and B; arXiv:1812.01187, figure 2c.
+    """
+    seen: set[str] = set()
+    graphs = [("", subject.graph)]
+    graphs += [(f"at {v.label} ", v.graph) for v in subject.strided if v.graph is not None]
+    for label, graph in graphs:
+        for add in _adds(graph).values():
+            for edge in add.inputs:
+                node = producer(graph, edge)
+                if node is None or not node.op.resamples or node.name in seen:
+                    continue
+                seen.add(node.name)
+                said = (
+                    f"{label}the shortcut of {add.layer} is resized from "
+                    f"{fmt.shape(node.in_shapes[0])} to {fmt.shape(node.out_shapes[0])}"
+                )
+                yield Found(said, [node], {"elements": node.facts.read + node.facts.write})
+
+
+@rule("MB105", WARNING)
+def shortcut_of_itself(subject: Subject) -> Iterator[Found]:
+    """An add whose inputs are one tensor: nothing is skipped.
+
+    One input is the other one, or the other one behind a batch norm, an activation or dropout
+    only.
+
+    Why: a shortcut around a normalisation is no residual path; mostly the wrong output was
+    named.
+    Remedy: take the input of the block, or the output of the shortcut's convolution.
+    Source: arXiv:1512.03385, equation 1.
+    """
+    for node in _adds(subject.graph).values():
+        ends = [before(subject.graph, edge, around) for edge in node.inputs]
+        for i, path in enumerate(ends):
+            others = [edge for j, edge in enumerate(node.inputs) if j != i]
+            if any(edge in path for edge in others):
+                said = (
+                    f"{node.layer} adds {subject.graph.name_of(node.inputs[i])} to what it is made "
+                    f"of, {subject.graph.name_of(path[-1])} ({channels(node)[0]} channels)"
+                )
+                yield Found(said, [node])
+                break
 
 
 @rule("MB201", ADVICE)
@@ -30,19 +192,18 @@ def odd_width(subject: Subject) -> Iterator[Found]:
     convs = [
         node
         for node in subject.layers
-        if is_convolution(node) and is_dense(node) and area(node.out_shapes[0]) > 1
+        if node.op.windowed and is_dense(node) and area(node.out_shapes[0]) > 1
     ]
     odd = [node for node in convs if channels(node)[1] % MULTIPLE]
     if odd:
         widths = Counter(channels(node)[1] for node in odd)
         shown = ", ".join(f"{width}" for width in sorted(widths)[:8])
         more = ", ..." if len(widths) > 8 else ""
-        yield Found(
+        said = (
             f"{len(odd)} of {fmt.several(len(convs), 'convolution')} with a width that is no "
-            f"multiple of {MULTIPLE}: {shown}{more}",
-            nodes=odd,
-            numbers={"layers": len(odd), "widths": sorted(widths)},
+            f"multiple of {MULTIPLE}: {shown}{more}"
         )
+        yield Found(said, odd, {"layers": len(odd), "widths": sorted(widths)})
 
 
 @rule("MB202", ADVICE)
@@ -64,12 +225,11 @@ def thin_groups(subject: Subject) -> Iterator[Found]:
     if thin:
         thin.sort(key=lambda row: row[0])
         least, g, _ = thin[0]
-        yield Found(
+        said = (
             f"{fmt.several(len(thin), 'grouped convolution')} with fewer than {MULTIPLE} channels "
-            f"a group; the least is {least}, in {g} groups",
-            nodes=[node for _, _, node in thin],
-            numbers={"least": least, "groups": g},
+            f"a group; the least is {least}, in {g} groups"
         )
+        yield Found(said, [node for _, _, node in thin], {"least": least, "groups": g})
 
 
 @rule("MB203", ADVICE)
@@ -95,12 +255,11 @@ def thin_gate(subject: Subject) -> Iterator[Found]:
     few = sorted((gate for gate in thin if gate[0] < MULTIPLE), key=lambda gate: gate[0])
     if few:
         least, maps, _ = few[0]
-        yield Found(
+        said = (
             f"{len(few)} of {fmt.several(len(thin), 'gate')} squeezed to fewer than {MULTIPLE} "
-            f"channels; the least is {least}, for {maps} maps",
-            nodes=[node for _, _, node in few],
-            numbers={"least": least, "gates": len(few)},
+            f"channels; the least is {least}, for {maps} maps"
         )
+        yield Found(said, [node for _, _, node in few], {"least": least, "gates": len(few)})
 
 
 def _vector_layers(graph: Graph, number: int) -> list[Node]:
@@ -139,21 +298,18 @@ def narrow_waist(subject: Subject) -> Iterator[Found]:
     if thin:
         thin.sort(key=lambda node: channels(node)[1])
         node = thin[0]
-        yield Found(
-            f"{node.layer} gives {channels(node)[1]} channels, {fmt.shape(node.out_shapes[0])}",
-            nodes=thin,
-            numbers={"channels": channels(node)[1]},
-        )
+        said = f"{node.layer} gives {channels(node)[1]} channels, {fmt.shape(node.out_shapes[0])}"
+        yield Found(said, thin, {"channels": channels(node)[1]})
 
 
 def _is_waist(subject: Subject, number: int) -> bool:
     """Whether every way to the output leads through a node, and layers that multiply follow it."""
-    beyond, around = {number}, set[int]()
+    beyond, beside = {number}, set[int]()
     for other, node in enumerate(subject.nodes):
         ends = [edge.node for edge in node.inputs]
         if any(end in beyond for end in ends):
             beyond.add(other)
-        if other != number and any(end == IMAGE or end in around for end in ends):
-            around.add(other)
+        if other != number and any(end == IMAGE or end in beside for end in ends):
+            beside.add(other)
     follows = any(subject.nodes[other].op.multiplies for other in beyond - {number})
-    return follows and subject.graph.outputs[0].node not in around
+    return follows and subject.graph.outputs[0].node not in beside
