@@ -8,10 +8,10 @@ import sys
 
 import typer
 
-from mbprof.cli import blocks, compare, costs, explain, formulas, zoo
-from mbprof.cli.app import app
+from mbprof.cli import blocks, costs, zoo
+from mbprof.cli.options import app
 
-__all__ = ["app", "blocks", "compare", "costs", "explain", "formulas", "main", "zoo"]
+__all__ = ["app", "blocks", "costs", "main", "zoo"]
 
 
 def main() -> None:

@@ -1,73 +1,59 @@
-"""Commands that cost networks: table, sweep, accuracy, plot, report."""
+"""Commands that cost networks: table, sweep, accuracy, plot, report, explain, formula."""
 
 from typing import Annotated
 
 import typer
 
-from mbprof.cli.app import command
-from mbprof.cli.inputs import plan_of, values_of
+from mbprof.cli.inputs import hold_to, plan_of, values_of
 from mbprof.cli.options import (
     HELP,
-    AlphaOption,
     AlphasOption,
-    ColumnsOption,
-    ConventionOption,
+    Counted,
+    DesignArgument,
     FormatOption,
-    MaxMacsOption,
-    MaxParamsOption,
+    Knobs,
+    Limits,
     OptionalSpecsArgument,
-    OutputOption,
+    Output,
     ResolutionsOption,
-    ResOption,
+    Rows,
     ScopeOption,
-    SetOption,
-    SortOption,
     SpecArgument,
     SpecsArgument,
-    TopOption,
-    given_knobs,
-    hold_to,
-    limits_of,
-    named,
-    network_of,
-    outlet,
+    command,
+    listed,
 )
 
 
 @command(epilog="Example: mbprof table mobilenet_v1 --alpha 0.75 --res 128")
 def table(
+    *,
     spec: SpecArgument,
-    alpha: AlphaOption = None,
-    res: ResOption = None,
-    settings: SetOption = None,
-    scope: ScopeOption = None,
-    convention: ConventionOption = "kernels",
+    knobs: Knobs,
+    counted: Counted,
     by: Annotated[
         str, typer.Option("--by", metavar="WHAT", help="sum up by layer, block or op")
     ] = "layer",
-    sort: SortOption = None,
-    top: TopOption = None,
-    columns: ColumnsOption = None,
-    max_macs: MaxMacsOption = None,
-    max_params: MaxParamsOption = None,
-    format: FormatOption = None,
-    output: OutputOption = None,
+    rows: Rows,
+    limits: Limits,
+    to: Output,
 ) -> None:
     """Print what each layer of a network costs, and the total."""
-    from mbprof.network import speclike
+    from mbprof.network.load import load
+    from mbprof.network.speclike import table as tabulated
 
-    out, limits = outlet(format, output), limits_of(max_macs, max_params)
-    network = network_of(spec, alpha, res, settings)
-    found = speclike.table(
-        network, by=by, sort=sort, top=top, columns=named(columns), scope=scope,
-        convention=convention,
-    )  # fmt: skip
-    out.table(found.report(out.layout), columns=HELP if columns == HELP else None)
-    hold_to(network, limits, convention, scope)
+    out, budget = to.open(), limits.budget()
+    network = load(spec).build_at(knobs.typed())
+    found = tabulated(
+        network, by=by, sort=rows.sort, top=rows.top, columns=rows.named, **counted._asdict()
+    )
+    out.table(found.report(out.layout), Rows(columns=HELP if rows.columns == HELP else None))
+    hold_to(network, budget, counted)
 
 
 @command(epilog="Example: mbprof sweep mobilenet_v2 --alpha 0.35:1.4:0.35 --res 96,128,224")
 def sweep(
+    *,
     specs: SpecsArgument,
     alpha: AlphasOption = None,
     res: ResolutionsOption = None,
@@ -92,35 +78,31 @@ def sweep(
         str | None,
         typer.Option("--pareto", metavar="A,B", help="keep what nothing beats in these columns"),
     ] = None,
-    scope: ScopeOption = None,
-    convention: ConventionOption = "kernels",
+    counted: Counted,
     accuracy: Annotated[
         str | None,
         typer.Option("--accuracy", metavar="SERIES", help="published top-1; default, or a series"),
     ] = None,
-    sort: SortOption = None,
-    top: TopOption = None,
-    columns: ColumnsOption = None,
+    rows: Rows,
     jobs: Annotated[int, typer.Option("--jobs", metavar="N", help="processes")] = 1,
-    format: FormatOption = None,
-    output: OutputOption = None,
+    to: Output,
 ) -> None:
     """Cost many configurations: a grid, random or listed ones."""
     from mbprof.network.load import load
     from mbprof.sweeps.several import plan_sweeps
     from mbprof.sweeps.write import Kept, columns_of, write
 
-    out = outlet(format, output, "report" if columns == HELP else "sweep")
-    given = given_knobs(alpha, res, settings)
+    out = to.open("report" if rows.columns == HELP else "sweep")
+    given = Knobs(alpha, res, settings).typed()
     loaded = [load(spec) for spec in specs]
     plans = [plan_of(spec, given, random, seed, configs) for spec in loaded]
-    job = plan_sweeps(loaded, plans, convention, scope, where, accuracy)
-    if columns == HELP:
-        out.table(columns_of(job), columns=HELP)
+    job = plan_sweeps(loaded, plans, counted.convention, counted.scope, where, accuracy)
+    if rows.columns == HELP:
+        out.table(columns_of(job), Rows(columns=HELP))
         return
-    kept = Kept(pareto, sort, top, named(columns))
+    kept = Kept(pareto, rows.sort, rows.top, rows.named)
     try:
-        write(job, out.format, output, kept, jobs, out.screen)
+        write(job, out.format, out.path, kept, jobs, out.screen)
     except KeyboardInterrupt:
         typer.echo("interrupted; no file was written", err=True)
         raise
@@ -128,24 +110,21 @@ def sweep(
 
 @command(epilog="Example: mbprof accuracy mobilenet_v1 --series slim")
 def accuracy(
+    *,
     spec: SpecArgument,
     series: Annotated[
         str | None, typer.Option("--series", metavar="NAME", help="one source and recipe only")
     ] = None,
-    scope: ScopeOption = None,
-    convention: ConventionOption = "kernels",
-    sort: SortOption = None,
-    top: TopOption = None,
-    columns: ColumnsOption = None,
-    format: FormatOption = None,
-    output: OutputOption = None,
+    counted: Counted,
+    rows: Rows,
+    to: Output,
 ) -> None:
     """Print published accuracies beside computed costs."""
     from mbprof.published.accuracy import accuracy as published
 
-    out = outlet(format, output)
-    found = published(spec, series, scope=scope or "all", convention=convention)
-    out.table(found.report(out.layout), sort, top, columns)
+    out = to.open()
+    found = published(spec, series, scope=counted.scope or "all", convention=counted.convention)
+    out.table(found.report(out.layout), rows)
 
 
 @command(epilog="Example: mbprof plot mobilenet_v1 mobilenet_v2 -o accuracy.svg")
@@ -169,7 +148,7 @@ def plot(
         output,
         specs,
         kind,
-        outlet(format, output, "plot").format.name,
+        Output(format, output).open("plot").format.name,
         alphas=values_of("alpha", alpha, "number"),
         sides=values_of("res", res, "int"),
         scope=scope or "all",
@@ -198,3 +177,75 @@ def report(
         dossier.report(*specs, title=title, output=output)
     else:
         raise UsageError("give specs and -o FILE.md, or --all FOLDER alone")
+
+
+@command(epilog="Example: mbprof explain mobilenet_v2@torchvision --from kernels --to fvcore")
+def explain(
+    *,
+    spec: SpecArgument,
+    knobs: Knobs,
+    scope: ScopeOption = None,
+    before: Annotated[
+        str | None, typer.Option("--from", metavar="NAME|FILE", help="the convention to start from")
+    ] = None,
+    after: Annotated[
+        str | None, typer.Option("--to", metavar="NAME|FILE", help="the convention to arrive at")
+    ] = None,
+    number: Annotated[
+        str | None,
+        typer.Option("--number", metavar="N", help="find out what a number counts, such as 569M"),
+    ] = None,
+    rows: Rows,
+    to: Output,
+) -> None:
+    """Count a network by every convention, and say why they differ."""
+    from mbprof.errors import UsageError
+
+    out = to.open()
+    if number is not None:
+        if before is not None or after is not None:
+            raise UsageError("give either --number, or --from and --to")
+        from mbprof.published.origins import origins
+
+        found = origins(spec, number, knobs.typed(), scope)
+        out.table(found.report(out.layout), rows)
+        if not found.origins and out.layout == "data":
+            typer.echo(found.verdict, err=True)
+        return
+    from mbprof.network.load import load
+    from mbprof.published import tools
+
+    network = load(spec).build_at(knobs.typed())
+    explained = tools.explain(network, scope=scope, before=before, after=after)
+    out.table(explained.report(out.layout), rows)
+
+
+@command(epilog="Example: mbprof formula mobilenet_v2 --by net --format latex")
+def formula(
+    *,
+    spec: DesignArgument,
+    knobs: Knobs,
+    symbols: Annotated[
+        str | None,
+        typer.Option(
+            "--symbols", "--in", metavar="A,B", help="more knobs that are, such as classes"
+        ),
+    ] = None,
+    by: Annotated[
+        str, typer.Option("--by", metavar="WHAT", help="a formula for each layer, block or the net")
+    ] = "layer",
+    of: Annotated[
+        str,
+        typer.Option("--of", metavar="COUNT", help="params, cost (or macs, flops by name) or both"),
+    ] = "both",
+    counted: Counted,
+    to: Output,
+) -> None:
+    """Write the cost in closed form, in alpha, H and W."""
+    from mbprof.formulas import formula_at
+    from mbprof.formulas.sheet import Sheet
+
+    out = to.open("formula")
+    scope, convention = counted
+    found = formula_at(spec, knobs.typed(), by, listed(symbols), convention, scope)
+    out.write(Sheet.of(found, of))

@@ -1,12 +1,16 @@
-"""What a command line describes beyond one network: several of them, or many configurations."""
+"""What a command line describes beyond one network: several, many configurations, a budget."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 if TYPE_CHECKING:
+    from mbprof.cli.options import Counted
     from mbprof.language.source import Scalar
     from mbprof.network.load import Network, Spec
+    from mbprof.spec.budget import Budget
     from mbprof.sweeps.axes import Plan
 
 
@@ -93,6 +97,20 @@ def plan_of(
         read_axis(knob_of(knobs, name, at.loc, spec.name), at.text, at.loc, random is not None)
         for name, at in given.items()
     )
-    if random is None:
-        return Grid(axes)
-    return Random(axes, random, seed)
+    return Grid(axes) if random is None else Random(axes, random, seed)
+
+
+def hold_to(network: Network, limits: Budget, counted: Counted) -> None:
+    """Say on stderr what exceeds a budget, and stop with status 1 if anything does."""
+    if limits.params is None and limits.macs is None:
+        return
+    from mbprof.checks.model import Subject
+    from mbprof.checks.rules.budget import exceeded
+
+    scope, convention = counted
+    subject = Subject(network, scope or network.definition.scope, convention)
+    over = list(exceeded(subject, limits))
+    for excess in over:
+        typer.echo(f"MB901: {excess.message}", err=True)
+    if over:
+        raise typer.Exit(1)
