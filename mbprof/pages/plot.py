@@ -53,7 +53,6 @@ def kinds() -> dict[str, str]:
 
 def _kinds() -> dict[str, Plot]:
     # matplotlib takes longer to load than a whole table to compute.
-    from mbprof.pages.charts import costs, fronts  # noqa: F401 - they register their charts
     from mbprof.pages.charts.kinds import PLOTS
 
     return dict(sorted(PLOTS.items()))
@@ -94,16 +93,11 @@ def plot(
 
 
 def draw(
-    specs: Sequence[SpecLike],
-    kind: str = DEFAULT,
-    format: str = "svg",
-    *,
-    alphas: Sequence[float] = (),
-    sides: Sequence[int] = (),
-    scope: str = "all",
+    specs: Sequence[SpecLike], kind: str = DEFAULT, format: str = "svg", **settings: Any
 ) -> bytes:
     """Draw a chart and return the bytes of its file; ``format`` is svg, png or pdf.
 
+    The settings are those of `plot`.
     Raises: UsageError: no such format; see `plot`. MbprofError: see `plot`.
 
     >>> draw(["mobilenet_v1"], "grid")[:5]
@@ -112,7 +106,7 @@ def draw(
     from mbprof.pages.charts import style
 
     chosen = CHARTS[format]
-    drawn = plot(*specs, kind=kind, alphas=alphas, sides=sides, scope=scope)
+    drawn = plot(*specs, kind=kind, **settings)
     with style.look():
         return chosen.write(drawn)
 
@@ -122,14 +116,12 @@ def write(
     specs: Sequence[SpecLike],
     kind: str = DEFAULT,
     format: str | None = None,
-    *,
-    alphas: Sequence[float] = (),
-    sides: Sequence[int] = (),
-    scope: str = "all",
+    **settings: Any,
 ) -> None:
     """Draw a chart into a file, whose ending chooses the format: svg, png or pdf.
 
+    The settings are those of `plot`.
     Raises: UsageError: see `draw`; or the file cannot be written.
     """
     chosen = CHARTS.choose(format, str(path)).name
-    emit(draw(specs, kind, chosen, alphas=alphas, sides=sides, scope=scope), path)
+    emit(draw(specs, kind, chosen, **settings), path)
