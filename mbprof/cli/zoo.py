@@ -50,7 +50,7 @@ def show(
     to: Output,
 ) -> None:
     """Explain a network or a block: source, knobs, blocks, rows, claims."""
-    from mbprof.pages.spec import shown
+    from mbprof.pages.zoo import shown
 
     out = to.open()
     page = shown(spec, image, knobs.typed(), convention)

@@ -20,15 +20,13 @@ from mbprof.network.load import Network, Spec
 from mbprof.network.rows import totals
 from mbprof.network.speclike import as_text
 from mbprof.output import Column, Report
-from mbprof.pages.spec import block_text
+from mbprof.pages.wiring import block_text
 from mbprof.spec.block import LoneBlock, as_map, input_of, lone, of_row
 from mbprof.spec.knobs import typed
 from mbprof.spec.zoo import open_block
 
 STANDARD, SEPARABLE = "standard 3x3 convolution", "depthwise separable"
 """The alternatives of which the law of the separable convolution speaks."""
-
-_FILE = Path(__file__).parent / "alternatives.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +69,9 @@ def alternatives(
 def _rows() -> dict[str, Map]:
     """Return the rows of the data file by their names."""
     rows = {}
-    for item in sequence(parse(read(_FILE)), "alternatives").items:
+    for item in sequence(
+        parse(read(Path(__file__).with_name("alternatives.yaml"))), "alternatives"
+    ).items:
         row = mapping(item, "an alternative")
         name = word(required(row, "name", "an alternative"), "name").text
         entries = {key: entry for key, entry in row.entries.items() if key != "name"}
@@ -92,10 +92,10 @@ def _cost(
     name: str, row: Map, image: Shape, knobs: tuple[int, int], output: Shape, convention: str
 ) -> Alternative:
     place = row.loc
-    given = as_map({"c": Scalar(str(knobs[0]), place), "s": Scalar(str(knobs[1]), place)}, place)
+    given = as_map({k: Scalar(str(n), place) for k, n in zip("cs", knobs, strict=True)}, place)
     try:
-        spec = Spec(of_row("alternative", row, input_of(image, place), given).definition)
-        network = spec.build()
+        alone = of_row("alternative", row, input_of(image, place), given)
+        network = Spec(alone.definition).build()
     except MbprofError as error:
         return Alternative(name, reason=error.message)
     if network.output_shape != output:
@@ -237,12 +237,10 @@ def _seed_law(found: Sequence[Alternative], c: int) -> tuple[str, ...]:
     macs = {alternative.name: alternative.costs.get("macs") for alternative in found}
     standard, separable = macs[STANDARD], macs[SEPARABLE]
     k = int(word(required(_rows()[STANDARD], "k", STANDARD), "k").text)
-    if not standard or not separable:
-        return ()
-    ratio = Fraction(separable, standard)
-    if ratio != Fraction(1, c) + Fraction(1, k * k):
+    law = Fraction(1, c) + Fraction(1, k * k)
+    if not standard or not separable or Fraction(separable, standard) != law:
         return ()
     return (
         f"Depthwise separable over standard: 1/N + 1/k² = 1/{c} + 1/{k * k} = "
-        f"{float(ratio):.4f} of the MACs.",
+        f"{float(law):.4f} of the MACs.",
     )

@@ -20,9 +20,9 @@ from mbprof.ops.facts import STORED
 from mbprof.output import Column, Report, render
 from mbprof.output.files import emit
 from mbprof.pages import plot
-from mbprof.pages.points import Point, best, default_res, front, has_width, settings
+from mbprof.pages.points import best, default_res, front, has_width, settings
 from mbprof.pages.points import sweep as swept
-from mbprof.published.verify import Verdict, verdict_report, verify
+from mbprof.published.verify import verdict_report, verify
 from mbprof.spec.claims import SCOPES
 
 LIST = "reports.yaml"
@@ -72,13 +72,12 @@ def build(
     drawn = _charts(specs) if charts else {}
     quoted = f' --title "{title}"' if title else ""
     addresses = " ".join(spec.address or spec.name for spec in specs)
-    command = f"mbprof report {addresses}{quoted} -o {folder}{file}"
+    made = f"```sh\nmbprof report {addresses}{quoted} -o {folder}{file}\n```"
     pictures = {name: f"{stem}/{name}.svg" for name in drawn}
-    if len(specs) == 1:
-        parts = _single(specs[0], title, pictures)
-    else:
-        parts = _several(specs, title, pictures)
-    page = "\n\n".join(part.strip() for part in (*parts, _counted(), _command(command))) + "\n"
+    single = len(specs) == 1
+    parts: Iterable[str] = (_single if single else _several)(specs, title, pictures)
+    parts = (*parts, _counted(), "## How it was made", made)
+    page = "\n\n".join(part.strip() for part in parts) + "\n"
     return {file: page.encode(), **{pictures[name]: data for name, data in drawn.items()}}
 
 
@@ -139,7 +138,8 @@ def _picture(kind: str, pictures: Mapping[str, str]) -> str:
     return f"![{_ALT[kind]}]({pictures[kind]})" if kind in pictures else ""
 
 
-def _single(spec: Spec, title: str, pictures: Mapping[str, str]) -> Iterator[str]:
+def _single(specs: Sequence[Spec], title: str, pictures: Mapping[str, str]) -> Iterator[str]:
+    (spec,) = specs
     definition = spec.definition
     profiles = {scope: spec.build().profile(scope=scope) for scope in SCOPES}
     shown = profiles[definition.scope]
@@ -237,17 +237,12 @@ def _folded(summary: str, inside: str) -> str:
     return f"<details>\n<summary>{summary}</summary>\n\n{inside.strip()}\n\n</details>"
 
 
-def _percent(value: float) -> str:
-    """Write an accuracy as published, with at least one decimal."""
-    return str(float(value))
-
-
 _POINT = (
     Column("alpha", "α", "", plain, numeric=True),
     Column("res", "resolution", "", plain, numeric=True),
     _number("params", "params"),
     _number("macs", "MACs"),
-    Column("top1", "top-1 (%)", "", _percent, numeric=True),
+    Column("top1", "top-1 (%)", "", lambda value: str(float(value)), numeric=True),
 )
 
 
@@ -284,14 +279,13 @@ def _claims(spec: Spec) -> str:
         _table(source, columns, (row for row in report.rows if row["source"] == source))
         for source in dict.fromkeys(verdict.source for verdict in own)
     ]
-    reasons = dict.fromkeys(_reason(verdict) for verdict in own if verdict.erratum)
+    reasons = dict.fromkeys(
+        f"- {', '.join(filter(None, (v.spec, spelled(v.at))))} ({v.source}): {v.erratum}"
+        for v in own
+        if v.erratum
+    )
     wrong = "\n".join(["Wrong at their source:", "", *reasons]) if reasons else ""
     return f"{report.title}\n\n{_folded('every claim', chr(10).join(parts))}\n\n{wrong}"
-
-
-def _reason(verdict: Verdict) -> str:
-    where = ", ".join(filter(None, (verdict.spec, spelled(verdict.at))))
-    return f"- {where} ({verdict.source}): {verdict.erratum}"
 
 
 def _several(specs: Sequence[Spec], title: str, pictures: Mapping[str, str]) -> Iterator[str]:
@@ -310,11 +304,7 @@ def _several(specs: Sequence[Spec], title: str, pictures: Mapping[str, str]) -> 
         "trained on more data are left out. What is left still differs in training, which is worth "
         "several points: top-1 of two sources says little about their networks."
     )
-    yield _origins(specs, points)
-
-
-def _origins(specs: Sequence[Spec], points: Sequence[Point]) -> str:
-    columns = (
+    named = (
         Column("network", "network", ""),
         Column("paper", "the network's source", ""),
         Column("top1", "source of its top-1", ""),
@@ -323,20 +313,17 @@ def _origins(specs: Sequence[Spec], points: Sequence[Point]) -> str:
         {"network": spec.name, "paper": spec.definition.source, "top1": point.source}
         for spec, point in zip(specs, points, strict=True)
     ]
-    return _folded("sources", _table("Where the networks and accuracies come from", columns, rows))
+    origins = _table("Where the networks and accuracies come from", named, rows)
+    yield _folded("sources", origins)
 
 
 def _counted() -> str:
     convention = conventions.load(conventions.DEFAULT)
-    lines = (
+    return (
+        "## How it was counted\n\n"
         f"- Convention `{convention.name}`: {convention.doc}. One MAC is one multiplication with "
-        "its addition; padding taps count.",
-        "- Scope `body` is the network without its head, `all` is all of it.",
+        "its addition; padding taps count.\n"
+        "- Scope `body` is the network without its head, `all` is all of it.\n"
         "- Counts are exact integers for one image. Shares are rounded to one decimal, numbers in "
-        "charts to three digits. Published numbers stand as printed.",
+        "charts to three digits. Published numbers stand as printed."
     )
-    return "\n".join(["## How it was counted", "", *lines])
-
-
-def _command(command: str) -> str:
-    return f"## How it was made\n\n```sh\n{command}\n```"
