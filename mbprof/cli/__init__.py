@@ -9,10 +9,10 @@ from copy import copy
 
 import typer
 
-from mbprof.cli import blocks, costs, zoo
+from mbprof.cli import blocks, networks
 from mbprof.cli.options import app
 
-__all__ = ["app", "blocks", "costs", "main", "zoo"]
+__all__ = ["app", "blocks", "main", "networks"]
 
 
 def main() -> None:

@@ -1,10 +1,10 @@
 """Commands about designs: block, check, watch, compare, diff."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer import Argument, Option
 
-from mbprof.cli.inputs import hold_to, networks_of
 from mbprof.cli.options import (
     BLOCKS,
     DESIGNS,
@@ -18,11 +18,16 @@ from mbprof.cli.options import (
     Rows,
     SetOption,
     command,
+    hold_to,
     listed,
 )
 
+if TYPE_CHECKING:
+    from mbprof.language.source import Scalar
+    from mbprof.network.load import Network
+
 IgnoreOption = Annotated[
-    str | None, typer.Option("--ignore", metavar="A,B", help="codes, or how they begin")
+    str | None, Option("--ignore", metavar="A,B", help="codes, or how they begin")
 ]
 
 
@@ -31,7 +36,7 @@ def block(
     *,
     block: Annotated[
         str,
-        typer.Argument(
+        Argument(
             metavar="BLOCK",
             help="a block of the library, its file, or SPEC:BLOCK",
             autocompletion=BLOCKS,
@@ -60,10 +65,8 @@ def check(
     *,
     specs: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="SPEC|BLOCK...",
-            help="names, files, or SPEC:BLOCK",
-            autocompletion=DESIGNS,
+        Argument(
+            metavar="SPEC|BLOCK...", help="names, files, or SPEC:BLOCK", autocompletion=DESIGNS
         ),
     ] = None,
     image: ImageOption = None,
@@ -72,12 +75,10 @@ def check(
     limits: Limits,
     ignore: IgnoreOption = None,
     fail_on: Annotated[
-        str,
-        typer.Option("--fail-on", metavar="WHAT", help="error, warning, advice or never"),
+        str, Option("--fail-on", metavar="WHAT", help="error, warning, advice or never")
     ] = "error",
     explain: Annotated[
-        str | None,
-        typer.Option("--explain", metavar="CODE", help="explain a rule; all lists them"),
+        str | None, Option("--explain", metavar="CODE", help="explain a rule; all lists them")
     ] = None,
     rows: Rows,
     to: Output,
@@ -106,7 +107,7 @@ def check(
 @command(epilog="Example: mbprof watch my_net.yaml --max-macs 300M")
 def watch(
     *,
-    file: Annotated[str, typer.Argument(metavar="FILE", help="a spec or block; see mbprof check")],
+    file: Annotated[str, Argument(metavar="FILE", help="a spec or block; see mbprof check")],
     image: ImageOption = None,
     knobs: Knobs,
     counted: Counted,
@@ -136,7 +137,7 @@ def compare(
     *,
     specs: Annotated[
         list[str],
-        typer.Argument(
+        Argument(
             metavar="SPEC[,KNOB=VALUE]...",
             help="two or more, each with its own knobs",
             autocompletion=DESIGNS,
@@ -145,7 +146,7 @@ def compare(
     knobs: Knobs,
     counted: Counted,
     by: Annotated[
-        str, typer.Option("--by", metavar="WHAT", help="sum up by block, stage, layer or op")
+        str, Option("--by", metavar="WHAT", help="sum up by block, stage, layer or op")
     ] = "block",
     rows: Rows,
     to: Output,
@@ -164,16 +165,16 @@ def diff(
     *,
     old: Annotated[
         str,
-        typer.Argument(
+        Argument(
             metavar="OLD",
             help="SPEC[,KNOB=VALUE...], or REV:PATH as git has it",
             autocompletion=DESIGNS,
         ),
     ],
-    new: Annotated[str, typer.Argument(metavar="NEW", help="the same", autocompletion=DESIGNS)],
+    new: Annotated[str, Argument(metavar="NEW", help="the same", autocompletion=DESIGNS)],
     knobs: Knobs,
     counted: Counted,
-    by: Annotated[str, typer.Option("--by", metavar="WHAT", help="layer or block")] = "layer",
+    by: Annotated[str, Option("--by", metavar="WHAT", help="layer or block")] = "layer",
     rows: Rows,
     to: Output,
 ) -> None:
@@ -185,3 +186,53 @@ def diff(
     found = difference(networks[0], networks[1], by=by, **counted._asdict())
     report = found.report(out.layout, rows.top, (asked[0], asked[1]), rows.sort)
     out.table(report, Rows(columns=rows.columns))
+
+
+def networks_of(specs: list[str], given: "dict[str, Scalar]") -> "tuple[list[Network], list[str]]":
+    """Build each network at what its argument says, else at what is given for all.
+
+    Returns: the networks, and what each was called.
+    """
+    from mbprof.errors import MbprofError, UsageError
+    from mbprof.network.load import Spec
+    from mbprof.spec import zoo
+    from mbprof.spec.block import lone
+
+    taken = [_settings(spec) for spec in specs]
+    if sum(name == "-" for name, _ in taken) > 1:
+        raise UsageError("- is given twice; standard input can be read once")
+    networks = []
+    for name, own in taken:
+        opened, knobs = zoo.open(name), {**given, **own}
+        if isinstance(opened, zoo.OpenedBlock):
+            networks.append(Spec(lone(opened, None, knobs).definition).build())
+            continue
+        spec = Spec(opened.definition)
+        try:
+            networks.append(spec.build_at(knobs))
+        except MbprofError as error:
+            raise error.through(f"in the network {name}") from None
+    return networks, [name for name, _ in taken]
+
+
+def _settings(text: str) -> "tuple[str, dict[str, Scalar]]":
+    """Take ``SPEC,KNOB=VALUE,...`` apart, from the right; a file is called as it is."""
+    import re
+    from pathlib import Path
+
+    from mbprof.errors import Loc, Source, UsageError
+    from mbprof.language.source import COMMAND_LINE, Scalar
+
+    source = Source(COMMAND_LINE, text)
+    spec, own = text, {}
+    while not Path(spec).is_file():
+        found = re.fullmatch(r"(.+),\s*(\w+)=([^,]*)", spec, re.S)
+        if found is None:
+            break
+        spec, name, value = found.groups()
+        if name in own:
+            raise UsageError(f"{text}: {name} is set twice")
+        own[name] = Scalar(value, Loc(source, 1, found.start(3) + 1))
+    if "," in spec and not Path(spec).is_file() and ":" not in spec:
+        raise UsageError(f"{text}: expected SPEC,KNOB=VALUE,...")
+    return spec, own

@@ -11,10 +11,12 @@ from inspect import Parameter, Signature, signature
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeAlias
 
 import typer
+from typer import Argument, Option
 from typer.core import TyperCommand
 
 if TYPE_CHECKING:
     from mbprof.language.source import Scalar
+    from mbprof.network.load import Network
     from mbprof.output import Format, Formats, Report, Screen
     from mbprof.spec.budget import Budget
 
@@ -22,101 +24,86 @@ HELP = "help"
 """What is asked of ``--columns`` to list them."""
 
 
-def _specs() -> Sequence[str]:
-    from mbprof.spec.zoo import spec_names
+def _names(kind: str) -> Sequence[str]:
+    if kind == "conventions":
+        from mbprof.network.conventions import names
 
-    return spec_names()
+        return names()
+    if kind == "scopes":
+        from mbprof.spec.claims import SCOPES
 
+        return SCOPES
+    from mbprof.spec.zoo import block_names, spec_names
 
-def _blocks() -> Sequence[str]:
-    from mbprof.spec.zoo import block_names
-
-    return block_names()
-
-
-def _conventions() -> Sequence[str]:
-    from mbprof.network.conventions import names
-
-    return names()
+    return spec_names() if kind == "specs" else block_names()
 
 
-def _scopes() -> Sequence[str]:
-    from mbprof.spec.claims import SCOPES
-
-    return SCOPES
-
-
-def _completes(*lists: Callable[[], Sequence[str]]) -> Callable[[str], list[str]] | None:
+def _completes(*kinds: str) -> Callable[[str], list[str]] | None:
     """Return what completes a beginning, where a shell asks: other runs do not pay for it."""
 
     def complete(incomplete: str) -> list[str]:
-        return [name for names in lists for name in names() if name.startswith(incomplete)]
+        return [name for kind in kinds for name in _names(kind) if name.startswith(incomplete)]
 
     return complete if "_MBPROF_COMPLETE" in os.environ else None
 
 
-SPECS, BLOCKS, DESIGNS = _completes(_specs), _completes(_blocks), _completes(_specs, _blocks)
+SPECS, BLOCKS, DESIGNS = _completes("specs"), _completes("blocks"), _completes("specs", "blocks")
 """What completes a spec, a block, and either."""
 
 SpecArgument = Annotated[
     str,
-    typer.Argument(
+    Argument(
         metavar="SPEC", help="a name of mbprof list, a file, REV:PATH, or -", autocompletion=SPECS
     ),
 ]
 SpecsArgument = Annotated[
     list[str],
-    typer.Argument(metavar="SPEC...", help="names of mbprof list, or files", autocompletion=SPECS),
+    Argument(metavar="SPEC...", help="names of mbprof list, or files", autocompletion=SPECS),
 ]
 OptionalSpecsArgument = Annotated[
     list[str] | None,
-    typer.Argument(
-        metavar="[SPEC]...", help="names of mbprof list, or files", autocompletion=SPECS
-    ),
+    Argument(metavar="[SPEC]...", help="names of mbprof list, or files", autocompletion=SPECS),
 ]
 DesignArgument = Annotated[
     str,
-    typer.Argument(
+    Argument(
         metavar="SPEC|BLOCK",
         help="a spec; or a block, SPEC:BLOCK, a block's file",
         autocompletion=DESIGNS,
     ),
 ]
-AlphaOption = Annotated[str | None, typer.Option("--alpha", metavar="X", help="width multiplier")]
+AlphaOption = Annotated[str | None, Option("--alpha", metavar="X", help="width multiplier")]
 AlphasOption = Annotated[
-    str | None, typer.Option("--alpha", metavar="VALUES", help="0.5,1.0 or START:STOP:STEP")
+    str | None, Option("--alpha", metavar="VALUES", help="0.5,1.0 or START:STOP:STEP")
 ]
 ResolutionsOption = Annotated[
-    str | None, typer.Option("--res", metavar="VALUES", help="the same of resolutions")
+    str | None, Option("--res", metavar="VALUES", help="the same of resolutions")
 ]
 SetOption = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="NAME=VALUE", help="set any knob or argument; repeatable"),
+    Option("--set", metavar="NAME=VALUE", help="set any knob or argument; repeatable"),
 ]
 ImageOption = Annotated[
-    str | None,
-    typer.Option("--in", metavar="HxWxC", help="the input of a block; its example's if none"),
+    str | None, Option("--in", metavar="HxWxC", help="the input of a block; its example's if none")
 ]
 ScopeOption = Annotated[
     str | None,
-    typer.Option(
-        "--scope", metavar="SCOPE", help="body or all", autocompletion=_completes(_scopes)
-    ),
+    Option("--scope", metavar="SCOPE", help="body or all", autocompletion=_completes("scopes")),
 ]
 ConventionOption = Annotated[
     str,
-    typer.Option(
+    Option(
         "--convention",
         metavar="NAME|FILE",
         help="what counts",
-        autocompletion=_completes(_conventions),
+        autocompletion=_completes("conventions"),
     ),
 ]
 FormatOption = Annotated[
-    str | None, typer.Option("--format", metavar="FORMAT", help="how to write a report")
+    str | None, Option("--format", metavar="FORMAT", help="how to write a report")
 ]
 OutputOption = Annotated[
-    str | None, typer.Option("-o", "--output", metavar="FILE", help="write to a file")
+    str | None, Option("-o", "--output", metavar="FILE", help="write to a file")
 ]
 
 
@@ -124,9 +111,7 @@ class Knobs(NamedTuple):
     """What is set of a network or a block."""
 
     alpha: AlphaOption = None
-    res: Annotated[str | None, typer.Option("--res", metavar="N|HxW", help="input resolution")] = (
-        None
-    )
+    res: Annotated[str | None, Option("--res", metavar="N|HxW", help="input resolution")] = None
     settings: SetOption = None
 
     def typed(self) -> "dict[str, Scalar]":
@@ -160,10 +145,10 @@ class Limits(NamedTuple):
     """A budget."""
 
     max_macs: Annotated[
-        str | None, typer.Option("--max-macs", metavar="N", help="a budget, such as 300M")
+        str | None, Option("--max-macs", metavar="N", help="a budget, such as 300M")
     ] = None
     max_params: Annotated[
-        str | None, typer.Option("--max-params", metavar="N", help="a budget, such as 4M")
+        str | None, Option("--max-params", metavar="N", help="a budget, such as 4M")
     ] = None
 
     def budget(self) -> "Budget":
@@ -181,21 +166,33 @@ class Limits(NamedTuple):
         )
 
 
+def hold_to(network: "Network", limits: "Budget", counted: Counted) -> None:
+    """Say on stderr what exceeds a budget, and stop with status 1 if anything does."""
+    if limits.params is None and limits.macs is None:
+        return
+    from mbprof.checks.model import Subject
+    from mbprof.checks.rules.budget import exceeded
+
+    scope, convention = counted
+    subject = Subject(network, scope or network.definition.scope, convention)
+    over = list(exceeded(subject, limits))
+    for excess in over:
+        typer.echo(f"MB901: {excess.message}", err=True)
+    if over:
+        raise typer.Exit(1)
+
+
 class Rows(NamedTuple):
     """Which rows and columns of a table are shown."""
 
     sort: Annotated[
         str | None,
-        typer.Option(
-            "--sort", metavar="COLUMN", help="numbers from large to small, words from A to Z"
-        ),
+        Option("--sort", metavar="COLUMN", help="numbers from large to small, words from A to Z"),
     ] = None
-    top: Annotated[int | None, typer.Option("--top", metavar="N", help="show the first N rows")] = (
-        None
-    )
+    top: Annotated[int | None, Option("--top", metavar="N", help="show the first N rows")] = None
     columns: Annotated[
         str | None,
-        typer.Option("--columns", metavar="A,B,C", help="which columns to show; help lists them"),
+        Option("--columns", metavar="A,B,C", help="which columns to show; help lists them"),
     ] = None
 
     @property
@@ -347,7 +344,7 @@ def command(name: str | None = None, *, epilog: str) -> Callable[[_Function], _F
 @app.callback(invoke_without_command=True)
 def root(
     context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="print the version")] = False,
+    version: Annotated[bool, Option("--version", help="print the version")] = False,
 ) -> None:
     """Print the version if asked to."""
     if version:
