@@ -32,28 +32,11 @@ class Options:
     """Axes to draw into, one for each panel, instead of a figure of its own."""
 
 
-Chart: TypeAlias = Callable[[Sequence[Spec], Options], Figure]
-
-
 class Plot(NamedTuple):
     """A kind of chart: how it is drawn, and what it shows."""
 
-    draw: Chart
+    draw: Callable[[Sequence[Spec], Options], Figure]
     doc: str
-
-
-PLOTS: dict[str, Plot] = {}
-"""Every kind of chart by its name."""
-
-
-def kind(name: str, doc: str) -> Callable[[Chart], Chart]:
-    """Register a kind of chart under its name."""
-
-    def register(function: Chart) -> Chart:
-        PLOTS[name] = Plot(function, doc)
-        return function
-
-    return register
 
 
 def _counted(options: Options) -> str:
@@ -62,7 +45,6 @@ def _counted(options: Options) -> str:
     return f"Costs of {what} (scope {options.scope}, convention kernels), computed by mbprof."
 
 
-@kind("accuracy", "published top-1 against MACs and params")
 def accuracy(specs: Sequence[Spec], options: Options) -> Figure:
     """Draw published top-1 against computed costs; the line is the front that nothing beats.
 
@@ -101,14 +83,9 @@ def accuracy(specs: Sequence[Spec], options: Options) -> Figure:
                     color=colour, markerfacecolor=_face(number, colour), zorder=2,
                 )  # fmt: skip
     panels[0].set_ylabel("published top-1 (%)")
-    style.legend(
-        made,
-        [
-            [style.key("o", colours[alpha], f"α {plain(alpha)}") for alpha in reversed(alphas)],
-            [style.key(markers[side], "0.3", f"{side} px") for side in sides],
-        ],
-        options.panels,
-    )
+    widths = [style.key("o", colours[alpha], f"α {plain(alpha)}") for alpha in reversed(alphas)]
+    resolutions = [style.key(markers[side], "0.3", f"{side} px") for side in sides]
+    style.legend(made, [widths, resolutions], options.panels)
     # Much computing for little accuracy: the corner that networks stay out of.
     panels[0].legend(
         handles=[
@@ -170,8 +147,7 @@ def _members(specs: Sequence[Spec], options: Options) -> Figure:
     )
     made, panels = style.panels(options.panels, 7.4, caption, 2, 1)
     handles = [style.key(shapes[source], colours[source], source) for source in sources]
-    rows = [handles[i : i + 4] for i in range(0, len(handles), 4)]
-    style.legend(made, rows, options.panels)
+    style.legend(made, style.lines(handles, 4), options.panels)
     for panel, cost in zip(panels[:, 0], DRAWN, strict=True):
         power = _scaled(panel, cost, shown)
         places = [(getattr(point, cost) / power, point.top1 or 0.0) for point in shown]
@@ -187,7 +163,6 @@ _LABELS, _LONGEST, _CUT = 48, 26, 12
 _FAR = 20
 
 
-@kind("cost", "MACs and params against width and resolution")
 def cost(specs: Sequence[Spec], options: Options) -> Figure:
     """Draw what a network costs against its width and its resolution.
 
@@ -226,12 +201,9 @@ def cost(specs: Sequence[Spec], options: Options) -> Figure:
         else:
             panels[row, 0].set_ylim(0, 1.06 * max(counts) / power)
     if len(specs) > 1:
-        keys = zip(swept, style.LINES, style.MARKERS, strict=False)
-        style.legend(
-            made,
-            [[style.key(m, "0.3", name, linestyle=line, markersize=4) for name, line, m in keys]],
-            options.panels,
-        )
+        looks = zip(swept, style.LINES, style.MARKERS, strict=False)
+        keys = [style.key(m, "0.3", name, linestyle=line, markersize=4) for name, line, m in looks]
+        style.legend(made, [keys], options.panels)
     return made
 
 
@@ -281,7 +253,6 @@ def _curves(panel: Axes, swept: dict[str, _Lines], over: str, quantity: str, pow
     panel.grid(True)
 
 
-@kind("grid", "MACs over width and resolution, the numbers in the cells")
 def grid(specs: Sequence[Spec], options: Options) -> Figure:
     """Draw the MACs of every width and resolution as a heat map.
 
@@ -299,8 +270,8 @@ def grid(specs: Sequence[Spec], options: Options) -> Figure:
     power, letter = style.unit(max(counts))
     rows = (len(specs) + 1) // 2
     caption = f"{_counted(options)} {points.settings(everything)}"
-    shape = rows, min(2, len(specs))
-    made, panels = style.panels(options.panels, 0.7 + 2.6 * rows, caption, *shape)
+    height, columns = 0.7 + 2.6 * rows, min(2, len(specs))
+    made, panels = style.panels(options.panels, height, caption, rows, columns)
     panels = panels.ravel()
     scale = LogNorm(min(counts) / power, max(counts) / power)
     for panel, spec, every in zip(panels, specs, swept, strict=False):
@@ -348,7 +319,6 @@ def _cells(
 _HATCHES = ("", "////", "....", "xxxx", "----", "\\\\\\\\", "++++", "oo")
 
 
-@kind("layers", "params and MACs of each layer of one network")
 def layers(specs: Sequence[Spec], options: Options) -> Figure:
     """Draw what each layer costs, params above and MACs below; layers without either are left out.
 
@@ -394,17 +364,10 @@ def layers(specs: Sequence[Spec], options: Options) -> Figure:
     cut = [name if len(name) <= _LONGEST else f"{name[:_CUT]}…{name[-_CUT:]}" for name in names]
     panels[1].set_xticks(ticks, cut, rotation=90)
     panels[1].set_xlabel("layer" if step == 1 else f"layer (one name in {step} is shown)")
-    style.legend(
-        made,
-        [
-            [
-                Patch(facecolor=colours[op], hatch=hatches[op], edgecolor="white", label=op)
-                for op in ops[i : i + 8]
-            ]
-            for i in range(0, len(ops), 8)
-        ],
-        options.panels,
-    )
+    handles = [
+        Patch(facecolor=colours[op], hatch=hatches[op], edgecolor="white", label=op) for op in ops
+    ]
+    style.legend(made, style.lines(handles, 8), options.panels)
     return made
 
 
@@ -412,3 +375,12 @@ def _at_most(specs: Sequence[Spec], most: int, name: str) -> None:
     if len(specs) > most:
         allowed = "one network" if most == 1 else f"at most {most} networks"
         raise UsageError(f"--kind {name} draws {allowed}, {len(specs)} are given")
+
+
+PLOTS = {
+    "accuracy": Plot(accuracy, "published top-1 against MACs and params"),
+    "cost": Plot(cost, "MACs and params against width and resolution"),
+    "grid": Plot(grid, "MACs over width and resolution, the numbers in the cells"),
+    "layers": Plot(layers, "params and MACs of each layer of one network"),
+}
+"""Every kind of chart by its name."""
