@@ -82,19 +82,19 @@ def _rows() -> dict[str, Map]:
 def _stride(image: Shape, output: Shape) -> int | None:
     if len(output) != 3:
         return None
-    strides = {-(-n // m) for n, m in zip(image[1:], output[1:], strict=True)}
+    sides = list(zip(image[1:], output[1:], strict=True))
+    strides = {-(-n // m) for n, m in sides}
     s = strides.pop()
-    fits = not strides and all(-(-n // s) == m for n, m in zip(image[1:], output[1:], strict=True))
-    return s if fits else None
+    return s if not strides and all(-(-n // s) == m for n, m in sides) else None
 
 
 def _cost(
     name: str, row: Map, image: Shape, knobs: tuple[int, int], output: Shape, convention: str
 ) -> Alternative:
-    place = row.loc
-    given = as_map({k: Scalar(str(n), place) for k, n in zip("cs", knobs, strict=True)}, place)
+    given = {k: Scalar(str(n), row.loc) for k, n in zip("cs", knobs, strict=True)}
     try:
-        alone = of_row("alternative", row, input_of(image, place), given)
+        entry = input_of(image, row.loc)
+        alone = of_row("alternative", row, entry, as_map(given, row.loc))
         network = Spec(alone.definition).build()
     except MbprofError as error:
         return Alternative(name, reason=error.message)
@@ -126,13 +126,9 @@ class BlockNetwork(Network):
             "block": block.name,
             "arguments": {name: parse_value(text) for name, text in block.arguments.items()},
             "alternatives": [
-                {"name": each.name, "params": each.params, **each.costs}
-                for each in found
-                if not each.reason
+                {"name": a.name, "params": a.params, **a.costs} for a in found if not a.reason
             ],
-            "impossible": [
-                {"name": each.name, "reason": each.reason} for each in found if each.reason
-            ],
+            "impossible": [{"name": a.name, "reason": a.reason} for a in found if a.reason],
         }
         text = block_text(block.block).rstrip()
         wiring = Report(f"{block.name}, wiring", (), (), None, text=text)
@@ -168,10 +164,7 @@ def block_network(
     given: Mapping[str, Scalar],
     convention: str = conventions.DEFAULT,
 ) -> BlockNetwork:
-    """Build a block alone; ``given`` is what was typed for its arguments.
-
-    Raises: see `block`.
-    """
+    """Build a block alone, see `block`; ``given`` is what was typed for its arguments."""
     conventions.load(convention)
     alone = lone(open_block(name), image, given)
     network = Spec(alone.definition, alone=True).build()
@@ -183,6 +176,10 @@ def _beside(
 ) -> Report:
     """Lay out a block and its alternatives; the first measure of the convention is the cost."""
     this, measure = found[0], next(iter(convention.measures), None)
+    stride = _stride(block.image, output)
+    if stride is None:
+        notes = (f"Nothing stands beside it: {found[1].reason}.",)
+        return Report(f"{block.name} beside other blocks", (), (), None, notes=notes)
     rows = tuple(
         {
             "name": each.name,
@@ -194,13 +191,7 @@ def _beside(
         for each in found
         if not each.reason
     )
-    stride = _stride(block.image, output)
     reasons = [f"No {each.name}: {each.reason}." for each in found if each.reason]
-    if stride is None:
-        return Report(
-            f"{block.name} beside other blocks", (), (), None,
-            notes=(f"Nothing stands beside it: {found[1].reason}.",),
-        )  # fmt: skip
     c, h, w = output
     _, high, wide = block.image
     return Report(

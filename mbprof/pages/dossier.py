@@ -49,7 +49,7 @@ def report(*specs: SpecLike, title: str = "", output: str | Path | None = None) 
     target = Path(output)
     before = "" if target.is_absolute() or target.parent == Path() else f"{target.parent}/"
     files = build(specs, target.name, title, before)
-    _written(target.parent, files)
+    _write(target.parent, files)
     return files[target.name].decode()
 
 
@@ -81,26 +81,23 @@ def build(
     return {file: page.encode(), **{pictures[name]: data for name, data in drawn.items()}}
 
 
-def regenerate(folder: str | Path, into: str | Path | None = None) -> tuple[Path, ...]:
+def regenerate(folder: str | Path, into: str | Path | None = None) -> None:
     """Write every dossier that the list of a folder names, into that folder or another one.
 
     Raises: SourceError, SpecError: the list cannot be read. UsageError: a file cannot be written.
     """
     here = Path(folder)
     target = Path(into) if into is not None else here
-    written: list[Path] = []
     root = mapping(parse(read(here / LIST)), "a list of reports")
     for stem, entry in root.entries.items():
         item = mapping(entry.value, "a report")
         known_keys(item, ("title", "specs"), "a report")
         names = [word.text for word in words(required(item, "specs", "a report"), "specs")]
         files = build(names, f"{stem}.md", text(item, "title"), f"{here.name}/")
-        written += _written(target, files)
-    return tuple(written)
+        _write(target, files)
 
 
-def _written(folder: Path, files: Mapping[str, bytes]) -> tuple[Path, ...]:
-    paths = []
+def _write(folder: Path, files: Mapping[str, bytes]) -> None:
     for name, data in files.items():
         path = folder / name
         if "/" in name:
@@ -109,8 +106,6 @@ def _written(folder: Path, files: Mapping[str, bytes]) -> tuple[Path, ...]:
             except OSError as error:
                 raise UsageError(f"cannot write {path}: {error.strerror or error}") from None
         emit(data, path)
-        paths.append(path)
-    return tuple(paths)
 
 
 def _charts(specs: Sequence[Spec]) -> dict[str, bytes]:
@@ -118,12 +113,10 @@ def _charts(specs: Sequence[Spec]) -> dict[str, bytes]:
     scored = any(point.top1 is not None for spec in specs for point in swept(spec))
     if len(specs) > 1:
         return {"accuracy": plot.draw(specs, "accuracy")} if scored else {}
-    kinds = ["accuracy"] if scored else []
-    if len(swept(specs[0])) > 1:
-        kinds.append("cost")
-    if has_width(specs[0]):
-        kinds.append("grid")
-    return {kind: plot.draw(specs, kind) for kind in [*kinds, "layers"]}
+    (spec,) = specs
+    cost, grid = len(swept(spec)) > 1, has_width(spec)
+    wanted = {"accuracy": scored, "cost": cost, "grid": grid, "layers": True}
+    return {kind: plot.draw(specs, kind) for kind, drawn in wanted.items() if drawn}
 
 
 _ALT = {
@@ -140,9 +133,8 @@ def _picture(kind: str, pictures: Mapping[str, str]) -> str:
 
 def _single(specs: Sequence[Spec], title: str, pictures: Mapping[str, str]) -> Iterator[str]:
     (spec,) = specs
-    definition = spec.definition
     profiles = {scope: spec.build().profile(scope=scope) for scope in SCOPES}
-    shown = profiles[definition.scope]
+    shown = profiles[spec.definition.scope]
     yield f"# {title or spec.name}"
     yield _about(spec)
     yield "## Totals"
@@ -162,16 +154,14 @@ def _single(specs: Sequence[Spec], title: str, pictures: Mapping[str, str]) -> I
 
 
 def _about(spec: Spec) -> str:
-    definition = spec.definition
-    height, width = default_res(spec)
-    flavours = ", ".join(f"`@{name}`" for name in definition.flavours)
+    definition, (height, width) = spec.definition, default_res(spec)
     rows = {
         "what": definition.doc,
         "family": definition.family,
         "source": definition.source,
         "spec": f"`{definition.path}`",
         "input": f"{height}×{width}",
-        "other flavours": flavours,
+        "other flavours": ", ".join(f"`@{name}`" for name in definition.flavours),
     }
     return "\n".join(f"- {name}: {value}" for name, value in rows.items() if value)
 
@@ -198,7 +188,7 @@ def _totals(profiles: Mapping[str, Profile]) -> str:
     )
     rows = (
         {
-            "scope": f"{name}: {_SCOPES[name]}",
+            "scope": f"{name}: {'without the head' if name == 'body' else 'the whole network'}",
             "layers": profile.total.layers,
             "params": profile.total.params,
             "macs": profile.total.cost,
@@ -206,9 +196,6 @@ def _totals(profiles: Mapping[str, Profile]) -> str:
         for name, profile in profiles.items()
     )
     return _table("Params and MACs, convention kernels", columns, rows)
-
-
-_SCOPES = {"body": "without the head", "all": "the whole network"}
 
 
 def _kinds(profiles: Mapping[str, Profile]) -> str:
@@ -261,8 +248,8 @@ def _sweep(spec: Spec) -> str:
     )
     said = "Costs are of the whole network (scope all)."
     if sources:
-        said = (
-            f"{said} Top-1 on ImageNet-1k as published by {', '.join(sources)}. ● marks the Pareto "
+        said += (
+            f" Top-1 on ImageNet-1k as published by {', '.join(sources)}. ● marks the Pareto "
             "front: nothing of this series costs as few MACs and scores as high."
         )
     return f"{table}\n{said} {settings(points)}"

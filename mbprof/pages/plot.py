@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from mbprof.pages.charts.kinds import Plot
-
 DEFAULT = "accuracy"
 
 CHARTS: Formats[Callable[[Figure], bytes]] = Formats()
@@ -48,14 +46,9 @@ def kinds() -> dict[str, str]:
     >>> sorted(kinds())
     ['accuracy', 'cost', 'grid', 'layers']
     """
-    return {name: kind.doc for name, kind in _kinds().items()}
-
-
-def _kinds() -> dict[str, Plot]:
-    # matplotlib takes longer to load than a whole table to compute.
     from mbprof.pages.charts.kinds import PLOTS
 
-    return dict(sorted(PLOTS.items()))
+    return {name: kind.doc for name, kind in PLOTS.items()}
 
 
 def plot(
@@ -78,18 +71,18 @@ def plot(
     >>> len(plot("mobilenet_v1", kind="grid").axes)
     2
     """
+    # matplotlib takes longer to load than a whole table to compute.
     from mbprof.pages.charts import style
-    from mbprof.pages.charts.kinds import Options
+    from mbprof.pages.charts.kinds import PLOTS, Options
 
-    known = _kinds()
-    if kind not in known:
-        raise unknown("kind of chart", kind, known)
+    if kind not in PLOTS:
+        raise unknown("kind of chart", kind, PLOTS)
     chosen_scope(scope)
     if not specs:
         raise UsageError("a chart needs at least one spec")
     options = Options(tuple(alphas), tuple(sides), scope, style.axes_of(ax))
     with style.look():
-        return known[kind].draw([as_spec(spec) for spec in specs], options)
+        return PLOTS[kind].draw([as_spec(spec) for spec in specs], options)
 
 
 def draw(

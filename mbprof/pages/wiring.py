@@ -38,16 +38,13 @@ class _Wires:
 
     def table(self, table: Table, previous: int, named: dict[str, int]) -> int:
         for step in table.steps:
-            wiring = step.wiring
-            takes = [
-                previous if scalar.text == "_" else named.get(scalar.text, previous)
-                for scalar in wiring.inputs
-            ] or [previous]
+            inputs = [scalar.text for scalar in step.wiring.inputs] or ["_"]
+            takes = [previous if n == "_" else named.get(n, previous) for n in inputs]
             made = self.step(step, takes, named)
             if step.leaves:
                 continue
             previous = made
-            for number, scalar in enumerate(wiring.outputs):
+            for number, scalar in enumerate(step.wiring.outputs):
                 named[scalar.text] = previous + number
         return previous
 
@@ -95,12 +92,12 @@ def _line(wire: Wire, row: int, lanes: list[int | None], last: dict[int, int]) -
     before = list(lanes)
     for at in ending:
         lanes[at] = None
-    at_home = ending[0] if ending else _free(lanes, len(before))
-    made = [at_home]
-    _put(lanes, at_home, wire.makes[0])
-    for tensor in wire.makes[1:]:
-        made.append(_free(lanes, made[-1] + 1))
-        _put(lanes, made[-1], tensor)
+    made: list[int] = []
+    for tensor in wire.makes:
+        least = made[-1] + 1 if made else len(before)
+        made.append(ending[0] if ending and not made else _free(lanes, least))
+        lanes.extend([None] * (made[-1] + 1 - len(lanes)))
+        lanes[made[-1]] = tensor
     line = _row(before, lanes, taken, made)
     for tensor, at in zip(wire.makes, made, strict=True):
         if tensor not in last:
@@ -114,21 +111,13 @@ def _free(lanes: Sequence[int | None], least: int) -> int:
     )
 
 
-def _put(lanes: list[int | None], at: int, tensor: int) -> None:
-    lanes.extend([None] * (at + 1 - len(lanes)))
-    lanes[at] = tensor
-
-
 def _row(
     before: Sequence[int | None], after: Sequence[int | None], taken: list[int], made: list[int]
 ) -> str:
-    touched = [*taken, *made]
-    first, end = min(touched), max(touched)
+    first, end = min(taken + made), max(taken + made)
     home = made[0]
     cells = []
-    for at in range(max(len(before), len(after))):
-        was = before[at] if at < len(before) else None
-        is_ = after[at] if at < len(after) else None
+    for at, (was, is_) in enumerate(zip_longest(before, after)):
         inside = first <= at <= end
         if at == home:
             sign = "●"

@@ -267,11 +267,7 @@ class BlockPage(Result):
 
 
 def show(
-    spec: SpecLike,
-    image: str | Shape | None = None,
-    *,
-    convention: str = DEFAULT,
-    **knobs: Value,
+    spec: SpecLike, image: str | Shape | None = None, *, convention: str = DEFAULT, **knobs: Value
 ) -> SpecPage | BlockPage:
     """Explain a network or a block: its source, knobs, blocks, rows and the claims of others.
 
@@ -309,24 +305,23 @@ def spec_report(spec: Spec, convention: str = DEFAULT) -> Report:
     """
     definition = spec.definition
     profile = spec.build().profile(convention)
-    lines = [*_head(definition), *_counted(profile, definition.scope), ""]
     knobs = ((k.name, plain(k.default), k.range, k.doc) for k in definition.knobs.values())
-    lines += ["knobs", *columns(knobs), ""]
-    if definition.width:
-        rules = ((letter, "->", rule.scalar.text) for letter, rule in definition.width.items())
-        lines += ["width rule, for the rows of body and head", *columns(rules), ""]
-    if definition.blocks:
-        lines.append("blocks")
-        for block in definition.blocks.values():
-            lines += [*block_lines(block), ""]
+    width = ((letter, "->", rule.scalar.text) for letter, rule in definition.width.items())
+    blocks = [line for block in definition.blocks.values() for line in (*block_lines(block), "")]
+    parts = {
+        "knobs": columns(knobs),
+        "width rule, for the rows of body and head": columns(width),
+        "blocks": blocks[:-1],
+    }
     for title, table in (("body", definition.body), ("head", definition.head)):
         if table is not None:
             named = f", named {table.names.scalar.text}" if table.names else ""
-            lines += [f"{title}{named}", *columns(table_rows(table)), ""]
-    if definition.published:
-        claims = (_claim(claim) for claim in definition.published)
-        lines += ["published", *columns(claims), ""]
-    text = "\n".join(line.rstrip() for line in lines[:-1]) + "\n"
+            parts[title + named] = columns(table_rows(table))
+    parts["published"] = columns(_claim(claim) for claim in definition.published)
+    lines = [*_head(definition), *_counted(profile, definition.scope)]
+    for title, part in parts.items():
+        lines += ["", title, *part] if part else ()
+    text = "\n".join(line.rstrip() for line in lines) + "\n"
     return Report(definition.name, (), (), _data(definition), text=text)
 
 
