@@ -11,14 +11,13 @@ import typer
 
 from mbprof.cli import blocks, networks
 from mbprof.cli.options import app
+from mbprof.errors import MbprofError
 
 __all__ = ["app", "blocks", "main", "networks"]
 
 
 def main() -> None:
     """Run the command line; bad input is one message on stderr and exit status 2."""
-    from mbprof.errors import MbprofError
-
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")

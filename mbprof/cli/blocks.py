@@ -21,6 +21,7 @@ from mbprof.cli.options import (
     hold_to,
     listed,
 )
+from mbprof.errors import Loc, MbprofError, Source, UsageError
 
 if TYPE_CHECKING:
     from mbprof.language.source import Scalar
@@ -86,7 +87,6 @@ def check(
     """Say what is wrong or suspicious in a design; status 1 if it fails."""
     from mbprof.checks.report import findings_report, rule_report, rules_report
     from mbprof.checks.run import examine
-    from mbprof.errors import UsageError
 
     if explain is not None:
         rules = rules_report() if explain == "all" else rule_report(explain.upper())
@@ -118,7 +118,6 @@ def watch(
     from mbprof.checks.report import findings_report
     from mbprof.checks.run import examine
     from mbprof.cli.watch import saves
-    from mbprof.errors import MbprofError
 
     given, budget, codes = knobs.typed(), limits.budget(), listed((ignore or "").upper())
     scope, convention = counted
@@ -193,7 +192,6 @@ def networks_of(specs: list[str], given: "dict[str, Scalar]") -> "tuple[list[Net
 
     Returns: the networks, and what each was called.
     """
-    from mbprof.errors import MbprofError, UsageError
     from mbprof.network.load import Spec
     from mbprof.spec import zoo
     from mbprof.spec.block import lone
@@ -220,7 +218,6 @@ def _settings(text: str) -> "tuple[str, dict[str, Scalar]]":
     import re
     from pathlib import Path
 
-    from mbprof.errors import Loc, Source, UsageError
     from mbprof.language.source import COMMAND_LINE, Scalar
 
     source = Source(COMMAND_LINE, text)

@@ -27,6 +27,7 @@ from mbprof.cli.options import (
     hold_to,
     listed,
 )
+from mbprof.errors import UsageError
 
 if TYPE_CHECKING:
     from mbprof.language.source import Scalar
@@ -169,7 +170,6 @@ def report(
     ] = None,
 ) -> None:
     """Write Markdown with charts of one network or of several."""
-    from mbprof.errors import UsageError
     from mbprof.pages import dossier
 
     if folder is not None and not specs and output is None:
@@ -200,8 +200,6 @@ def explain(
     to: Output,
 ) -> None:
     """Count a network by every convention, and say why they differ."""
-    from mbprof.errors import UsageError
-
     out = to.open()
     if number is not None:
         if before is not None or after is not None:
@@ -261,7 +259,6 @@ def list_specs(
     to: Output,
 ) -> None:
     """List the networks of the zoo by family, or the block library."""
-    from mbprof.errors import UsageError
     from mbprof.pages.zoo import catalogue, library
 
     out, (scope, convention) = to.open(), counted
@@ -326,7 +323,6 @@ def plan_of(
     """Return which configurations the command line asks for."""
     from pathlib import Path
 
-    from mbprof.errors import UsageError
     from mbprof.spec.knobs import knob_of
     from mbprof.sweeps.axes import Grid, Random, read_axis, read_configs
     from mbprof.sweeps.axes import listed as listed_plan

@@ -14,6 +14,8 @@ import typer
 from typer import Argument, Option
 from typer.core import TyperCommand
 
+from mbprof.errors import UsageError
+
 if TYPE_CHECKING:
     from mbprof.language.source import Scalar
     from mbprof.network.load import Network
@@ -116,7 +118,6 @@ class Knobs(NamedTuple):
 
     def typed(self) -> "dict[str, Scalar]":
         """Return what was typed for each knob."""
-        from mbprof.errors import UsageError
         from mbprof.language.source import Scalar
 
         given = {
@@ -214,7 +215,6 @@ class Output(NamedTuple):
         """
         from pathlib import PurePath
 
-        from mbprof.errors import UsageError
         from mbprof.output.terminal import screen_for
 
         wanted, path = self

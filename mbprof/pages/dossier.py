@@ -175,17 +175,16 @@ def _table(
     return render(Report(title, tuple(columns), tuple(rows), None, total), "md")
 
 
-def _number(name: str, heading: str) -> Column:
-    return Column(name, heading, "", fmt.integer, numeric=True)
+def _words(**headings: str) -> tuple[Column, ...]:
+    return tuple(Column(name, heading, "") for name, heading in headings.items())
+
+
+def _numbers(**headings: str) -> tuple[Column, ...]:
+    return tuple(Column(n, text, "", fmt.integer, numeric=True) for n, text in headings.items())
 
 
 def _totals(profiles: Mapping[str, Profile]) -> str:
-    columns = (
-        Column("scope", "scope", ""),
-        _number("layers", "layers"),
-        _number("params", "params"),
-        _number("macs", "MACs"),
-    )
+    counts = _numbers(layers="layers", params="params", macs="MACs")
     rows = (
         {
             "scope": f"{name}: {'without the head' if name == 'body' else 'the whole network'}",
@@ -195,14 +194,11 @@ def _totals(profiles: Mapping[str, Profile]) -> str:
         }
         for name, profile in profiles.items()
     )
-    return _table("Params and MACs, convention kernels", columns, rows)
+    return _table("Params and MACs, convention kernels", (*_words(scope="scope"), *counts), rows)
 
 
 def _kinds(profiles: Mapping[str, Profile]) -> str:
-    columns = (
-        Column("kind", "stored values", ""),
-        *(_number(scope, f"scope {scope}") for scope in profiles),
-    )
+    counts = _numbers(**{scope: f"scope {scope}" for scope in profiles})
     totals = {scope: profile.total.facts for scope, profile in profiles.items()}
     rows = [
         {"kind": doc, **{scope: getattr(facts, kind) for scope, facts in totals.items()}}
@@ -210,7 +206,9 @@ def _kinds(profiles: Mapping[str, Profile]) -> str:
         if any(getattr(facts, kind) for facts in totals.values())
     ]
     total = {"kind": "all", **{scope: facts.params for scope, facts in totals.items()}}
-    return _table("Every stored value, by kind", columns, rows, total)
+    return _table(
+        "Every stored value, by kind", (*_words(kind="stored values"), *counts), rows, total
+    )
 
 
 def _group(profile: Profile, by: str) -> str:
@@ -227,8 +225,7 @@ def _folded(summary: str, inside: str) -> str:
 _POINT = (
     Column("alpha", "α", "", plain, numeric=True),
     Column("res", "resolution", "", plain, numeric=True),
-    _number("params", "params"),
-    _number("macs", "MACs"),
+    *_numbers(params="params", macs="MACs"),
     Column("top1", "top-1 (%)", "", lambda value: str(float(value)), numeric=True),
 )
 
@@ -282,7 +279,7 @@ def _several(specs: Sequence[Spec], title: str, pictures: Mapping[str, str]) -> 
         "for it there."
     )
     yield _picture("accuracy", pictures)
-    columns = (Column("spec", "network", ""), *_POINT)
+    columns = (*_words(spec="network"), *_POINT)
     points = [best(spec) for spec in specs]
     ranked = sorted(points, key=lambda point: (point.macs, point.spec))
     yield _table("By MACs of the whole network", columns, (point._asdict() for point in ranked))
@@ -291,11 +288,7 @@ def _several(specs: Sequence[Spec], title: str, pictures: Mapping[str, str]) -> 
         "trained on more data are left out. What is left still differs in training, which is worth "
         "several points: top-1 of two sources says little about their networks."
     )
-    named = (
-        Column("network", "network", ""),
-        Column("paper", "the network's source", ""),
-        Column("top1", "source of its top-1", ""),
-    )
+    named = _words(network="network", paper="the network's source", top1="source of its top-1")
     rows = [
         {"network": spec.name, "paper": spec.definition.source, "top1": point.source}
         for spec, point in zip(specs, points, strict=True)

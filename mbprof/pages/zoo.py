@@ -74,11 +74,9 @@ class Catalogue(Result, tuple[ZooEntry, ...]):
             *cost_columns(convention),
             Column("source", "source", "the paper or code", yields=1, wraps=True),
         )
-        left_out = ("costs", "convention")
-        rows = tuple(
-            {k: v for k, v in entry._asdict().items() if k not in left_out} | {**entry.costs}
-            for entry in self
-        )
+        left_out = {"costs", "convention"}
+        every = [entry._asdict() | {**entry.costs} for entry in self]
+        rows = tuple({k: row[k] for k in row if k not in left_out} for row in every)
         return Report(
             title=fmt.several(len(rows), "network"),
             columns=shown,
@@ -327,18 +325,19 @@ def spec_report(spec: Spec, convention: str = DEFAULT) -> Report:
 
 def _head(definition: Definition) -> list[str]:
     image: Any = definition.knobs["res"].default
+    this = definition.flavour
     rows = [
         ("what", definition.doc),
         ("source", definition.source),
         ("file", definition.path),
         ("input", f"{written(definition.channels.node)}×{image[0]}×{image[1]}"),
         ("same", f"padding as {definition.padding}"),
+        *(
+            ("flavour", f"@{f.name}{' (this one)' if f.name == this else ''}: {f.doc}")
+            for f in definition.flavours.values()
+        ),
+        *(("preset", f"{p.name}: {spelled(p.knobs)}") for p in definition.presets.values()),
     ]
-    for flavour in definition.flavours.values():
-        this = " (this one)" if flavour.name == definition.flavour else ""
-        rows.append(("flavour", f"@{flavour.name}{this}: {flavour.doc}"))
-    presets = definition.presets.values()
-    rows += [("preset", f"{preset.name}: {spelled(preset.knobs)}") for preset in presets]
     return columns((name, value) for name, value in rows if value)
 
 
