@@ -43,10 +43,10 @@ if TYPE_CHECKING:
     from mbprof.pages.block import block as block
     from mbprof.pages.dossier import report as report
     from mbprof.pages.plot import plot as plot
-    from mbprof.pages.spec import SpecPage as SpecPage
-    from mbprof.pages.spec import show as show
     from mbprof.pages.zoo import Catalogue as Catalogue
+    from mbprof.pages.zoo import SpecPage as SpecPage
     from mbprof.pages.zoo import catalogue
+    from mbprof.pages.zoo import show as show
     from mbprof.published.accuracy import Accuracies as Accuracies
     from mbprof.published.accuracy import accuracy as accuracy
     from mbprof.published.estimate import Estimate as Estimate
@@ -78,8 +78,7 @@ _HOMES = {
     "pages.block": "BlockNetwork block",
     "pages.dossier": "report",
     "pages.plot": "plot",
-    "pages.spec": "SpecPage show",
-    "pages.zoo": "Catalogue list=catalogue",
+    "pages.zoo": "Catalogue SpecPage list=catalogue show",
     "published.accuracy": "Accuracies accuracy",
     "published.estimate": "Estimate estimate",
     "published.origins": "Origins",

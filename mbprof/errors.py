@@ -87,7 +87,10 @@ class MbprofError(Exception):
         lines = [f"{self.loc}: {head}" if self.loc else head]
         if self.loc:
             lines += _excerpt(self.loc)
-        lines += [f"  {step}" for step in _shortened(self.trace)]
+        steps, more = self.trace, len(self.trace) - 8
+        if more > 0:
+            steps = [*steps[:4], f"... {more} more ...", *steps[-4:]]
+        lines += [f"  {step}" for step in steps]
         if self.hint:
             lines.append(f"  hint: {self.hint}")
         return "\n".join(lines)
@@ -165,12 +168,6 @@ def _excerpt(loc: Loc) -> list[str]:
     caret = column - start + (1 if start else 0)
     number = str(loc.line).rjust(5)
     return [f"{number} | {shown}".rstrip(), f"      | {' ' * (caret - 1)}^"]
-
-
-def _shortened(trace: list[str]) -> list[str]:
-    if len(trace) <= 8:
-        return trace
-    return [*trace[:4], f"... {len(trace) - 8} more ...", *trace[-4:]]
 
 
 def closest(word: str, known: Iterable[str], likeness: float = 0.6) -> str | None:

@@ -5,25 +5,32 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from copy import copy
 
 import typer
 
-from mbprof.cli import blocks, compare, costs, explain, formulas, zoo
-from mbprof.cli.app import app
+from mbprof.cli import blocks, networks
+from mbprof.cli.options import app
+from mbprof.errors import MbprofError
 
-__all__ = ["app", "blocks", "compare", "costs", "explain", "formulas", "main", "zoo"]
+__all__ = ["app", "blocks", "main", "networks"]
 
 
 def main() -> None:
     """Run the command line; bad input is one message on stderr and exit status 2."""
-    from mbprof.errors import MbprofError
-
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     signal.signal(signal.SIGTERM, _terminated)
+    asked = copy(app)
+    # Typer makes every option of every command that it knows, unless one is named.
+    asked.registered_commands = [
+        info
+        for info in app.registered_commands
+        if sys.argv[1:2] == [info.name or getattr(info.callback, "__name__", "")]
+    ] or app.registered_commands
     try:
-        app(prog_name="mbprof")
+        asked(prog_name="mbprof")
     except MbprofError as error:
         typer.echo(str(error), err=True)
         sys.exit(2)

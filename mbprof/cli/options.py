@@ -1,13 +1,20 @@
-"""What commands share: options, the network that they describe, where a report goes."""
+"""The command line's root, and what commands share: options, and where a report goes.
 
-from __future__ import annotations
+Modules with commands do not postpone annotations: typer would compile every one of them from its
+text, which takes a tenth of the time of a whole run.
+"""
 
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+import os
+from collections.abc import Callable, Sequence
+from functools import update_wrapper
+from inspect import Parameter, Signature, signature
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeAlias
 
 import typer
+from typer import Argument, Option
 from typer.core import TyperCommand
 
-from mbprof.cli import complete
+from mbprof.errors import UsageError
 
 if TYPE_CHECKING:
     from mbprof.language.source import Scalar
@@ -18,138 +25,156 @@ if TYPE_CHECKING:
 HELP = "help"
 """What is asked of ``--columns`` to list them."""
 
+
+def _names(kind: str) -> Sequence[str]:
+    if kind == "conventions":
+        from mbprof.network.conventions import names
+
+        return names()
+    if kind == "scopes":
+        from mbprof.spec.sections import SCOPES
+
+        return SCOPES
+    from mbprof.spec.zoo import block_names, spec_names
+
+    return spec_names() if kind == "specs" else block_names()
+
+
+def _completes(*kinds: str) -> Callable[[str], list[str]] | None:
+    """Return what completes a beginning, where a shell asks: other runs do not pay for it."""
+
+    def complete(incomplete: str) -> list[str]:
+        return [name for kind in kinds for name in _names(kind) if name.startswith(incomplete)]
+
+    return complete if "_MBPROF_COMPLETE" in os.environ else None
+
+
+SPECS, BLOCKS, DESIGNS = _completes("specs"), _completes("blocks"), _completes("specs", "blocks")
+"""What completes a spec, a block, and either."""
+
 SpecArgument = Annotated[
     str,
-    typer.Argument(
-        metavar="SPEC",
-        help="a name of mbprof list, a file, REV:PATH, or -",
-        autocompletion=complete.specs,
+    Argument(
+        metavar="SPEC", help="a name of mbprof list, a file, REV:PATH, or -", autocompletion=SPECS
     ),
 ]
 SpecsArgument = Annotated[
     list[str],
-    typer.Argument(
-        metavar="SPEC...",
-        help="names of mbprof list, or files",
-        autocompletion=complete.specs,
-    ),
+    Argument(metavar="SPEC...", help="names of mbprof list, or files", autocompletion=SPECS),
 ]
 OptionalSpecsArgument = Annotated[
     list[str] | None,
-    typer.Argument(
-        metavar="[SPEC]...",
-        help="names of mbprof list, or files",
-        autocompletion=complete.specs,
-    ),
+    Argument(metavar="[SPEC]...", help="names of mbprof list, or files", autocompletion=SPECS),
 ]
 DesignArgument = Annotated[
     str,
-    typer.Argument(
+    Argument(
         metavar="SPEC|BLOCK",
         help="a spec; or a block, SPEC:BLOCK, a block's file",
-        autocompletion=complete.designs,
+        autocompletion=DESIGNS,
     ),
 ]
-AlphaOption = Annotated[str | None, typer.Option("--alpha", metavar="X", help="width multiplier")]
-ResOption = Annotated[str | None, typer.Option("--res", metavar="N|HxW", help="input resolution")]
+AlphaOption = Annotated[str | None, Option("--alpha", metavar="X", help="width multiplier")]
 AlphasOption = Annotated[
-    str | None, typer.Option("--alpha", metavar="VALUES", help="0.5,1.0 or START:STOP:STEP")
+    str | None, Option("--alpha", metavar="VALUES", help="0.5,1.0 or START:STOP:STEP")
 ]
 ResolutionsOption = Annotated[
-    str | None, typer.Option("--res", metavar="VALUES", help="the same of resolutions")
+    str | None, Option("--res", metavar="VALUES", help="the same of resolutions")
 ]
 SetOption = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="NAME=VALUE", help="set any knob or argument; repeatable"),
+    Option("--set", metavar="NAME=VALUE", help="set any knob or argument; repeatable"),
 ]
 ImageOption = Annotated[
-    str | None,
-    typer.Option("--in", metavar="HxWxC", help="the input of a block; its example's if none"),
-]
-SortOption = Annotated[
-    str | None,
-    typer.Option(
-        "--sort",
-        metavar="COLUMN",
-        help="numbers from large to small, words from A to Z",
-    ),
-]
-TopOption = Annotated[int | None, typer.Option("--top", metavar="N", help="show the first N rows")]
-ColumnsOption = Annotated[
-    str | None,
-    typer.Option("--columns", metavar="A,B,C", help="which columns to show; help lists them"),
-]
-FormatOption = Annotated[
-    str | None, typer.Option("--format", metavar="FORMAT", help="how to write a report")
+    str | None, Option("--in", metavar="HxWxC", help="the input of a block; its example's if none")
 ]
 ScopeOption = Annotated[
     str | None,
-    typer.Option("--scope", metavar="SCOPE", help="body or all", autocompletion=complete.scopes),
+    Option("--scope", metavar="SCOPE", help="body or all", autocompletion=_completes("scopes")),
 ]
 ConventionOption = Annotated[
     str,
-    typer.Option(
+    Option(
         "--convention",
         metavar="NAME|FILE",
         help="what counts",
-        autocompletion=complete.conventions,
+        autocompletion=_completes("conventions"),
     ),
 ]
-MaxMacsOption = Annotated[
-    str | None, typer.Option("--max-macs", metavar="N", help="a budget, such as 300M")
-]
-MaxParamsOption = Annotated[
-    str | None, typer.Option("--max-params", metavar="N", help="a budget, such as 4M")
+FormatOption = Annotated[
+    str | None, Option("--format", metavar="FORMAT", help="how to write a report")
 ]
 OutputOption = Annotated[
-    str | None, typer.Option("-o", "--output", metavar="FILE", help="write to a file")
+    str | None, Option("-o", "--output", metavar="FILE", help="write to a file")
 ]
 
 
-def given_knobs(
-    alpha: str | None, res: str | None, settings: list[str] | None
-) -> dict[str, Scalar]:
-    """Return what was typed for each knob."""
-    from mbprof.errors import UsageError
-    from mbprof.language.source import Scalar
+class Knobs(NamedTuple):
+    """What is set of a network or a block."""
 
-    options = {"alpha": alpha, "res": res}
-    given = {
-        name: Scalar.typed(f"--{name} ", value)
-        for name, value in options.items()
-        if value is not None
-    }
-    for setting in settings or ():
-        name, equals, value = setting.partition("=")
-        if not equals:
-            raise UsageError(f"--set {setting}: expected NAME=VALUE")
-        if name in given:
-            raise UsageError(f"{name} is set twice")
-        given[name] = Scalar.typed(f"--set {name}=", value)
-    return given
+    alpha: AlphaOption = None
+    res: Annotated[str | None, Option("--res", metavar="N|HxW", help="input resolution")] = None
+    settings: SetOption = None
 
+    def typed(self) -> "dict[str, Scalar]":
+        """Return what was typed for each knob."""
+        from mbprof.language.source import Scalar
 
-def limits_of(max_macs: str | None, max_params: str | None) -> Budget:
-    """Return the budget that the command line gives."""
-    from mbprof.language.source import Scalar
-    from mbprof.spec.sections import Budget, limit
-
-    return Budget(
-        **{
-            name: limit(Scalar.typed(f"--max-{name} ", text), name)
-            for name, text in (("macs", max_macs), ("params", max_params))
-            if text is not None
+        given = {
+            name: Scalar.typed(f"--{name} ", value)
+            for name, value in (("alpha", self.alpha), ("res", self.res))
+            if value is not None
         }
-    )
+        for setting in self.settings or ():
+            name, equals, value = setting.partition("=")
+            if not equals:
+                raise UsageError(f"--set {setting}: expected NAME=VALUE")
+            if name in given:
+                raise UsageError(f"{name} is set twice")
+            given[name] = Scalar.typed(f"--set {name}=", value)
+        return given
 
 
-def hold_to(network: Network, limits: Budget, convention: str, scope: str | None) -> None:
+class Counted(NamedTuple):
+    """What is counted, and how."""
+
+    scope: ScopeOption = None
+    convention: ConventionOption = "kernels"
+
+
+class Limits(NamedTuple):
+    """A budget."""
+
+    max_macs: Annotated[
+        str | None, Option("--max-macs", metavar="N", help="a budget, such as 300M")
+    ] = None
+    max_params: Annotated[
+        str | None, Option("--max-params", metavar="N", help="a budget, such as 4M")
+    ] = None
+
+    def budget(self) -> "Budget":
+        """Return the budget that was typed."""
+        from mbprof.language.source import Scalar
+        from mbprof.spec.sections import Budget, limit
+
+        typed = {"macs": self.max_macs, "params": self.max_params}
+        return Budget(
+            **{
+                name: limit(Scalar.typed(f"--max-{name} ", text), name)
+                for name, text in typed.items()
+                if text is not None
+            }
+        )
+
+
+def hold_to(network: "Network", limits: "Budget", counted: Counted) -> None:
     """Say on stderr what exceeds a budget, and stop with status 1 if anything does."""
     if limits.params is None and limits.macs is None:
         return
     from mbprof.checks.model import Subject
     from mbprof.checks.rules.broken import exceeded
 
+    scope, convention = counted
     subject = Subject(network, scope or network.definition.scope, convention)
     over = list(exceeded(subject, limits))
     for excess in over:
@@ -158,16 +183,85 @@ def hold_to(network: Network, limits: Budget, convention: str, scope: str | None
         raise typer.Exit(1)
 
 
-def network_of(
-    spec: str, alpha: str | None, res: str | None, settings: list[str] | None
-) -> Network:
-    """Build the network that the command line describes; errors point into it."""
-    from mbprof.network.load import load
+class Rows(NamedTuple):
+    """Which rows and columns of a table are shown."""
 
-    return load(spec).build_at(given_knobs(alpha, res, settings))
+    sort: Annotated[
+        str | None,
+        Option("--sort", metavar="COLUMN", help="numbers from large to small, words from A to Z"),
+    ] = None
+    top: Annotated[int | None, Option("--top", metavar="N", help="show the first N rows")] = None
+    columns: Annotated[
+        str | None,
+        Option("--columns", metavar="A,B,C", help="which columns to show; help lists them"),
+    ] = None
+
+    @property
+    def named(self) -> list[str] | None:
+        """The columns that are asked for; None where there are none, or their list is."""
+        return None if self.columns is None or self.columns == HELP else listed(self.columns)
 
 
-KINDS = {
+class Output(NamedTuple):
+    """Where a command writes, and how."""
+
+    format: FormatOption = None
+    output: OutputOption = None
+
+    def open(self, kind: str = "table", usual: str | None = None) -> "Outlet":
+        """Return where to write in the format of ``--format``, of the file, or the usual one.
+
+        Raises: UsageError: no such format, not one of this command, or the file says another.
+        """
+        from pathlib import PurePath
+
+        from mbprof.output.writers import screen_for
+
+        wanted, path = self
+        formats = formats_of(kind)
+        strange = wanted if wanted is not None and wanted not in formats else None
+        unplaced = path is not None and PurePath(path).suffix and formats.of_file(path) is None
+        for other in REGISTRIES if strange or unplaced else ():
+            others = formats_of(other)
+            if said := others.get(strange) if strange else others.of_file(path):
+                what = strange or f"{path}: {said.name}"
+                known = ", ".join(formats)
+                raise UsageError(f"{what} is a format of mbprof {other}", hint=f"known are {known}")
+        return Outlet(formats.choose(wanted, path, usual), path, screen_for(path))
+
+
+class Outlet(NamedTuple):
+    """A format, with where it is written."""
+
+    format: "Format[Any]"
+    path: str | None
+    screen: "Screen"
+
+    @property
+    def layout(self) -> str:
+        """Which columns the format shows."""
+        return self.format.layout
+
+    def write(self, report: Any) -> None:
+        """Write a report, or whatever the format is of."""
+        from mbprof.output.files import emit
+
+        emit(self.format.write(report, self.screen), self.path)
+
+    def table(self, report: "Report", rows: Rows) -> None:
+        """Write the rows and columns of a report that are asked for, or the list of its columns."""
+        from mbprof.output import arranged, columns_report
+
+        shown = arranged(report, rows.sort, rows.top, rows.named)
+        self.write(columns_report(report) if rows.columns == HELP else shown)
+
+
+def listed(text: str | None) -> list[str]:
+    """Return the parts of a list with commas between them."""
+    return [part.strip() for part in (text or "").split(",") if part.strip()]
+
+
+REGISTRIES = {
     "table": ("mbprof.output.writers", "REPORTS"),
     "check": ("mbprof.checks.run", "FINDINGS"),
     "formula": ("mbprof.formulas.sheet", "FORMATS"),
@@ -178,11 +272,11 @@ KINDS = {
 """Where the formats of each kind of result are registered; it is named as the command has it."""
 
 
-def formats_of(kind: str) -> Formats[Any]:
+def formats_of(kind: str) -> "Formats[Any]":
     """Return the formats of what a command writes: its own kind, or else a table."""
     from importlib import import_module
 
-    module, name = KINDS.get(kind, KINDS["table"])
+    module, name = REGISTRIES.get(kind, REGISTRIES["table"])
     formats: Formats[Any] = getattr(import_module(module), name)
     return formats
 
@@ -201,67 +295,62 @@ class Command(TyperCommand):
         return super().get_help(ctx)
 
 
-class Outlet(NamedTuple):
-    """Where a command writes, and how."""
+app = typer.Typer(
+    name="mbprof",
+    help="What a convolutional network costs, layer by layer, without building or running it.",
+    epilog="Example: mbprof table mobilenet_v1 --alpha 0.75 --res 128",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+)
 
-    format: Format[Any]
-    path: str | None
-    screen: Screen
-
-    @property
-    def layout(self) -> str:
-        """Which columns the format shows."""
-        return self.format.layout
-
-    def write(self, report: Any) -> None:
-        """Write a report, or whatever the format is of."""
-        from mbprof.output.files import emit
-
-        emit(self.format.write(report, self.screen), self.path)
-
-    def table(
-        self,
-        report: Report,
-        sort: str | None = None,
-        top: int | None = None,
-        columns: str | None = None,
-    ) -> None:
-        """Write the rows and columns of a report that are asked for, or the list of its columns."""
-        from mbprof.output import arranged, columns_report
-
-        shown = arranged(report, sort, top, named(columns))
-        self.write(columns_report(report) if columns == HELP else shown)
+_Function: TypeAlias = Callable[..., None]
 
 
-def listed(text: str | None) -> list[str]:
-    """Return the parts of a list with commas between them."""
-    return [part.strip() for part in (text or "").split(",") if part.strip()]
+def command(name: str | None = None, *, epilog: str) -> Callable[[_Function], _Function]:
+    """Register a command; a group of options among its parameters stands for each of them."""
+
+    def register(function: _Function) -> _Function:
+        groups: dict[str, Any] = {}
+        options: list[Parameter] = []
+        for own in signature(function).parameters.values():
+            group = own.annotation
+            if fields := getattr(group, "_fields", ()):
+                groups[own.name] = group
+                usual, types = group._field_defaults, group.__annotations__
+                options += [
+                    Parameter(
+                        field, own.KEYWORD_ONLY, default=usual[field], annotation=types[field]
+                    )
+                    for field in fields
+                ]
+            else:
+                options.append(own.replace(kind=own.KEYWORD_ONLY))
+
+        def run(**given: Any) -> None:
+            for name, group in groups.items():
+                given[name] = group(*(given.pop(field) for field in group._fields))
+            function(**given)
+
+        update_wrapper(run, function)
+        run.__annotations__ = {option.name: option.annotation for option in options}
+        run.__signature__ = Signature(options)  # type: ignore[attr-defined]
+        app.command(name, cls=Command, epilog=epilog)(run)
+        return function
+
+    return register
 
 
-def named(columns: str | None) -> list[str] | None:
-    """Return the columns that are asked for; None where there are none, or their list is."""
-    return None if columns is None or columns == HELP else listed(columns)
+@app.callback(invoke_without_command=True)
+def root(
+    context: typer.Context,
+    version: Annotated[bool, Option("--version", help="print the version")] = False,
+) -> None:
+    """Print the version if asked to."""
+    if version:
+        from mbprof import __version__
 
-
-def outlet(
-    format: str | None, output: str | None, kind: str = "table", usual: str | None = None
-) -> Outlet:
-    """Return where to write in which format: that of ``--format``, of the file, or the usual one.
-
-    Raises: UsageError: no such format, not one of this command, or the file's ending says another.
-    """
-    from pathlib import PurePath
-
-    from mbprof.errors import UsageError
-    from mbprof.output.writers import screen_for
-
-    formats = formats_of(kind)
-    strange = format if format is not None and format not in formats else None
-    unplaced = output is not None and PurePath(output).suffix and formats.of_file(output) is None
-    for other in KINDS if strange or unplaced else ():
-        others = formats_of(other)
-        if said := others.get(strange) if strange else others.of_file(output):
-            what = strange or f"{output}: {said.name}"
-            here = ", ".join(formats)
-            raise UsageError(f"{what} is a format of mbprof {other}", hint=f"known are {here}")
-    return Outlet(formats.choose(format, output, usual), output, screen_for(output))
+        typer.echo(f"mbprof {__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())

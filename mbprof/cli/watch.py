@@ -23,19 +23,15 @@ def saves(path: str) -> Iterator[None]:
     # A compiled library, which no other command needs.
     from watchfiles import Change, watch
 
-    def is_spec(change: Change, name: str) -> bool:
-        return change is not Change.deleted and name.endswith(SUFFIXES)
-
-    # The first tick comes once the watcher stands, so that no save is missed.
-    first = True
-    for changes in watch(
+    seen = watch(
         file.absolute().parent,
-        watch_filter=is_spec,
+        watch_filter=lambda change, name: change is not Change.deleted and name.endswith(SUFFIXES),
         recursive=False,
         rust_timeout=_TICK_MS,
         yield_on_timeout=True,
         raise_interrupt=False,
-    ):
-        if changes or first:
-            first = False
+    )
+    # The first tick comes once the watcher stands, so that no save is missed.
+    for number, changes in enumerate(seen):
+        if changes or not number:
             yield

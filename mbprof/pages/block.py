@@ -19,15 +19,13 @@ from mbprof.network.load import Network, Spec
 from mbprof.network.rows import totals
 from mbprof.network.speclike import as_text
 from mbprof.output import Column, Report
-from mbprof.pages.spec import block_text
+from mbprof.pages.wiring import block_text
 from mbprof.spec.block import LoneBlock, as_map, input_of, lone, of_row
 from mbprof.spec.knobs import typed
 from mbprof.spec.zoo import open_block
 
 STANDARD, SEPARABLE = "standard 3x3 convolution", "depthwise separable"
 """The alternatives of which the law of the separable convolution speaks."""
-
-_FILE = Path(__file__).parent / "alternatives.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +68,9 @@ def alternatives(
 def _rows() -> dict[str, Map]:
     """Return the rows of the data file by their names."""
     rows = {}
-    for item in sequence(parse(read(_FILE)), "alternatives").items:
+    for item in sequence(
+        parse(read(Path(__file__).with_name("alternatives.yaml"))), "alternatives"
+    ).items:
         row = mapping(item, "an alternative")
         name = word(required(row, "name", "an alternative"), "name").text
         entries = {key: entry for key, entry in row.entries.items() if key != "name"}
@@ -81,20 +81,20 @@ def _rows() -> dict[str, Map]:
 def _stride(image: Shape, output: Shape) -> int | None:
     if len(output) != 3:
         return None
-    strides = {-(-n // m) for n, m in zip(image[1:], output[1:], strict=True)}
+    sides = list(zip(image[1:], output[1:], strict=True))
+    strides = {-(-n // m) for n, m in sides}
     s = strides.pop()
-    fits = not strides and all(-(-n // s) == m for n, m in zip(image[1:], output[1:], strict=True))
-    return s if fits else None
+    return s if not strides and all(-(-n // s) == m for n, m in sides) else None
 
 
 def _cost(
     name: str, row: Map, image: Shape, knobs: tuple[int, int], output: Shape, convention: str
 ) -> Alternative:
-    place = row.loc
-    given = as_map({"c": Scalar(str(knobs[0]), place), "s": Scalar(str(knobs[1]), place)}, place)
+    given = {k: Scalar(str(n), row.loc) for k, n in zip("cs", knobs, strict=True)}
     try:
-        spec = Spec(of_row("alternative", row, input_of(image, place), given).definition)
-        network = spec.build()
+        entry = input_of(image, row.loc)
+        alone = of_row("alternative", row, entry, as_map(given, row.loc))
+        network = Spec(alone.definition).build()
     except MbprofError as error:
         return Alternative(name, reason=error.message)
     if network.output_shape != output:
@@ -125,13 +125,9 @@ class BlockNetwork(Network):
             "block": block.name,
             "arguments": {name: parse_value(text) for name, text in block.arguments.items()},
             "alternatives": [
-                {"name": each.name, "params": each.params, **each.costs}
-                for each in found
-                if not each.reason
+                {"name": a.name, "params": a.params, **a.costs} for a in found if not a.reason
             ],
-            "impossible": [
-                {"name": each.name, "reason": each.reason} for each in found if each.reason
-            ],
+            "impossible": [{"name": a.name, "reason": a.reason} for a in found if a.reason],
         }
         text = block_text(block.block).rstrip()
         wiring = Report(f"{block.name}, wiring", (), (), None, text=text)
@@ -167,10 +163,7 @@ def block_network(
     given: Mapping[str, Scalar],
     convention: str = conventions.DEFAULT,
 ) -> BlockNetwork:
-    """Build a block alone; ``given`` is what was typed for its arguments.
-
-    Raises: see `block`.
-    """
+    """Build a block alone, see `block`; ``given`` is what was typed for its arguments."""
     conventions.load(convention)
     alone = lone(open_block(name), image, given)
     network = Spec(alone.definition, alone=True).build()
@@ -182,6 +175,10 @@ def _beside(
 ) -> Report:
     """Lay out a block and its alternatives; the first measure of the convention is the cost."""
     this, measure = found[0], next(iter(convention.measures), None)
+    stride = _stride(block.image, output)
+    if stride is None:
+        notes = (f"Nothing stands beside it: {found[1].reason}.",)
+        return Report(f"{block.name} beside other blocks", (), (), None, notes=notes)
     rows = tuple(
         {
             "name": each.name,
@@ -193,13 +190,7 @@ def _beside(
         for each in found
         if not each.reason
     )
-    stride = _stride(block.image, output)
     reasons = [f"No {each.name}: {each.reason}." for each in found if each.reason]
-    if stride is None:
-        return Report(
-            f"{block.name} beside other blocks", (), (), None,
-            notes=(f"Nothing stands beside it: {found[1].reason}.",),
-        )  # fmt: skip
     c, h, w = output
     _, high, wide = block.image
     return Report(
@@ -236,12 +227,10 @@ def _seed_law(found: Sequence[Alternative], c: int) -> tuple[str, ...]:
     macs = {alternative.name: alternative.costs.get("macs") for alternative in found}
     standard, separable = macs[STANDARD], macs[SEPARABLE]
     k = int(word(required(_rows()[STANDARD], "k", STANDARD), "k").text)
-    if not standard or not separable:
-        return ()
-    ratio = Fraction(separable, standard)
-    if ratio != Fraction(1, c) + Fraction(1, k * k):
+    law = Fraction(1, c) + Fraction(1, k * k)
+    if not standard or not separable or Fraction(separable, standard) != law:
         return ()
     return (
         f"Depthwise separable over standard: 1/N + 1/k² = 1/{c} + 1/{k * k} = "
-        f"{float(ratio):.4f} of the MACs.",
+        f"{float(law):.4f} of the MACs.",
     )

@@ -19,9 +19,9 @@ from mbprof.ops.base import STORED
 from mbprof.output import Column, Report, render
 from mbprof.output.files import emit
 from mbprof.pages import plot
-from mbprof.pages.points import Point, best, default_res, front, has_width, settings
+from mbprof.pages.points import best, default_res, front, has_width, settings
 from mbprof.pages.points import sweep as swept
-from mbprof.published.verify import Verdict, verdict_report, verify
+from mbprof.published.verify import verdict_report, verify
 from mbprof.spec.sections import SCOPES
 
 LIST = "reports.yaml"
@@ -48,7 +48,7 @@ def report(*specs: SpecLike, title: str = "", output: str | Path | None = None) 
     target = Path(output)
     before = "" if target.is_absolute() or target.parent == Path() else f"{target.parent}/"
     files = build(specs, target.name, title, before)
-    _written(target.parent, files)
+    _write(target.parent, files)
     return files[target.name].decode()
 
 
@@ -71,36 +71,32 @@ def build(
     drawn = _charts(specs) if charts else {}
     quoted = f' --title "{title}"' if title else ""
     addresses = " ".join(spec.address or spec.name for spec in specs)
-    command = f"mbprof report {addresses}{quoted} -o {folder}{file}"
+    made = f"```sh\nmbprof report {addresses}{quoted} -o {folder}{file}\n```"
     pictures = {name: f"{stem}/{name}.svg" for name in drawn}
-    if len(specs) == 1:
-        parts = _single(specs[0], title, pictures)
-    else:
-        parts = _several(specs, title, pictures)
-    page = "\n\n".join(part.strip() for part in (*parts, _counted(), _command(command))) + "\n"
+    single = len(specs) == 1
+    parts: Iterable[str] = (_single if single else _several)(specs, title, pictures)
+    parts = (*parts, _counted(), "## How it was made", made)
+    page = "\n\n".join(part.strip() for part in parts) + "\n"
     return {file: page.encode(), **{pictures[name]: data for name, data in drawn.items()}}
 
 
-def regenerate(folder: str | Path, into: str | Path | None = None) -> tuple[Path, ...]:
+def regenerate(folder: str | Path, into: str | Path | None = None) -> None:
     """Write every dossier that the list of a folder names, into that folder or another one.
 
     Raises: SourceError, SpecError: the list cannot be read. UsageError: a file cannot be written.
     """
     here = Path(folder)
     target = Path(into) if into is not None else here
-    written: list[Path] = []
     root = mapping(parse(read(here / LIST)), "a list of reports")
     for stem, entry in root.entries.items():
         item = mapping(entry.value, "a report")
         known_keys(item, ("title", "specs"), "a report")
         names = [word.text for word in words(required(item, "specs", "a report"), "specs")]
         files = build(names, f"{stem}.md", text(item, "title"), f"{here.name}/")
-        written += _written(target, files)
-    return tuple(written)
+        _write(target, files)
 
 
-def _written(folder: Path, files: Mapping[str, bytes]) -> tuple[Path, ...]:
-    paths = []
+def _write(folder: Path, files: Mapping[str, bytes]) -> None:
     for name, data in files.items():
         path = folder / name
         if "/" in name:
@@ -109,8 +105,6 @@ def _written(folder: Path, files: Mapping[str, bytes]) -> tuple[Path, ...]:
             except OSError as error:
                 raise UsageError(f"cannot write {path}: {error.strerror or error}") from None
         emit(data, path)
-        paths.append(path)
-    return tuple(paths)
 
 
 def _charts(specs: Sequence[Spec]) -> dict[str, bytes]:
@@ -118,12 +112,10 @@ def _charts(specs: Sequence[Spec]) -> dict[str, bytes]:
     scored = any(point.top1 is not None for spec in specs for point in swept(spec))
     if len(specs) > 1:
         return {"accuracy": plot.draw(specs, "accuracy")} if scored else {}
-    kinds = ["accuracy"] if scored else []
-    if len(swept(specs[0])) > 1:
-        kinds.append("cost")
-    if has_width(specs[0]):
-        kinds.append("grid")
-    return {kind: plot.draw(specs, kind) for kind in [*kinds, "layers"]}
+    (spec,) = specs
+    cost, grid = len(swept(spec)) > 1, has_width(spec)
+    wanted = {"accuracy": scored, "cost": cost, "grid": grid, "layers": True}
+    return {kind: plot.draw(specs, kind) for kind, drawn in wanted.items() if drawn}
 
 
 _ALT = {
@@ -138,10 +130,10 @@ def _picture(kind: str, pictures: Mapping[str, str]) -> str:
     return f"![{_ALT[kind]}]({pictures[kind]})" if kind in pictures else ""
 
 
-def _single(spec: Spec, title: str, pictures: Mapping[str, str]) -> Iterator[str]:
-    definition = spec.definition
+def _single(specs: Sequence[Spec], title: str, pictures: Mapping[str, str]) -> Iterator[str]:
+    (spec,) = specs
     profiles = {scope: spec.build().profile(scope=scope) for scope in SCOPES}
-    shown = profiles[definition.scope]
+    shown = profiles[spec.definition.scope]
     yield f"# {title or spec.name}"
     yield _about(spec)
     yield "## Totals"
@@ -161,16 +153,14 @@ def _single(spec: Spec, title: str, pictures: Mapping[str, str]) -> Iterator[str
 
 
 def _about(spec: Spec) -> str:
-    definition = spec.definition
-    height, width = default_res(spec)
-    flavours = ", ".join(f"`@{name}`" for name in definition.flavours)
+    definition, (height, width) = spec.definition, default_res(spec)
     rows = {
         "what": definition.doc,
         "family": definition.family,
         "source": definition.source,
         "spec": f"`{definition.path}`",
         "input": f"{height}×{width}",
-        "other flavours": flavours,
+        "other flavours": ", ".join(f"`@{name}`" for name in definition.flavours),
     }
     return "\n".join(f"- {name}: {value}" for name, value in rows.items() if value)
 
@@ -184,37 +174,30 @@ def _table(
     return render(Report(title, tuple(columns), tuple(rows), None, total), "md")
 
 
-def _number(name: str, heading: str) -> Column:
-    return Column(name, heading, "", fmt.integer, numeric=True)
+def _words(**headings: str) -> tuple[Column, ...]:
+    return tuple(Column(name, heading, "") for name, heading in headings.items())
+
+
+def _numbers(**headings: str) -> tuple[Column, ...]:
+    return tuple(Column(n, text, "", fmt.integer, numeric=True) for n, text in headings.items())
 
 
 def _totals(profiles: Mapping[str, Profile]) -> str:
-    columns = (
-        Column("scope", "scope", ""),
-        _number("layers", "layers"),
-        _number("params", "params"),
-        _number("macs", "MACs"),
-    )
+    counts = _numbers(layers="layers", params="params", macs="MACs")
     rows = (
         {
-            "scope": f"{name}: {_SCOPES[name]}",
+            "scope": f"{name}: {'without the head' if name == 'body' else 'the whole network'}",
             "layers": profile.total.layers,
             "params": profile.total.params,
             "macs": profile.total.cost,
         }
         for name, profile in profiles.items()
     )
-    return _table("Params and MACs, convention kernels", columns, rows)
-
-
-_SCOPES = {"body": "without the head", "all": "the whole network"}
+    return _table("Params and MACs, convention kernels", (*_words(scope="scope"), *counts), rows)
 
 
 def _kinds(profiles: Mapping[str, Profile]) -> str:
-    columns = (
-        Column("kind", "stored values", ""),
-        *(_number(scope, f"scope {scope}") for scope in profiles),
-    )
+    counts = _numbers(**{scope: f"scope {scope}" for scope in profiles})
     totals = {scope: profile.total.facts for scope, profile in profiles.items()}
     rows = [
         {"kind": doc, **{scope: getattr(facts, kind) for scope, facts in totals.items()}}
@@ -222,7 +205,9 @@ def _kinds(profiles: Mapping[str, Profile]) -> str:
         if any(getattr(facts, kind) for facts in totals.values())
     ]
     total = {"kind": "all", **{scope: facts.params for scope, facts in totals.items()}}
-    return _table("Every stored value, by kind", columns, rows, total)
+    return _table(
+        "Every stored value, by kind", (*_words(kind="stored values"), *counts), rows, total
+    )
 
 
 def _group(profile: Profile, by: str) -> str:
@@ -236,17 +221,11 @@ def _folded(summary: str, inside: str) -> str:
     return f"<details>\n<summary>{summary}</summary>\n\n{inside.strip()}\n\n</details>"
 
 
-def _percent(value: float) -> str:
-    """Write an accuracy as published, with at least one decimal."""
-    return str(float(value))
-
-
 _POINT = (
     Column("alpha", "α", "", plain, numeric=True),
     Column("res", "resolution", "", plain, numeric=True),
-    _number("params", "params"),
-    _number("macs", "MACs"),
-    Column("top1", "top-1 (%)", "", _percent, numeric=True),
+    *_numbers(params="params", macs="MACs"),
+    Column("top1", "top-1 (%)", "", lambda value: str(float(value)), numeric=True),
 )
 
 
@@ -265,8 +244,8 @@ def _sweep(spec: Spec) -> str:
     )
     said = "Costs are of the whole network (scope all)."
     if sources:
-        said = (
-            f"{said} Top-1 on ImageNet-1k as published by {', '.join(sources)}. ● marks the Pareto "
+        said += (
+            f" Top-1 on ImageNet-1k as published by {', '.join(sources)}. ● marks the Pareto "
             "front: nothing of this series costs as few MACs and scores as high."
         )
     return f"{table}\n{said} {settings(points)}"
@@ -283,14 +262,13 @@ def _claims(spec: Spec) -> str:
         _table(source, columns, (row for row in report.rows if row["source"] == source))
         for source in dict.fromkeys(verdict.source for verdict in own)
     ]
-    reasons = dict.fromkeys(_reason(verdict) for verdict in own if verdict.erratum)
+    reasons = dict.fromkeys(
+        f"- {', '.join(filter(None, (v.spec, spelled(v.at))))} ({v.source}): {v.erratum}"
+        for v in own
+        if v.erratum
+    )
     wrong = "\n".join(["Wrong at their source:", "", *reasons]) if reasons else ""
     return f"{report.title}\n\n{_folded('every claim', chr(10).join(parts))}\n\n{wrong}"
-
-
-def _reason(verdict: Verdict) -> str:
-    where = ", ".join(filter(None, (verdict.spec, spelled(verdict.at))))
-    return f"- {where} ({verdict.source}): {verdict.erratum}"
 
 
 def _several(specs: Sequence[Spec], title: str, pictures: Mapping[str, str]) -> Iterator[str]:
@@ -300,7 +278,7 @@ def _several(specs: Sequence[Spec], title: str, pictures: Mapping[str, str]) -> 
         "for it there."
     )
     yield _picture("accuracy", pictures)
-    columns = (Column("spec", "network", ""), *_POINT)
+    columns = (*_words(spec="network"), *_POINT)
     points = [best(spec) for spec in specs]
     ranked = sorted(points, key=lambda point: (point.macs, point.spec))
     yield _table("By MACs of the whole network", columns, (point._asdict() for point in ranked))
@@ -309,33 +287,22 @@ def _several(specs: Sequence[Spec], title: str, pictures: Mapping[str, str]) -> 
         "trained on more data are left out. What is left still differs in training, which is worth "
         "several points: top-1 of two sources says little about their networks."
     )
-    yield _origins(specs, points)
-
-
-def _origins(specs: Sequence[Spec], points: Sequence[Point]) -> str:
-    columns = (
-        Column("network", "network", ""),
-        Column("paper", "the network's source", ""),
-        Column("top1", "source of its top-1", ""),
-    )
+    named = _words(network="network", paper="the network's source", top1="source of its top-1")
     rows = [
         {"network": spec.name, "paper": spec.definition.source, "top1": point.source}
         for spec, point in zip(specs, points, strict=True)
     ]
-    return _folded("sources", _table("Where the networks and accuracies come from", columns, rows))
+    origins = _table("Where the networks and accuracies come from", named, rows)
+    yield _folded("sources", origins)
 
 
 def _counted() -> str:
     convention = conventions.load(conventions.DEFAULT)
-    lines = (
+    return (
+        "## How it was counted\n\n"
         f"- Convention `{convention.name}`: {convention.doc}. One MAC is one multiplication with "
-        "its addition; padding taps count.",
-        "- Scope `body` is the network without its head, `all` is all of it.",
+        "its addition; padding taps count.\n"
+        "- Scope `body` is the network without its head, `all` is all of it.\n"
         "- Counts are exact integers for one image. Shares are rounded to one decimal, numbers in "
-        "charts to three digits. Published numbers stand as printed.",
+        "charts to three digits. Published numbers stand as printed."
     )
-    return "\n".join(["## How it was counted", "", *lines])
-
-
-def _command(command: str) -> str:
-    return f"## How it was made\n\n```sh\n{command}\n```"

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from mbprof.pages.charts.kinds import Plot
-
 DEFAULT = "accuracy"
 
 CHARTS: Formats[Callable[[Figure], bytes]] = Formats()
@@ -48,15 +46,9 @@ def kinds() -> dict[str, str]:
     >>> sorted(kinds())
     ['accuracy', 'cost', 'grid', 'layers']
     """
-    return {name: kind.doc for name, kind in _kinds().items()}
-
-
-def _kinds() -> dict[str, Plot]:
-    # matplotlib takes longer to load than a whole table to compute.
-    from mbprof.pages.charts import costs, fronts  # noqa: F401 - they register their charts
     from mbprof.pages.charts.kinds import PLOTS
 
-    return dict(sorted(PLOTS.items()))
+    return {name: kind.doc for name, kind in PLOTS.items()}
 
 
 def plot(
@@ -79,31 +71,26 @@ def plot(
     >>> len(plot("mobilenet_v1", kind="grid").axes)
     2
     """
+    # matplotlib takes longer to load than a whole table to compute.
     from mbprof.pages.charts import style
-    from mbprof.pages.charts.kinds import Options
+    from mbprof.pages.charts.kinds import PLOTS, Options
 
-    known = _kinds()
-    if kind not in known:
-        raise unknown("kind of chart", kind, known)
+    if kind not in PLOTS:
+        raise unknown("kind of chart", kind, PLOTS)
     chosen_scope(scope)
     if not specs:
         raise UsageError("a chart needs at least one spec")
     options = Options(tuple(alphas), tuple(sides), scope, style.axes_of(ax))
     with style.look():
-        return known[kind].draw([as_spec(spec) for spec in specs], options)
+        return PLOTS[kind].draw([as_spec(spec) for spec in specs], options)
 
 
 def draw(
-    specs: Sequence[SpecLike],
-    kind: str = DEFAULT,
-    format: str = "svg",
-    *,
-    alphas: Sequence[float] = (),
-    sides: Sequence[int] = (),
-    scope: str = "all",
+    specs: Sequence[SpecLike], kind: str = DEFAULT, format: str = "svg", **settings: Any
 ) -> bytes:
     """Draw a chart and return the bytes of its file; ``format`` is svg, png or pdf.
 
+    The settings are those of `plot`.
     Raises: UsageError: no such format; see `plot`. MbprofError: see `plot`.
 
     >>> draw(["mobilenet_v1"], "grid")[:5]
@@ -112,7 +99,7 @@ def draw(
     from mbprof.pages.charts import style
 
     chosen = CHARTS[format]
-    drawn = plot(*specs, kind=kind, alphas=alphas, sides=sides, scope=scope)
+    drawn = plot(*specs, kind=kind, **settings)
     with style.look():
         return chosen.write(drawn)
 
@@ -122,14 +109,12 @@ def write(
     specs: Sequence[SpecLike],
     kind: str = DEFAULT,
     format: str | None = None,
-    *,
-    alphas: Sequence[float] = (),
-    sides: Sequence[int] = (),
-    scope: str = "all",
+    **settings: Any,
 ) -> None:
     """Draw a chart into a file, whose ending chooses the format: svg, png or pdf.
 
+    The settings are those of `plot`.
     Raises: UsageError: see `draw`; or the file cannot be written.
     """
     chosen = CHARTS.choose(format, str(path)).name
-    emit(draw(specs, kind, chosen, alphas=alphas, sides=sides, scope=scope), path)
+    emit(draw(specs, kind, chosen, **settings), path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
 from typing import NamedTuple, cast
 
 from mbprof.errors import MbprofError, UsageError
@@ -75,8 +76,8 @@ def points(spec: Spec, scope: str = "all") -> tuple[Point, ...]:
     are not usable, see `mbprof.published.rows.Published.usable`, and networks that the flavour
     does not make.
     """
-    costed = (_costed(spec, row, scope) for row in _largest(spec))
-    return tuple(point for point in costed if point is not None)
+    rows = _largest(spec)
+    return tuple(found for row in rows if (found := _costed(spec, row, scope)) is not None)
 
 
 def _largest(spec: Spec) -> tuple[Published, ...]:
@@ -96,16 +97,9 @@ def _costed(spec: Spec, row: Published, scope: str) -> Point | None:
     count, side = accuracy.cost(spec, row, scope), row.resolution or 0
     if count is None:
         return None
-    return Point(
-        _name(spec, row),
-        _alpha(spec, row),
-        (side, side),
-        count.params,
-        count.cost,
-        row.top1,
-        row.source,
-        tuple(row.knobs.items()),
-    )
+    name, alpha, knobs = _name(spec, row), _alpha(spec, row), tuple(row.knobs.items())
+    res, costs = (side, side), (count.params, count.cost)
+    return Point(name, alpha, res, *costs, row.top1, row.source, knobs)
 
 
 def _name(spec: Spec, row: Published) -> str:
@@ -125,11 +119,8 @@ def best(spec: Spec, scope: str = "all") -> Point:
     What is left out is said at `points`.
     """
     default = point(spec, default_alpha(spec), default_res(spec), scope)
-    rows = [
-        row
-        for row in for_spec(spec.definition)
-        if row.usable and accuracy.settings(spec, row) == spec.knobs
-    ]
+    usable = (row for row in for_spec(spec.definition) if row.usable)
+    rows = [row for row in usable if accuracy.settings(spec, row) == spec.knobs]
     if not rows:
         return default
     row = max(rows, key=lambda row: row.top1)
@@ -158,10 +149,7 @@ def axes(
 
 
 def _cells(spec: Spec) -> dict[tuple[float | None, int], Published]:
-    """Return the published rows of this very network, one each width and resolution.
-
-    Where several share a cell, it is that of the spec's own knobs.
-    """
+    """Return a row for each width and resolution of this very network, of its own knobs if any."""
     presets = set(spec.definition.presets) - {spec.name.partition("@")[0]}
     cells: dict[tuple[float | None, int], list[Published]] = {}
     for row in _largest(spec):
@@ -184,15 +172,14 @@ def sweep(
     knobs = {alpha: row.knobs for (alpha, _), row in cells.items()}
     widths, heights = axes(spec, alphas, sides)
     swept = []
-    for alpha in widths or (None,):
-        for side in heights:
-            row = cells.get((alpha, side))
-            known = row and _costed(spec, row, scope)
-            try:
-                swept.append(known or point(spec, alpha, (side, side), scope, knobs.get(alpha)))
-            except MbprofError:
-                if alphas or sides:
-                    raise
+    for alpha, side in product(widths or (None,), heights):
+        row = cells.get((alpha, side))
+        known = row and _costed(spec, row, scope)
+        try:
+            swept.append(known or point(spec, alpha, (side, side), scope, knobs.get(alpha)))
+        except MbprofError:
+            if alphas or sides:
+                raise
     return tuple(swept)
 
 
@@ -207,9 +194,7 @@ def front(swept: Iterable[Point], cost: str = "macs") -> tuple[Point, ...]:
 
     scored = [point for point in swept if point.top1 is not None]
     scored.sort(key=lambda point: getattr(point, cost))
-    columns = {
-        name: np.array([getattr(point, name) for point in scored]) for name in (cost, "top1")
-    }
+    columns = {name: np.array([getattr(p, name) for p in scored]) for name in (cost, "top1")}
     return tuple(scored[i] for i in Front(((cost, False), ("top1", True))).best(columns))
 
 
@@ -225,9 +210,7 @@ def settings(shown: Iterable[Point]) -> str:
     said = []
     for knobs, specs in where.items():
         # A width keeps to its letter where the caption is wrapped.
-        places = [
-            f"{spec} α\N{NO-BREAK SPACE}{', '.join(widths)}" if widths else spec
-            for spec, widths in specs.items()
-        ]
+        alpha = "α\N{NO-BREAK SPACE}"
+        places = [f"{s} {alpha}{', '.join(widths)}" if widths else s for s, widths in specs.items()]
         said.append(f"With {knobs}, as published: {'; '.join(places)}.")
     return " ".join(said)

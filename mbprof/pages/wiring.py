@@ -1,4 +1,4 @@
-"""The wiring of a table drawn as text: a line for each step, a lane for each tensor in sight.
+"""Tables and blocks as text: a line for each step, behind a drawing with a lane for each tensor.
 
 ●    x
 ├─●  conv k=1
@@ -8,10 +8,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
 from typing import NamedTuple
 
-from mbprof.spec.model import Step, Table
+from mbprof.spec.model import Block, Step, Table, Wiring, written
 
 
 class Wire(NamedTuple):
@@ -36,16 +37,13 @@ class _Wires:
 
     def table(self, table: Table, previous: int, named: dict[str, int]) -> int:
         for step in table.steps:
-            wiring = step.wiring
-            takes = [
-                previous if scalar.text == "_" else named.get(scalar.text, previous)
-                for scalar in wiring.inputs
-            ] or [previous]
+            inputs = [scalar.text for scalar in step.wiring.inputs] or ["_"]
+            takes = [previous if n == "_" else named.get(n, previous) for n in inputs]
             made = self.step(step, takes, named)
             if step.leaves:
                 continue
             previous = made
-            for number, scalar in enumerate(wiring.outputs):
+            for number, scalar in enumerate(step.wiring.outputs):
                 named[scalar.text] = previous + number
         return previous
 
@@ -68,10 +66,10 @@ def wires(table: Table, inputs: Sequence[str]) -> list[Wire]:
     return found.wires
 
 
-def branches(table: Table) -> bool:
+def _branches(table: Table) -> bool:
     """Whether a table is more than one step behind the other."""
     return any(
-        step.apart or step.wiring.inputs or any(branches(inner) for inner in step.tables)
+        step.apart or step.wiring.inputs or any(_branches(inner) for inner in step.tables)
         for step in table.steps
     )
 
@@ -80,9 +78,7 @@ def draw(found: Sequence[Wire]) -> Iterator[str]:
     """Yield the lanes beside each step, all of one width."""
     last = {tensor: row for row, wire in enumerate(found) for tensor in wire.takes}
     lanes: list[int | None] = []
-    lines = []
-    for row, wire in enumerate(found):
-        lines.append(_line(wire, row, lanes, last))
+    lines = [_line(wire, row, lanes, last) for row, wire in enumerate(found)]
     width = max(len(line) for line in lines)
     return (line.ljust(width) for line in lines)
 
@@ -95,12 +91,12 @@ def _line(wire: Wire, row: int, lanes: list[int | None], last: dict[int, int]) -
     before = list(lanes)
     for at in ending:
         lanes[at] = None
-    at_home = ending[0] if ending else _free(lanes, len(before))
-    made = [at_home]
-    _put(lanes, at_home, wire.makes[0])
-    for tensor in wire.makes[1:]:
-        made.append(_free(lanes, made[-1] + 1))
-        _put(lanes, made[-1], tensor)
+    made: list[int] = []
+    for tensor in wire.makes:
+        least = made[-1] + 1 if made else len(before)
+        made.append(ending[0] if ending and not made else _free(lanes, least))
+        lanes.extend([None] * (made[-1] + 1 - len(lanes)))
+        lanes[made[-1]] = tensor
     line = _row(before, lanes, taken, made)
     for tensor, at in zip(wire.makes, made, strict=True):
         if tensor not in last:
@@ -114,21 +110,13 @@ def _free(lanes: Sequence[int | None], least: int) -> int:
     )
 
 
-def _put(lanes: list[int | None], at: int, tensor: int) -> None:
-    lanes.extend([None] * (at + 1 - len(lanes)))
-    lanes[at] = tensor
-
-
 def _row(
     before: Sequence[int | None], after: Sequence[int | None], taken: list[int], made: list[int]
 ) -> str:
-    touched = [*taken, *made]
-    first, end = min(touched), max(touched)
+    first, end = min(taken + made), max(taken + made)
     home = made[0]
     cells = []
-    for at in range(max(len(before), len(after))):
-        was = before[at] if at < len(before) else None
-        is_ = after[at] if at < len(after) else None
+    for at, (was, is_) in enumerate(zip_longest(before, after)):
         inside = first <= at <= end
         if at == home:
             sign = "●"
@@ -145,3 +133,78 @@ def _row(
             sign = "│" if was is not None else " "
         cells.append(sign + ("─" if inside and at < end else " "))
     return "".join(cells).rstrip()
+
+
+def block_text(block: Block) -> str:
+    """Return a block explained: arguments, meaning, and its steps with their wiring drawn."""
+    return "\n".join(line.rstrip() for line in block_lines(block)) + "\n"
+
+
+def block_lines(block: Block) -> list[str]:
+    """Return the lines of `block_text`."""
+    taken = block.takes.values()
+    takes = [f"{a.name} = {written(a.default.node)}" if a.default else a.name for a in taken]
+    meanings = [(argument.name, argument.doc) for argument in taken if argument.doc]
+    return [
+        f"  {block.name}({', '.join(takes)})",
+        *(f"      {text}" for text in (block.doc, block.source) if text),
+        *(f"    {line}" for line in columns(meanings)),
+        *(f"    {line}" for line in columns(_drawn(block.body, block.inputs))),
+    ]
+
+
+def table_lines(table: Table) -> list[str]:
+    """Return the steps of a table, not aligned."""
+    return [" ".join(filter(None, cells)) for cells in table_rows(table)]
+
+
+def columns(rows: Iterable[tuple[str, ...]]) -> list[str]:
+    """Align cells of text in columns."""
+    listed = list(rows)
+    widths = [max(map(len, column)) for column in zip_longest(*listed, fillvalue="")]
+    return [
+        "  "
+        + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip()
+        for row in listed
+    ]
+
+
+def table_rows(table: Table) -> Iterator[tuple[str, ...]]:
+    """Yield the steps of a table as cells, drawn if they are more than one behind the other."""
+    if _branches(table):
+        yield from _drawn(table, ("x",))
+        return
+    for step in table.steps:
+        inner = (row for table in step.tables for row in table_rows(table))
+        if not step.drawn and not _wiring(step.wiring):
+            yield from inner
+            continue
+        yield _cells(step)
+        yield from ((f"  {first}", *rest) for first, *rest in inner)
+
+
+def _drawn(table: Table, inputs: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """Yield the steps of a table, each behind a drawing of where its input comes from."""
+    found = wires(table, inputs)
+    for lanes, wire in zip(draw(found), found, strict=True):
+        yield lanes, *(_cells(wire.step) if wire.step is not None else (wire.label, "", ""))
+
+
+def _cells(step: Step) -> tuple[str, str, str]:
+    """Return a step as cells: the op or block, its fields, what else it says."""
+    return *step.label, _wiring(step.wiring)
+
+
+def _wiring(wiring: Wiring) -> str:
+    inputs, outputs = (", ".join(s.text for s in side) for side in (wiring.inputs, wiring.outputs))
+    width = wiring.width.items() if wiring.width is not None else ()
+    rules = ", ".join(f"{key} -> {rule.scalar.text}" for key, rule in width)
+    parts = (
+        f"n={written(wiring.times.node)}" if wiring.times is not None else "",
+        f"in {inputs}" if wiring.inputs else "",
+        f"out {outputs}" if wiring.outputs else "",
+        f"when {written(wiring.when.node)}" if wiring.when is not None else "",
+        f"width {rules}" if wiring.width is not None else "",
+        f"as {wiring.name.scalar.text}" if wiring.name is not None else "",
+    )
+    return "; ".join(filter(None, parts))

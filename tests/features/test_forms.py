@@ -12,7 +12,7 @@ from mbprof.language.source import Map, known_keys, required
 from mbprof.network.build import expand
 from mbprof.network.build.frame import Frame, Tensors
 from mbprof.ops.fields import FLAG, Bound
-from mbprof.pages.spec import spec_report
+from mbprof.pages.zoo import spec_report
 from mbprof.spec.model import Step, Table
 from mbprof.spec.schema import schema
 from mbprof.spec.steps import FORMS, StepReader

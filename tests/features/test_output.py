@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 import mbprof
-from mbprof.cli.options import KINDS, formats_of
+from mbprof.cli.options import REGISTRIES, formats_of
 from mbprof.errors import UsageError
 from mbprof.output import REPORTS, Column, Formats, Note, Report, render
 from mbprof.output.files import bytes_to, emit, text_to
@@ -147,7 +147,7 @@ def test_a_log_in_sarif_may_end_in_json(tmp_path: Path) -> None:
     assert isinstance(json.loads((tmp_path / "b.json").read_text()), list)
 
 
-@pytest.mark.parametrize("kind", sorted(KINDS))
+@pytest.mark.parametrize("kind", sorted(REGISTRIES))
 def test_help_lists_the_formats_that_are_registered(kind: str) -> None:
     names = list(formats_of(kind))
     if kind != "schema":
@@ -434,7 +434,7 @@ def test_the_docs_list_every_format_with_its_endings() -> None:
     text = (ROOT / "docs" / "options.md").read_text()
     rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| `")]
     said = {name: row[1] for row in rows for name in re.findall(r"`(\w+)`", row[0])}
-    for kind in KINDS:
+    for kind in REGISTRIES:
         for name, known in formats_of(kind).items():
             if kind == "plot":
                 assert (said[name], known.endings) == ("the same", (f".{name}",))

@@ -19,9 +19,9 @@ from matplotlib.text import Annotation, Text
 from matplotlib.transforms import Bbox
 
 from mbprof import MbprofError, load
-from mbprof.cli.inputs import values_of
+from mbprof.cli.networks import values_of
 from mbprof.pages import plot
-from mbprof.pages.charts import costs, fronts, style
+from mbprof.pages.charts import kinds, style
 from mbprof.pages.charts.kinds import PLOTS, Options
 from mbprof.pages.points import Point, best, front, points, settings, sweep
 from mbprof.published.rows import DATA
@@ -354,4 +354,4 @@ def test_matplotlib_is_loaded_only_to_draw() -> None:
 
 def test_every_kind_says_what_it_shows() -> None:
     assert plot.kinds() == {name: kind.doc for name, kind in PLOTS.items()}
-    assert {kind.draw.__module__ for kind in PLOTS.values()} == {costs.__name__, fronts.__name__}
+    assert {kind.draw.__module__ for kind in PLOTS.values()} == {kinds.__name__}

@@ -112,7 +112,7 @@ RECIPES: Mapping[str, tuple[str, str, str, list[list[str]], list[str]]] = {
         ["conv_1\t", "tsv"],
     ),
     "a command": (
-        "mbprof/cli/zoo.py", COMMAND, NET, [["hello"], ["--help"]], ["hello", "Say hello."],
+        "mbprof/cli/networks.py", COMMAND, NET, [["hello"], ["--help"]], ["hello", "Say hello."],
     ),
 }  # fmt: skip
 

@@ -3,8 +3,8 @@
 import json
 
 import mbprof
-from mbprof.pages.spec import spec_report
 from mbprof.pages.wiring import draw, wires
+from mbprof.pages.zoo import spec_report
 from mbprof.spec import zoo
 from tests.conftest import invoke, run
 

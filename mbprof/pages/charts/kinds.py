@@ -1,15 +1,21 @@
-"""The kinds of charts: each a function from specs to a figure, in one registry."""
+"""The kinds of charts: each a function from specs to a figure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
+from mbprof.errors import UsageError
+from mbprof.language.fmt import plain
 from mbprof.network.load import Spec
+from mbprof.pages import points
+from mbprof.pages.charts import style
 
 DRAWN = {"macs": "multiply-accumulates", "params": "parameters"}
 """What charts show of a cost, with the words for it."""
@@ -26,31 +32,355 @@ class Options:
     """Axes to draw into, one for each panel, instead of a figure of its own."""
 
 
-Chart: TypeAlias = Callable[[Sequence[Spec], Options], Figure]
-
-
 class Plot(NamedTuple):
     """A kind of chart: how it is drawn, and what it shows."""
 
-    draw: Chart
+    draw: Callable[[Sequence[Spec], Options], Figure]
     doc: str
 
 
-PLOTS: dict[str, Plot] = {}
-"""Every kind of chart by its name."""
-
-
-def kind(name: str, doc: str) -> Callable[[Chart], Chart]:
-    """Register a kind of chart under its name."""
-
-    def register(function: Chart) -> Chart:
-        PLOTS[name] = Plot(function, doc)
-        return function
-
-    return register
-
-
-def counted(options: Options) -> str:
+def _counted(options: Options) -> str:
     """Say in a caption what the costs are."""
     what = {"all": "the whole network", "body": "the network without its head"}[options.scope]
     return f"Costs of {what} (scope {options.scope}, convention kernels), computed by mbprof."
+
+
+def accuracy(specs: Sequence[Spec], options: Options) -> Figure:
+    """Draw published top-1 against computed costs; the line is the front that nothing beats.
+
+    Up to four networks show their series, width as colour and resolution as marker; more of them
+    show one labelled point each.
+    Raises: UsageError: no accuracy is published for a network.
+    """
+    if len(specs) > len(style.LINES):
+        return _members(specs, options)
+    series = [_series(spec, options) for spec in specs]
+    everything = [point for shown in series for point in shown]
+    alphas = sorted({point.alpha for point in everything if point.alpha is not None})
+    sides = sorted({point.res[0] for point in everything}, reverse=True)
+    colours = dict(zip(alphas, style.shades(len(alphas)), strict=True))
+    markers = {side: style.MARKERS[i % len(style.MARKERS)] for i, side in enumerate(sides)}
+    sources = " ".join(
+        f"{spec.name}: {', '.join(dict.fromkeys(point.source for point in shown))}."
+        for spec, shown in zip(specs, series, strict=True)
+    )
+    said = f"Top-1 on ImageNet-1k, as published. {sources}"
+    caption = f"{said} {_counted(options)} {points.settings(everything)}"
+    made, (panels,) = style.panels(options.panels, 3.9, caption, 1, 2, sharey=True)
+    for panel, cost in zip(panels, DRAWN, strict=True):
+        power = _scaled(panel, cost, everything)
+        for number, shown in enumerate(series):
+            best_of = points.front(shown, cost)
+            panel.plot(
+                [getattr(point, cost) / power for point in best_of],
+                [point.top1 for point in best_of],
+                style.LINES[number], color="0.55", zorder=1,
+            )  # fmt: skip
+            for point in shown:
+                colour = "0.3" if point.alpha is None else colours[point.alpha]
+                panel.plot(
+                    getattr(point, cost) / power, point.top1, markers[point.res[0]],
+                    color=colour, markerfacecolor=_face(number, colour), zorder=2,
+                )  # fmt: skip
+    panels[0].set_ylabel("published top-1 (%)")
+    widths = [style.key("o", colours[alpha], f"α {plain(alpha)}") for alpha in reversed(alphas)]
+    resolutions = [style.key(markers[side], "0.3", f"{side} px") for side in sides]
+    style.legend(made, [widths, resolutions], options.panels)
+    # Much computing for little accuracy: the corner that networks stay out of.
+    panels[0].legend(
+        handles=[
+            style.key(
+                "o", "0.4", f"{spec.name}, Pareto front",
+                linestyle=style.LINES[i], markerfacecolor=_face(i, "0.4"),
+            )
+            for i, spec in enumerate(specs)
+        ],
+        loc="lower right",
+    )  # fmt: skip
+    return made
+
+
+def _series(spec: Spec, options: Options) -> tuple[points.Point, ...]:
+    shown = tuple(
+        point
+        for point in points.points(spec, options.scope)
+        if (not options.alphas or point.alpha in options.alphas)
+        and (not options.sides or point.res[0] in options.sides)
+    )
+    if not shown:
+        raise UsageError(
+            f"no accuracy is published for {spec.name} at these settings",
+            hint="--kind cost draws what it costs",
+        )
+    return shown
+
+
+def _face(number: int, colour: Any) -> Any:
+    """Return how the markers of a network are filled: full, hollow, grey, full again."""
+    return (colour, "white", "0.8", colour)[number]
+
+
+def _scaled(panel: Axes, cost: str, shown: Iterable[points.Point]) -> int:
+    """Give costs a logarithmic axis in the unit that they call for, and return that unit."""
+    counts = [getattr(point, cost) for point in shown]
+    power, letter = style.unit(max(counts))
+    style.log_axis(panel, "x", max(counts) / max(1, min(counts)))
+    panel.set_xlabel(style.titled(DRAWN[cost], letter))
+    panel.grid(True)
+    return power
+
+
+def _members(specs: Sequence[Spec], options: Options) -> Figure:
+    shown = [
+        point for spec in specs if (point := points.best(spec, options.scope)).top1 is not None
+    ]
+    if not shown:
+        raise UsageError("no accuracy is published for these networks at their default size")
+    # Who published a point stands before the path of the file.
+    owners = [point.source.partition(" ")[0] for point in shown]
+    sources = list(dict.fromkeys(owners))
+    shapes = {source: style.MARKERS[i % len(style.MARKERS)] for i, source in enumerate(sources)}
+    colours = dict(zip(sources, style.shades(len(sources)), strict=True))
+    caption = (
+        "The best top-1 on ImageNet-1k published for each network at its default size. Sources "
+        f"differ in training, so no front is drawn across them. {_counted(options)}"
+    )
+    made, panels = style.panels(options.panels, 7.4, caption, 2, 1)
+    handles = [style.key(shapes[source], colours[source], source) for source in sources]
+    style.legend(made, style.lines(handles, 4), options.panels)
+    for panel, cost in zip(panels[:, 0], DRAWN, strict=True):
+        power = _scaled(panel, cost, shown)
+        places = [(getattr(point, cost) / power, point.top1 or 0.0) for point in shown]
+        for owner, (x, y) in zip(owners, places, strict=True):
+            panel.plot(x, y, shapes[owner], color=colours[owner])
+        panel.margins(x=0.08, y=0.1)
+        panel.set_ylabel("published top-1 (%)")
+        style.label_points(made, panel, places, [point.spec for point in shown])
+    return made
+
+
+_LABELS, _LONGEST, _CUT = 48, 26, 12
+_FAR = 20
+
+
+def cost(specs: Sequence[Spec], options: Options) -> Figure:
+    """Draw what a network costs against its width and its resolution.
+
+    One network shows every width and resolution; several show one of them at a time, the other
+    at its default.
+    Raises: UsageError: too many networks for lines that can be told apart.
+    """
+    _at_most(specs, len(style.LINES), "cost")
+    swept = {spec.name: _lines(spec, options, len(specs) > 1) for spec in specs}
+    knobs = [name for name in ("alpha", "res") if any(lines[name] for lines in swept.values())]
+    if not knobs:
+        raise UsageError("there is only one configuration to draw", hint="give more to --res")
+    shown = [point for lines in swept.values() for line in lines["alpha"] for point in line]
+    caption = f"{_counted(options)} {points.settings(shown)}"
+    if len(knobs) > 1:
+        shared = {"sharex": "col", "sharey": "row"}
+        made, panels = style.panels(options.panels, 4.6, caption, 2, 2, **shared)
+    else:
+        made, panels = style.panels(options.panels, 2.9, caption, 1, 2, sharex=True)
+        panels = panels.reshape(2, 1)
+    for row, quantity in enumerate(DRAWN):
+        counts = [
+            getattr(point, quantity)
+            for lines in swept.values()
+            for line in (*lines["alpha"], *lines["res"])
+            for point in line
+        ]
+        power, letter = style.unit(max(counts))
+        for panel, over in zip(panels[row], knobs, strict=True):
+            _curves(panel, swept, over, quantity, power)
+            if row == 1 or len(knobs) == 1:
+                panel.set_xlabel(_KNOBS[over])
+        panels[row, 0].set_ylabel(style.titled(DRAWN[quantity], letter))
+        if len(specs) > 1 and max(counts) > _FAR * min(counts):
+            style.log_axis(panels[row, 0], "y")
+        else:
+            panels[row, 0].set_ylim(0, 1.06 * max(counts) / power)
+    if len(specs) > 1:
+        looks = zip(swept, style.LINES, style.MARKERS, strict=False)
+        keys = [style.key(m, "0.3", name, linestyle=line, markersize=4) for name, line, m in looks]
+        style.legend(made, [keys], options.panels)
+    return made
+
+
+_KNOBS = {"alpha": "width multiplier α", "res": "resolution (pixels)"}
+_Lines: TypeAlias = dict[str, list[tuple[points.Point, ...]]]
+
+
+def _lines(spec: Spec, options: Options, several: bool) -> _Lines:
+    """Return the curves of a network over each knob: one for each value of the other knob."""
+    alphas = options.alphas if points.has_width(spec) or not several else ()
+    every = points.sweep(spec, alphas, options.sides, options.scope)
+    usual = {"alpha": points.default_alpha(spec), "res": points.default_res(spec)}
+    over: _Lines = {}
+    for name, other in (("alpha", "res"), ("res", "alpha")):
+        values = dict.fromkeys(getattr(point, other) for point in every)
+        lines = [tuple(p for p in every if getattr(p, other) == value) for value in values]
+        lines = [line for line in lines if len({getattr(point, name) for point in line}) > 1]
+        if several:
+            at_default = [line for line in lines if getattr(line[0], other) == usual[other]]
+            lines = (at_default or lines)[:1]
+        over[name] = lines
+    return over
+
+
+def _curves(panel: Axes, swept: dict[str, _Lines], over: str, quantity: str, power: int) -> None:
+    several = len(swept) > 1
+    for number, lines in enumerate(swept.values()):
+        shown = lines[over]
+        heights = [tuple(getattr(point, quantity) for point in line) for line in shown]
+        # Parameters do not depend on the resolution: one line stands for all.
+        same = len(shown) > 1 and len(set(heights)) == 1
+        colours = ["0.3"] if several or same else style.shades(len(shown))
+        for i, line in enumerate(shown[:1] if same else shown):
+            other = f"{line[0].res[0]} px" if over == "alpha" else f"α {plain(line[0].alpha)}"
+            panel.plot(
+                [point.alpha or 0.0 if over == "alpha" else point.res[0] for point in line],
+                [height / power for height in heights[i]],
+                style.LINES[number],
+                color=colours[0 if several else i],
+                marker=style.MARKERS[number if several else i],
+                markersize=4,
+                label="at every resolution" if same else other,
+            )
+        if same or (not several and len(shown) > 1 and quantity == "macs"):
+            # Costs rise to the right, so that this corner is free.
+            panel.legend(loc="upper left", ncols=2 if len(shown) > 5 else 1)
+    panel.grid(True)
+
+
+def grid(specs: Sequence[Spec], options: Options) -> Figure:
+    """Draw the MACs of every width and resolution as a heat map.
+
+    Raises: UsageError: a network without a width multiplier, or too many networks.
+    """
+    _at_most(specs, len(style.LINES), "grid")
+    for spec in specs:
+        if not points.has_width(spec):
+            raise UsageError(
+                f"{spec.name} has no width multiplier", hint="--kind cost needs no second axis"
+            )
+    swept = [points.sweep(spec, options.alphas, options.sides, options.scope) for spec in specs]
+    everything = [point for every in swept for point in every]
+    counts = [point.macs for point in everything]
+    power, letter = style.unit(max(counts))
+    rows = (len(specs) + 1) // 2
+    caption = f"{_counted(options)} {points.settings(everything)}"
+    height, columns = 0.7 + 2.6 * rows, min(2, len(specs))
+    made, panels = style.panels(options.panels, height, caption, rows, columns)
+    panels = panels.ravel()
+    scale = LogNorm(min(counts) / power, max(counts) / power)
+    for panel, spec, every in zip(panels, specs, swept, strict=False):
+        image = _cells(panel, every, points.axes(spec, options.alphas, options.sides), power, scale)
+        panel.set_title(spec.name)
+    for panel in panels[len(specs) :]:
+        panel.set_visible(False)
+    bar = made.colorbar(image, ax=list(panels), shrink=0.9, pad=0.015)
+    style.log_axis(bar.ax, "y")
+    bar.outline.set_visible(False)
+    bar.set_label(style.titled("multiply-accumulates", letter))
+    return made
+
+
+def _cells(
+    panel: Axes,
+    every: Sequence[points.Point],
+    sides: tuple[tuple[float, ...], tuple[int, ...]],
+    power: int,
+    scale: LogNorm,
+) -> Any:
+    alphas, heights = sides
+    at = {(point.alpha, point.res[0]): point.macs for point in every}
+    values = [[at.get((alpha, side), 0) / power for side in heights] for alpha in alphas]
+    shown = [[value or float("nan") for value in row] for row in values]
+    image = panel.imshow(shown, cmap="cividis", norm=scale, aspect="auto")
+    for row, line in enumerate(values):
+        for column, value in enumerate(line):
+            if value:
+                light = scale(value) > 0.55
+                panel.text(
+                    column, row, f"{value:#.3g}".rstrip(".") if value < 1000 else f"{value:.0f}",
+                    ha="center", va="center", color="black" if light else "white",
+                )  # fmt: skip
+    panel.set_xticks(range(len(heights)), [str(side) for side in heights])
+    panel.set_yticks(range(len(alphas)), [plain(alpha) for alpha in alphas])
+    panel.set_xlabel("resolution (pixels)")
+    panel.set_ylabel("width multiplier α")
+    panel.tick_params(length=0)
+    for spine in panel.spines.values():
+        spine.set_visible(False)
+    return image
+
+
+_HATCHES = ("", "////", "....", "xxxx", "----", "\\\\\\\\", "++++", "oo")
+
+
+def layers(specs: Sequence[Spec], options: Options) -> Figure:
+    """Draw what each layer costs, params above and MACs below; layers without either are left out.
+
+    Raises: UsageError: more than one network.
+    """
+    _at_most(specs, 1, "layers")
+    knobs: dict[str, Any] = {}
+    if len(options.alphas) > 1 or len(options.sides) > 1:
+        raise UsageError("--kind layers draws one width and one resolution")
+    if options.alphas:
+        points.axes(specs[0], options.alphas)  # refuses them where there is no width
+        knobs["alpha"] = options.alphas[0]
+    if options.sides:
+        knobs["res"] = options.sides[0]
+    profile = specs[0].build(**knobs).profile(scope=options.scope)
+    rows = [row for row in profile.rows if row.params or row.cost]
+    ops = list(dict.fromkeys(row.op for row in rows))
+    colours = dict(zip(ops, style.shades(len(ops)), strict=True))
+    hatches = {op: _HATCHES[i % len(_HATCHES)] for i, op in enumerate(ops)}
+    alpha = f"α {plain(profile.knobs['alpha'])}, " if points.has_width(specs[0]) else ""
+    shown = f"{specs[0].name}, {alpha}{plain(profile.knobs['res'])} pixels."
+    left_out = len(profile.rows) - len(rows)
+    note = f" {left_out} layers without parameters and MACs are left out." if left_out else ""
+    caption = f"{shown}{note} {_counted(options)}"
+    made, panels = style.panels(options.panels, 5.2, caption, 2, 1, sharex=True)
+    panels = panels[:, 0]
+    for panel, quantity in zip(panels, ("params", "macs"), strict=True):
+        counts = [row.params if quantity == "params" else row.cost for row in rows]
+        power, letter = style.unit(max(counts, default=0))
+        bars = panel.bar(
+            range(len(rows)), [count / power for count in counts], width=0.85,
+            linewidth=0.3 if len(rows) < _LABELS else 0,
+            color=[colours[row.op] for row in rows], edgecolor="white",
+        )  # fmt: skip
+        for bar, row in zip(bars, rows, strict=True):
+            bar.set_hatch(hatches[row.op])
+        panel.set_ylabel(style.titled(DRAWN[quantity], letter))
+        panel.grid(True, axis="y")
+        panel.margins(x=0.01)
+    step = -(-len(rows) // _LABELS) or 1
+    ticks = range(0, len(rows), step)
+    names = (rows[i].name for i in ticks)
+    cut = [name if len(name) <= _LONGEST else f"{name[:_CUT]}…{name[-_CUT:]}" for name in names]
+    panels[1].set_xticks(ticks, cut, rotation=90)
+    panels[1].set_xlabel("layer" if step == 1 else f"layer (one name in {step} is shown)")
+    handles = [
+        Patch(facecolor=colours[op], hatch=hatches[op], edgecolor="white", label=op) for op in ops
+    ]
+    style.legend(made, style.lines(handles, 8), options.panels)
+    return made
+
+
+def _at_most(specs: Sequence[Spec], most: int, name: str) -> None:
+    if len(specs) > most:
+        allowed = "one network" if most == 1 else f"at most {most} networks"
+        raise UsageError(f"--kind {name} draws {allowed}, {len(specs)} are given")
+
+
+PLOTS = {
+    "accuracy": Plot(accuracy, "published top-1 against MACs and params"),
+    "cost": Plot(cost, "MACs and params against width and resolution"),
+    "grid": Plot(grid, "MACs over width and resolution, the numbers in the cells"),
+    "layers": Plot(layers, "params and MACs of each layer of one network"),
+}
+"""Every kind of chart by its name."""

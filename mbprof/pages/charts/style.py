@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Sequence
+from itertools import zip_longest
 from typing import Any, Literal
 
 import numpy as np
@@ -58,16 +59,6 @@ def look() -> Any:
     return style.context(["default", SETTINGS])
 
 
-def figure(height: float, caption: str) -> Figure:
-    """Return an empty figure with a caption under it; its layout makes room for both."""
-    # The margin takes up what ticks change after the layout.
-    made = Figure(figsize=(WIDTH, height), layout=ConstrainedLayoutEngine(w_pad=0.07))
-    FigureCanvasAgg(made)
-    text = textwrap.fill(caption, 135, break_long_words=False)
-    made.supxlabel(text, x=0.01, ha="left", fontsize=7, color="0.35", linespacing=1.25)
-    return made
-
-
 def axes_of(given: Axes | Iterable[Axes] | None) -> tuple[Axes, ...]:
     """Return the axes that were given: none, one, or all of an array.
 
@@ -88,7 +79,11 @@ def panels(
     Raises: UsageError: there are more or fewer axes than panels.
     """
     if not given:
-        made = figure(height, caption)
+        # The margin takes up what ticks change after the layout.
+        made = Figure(figsize=(WIDTH, height), layout=ConstrainedLayoutEngine(w_pad=0.07))
+        FigureCanvasAgg(made)
+        text = textwrap.fill(caption, 135, break_long_words=False)
+        made.supxlabel(text, x=0.01, ha="left", fontsize=7, color="0.35", linespacing=1.25)
         return made, made.subplots(rows, columns, squeeze=False, **shared)
     if len(given) != rows * columns:
         raise UsageError(
@@ -135,17 +130,20 @@ def key(marker: str, colour: Any, label: str, **look: Any) -> Line2D:
     return Line2D([], [], marker=marker, color=colour, label=label, **{"linestyle": "none"} | look)
 
 
+def lines(handles: Sequence[Artist], most: int) -> list[Sequence[Artist]]:
+    """Return the handles of a legend in lines."""
+    return [handles[i : i + most] for i in range(0, len(handles), most)]
+
+
 def legend(drawn: Figure, rows: Sequence[Sequence[Artist]], given: Sequence[Axes] = ()) -> None:
     """Put a legend above the panels, one line for each row of handles; into axes that are given."""
-    shown = [row for row in rows if row]
-    columns = max((len(row) for row in shown), default=0)
+    blank = Line2D([], [], linestyle="none", label=" ")
+    # matplotlib fills a legend column by column.
+    columns = list(zip_longest(*filter(None, rows), fillvalue=blank))
     if not columns:
         return
-    blank = Line2D([], [], linestyle="none", label=" ")
-    padded = [[*row, *[blank] * (columns - len(row))] for row in shown]
-    # matplotlib fills a legend column by column.
-    handles = [row[column] for column in range(columns) for row in padded]
-    shape: dict[str, Any] = {"ncols": columns, "handletextpad": 0.4, "columnspacing": 1.2}
+    handles = [handle for column in columns for handle in column]
+    shape: dict[str, Any] = {"ncols": len(columns), "handletextpad": 0.4, "columnspacing": 1.2}
     if given:
         labels = [str(handle.get_label()) for handle in handles]
         above = Legend(given[0], handles, labels, loc="lower left", bbox_to_anchor=(0, 1), **shape)
