@@ -1,7 +1,8 @@
-"""Rows, blocks and branches are expanded, until nothing but nodes is left."""
+"""A spec at some values to a graph: rows, blocks and branches are expanded until nodes are left."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -10,9 +11,7 @@ from typing import Any
 from mbprof.errors import KnobError, MbprofError, SpecError, UnusedError, WiringError, nearest
 from mbprof.language.source import Scalar
 from mbprof.language.values import Value
-from mbprof.network.build.frame import Frame, Tensor, Tensors
-from mbprof.network.build.names import Names
-from mbprof.network.build.nodes import Nodes
+from mbprof.network.frame import Frame, Nodes, Tensor, Tensors
 from mbprof.network.graph import IMAGE, Edge, Graph
 from mbprof.ops import OPS
 from mbprof.ops.fields import whole
@@ -32,11 +31,7 @@ MAX_DEPTH = 32
 
 
 class _Stop(Exception):
-    """Internal: the final endpoint is reached."""
-
-    def __init__(self, tensor: Tensor) -> None:
-        super().__init__()
-        self.tensor = tensor
+    """The final endpoint is reached; the argument is its tensor."""
 
 
 def build(spec: Definition, knobs: Mapping[str, Value]) -> Graph:
@@ -53,7 +48,8 @@ class _Builder:
         self.spec = spec
         self.knobs = knobs
         self.nodes = Nodes(knobs.get("output_stride"), spec.calls)
-        self.names = Names()
+        self.made: Counter[str] = Counter()
+        self.layers: set[str] = set()
         self.endpoints: list[str] = []
         self.sides: list[Edge] = []
         self.stop_at = knobs.get("final_endpoint")
@@ -66,13 +62,15 @@ class _Builder:
         try:
             self.table(spec.body, frame)
             if self.stop_at is not None:
-                raise self.no_endpoint()
+                name = str(self.stop_at)
+                hint = nearest(name, self.endpoints)
+                raise KnobError(f"{spec.name} has no endpoint {name!r}", None, hint)
             if spec.head is not None:
                 nodes.scope, frame.place = "head", "row {} of the head"
                 self.table(spec.head, frame)
             frame.close()
         except _Stop as stop:
-            return Graph(tuple(nodes.nodes), image.shape, ()).cut(stop.tensor.edge)
+            return Graph(tuple(nodes.nodes), image.shape, ()).cut(stop.args[0].edge)
         last = frame.single(spec.body)
         if last.edge.node == IMAGE:
             raise SpecError("the network has no layers with these knobs", spec.body.loc)
@@ -93,13 +91,6 @@ class _Builder:
         factor, loc = self.spec.scale.evaluate(self.knobs), self.spec.scale.loc
         high, wide = (whole(rounded(size * factor), 1, loc) for size in res)
         return high, wide
-
-    def no_endpoint(self) -> KnobError:
-        name = str(self.stop_at)
-        hint = nearest(name, self.endpoints)
-        return KnobError(f"{self.spec.name} has no endpoint {name!r}", None, hint)
-
-    # Tables and steps
 
     def table(self, table: Table, frame: Frame) -> None:
         """Run the steps of a table; rows are counted at the top and where a table names them."""
@@ -148,8 +139,6 @@ class _Builder:
         frame.previous = _STEPS[type(step)](self, step, taken, frame)
         if wiring.outputs:
             frame.declare(wiring, frame.previous)
-
-    # The forms of steps
 
     def chosen(self, step: ChosenStep, taken: Tensors, frame: Frame) -> Tensors:
         word = step.chosen.evaluate(frame.env)
@@ -223,7 +212,7 @@ class _Builder:
             self.table(branch, inner)
             ends.append(inner.single(branch))
             inner.close()
-        layer = self.names.default(name, word)
+        layer = self.default(name, word)
         outputs = self.nodes.layer(step.join(), layer, tuple(ends), step.after, step, frame)
         self.leave(layer, None, outputs, layer=True)
         if holds:
@@ -247,7 +236,7 @@ class _Builder:
         return self.joined(before, step, frame) if dense and len(before) > 1 else frame.previous
 
     def joined(self, before: list[Tensor], step: Step, frame: Frame) -> Tensors:
-        name = self.names.default(frame.path, "concat")
+        name = self.default(frame.path, "concat")
         outputs = self.nodes.layer(OPS["concat"](), name, tuple(before), (), step, frame)
         self.leave(name, None, outputs, layer=True)
         return outputs
@@ -269,14 +258,26 @@ class _Builder:
         self.table(step.body, frame)
         return frame.previous
 
-    # Names and widths
+    def default(self, path: str, word: str) -> str:
+        """Return a name for a step that has none: numbered at the top, else where it must be."""
+        name = f"{path}/{word}" if path else word
+        self.made[name] += 1
+        number = self.made[name]
+        return name if path and number == 1 else f"{name}_{number}"
 
     def enter(self, word: str, frame: Frame) -> str:
         """Return the name of the layer or block that begins; at the top it begins a block."""
-        if frame.template is None:
-            name = self.names.default(frame.path, word)
+        template = frame.template
+        if template is None:
+            name = self.default(frame.path, word)
         else:
-            name = self.names.filled(frame.template, frame.env, frame.path, frame.turn)
+            name = template.fill(frame.env)
+            if not name:
+                raise SpecError("the layer's name is empty", template.scalar.loc)
+            if frame.turn and not template.mentions("i", "j"):
+                name += f"_{frame.turn + 1}"
+            if frame.path and not template.mentions("row"):
+                name = f"{frame.path}/{name}"
         if not frame.inside:
             frame.block, frame.unit = name, word
         return name
@@ -284,7 +285,10 @@ class _Builder:
     def leave(self, name: str, given: Scalar | None, outputs: Tensors, layer: bool) -> None:
         """Book the name of a finished layer or block; stop if it is the final endpoint."""
         if layer:
-            self.names.book(name, given)
+            if name in self.layers and given is not None:
+                hint = "put {i}, {j} or {row} into the name"
+                raise SpecError(f"two layers are named {name!r}", given.loc, hint)
+            self.layers.add(name)
         counts = layer or self.spec.endpoints == "all"
         if counts and self.nodes.scope == "body" and len(outputs) == 1:
             self.endpoints.append(name)
@@ -293,9 +297,7 @@ class _Builder:
 
     def width_rules(self, wiring: Wiring, frame: Frame) -> dict[str, Callable[[Any], int]]:
         """Return the rules that scale a row's widths; what blocks hand on is scaled already."""
-        rules = wiring.width if wiring.width is not None else {}
-        if not frame.inside:
-            rules = rules or self.spec.width
+        rules = wiring.width or ({} if frame.inside else self.spec.width)
 
         def scaled(letter: str, value: Any) -> int:
             rule = rules[letter]

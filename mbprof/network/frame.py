@@ -1,15 +1,28 @@
-"""Where the builder stands: the tensors and names in sight of a step."""
+"""Where the builder stands: the tensors in sight of a step, and the nodes made so far."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeAlias
 
-from mbprof.errors import Loc, UnusedError, WiringError, unknown
+from mbprof.errors import (
+    KnobError,
+    LimitError,
+    Loc,
+    MbprofError,
+    ShapeError,
+    UnusedError,
+    WiringError,
+    unknown,
+)
 from mbprof.language.source import Scalar
 from mbprof.language.values import Shape
-from mbprof.network.graph import Edge
-from mbprof.spec.model import Table, Template, Wiring
+from mbprof.network.graph import Edge, Node
+from mbprof.ops import Op
+from mbprof.spec.calls import Calls
+from mbprof.spec.model import Follower, Step, Table, Template, Wiring
+
+MAX_STEPS = 100_000
 
 
 class Tensor(NamedTuple):
@@ -144,3 +157,109 @@ class Frame:
                 scalar.loc,
                 f"take it with  in: {name}  or drop the name",
             )
+
+
+class Nodes:
+    """The nodes of a network so far."""
+
+    def __init__(self, output_stride: Any, calls: Calls) -> None:
+        self.nodes: list[Node] = []
+        self.calls = calls
+        self.scope = "body"
+        self.side = False
+        self.output_stride = output_stride
+        self.budget = MAX_STEPS
+
+    def spend(self, amount: int, wiring: Wiring) -> None:
+        """Count steps and edges, so that no spec expands without end.
+
+        Raises: LimitError: there are too many.
+        """
+        self.budget -= amount
+        if self.budget < 0:
+            raise LimitError(
+                f"the network expands to more than {MAX_STEPS:,} steps",
+                wiring.loc,
+                "lower the repeats (n, repeat)",
+            )
+
+    def layer(
+        self,
+        op: Op,
+        name: str,
+        taken: Tensors,
+        followers: tuple[Follower, ...],
+        step: Step,
+        frame: Frame,
+    ) -> Tensors:
+        """Add an op and the ops that follow it as keys of its step; together they are a layer.
+
+        Raises: ShapeError, WiringError, LimitError, KnobError: the op cannot stand here.
+        """
+        outputs = self.emit(op, name, name, taken, step, frame)
+        for follower in followers:
+            setting = follower.setting.evaluate(frame.env)
+            if setting in (False, "none"):
+                continue
+            values = {key: bound.evaluate(frame.env) for key, bound in follower.fields.items()}
+            if isinstance(setting, str):
+                values["function"] = setting
+            after = follower.op(**values)
+            outputs = self.emit(after, f"{name}/{after.word}", name, outputs, step, frame)
+        return outputs
+
+    def emit(
+        self, op: Op, name: str, layer: str, taken: Tensors, step: Step, frame: Frame
+    ) -> Tensors:
+        """Add a node, infer its shapes and state its facts."""
+        least, most = op.inputs
+        if len(taken) < least or (most is not None and len(taken) > most):
+            count = f"{least}" if most == least else f"at least {least}"
+            raise WiringError(
+                f"{op.word} takes {count} input{'s' * (least > 1)}, not {len(taken)}",
+                step.wiring.loc,
+                "name outputs with out: and list them, in: [x, _]" if least > 1 else None,
+            )
+        self.spend(len(taken), step.wiring)
+        edges, shapes, strides, rates = zip(*taken, strict=True)
+        try:
+            stride, rate = max(strides), max(rates)
+            if op.windowed:
+                op, stride, rate = self.atrous(op, stride, rate, shapes[0])
+            outputs = op.shapes(shapes)
+            facts = op.facts(shapes, outputs)
+            call = self.calls.of(op, shapes, layer)
+        except MbprofError as error:
+            # Point at the field that is at fault, where the op says which one it is.
+            raise error.at(
+                step.place(error.letter if isinstance(error, ShapeError) else None)
+            ) from None
+        number = len(self.nodes)
+        place = (frame.block, frame.unit, self.scope)
+        trail = (*frame.trail, step.wiring.loc)
+        self.nodes.append(
+            Node(name, op, edges, shapes, outputs, layer, *place, facts, call, self.side, trail)
+        )
+        return tuple(
+            Tensor(Edge(number, port), shape, stride, rate) for port, shape in enumerate(outputs)
+        )
+
+    def atrous(self, op: Op, stride: int, rate: int, shape: Shape) -> tuple[Op, int, int]:
+        """Turn a stride into dilation once the output stride is reached, in the body.
+
+        The op that would have strided keeps the rate so far, those behind it multiply it.
+        Source: TF-slim research/slim/nets/mobilenet_v1.py, output_stride.
+        """
+        own = op.geometry((shape,)).stride or (1, 1)
+        factor = max(own)
+        wanted = self.output_stride
+        if wanted is None or self.scope != "body":
+            return op, stride * factor, rate
+        if factor > 1 and stride >= wanted:
+            return op.at_rate((1, 1), rate), stride, rate * factor
+        if factor > 1 and stride * factor > wanted:
+            raise KnobError(
+                f"output_stride {wanted} cannot be reached: the strides go from {stride} to "
+                f"{stride * factor}"
+            )
+        return (op.at_rate(own, rate) if rate > 1 else op), stride * factor, rate
