@@ -1,18 +1,18 @@
-"""What a convention is: which stored values it counts, and what each op costs by it."""
+"""What a convention is: what it counts, by weight or by formula, and what a formula can ask."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from mbprof.errors import ExpressionError, SpecError
 from mbprof.language.expr import Expr
-from mbprof.network.conventions.quantities import NodeNames
-from mbprof.network.folding import fold
-from mbprof.network.graph import Graph, Node
-from mbprof.ops.facts import Facts, total
-from mbprof.symbolic.arithmetic import added, is_whole
+from mbprof.language.values import Shape
+from mbprof.network.graph import Graph, Node, fold
+from mbprof.ops import OPS, elements
+from mbprof.ops.facts import FACTS, Facts, total
+from mbprof.symbolic.arithmetic import added, is_whole, product
 
 UNITS = {"macs": "MACs", "flops": "FLOPs"}
 """What a convention can count, with the unit as it is printed."""
@@ -23,6 +23,72 @@ SIDE = {
     "none": "they are not counted at all",
 }
 """What a convention does with auxiliary outputs."""
+
+
+def _maps(shape: Shape) -> tuple[int, int, int]:
+    """Return a shape as C, H, W; a vector is one pixel, tokens are rows of one column."""
+    if len(shape) == 3:
+        return shape[0], shape[1], shape[2]
+    return shape[-1], product(shape[:-1]), 1
+
+
+QUANTITIES: dict[str, tuple[str, Callable[[Node], Any]]] = {
+    "in": ("elements of the first input", lambda node: product(node.in_shapes[0])),
+    "in.c": ("channels of the first input", lambda node: _maps(node.in_shapes[0])[0]),
+    "in.h": ("height of the same", lambda node: _maps(node.in_shapes[0])[1]),
+    "in.w": ("width of the same", lambda node: _maps(node.in_shapes[0])[2]),
+    "out": ("elements of all outputs", lambda node: elements(node.out_shapes)),
+    "out.c": ("channels of the first output", lambda node: _maps(node.out_shapes[0])[0]),
+    "out.h": ("height of the same", lambda node: _maps(node.out_shapes[0])[1]),
+    "out.w": ("width of the same", lambda node: _maps(node.out_shapes[0])[2]),
+    "inputs": ("how many inputs there are", lambda node: len(node.in_shapes)),
+    "window": (
+        "elements of the window, 1 if there is none",
+        lambda node: product(node.op.geometry(node.in_shapes).kernel or ()),
+    ),
+    "covered": (
+        "elements that the windows of an average pooling hold together, without padding",
+        lambda node: node.op.covered(node.in_shapes, node.out_shapes),
+    ),
+    "params": ("all stored values", lambda node: node.facts.params),
+    "trainable": ("stored values that training changes", lambda node: node.facts.trainable),
+}
+"""The quantities besides the kinds of facts, with their meaning."""
+
+FIELDS = {key: letter for op in OPS.values() for key, letter in op.letters.items() if len(key) > 1}
+"""Keys of ops that a formula can ask for, such as ``bias`` or ``mode``."""
+
+NAMES = {**FACTS, **{name: doc for name, (doc, _) in QUANTITIES.items()}, **FIELDS}
+"""Every name that a formula knows."""
+
+
+class NodeNames(dict[str, Any]):
+    """The names of a formula for one node, computed when they are asked for.
+
+    A name that the node's op has no field for is not in sight.
+    """
+
+    def __init__(self, node: Node) -> None:
+        super().__init__()
+        self.node = node
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield every name in sight, for the hint of an error."""
+        fields = (key for key in self.node.op.letters if key in FIELDS)
+        yield from (*FACTS, *QUANTITIES, *fields)
+
+    def __missing__(self, name: str) -> Any:
+        node = self.node
+        if name in FACTS:
+            value = getattr(node.facts, name)
+        elif name in QUANTITIES:
+            value = QUANTITIES[name][1](node)
+        elif (letter := node.op.letters.get(name)) is not None:
+            value = getattr(node.op, letter.attribute)
+        else:
+            raise KeyError(name)
+        self[name] = value
+        return value
 
 
 class Count(NamedTuple):
@@ -68,11 +134,8 @@ class Measure:
 
     def rule(self, node: Node) -> Expr | None:
         """Return the formula that holds for a node: its call's, its function's or its op's."""
-        rules = self.rules
-        for key in (node.call, node.op.function, node.op.word):
-            if key in rules:
-                return rules[key]
-        return None
+        keys = (node.call, node.op.function, node.op.word)
+        return next((self.rules[key] for key in keys if key in self.rules), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +186,9 @@ class Convention:
             facts = None
         stored = costed if self.side == "none" else nodes
         # Rules ask each node; only weights need the sum of all facts.
-        by_weight = self.params.weights or any(
-            measure.weights for measure in self.measures.values()
-        )
-        both = facts if facts is not None or not by_weight else total(n.facts for n in stored)
-        params = self.params.of(stored, both or Facts())
-        if costed is not stored and by_weight:
+        weighs = any(measure.weights for measure in (self.params, *self.measures.values()))
+        both = facts or (total(node.facts for node in stored) if weighs else Facts())
+        params = self.params.of(stored, both)
+        if costed is not stored and weighs:
             both = total(node.facts for node in costed)
-        costs = tuple(measure.of(costed, both or Facts()) for measure in self.measures.values())
-        return Count(params, costs)
+        return Count(params, tuple(measure.of(costed, both) for measure in self.measures.values()))

@@ -1,19 +1,23 @@
-"""A convention read from its file, with every key, kind, unit, op and name checked."""
+"""A convention found and read from its file, with every key, kind, unit, op and name checked."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Sequence
+from functools import lru_cache
+from pathlib import Path
 
 from mbprof.errors import SpecError, closest, unknown
 from mbprof.language.expr import Expr
-from mbprof.language.source import Map, Node, Scalar, Seq
+from mbprof.language.source import Map, Node, Scalar, Seq, parse, read
 from mbprof.language.tree import known_keys, mapping, one_of, required, text, word, words
-from mbprof.network.conventions.model import SIDE, UNITS, Convention, Measure
-from mbprof.network.conventions.quantities import NAMES
+from mbprof.network.conventions.model import NAMES, SIDE, UNITS, Convention, Measure
 from mbprof.ops import OPS
 from mbprof.ops.act import FUNCTIONS
 from mbprof.ops.facts import FACTS
+
+DEFAULT = "kernels"
+_FOLDER = Path(__file__).resolve().parent
 
 KEYS = {
     "name": "the convention's name",
@@ -34,6 +38,38 @@ KEYS = {
 """The keys of a convention's file, with what each is."""
 
 
+def names() -> list[str]:
+    """Return the names of the conventions, the default first, the others in alphabetical order."""
+    names = sorted(path.stem for path in _FOLDER.glob("*.yaml"))
+    return sorted(names, key=lambda name: name != DEFAULT)
+
+
+def load(name: str) -> Convention:
+    """Return a convention by name, or from a file by its path.
+
+    Raises: UsageError: there is none of that name. SourceError, SpecError, ExpressionError: a
+    file does not hold a convention.
+
+    >>> load("torchinfo").unit
+    'MACs'
+    """
+    if name.endswith((".yaml", ".yml")) or "/" in name:
+        path = Path(name)
+        return _read(path, path.stat().st_mtime_ns if path.is_file() else 0)
+    path = _FOLDER / f"{name}.yaml"
+    if not name or not path.is_file():
+        raise unknown("convention", name, names(), limit=24)
+    return _read(path, 0)
+
+
+@lru_cache(maxsize=64)
+def _read(path: Path, changed: int) -> Convention:
+    """Read a file; one that has changed since is another file."""
+    built_in = path.resolve().parent == _FOLDER
+    others = () if built_in else tuple(load(name) for name in names())
+    return convention(parse(read(path, "convention")), others)
+
+
 def convention(root: Node, others: Sequence[Convention] = ()) -> Convention:
     """Read a convention from its tree; it has another name than ``others``.
 
@@ -48,7 +84,8 @@ def convention(root: Node, others: Sequence[Convention] = ()) -> Convention:
     units = [*UNITS.values(), "none"]
     if unit.text not in units:
         raise unknown("unit", unit.text, units, unit.loc)
-    measures = {name: read for name in UNITS if (read := _measure(tree, name, calls)) is not None}
+    given = {name: _measure(tree, name, calls) for name in UNITS}
+    measures = {name: measure for name, measure in given.items() if measure is not None}
     main = unit.text.lower()
     if unit.text == "none" and measures:
         raise SpecError(f"a cost in {next(iter(measures))} needs a unit", unit.loc)
