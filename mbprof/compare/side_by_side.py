@@ -11,10 +11,9 @@ from mbprof.errors import UsageError, nearest
 from mbprof.language import fmt
 from mbprof.language.values import Value
 from mbprof.network import conventions
-from mbprof.network.load import Network, Spec
-from mbprof.network.profile import Profile
+from mbprof.network.load import Network, Spec, SpecLike, as_network
+from mbprof.network.profile import Profile, amounts
 from mbprof.network.rows import GROUPINGS, Row, Total, merged
-from mbprof.network.speclike import SpecLike, as_network
 from mbprof.output import Column, Note, Report
 from mbprof.output.result import Brief, Result
 from mbprof.output.stamp import stamp
@@ -72,8 +71,34 @@ class Comparison(Result):
         return f"{' | '.join(profile.headline for profile in self.profiles)}, by {self.by}"
 
     def report(self, layout: str = "page", asked: Sequence[str] = ()) -> Report:
-        """Lay the comparison out; ``asked`` says how each network was called."""
-        return comparison_report(self, layout, asked)
+        """Lay the comparison out; ``asked`` says how each network was called, if otherwise."""
+        profiles = self.profiles
+        letters = [_letter(number) for number in range(len(profiles))]
+        # Full counts are too much for a terminal: of many networks, or of many names.
+        wide = len(profiles) > 2 or any(not line.name for line in self.aligned)
+        data, short = layout == "data", layout == "terminal" and wide
+        total: dict[str, Any] = {"name": "total", f"name_{letters[0]}": "total"}
+        for letter, profile in zip(letters, profiles, strict=True):
+            for key in ("params", "cost", "layers"):
+                total[f"{_QUANTITIES.get(key, key)}_{letter}"] = getattr(profile.total, key)
+        for quantity, key in _QUANTITIES.items():
+            for letter, ratio in zip(letters, self.ratios(quantity), strict=True):
+                total[f"{key}_ratio_{letter}"] = ratio
+        asked = asked or [profile.spec for profile in profiles]
+        legend = tuple(
+            f"{letter}: {titled(profile, name)}{f'; {amounts(profile)}' if short else ''}"
+            for letter, profile, name in zip(letters, profiles, asked, strict=True)
+        )
+        return Report(
+            title=f"{len(letters)} networks by {self.by}",
+            lead=legend,
+            columns=_columns(self, letters, data, fmt.short if short else fmt.integer),
+            rows=tuple(_cells(line, letters, data) for line in self.aligned),
+            data=_data(self),
+            total=total,
+            notes=_notes(self),
+            listed="rows",
+        )
 
     def ratios(self, quantity: str) -> tuple[Ratio | None, ...]:
         """Return the total ``params`` or ``cost`` of each network as a ratio to the first's."""
@@ -164,56 +189,10 @@ def _stages(network: Network, profile: Profile) -> tuple[Row, ...]:
     return tuple(merged(name, rows, "block") for name, rows in stages.items())
 
 
-def comparison_report(
-    comparison: Comparison, layout: str = "page", asked: Sequence[str] = ()
-) -> Report:
-    """Lay out a comparison; ``asked`` says how each network was called, if not by its name."""
-    letters = [_letter(number) for number in range(len(comparison.profiles))]
-    data, short = layout == "data", layout == "terminal" and _wide(comparison)
-    lines = tuple(_cells(line, letters, data) for line in comparison.aligned)
-    total: dict[str, Any] = {"name": "total", f"name_{letters[0]}": "total"}
-    for letter, profile in zip(letters, comparison.profiles, strict=True):
-        total |= {f"params_{letter}": profile.total.params, f"macs_{letter}": profile.total.cost}
-        total[f"layers_{letter}"] = profile.total.layers
-    for quantity, key in _QUANTITIES.items():
-        for letter, ratio in zip(letters, comparison.ratios(quantity), strict=True):
-            total[f"{key}_ratio_{letter}"] = ratio
-    legend = tuple(
-        f"{letter}: {titled(profile, name)}{_exactly(profile) if short else ''}"
-        for letter, profile, name in zip(
-            letters,
-            comparison.profiles,
-            asked or [p.spec for p in comparison.profiles],
-            strict=True,
-        )
-    )
-    return Report(
-        title=f"{len(letters)} networks by {comparison.by}",
-        lead=legend,
-        columns=_columns(comparison, letters, data, fmt.short if short else fmt.integer),
-        rows=lines,
-        data=_data(comparison),
-        total=total,
-        notes=_notes(comparison),
-        listed="rows",
-    )
-
-
 def titled(profile: Profile, asked: str) -> str:
     """Name a network as it was asked for, with its width, resolution and the knobs turned."""
     said = profile.headline
     return said if asked == profile.spec else f"{said} ({asked})"
-
-
-def _wide(comparison: Comparison) -> bool:
-    """Whether full counts are too much for a terminal: of many networks, or of many names."""
-    return len(comparison.profiles) > 2 or any(not line.name for line in comparison.aligned)
-
-
-def _exactly(profile: Profile) -> str:
-    unit = profile.convention.unit
-    cost = f", {fmt.integer(profile.total.cost)} {unit}" if unit else ""
-    return f"; {fmt.integer(profile.total.params)} params{cost}"
 
 
 def _letter(number: int) -> str:
@@ -256,7 +235,9 @@ def _columns(
     # Of many networks a narrow terminal shows the MACs; the params stand in the first lines.
     yields = {"params": (3 if len(letters) > 2 else 0, 4), "macs": (0, 2)}
     words = {"params": "params", "macs": comparison.profiles[0].convention.unit}
-    for key, word in ((key, word) for key, word in words.items() if word):
+    for key, word in words.items():
+        if not word:
+            continue
         counts, ratios = yields[key]
         columns += [
             Column(f"{key}_{x}", f"{word} {x}", word, count, True, counts, group=key)
