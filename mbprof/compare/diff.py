@@ -115,32 +115,35 @@ class Difference(Result):
         Raises: UsageError: no such column, or ``top`` is below 1.
         """
         data, names = layout == "data", 1 if layout == "terminal" else _NAMES
-        folds = tuple(Fold((change,)) for change in self.changes) if data else folded(self.changes)
+        folds = tuple((change,) for change in self.changes) if data else folded(self.changes)
         report = Report(
             title=_title(self, asked or (self.old.spec, self.new.spec)),
             lead=_lead(self),
             columns=_columns(self, data),
             rows=tuple(_values(fold, self, names) for fold in folds),
             data=None,
-            total=_sums("total", self, self) if folds else None,
+            total=_sums("total", self, {"params": self.params, "macs": self.cost})
+            if folds
+            else None,
             notes=_notes(self),
         )
         most = top if top is not None or data else TOP
         numbers = picked(report, sort, most)
         if sort is None:
-            sizes = [(-abs(fold.cost), -abs(fold.params)) for fold in folds]
+            sizes = [(-abs(more["macs"]), -abs(more["params"])) for more in map(_delta, folds)]
             largest = sorted(range(len(folds)), key=lambda number: sizes[number])
             numbers = sorted(largest[:most])
         rest = [fold for number, fold in enumerate(folds) if number not in set(numbers)]
-        left = Fold(tuple(change for fold in rest for change in fold.changes))
+        kept = [change for number in numbers for change in folds[number]]
+        left = [change for fold in rest for change in fold]
         rows = [report.rows[number] for number in numbers]
         if rest:
             summed_up = {"kind": "rest", "change": "smaller changes, summed up"}
-            rows.append(_sums(f"{len(rest)} more rows", self, left) | summed_up)
+            rows.append(_sums(f"{len(rest)} more rows", self, _delta(left)) | summed_up)
         return replace(
             report,
             rows=tuple(rows),
-            data=_data(self, [folds[number] for number in numbers], left),
+            data=_data(self, kept, left),
             notes=(*report.notes, *([_TOP] if rest else [])),
         )
 
@@ -270,24 +273,7 @@ def _defaults(old: Network, new: Network) -> dict[str, tuple[str | None, str | N
     return {name: defaults for name, defaults in both.items() if defaults[0] != defaults[1]}
 
 
-@dataclass(frozen=True, slots=True)
-class Fold:
-    """Changes that are alike, as one row of a report."""
-
-    changes: tuple[Change, ...]
-
-    @property
-    def params(self) -> int:
-        """How many params more they have together."""
-        return sum(change.params for change in self.changes)
-
-    @property
-    def cost(self) -> int:
-        """How much more they cost together."""
-        return sum(change.cost for change in self.changes)
-
-
-def folded(changes: Sequence[Change]) -> tuple[Fold, ...]:
+def folded(changes: Sequence[Change]) -> tuple[tuple[Change, ...], ...]:
     """Put together what changed in the same way, in order of appearance.
 
     Layers that only have another name are one row, whatever they are; those that were added or
@@ -298,7 +284,7 @@ def folded(changes: Sequence[Change]) -> tuple[Fold, ...]:
         key: tuple[object, ...] = (change.kind, change.op, change.what)
         depth = {RENAMED: 1, ADDED: 2, REMOVED: 2}.get(change.kind, 3)
         groups.setdefault(key[:depth], []).append(change)
-    return tuple(Fold(tuple(group)) for group in groups.values())
+    return tuple(map(tuple, groups.values()))
 
 
 def _title(difference: Difference, asked: tuple[str, str]) -> str:
@@ -324,27 +310,30 @@ def _became(word: str, old: int, new: int) -> str:
     return f"{word}: {fmt.integer(old)} → {fmt.integer(new)} ({change})"
 
 
-def _sums(name: str, difference: Difference, more: Change | Fold | Difference) -> dict[str, Any]:
+def _delta(changes: Sequence[Change]) -> dict[str, int]:
+    params, cost = (change.params for change in changes), (change.cost for change in changes)
+    return {"params": sum(params), "macs": sum(cost)}
+
+
+def _sums(name: str, difference: Difference, delta: Mapping[str, int]) -> dict[str, Any]:
     old = difference.old.total
-    return {
-        "name": name,
-        "params": more.params,
-        "params_share": (more.params, old.params),
-        "macs": more.cost,
-        "macs_share": (more.cost, old.cost),
+    shares = {
+        "params_share": (delta["params"], old.params),
+        "macs_share": (delta["macs"], old.cost),
     }
+    return {"name": name, **delta, **shares}
 
 
-def _values(fold: Fold, difference: Difference, names: int) -> dict[str, Any]:
-    first, count = fold.changes[0], len(fold.changes)
-    name = ", ".join(change.name for change in fold.changes[:names])
+def _values(fold: Sequence[Change], difference: Difference, names: int) -> dict[str, Any]:
+    first, count = fold[0], len(fold)
+    name = ", ".join(change.name for change in fold[:names])
     if count > names:
         name += f" and {count - names} more"
-    values = _sums(name, difference, fold)
+    values = _sums(name, difference, _delta(fold))
     for side, row in (("old", first.old), ("new", first.new)):
         fields = row.fields("name", "params", "cost") if row else {}
         values |= {f"{side}_{key}": fields.get(key) for key in ("name", "params", "macs")}
-    same = all(change.what == first.what for change in fold.changes)
+    same = all(change.what == first.what for change in fold)
     more = (f"{len(first.what) - _WHATS} more",) if len(first.what) > _WHATS else ()
     what = "; ".join((*first.what[:_WHATS], *more)) if same else ""
     said = what if first.kind == CHANGED else f"{first.kind}: {what}" if what else first.kind
@@ -369,20 +358,19 @@ _DATA = {
 """The columns of data, each with its meaning."""
 
 
-def _share(value: tuple[int, int]) -> str:
-    return fmt.change(*value)
-
-
 def _columns(difference: Difference, data: bool) -> tuple[Column, ...]:
-    by, unit, part = difference.by, difference.new.convention.unit, itemgetter(0)
+    by, unit = difference.by, difference.new.convention.unit
+    share = Column(
+        "", "%", "of the old total", lambda it: fmt.change(*it), True, rank=itemgetter(0)
+    )
     columns = [
         Column("name", by, f"the {by}", wraps=True),
         Column("op", "op", "the op", yields=2),
         Column("change", "change", "what changed", wraps=True),
         Column("params", "Δ params", "difference in params", fmt.signed, True),
-        Column("params_share", "%", "of the old total", _share, True, yields=3, rank=part),
+        replace(share, name="params_share", yields=3),
         Column("macs", f"Δ {unit}", "difference in cost", fmt.signed, True),
-        Column("macs_share", "%", "of the old total", _share, True, yields=1, rank=part),
+        replace(share, name="macs_share", yields=1),
     ]
     if data:
         columns = [Column(name, name, doc) for name, doc in _DATA.items()]
@@ -393,10 +381,10 @@ def _notes(difference: Difference) -> tuple[str, ...]:
     same = fmt.several(difference.unchanged, difference.by)
     notes = [f"{same} {'is' if difference.unchanged == 1 else 'are'} as before."]
     for knob, (old, new) in difference.knobs.items():
-        if old is None or new is None:
-            word, value = ("new", new) if old is None else ("gone", old)
-            is_or_was = "is" if new else "was"
-            notes.append(f"The knob {knob} is {word}; its default {is_or_was} {value}.")
+        if old is None:
+            notes.append(f"The knob {knob} is new; its default is {new}.")
+        elif new is None:
+            notes.append(f"The knob {knob} is gone; its default was {old}.")
         else:
             notes.append(f"The default of {knob} was {old} and is {new}.")
     if difference.changes:
@@ -404,17 +392,17 @@ def _notes(difference: Difference) -> tuple[str, ...]:
     return (*notes, counted(difference.new))
 
 
-def _data(difference: Difference, kept: Sequence[Fold], left: Fold) -> dict[str, Any]:
+def _data(difference: Difference, kept: Sequence[Change], left: Sequence[Change]) -> dict[str, Any]:
     return {
         **stamp(),
         "by": difference.by,
         "old": totals_of(difference.old),
         "new": totals_of(difference.new),
-        "delta": _delta(difference),
+        "delta": {"params": difference.params, "macs": difference.cost},
         "knobs": {name: {"old": a, "new": b} for name, (a, b) in difference.knobs.items()},
         "unchanged": difference.unchanged,
-        "changes": [_plain(change) for fold in kept for change in fold.changes],
-        "rest": {"changes": len(left.changes), **_delta(left)},
+        "changes": [_plain(change) for change in kept],
+        "rest": {"changes": len(left), **_delta(left)},
     }
 
 
@@ -428,9 +416,5 @@ def _plain(change: Change) -> dict[str, Any]:
         "what": list(change.what),
         "old": change.old.plain(*_FIELDS) if change.old else None,
         "new": change.new.plain(*_FIELDS) if change.new else None,
-        "delta": _delta(change),
+        "delta": _delta([change]),
     }
-
-
-def _delta(more: Change | Fold | Difference) -> dict[str, int]:
-    return {"params": more.params, "macs": more.cost}

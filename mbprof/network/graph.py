@@ -99,9 +99,9 @@ class Graph(Brief):
         def renumbered(edges: Iterable[Edge]) -> tuple[Edge, ...]:
             return tuple(Edge(moved.get(node, IMAGE), port) for node, port in edges)
 
-        nodes = (self.nodes[old] for old in order)
-        nodes = (node._replace(inputs=renumbered(node.inputs)) for node in nodes)
-        return Graph(tuple(nodes), self.image, renumbered([output]))
+        kept_nodes = [self.nodes[old] for old in order]
+        nodes = tuple(node._replace(inputs=renumbered(node.inputs)) for node in kept_nodes)
+        return Graph(nodes, self.image, renumbered([output]))
 
     def unused(self) -> Iterator[Edge]:
         """Yield the outputs of nodes that nobody takes."""

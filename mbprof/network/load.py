@@ -214,11 +214,9 @@ def network_at(what: object, given: Given, image: str | Shape | None = None) -> 
         raise UsageError("--in gives a block its input; a spec has its own", hint="use --res")
     if isinstance(what, Network):
         if given:
-            raise UsageError(
-                f"this network of {what.spec.name} is built already, so that "
-                f"{' and '.join(given)} cannot be turned",
-                hint="give the spec instead of the network",
-            )
+            message = f"this network of {what.spec.name} is built already, so that "
+            message += f"{' and '.join(given)} cannot be turned"
+            raise UsageError(message, hint="give the spec instead of the network")
         return what
     spec = as_spec(what) if opened is None else Spec(opened.definition, str(what))
     return spec.build_at(given)

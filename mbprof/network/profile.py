@@ -29,21 +29,15 @@ def _word(value: object) -> str:
     return str(value) if value not in (None, "") else "–"
 
 
-def _share(value: tuple[int, int]) -> str:
-    return fmt.percent(*value)
-
-
-def _bar(value: tuple[int, int]) -> str:
-    return fmt.bar(*value)
-
-
 def _counts(name: str, unit: str, doc: str) -> tuple[Column, ...]:
     """Return the columns of what is counted: the number, and its share of all in two ways."""
-    share, part = f"share of all {unit}", itemgetter(0)
+    said, part = f"share of all {unit}", itemgetter(0)
     return (
         Column(name, unit, doc, fmt.integer, True),
-        Column(f"{name}_share", "%", share, _share, True, yields=3, rank=part),
-        Column(f"{name}_bar", "", f"{share}, drawn", _bar, yields=7, rank=part),
+        Column(f"{name}_share", "%", said, lambda share: fmt.percent(*share), True, 3, rank=part),
+        Column(
+            f"{name}_bar", "", f"{said}, drawn", lambda share: fmt.bar(*share), False, 7, rank=part
+        ),
     )
 
 
@@ -135,9 +129,8 @@ def column(name: str, convention: Convention) -> Column:
     measure = name.partition("_")[0]
     if measure in UNITS and measure not in convention.measures:
         counted = " and ".join(UNITS[measure] for measure in convention.measures) or "params only"
-        raise UsageError(
-            f"convention {convention.name} has no {UNITS[measure]}", hint=f"it counts {counted}"
-        )
+        message = f"convention {convention.name} has no {UNITS[measure]}"
+        raise UsageError(message, hint=f"it counts {counted}")
     return COLUMNS[name]
 
 
@@ -216,10 +209,6 @@ class Profile(Result):
 
     def to_frame(self) -> pandas.DataFrame:
         """Return the rows as a pandas DataFrame, one column for each field of a row and kind."""
-        return self.frame(self.rows)
-
-    def frame(self, rows: Iterable[Row]) -> pandas.DataFrame:
-        """Return some rows as a pandas DataFrame."""
         import pandas
 
         records = [
@@ -229,31 +218,31 @@ class Profile(Result):
                 "params_folded": row.folded,
                 **row.facts._asdict(),
             }
-            for row in rows
+            for row in self.rows
         ]
         return pandas.DataFrame.from_records(records)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the profile as plain data, as ``mbprof table --format json`` prints it."""
+        named, total = self.convention.named, self.total
         return {
             **stamp(self.spec, self.knobs, self.scope, self.convention),
-            "layers": [self.plain(row) for row in self.rows],
+            "layers": [
+                {
+                    **row.plain(*_OWN),
+                    **named(row.costs),
+                    "params_by_kind": {kind: getattr(row.facts, kind) for kind in STORED},
+                }
+                for row in self.rows
+            ],
             "total": {
-                "params": self.total.params,
-                **self.convention.named(self.total.costs),
+                "params": total.params,
+                **named(total.costs),
                 "unit": self.convention.unit or None,
-                "layers": self.total.layers,
-                **stored(self.total.facts),
-                "params_folded": self.total.folded,
+                "layers": total.layers,
+                **stored(total.facts),
+                "params_folded": total.folded,
             },
-        }
-
-    def plain(self, row: Row) -> dict[str, Any]:
-        """Return a layer as plain data."""
-        return {
-            **row.plain(*_OWN),
-            **self.convention.named(row.costs),
-            "params_by_kind": {kind: getattr(row.facts, kind) for kind in STORED},
         }
 
 
@@ -298,16 +287,15 @@ class Table(Result):
         profile = self.profile
         shown = columns(self.columns, self.by, layout, profile.convention)
         rows = tuple(_values(row, profile) for row in self.rows)
-        if self.by == "layer":
-            layers = [profile.plain(row) for row in self.rows]
-        else:
-            layers = [_data(row) for row in rows]
+        data = replace(profile, rows=self.rows).to_dict()
+        if self.by != "layer":
+            data["layers"] = [_data(row) for row in rows]
         return Report(
             title=profile.headline,
             columns=shown,
             rows=rows,
-            data={**profile.to_dict(), "layers": layers},
-            total=_total(profile),
+            data=data,
+            total=_values(profile.total, profile),
             notes=_notes(profile, len(rows), len(profile.grouped(self.by))),
             known=known(self.by, profile.convention),
             listed="layers",
@@ -316,7 +304,7 @@ class Table(Result):
     def to_frame(self) -> pandas.DataFrame:
         """Return the table as a pandas DataFrame; of layers with all columns unless told which."""
         if self.columns is None and self.by == "layer":
-            return self.profile.frame(self.rows)
+            return replace(self.profile, rows=self.rows).to_frame()
         return Result.to_frame(self)
 
 
@@ -324,19 +312,15 @@ _OWN = tuple(name for name in FIELDS if name != "layers")
 """What a single layer says of itself."""
 
 
-def _values(row: Row, profile: Profile) -> dict[str, Any]:
-    return {**row.fields(*FIELDS), **row.facts._asdict(), **_numbers(row, profile)}
-
-
-def _numbers(row: Row | Total, profile: Profile) -> dict[str, Any]:
-    """Return params and costs with their shares of the total."""
-    total, convention = profile.total, profile.convention
-    values: dict[str, Any] = convention.named(row.costs)
-    for name, whole in convention.named(total.costs).items():
-        values[f"{name}_share"] = values[f"{name}_bar"] = (values[name], whole)
-    values["params"], values["params_folded"] = row.params, row.folded
-    values["params_share"] = values["params_bar"] = (row.params, total.params)
-    return values
+def _values(row: Row | Total, profile: Profile) -> dict[str, Any]:
+    """Return what a row says, its facts, and params and costs with their shares of the total."""
+    named, summed_up = profile.convention.named, {"name": "total", "layers": row.layers}
+    values = row.fields(*FIELDS) if isinstance(row, Row) else summed_up
+    values |= {"params": row.params, **named(row.costs), "params_folded": row.folded}
+    for name, whole in {"params": profile.total.params, **named(profile.total.costs)}.items():
+        values[f"{name}_share"] = share = (values[name], whole)
+        values[f"{name}_bar"] = share if isinstance(row, Row) else None
+    return values | row.facts._asdict()
 
 
 def _data(row: dict[str, Any]) -> dict[str, Any]:
@@ -345,13 +329,6 @@ def _data(row: dict[str, Any]) -> dict[str, Any]:
         for name, value in row.items()
         if not name.endswith(("_share", "_bar")) and name not in FACTS
     }
-
-
-def _total(profile: Profile) -> dict[str, Any]:
-    total = profile.total
-    values = _numbers(total, profile)
-    bars = {name: None for name in values if name.endswith("_bar")}
-    return {"name": "total", "layers": total.layers, **values, **bars, **total.facts._asdict()}
 
 
 def heading(spec: str, knobs: Mapping[str, Value], changed: Iterable[str]) -> str:

@@ -94,11 +94,8 @@ def stored(facts: Facts) -> dict[str, Any]:
     }
 
 
-GROUPINGS: dict[str, Callable[[Row], str]] = {
-    "layer": attrgetter("name"),
-    "block": attrgetter("block"),
-    "op": attrgetter("op"),
-}
+_KEYS = {"layer": "name", "block": "block", "op": "op"}
+GROUPINGS: dict[str, Callable[[Row], str]] = {by: attrgetter(key) for by, key in _KEYS.items()}
 """How rows can be summed up, each with the key that rows are put together by."""
 
 
@@ -160,20 +157,18 @@ def costed(graph: Graph, convention: Convention) -> Iterator[tuple[str, Row]]:
         first = group[0]
         facts = total(node.facts for node in group) if len(group) > 1 else first.facts
         count = convention.count(seen, None if convention.folds else facts)
-        yield (
-            first.scope,
-            Row(
-                name=first.layer,
-                block=first.block,
-                unit=first.unit,
-                op=first.op.word,
-                in_shape=first.in_shapes[0],
-                out_shape=group[-1].out_shapes[0],
-                **first.op.geometry(first.in_shapes)._asdict(),
-                layers=1,
-                params=count.params,
-                facts=facts,
-                costs=count.costs,
-                folded=sum(node.facts.params for node in folded),
-            ),
+        row = Row(
+            name=first.layer,
+            block=first.block,
+            unit=first.unit,
+            op=first.op.word,
+            in_shape=first.in_shapes[0],
+            out_shape=group[-1].out_shapes[0],
+            **first.op.geometry(first.in_shapes)._asdict(),
+            layers=1,
+            params=count.params,
+            facts=facts,
+            costs=count.costs,
+            folded=sum(node.facts.params for node in folded),
         )
+        yield first.scope, row
