@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from mbprof.checks.model import Finding as Finding
     from mbprof.checks.run import Checked as Checked
     from mbprof.checks.run import check as check
+    from mbprof.compare.diff import Difference as Difference
     from mbprof.compare.diff import diff as diff
-    from mbprof.compare.diff_report import Difference as Difference
     from mbprof.compare.side_by_side import Comparison as Comparison
     from mbprof.compare.side_by_side import compare as compare
     from mbprof.errors import MbprofError as MbprofError
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
     from mbprof.network.load import Spec as Spec
     from mbprof.network.load import load as load
     from mbprof.network.load import loads as loads
+    from mbprof.network.load import table as table
     from mbprof.network.profile import Profile as Profile
     from mbprof.network.profile import Table as Table
     from mbprof.network.rows import Row as Row
-    from mbprof.network.speclike import table as table
     from mbprof.pages.block import BlockNetwork as BlockNetwork
     from mbprof.pages.block import block as block
     from mbprof.pages.dossier import report as report
@@ -66,13 +66,11 @@ __version__ = "0.1.0"
 _HOMES = {
     "checks.model": "Finding",
     "checks.run": "Checked check",
-    "compare.diff": "diff",
-    "compare.diff_report": "Difference",
+    "compare.diff": "Difference diff",
     "compare.side_by_side": "Comparison compare",
     "errors": "MbprofError",
     "formulas": "Formula formula",
-    "network.speclike": "table",
-    "network.load": "Network Spec load loads",
+    "network.load": "Network Spec load loads table",
     "network.profile": "Profile Table",
     "network.rows": "Row",
     "pages.block": "BlockNetwork block",

@@ -15,8 +15,7 @@ from mbprof.language import fmt
 from mbprof.language.fmt import Shape, Value
 from mbprof.language.source import Scalar
 from mbprof.network import conventions
-from mbprof.network.load import Network, Spec
-from mbprof.network.speclike import SpecLike, as_text, network_at
+from mbprof.network.load import Network, Spec, SpecLike, as_text, network_at
 from mbprof.output import REPORTS, Column, Formats, Note, Report, Screen, arranged, picked
 from mbprof.output.formats import stamp, to_json
 from mbprof.output.writers import Result

@@ -50,7 +50,7 @@ def table(
 ) -> None:
     """Print what each layer of a network costs, and the total."""
     from mbprof.network.load import load
-    from mbprof.network.speclike import table as tabulated
+    from mbprof.network.load import table as tabulated
 
     out, budget = to.open(), limits.budget()
     network = load(spec).build_at(knobs.typed())

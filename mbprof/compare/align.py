@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import NamedTuple, TypeAlias, TypeVar
 
 from mbprof.errors import LimitError
@@ -46,6 +47,9 @@ def octave(image: Shape, shape: Shape) -> int | None:
     return halved
 
 
+_window = attrgetter("kernel", "stride", "dilation", "groups")
+
+
 def likeness(part: Part, other: Part) -> int:
     """Say how well two parts stand for each other; 0 if they do not.
 
@@ -68,10 +72,6 @@ def likeness(part: Part, other: Part) -> int:
     return points + (part == other)
 
 
-def _window(row: Row) -> tuple[object, ...]:
-    return row.kernel, row.stride, row.dilation, row.groups
-
-
 def align(first: Sequence[T], second: Sequence[T], score: Score[T]) -> Pairs:
     """Pair the items of two sequences in their order, so that the sum of the scores is largest.
 
@@ -91,16 +91,12 @@ def align(first: Sequence[T], second: Sequence[T], score: Score[T]) -> Pairs:
         end += 1
     a, b = first[start : len(first) - end], second[start : len(second) - end]
     if len(a) * len(b) > MAX_CELLS:
-        raise LimitError(
-            f"{len(a):,} and {len(b):,} layers that differ are too many to align",
-            hint="sum them up by block",
-        )
+        message = f"{len(a):,} and {len(b):,} layers that differ are too many to align"
+        raise LimitError(message, hint="sum them up by block")
     # Of equally good alignments one is chosen by direction; so the direction must not depend on
     # which sequence comes first.
-    if repr(list(a)) <= repr(list(b)):
-        matched = _matched(a, b, score)
-    else:
-        matched = [(i, j) for j, i in _matched(b, a, score)]
+    forwards = repr(list(a)) <= repr(list(b))
+    matched = _matched(a, b, score) if forwards else [(i, j) for j, i in _matched(b, a, score)]
     ends = [(len(first) - k, len(second) - k) for k in range(end, 0, -1)]
     inner = [(start + i, start + j) for i, j in matched]
     return _filled([(k, k) for k in range(start)] + inner + ends, len(first), len(second))
@@ -136,10 +132,9 @@ def _filled(matched: list[tuple[int, int]], first: int, second: int) -> Pairs:
     for ahead, beside in [*matched, (first, second)]:
         pairs += [(k, None) for k in range(i, ahead)]
         pairs += [(None, k) for k in range(j, beside)]
-        if ahead < first:
-            pairs.append((ahead, beside))
+        pairs.append((ahead, beside))
         i, j = ahead + 1, beside + 1
-    return tuple(pairs)
+    return tuple(pairs[:-1])
 
 
 def paired(

@@ -1,23 +1,156 @@
-"""What changed from one network to another: layer by layer, so that the changes add up."""
+"""What changed from one network to another, layer by layer, and its report: the changes add up."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from dataclasses import dataclass, replace
+from operator import itemgetter
+from typing import Any, TypeAlias
 
 from mbprof.compare.align import Part, likeness, paired, parts_of
-from mbprof.compare.diff_report import ADDED, CHANGED, REMOVED, RENAMED, Change, Difference
+from mbprof.compare.side_by_side import counted, titled, totals_of
 from mbprof.errors import UsageError, nearest
 from mbprof.language import fmt
 from mbprof.language.fmt import Value, plain
 from mbprof.network import conventions
-from mbprof.network.load import Network
-from mbprof.network.profile import Profile
+from mbprof.network.load import Network, SpecLike, as_network
+from mbprof.network.profile import Profile, amounts
 from mbprof.network.rows import Row
-from mbprof.network.speclike import SpecLike, as_network
 from mbprof.ops.base import FACTS
+from mbprof.output import Column, Note, Report, picked
+from mbprof.output.formats import stamp
+from mbprof.output.model import Brief
+from mbprof.output.writers import Result
 
 WAYS = ("layer", "block")
+CHANGED, ADDED, REMOVED, RENAMED = "changed", "added", "removed", "renamed"
+TOP = 20
+"""How many rows people are shown unless they ask for more."""
+_NAMES, _WHATS = 2, 4
+_TOP = Note("--top N shows more rows.", "report(top=N) shows more rows.")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Change(Brief):
+    """A layer or block that is not what it was: ``old`` or ``new`` is None where it is not there.
+
+    ``what`` says in words what is different, one thing each.
+    """
+
+    kind: str
+    old: Row | None
+    new: Row | None
+    what: tuple[str, ...]
+
+    @property
+    def params(self) -> int:
+        """How many params more there are."""
+        return (self.new.params if self.new else 0) - (self.old.params if self.old else 0)
+
+    @property
+    def cost(self) -> int:
+        """How much more it costs, in the unit of the convention."""
+        return (self.new.cost if self.new else 0) - (self.old.cost if self.old else 0)
+
+    @property
+    def name(self) -> str:
+        """The name, or the old and the new one."""
+        names = dict.fromkeys(row.name for row in (self.old, self.new) if row is not None)
+        return " → ".join(names)
+
+    @property
+    def brief(self) -> str:
+        """What became of which layer or block."""
+        what = f" ({'; '.join(self.what)})" if self.what else ""
+        return f"{self.name} {self.kind}{what}, {_said(self)}"
+
+    @property
+    def op(self) -> str:
+        """The op, or the unit of a block; the new one where it has changed."""
+        row = self.new or self.old
+        return row.op if row is not None else ""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Difference(Result):
+    """What changed between two networks; the changes add up to the difference of the totals.
+
+    ``knobs`` holds the knobs whose default is not the same, with both; None where a spec lacks it.
+    """
+
+    old: Profile
+    new: Profile
+    by: str
+    changes: tuple[Change, ...]
+    unchanged: int
+    knobs: Mapping[str, tuple[str | None, str | None]]
+
+    @property
+    def params(self) -> int:
+        """How many params more there are in total."""
+        return self.new.total.params - self.old.total.params
+
+    @property
+    def cost(self) -> int:
+        """How much more the network costs in total."""
+        return self.new.total.cost - self.old.total.cost
+
+    @property
+    def brief(self) -> str:
+        """Both networks, and what changed in total."""
+        return f"{self.old.headline} → {self.new.headline}, {_said(self)}"
+
+    def report(
+        self,
+        layout: str = "page",
+        top: int | None = None,
+        asked: tuple[str, str] | None = None,
+        sort: str | None = None,
+    ) -> Report:
+        """Lay the difference out; the rows that cost most are kept, the last row holds the rest.
+
+        Data has a row for each change and, unless asked for fewer, all of them. Where ``sort``
+        names a column, rows stand by it and the first are kept. ``asked`` says how the networks
+        were called.
+
+        Raises: UsageError: no such column, or ``top`` is below 1.
+        """
+        data, names = layout == "data", 1 if layout == "terminal" else _NAMES
+        folds = tuple((change,) for change in self.changes) if data else folded(self.changes)
+        report = Report(
+            title=_title(self, asked or (self.old.spec, self.new.spec)),
+            lead=_lead(self),
+            columns=_columns(self, data),
+            rows=tuple(_values(fold, self, names) for fold in folds),
+            data=None,
+            total=_sums("total", self, {"params": self.params, "macs": self.cost})
+            if folds
+            else None,
+            notes=_notes(self),
+        )
+        most = top if top is not None or data else TOP
+        numbers = picked(report, sort, most)
+        if sort is None:
+            sizes = [(-abs(more["macs"]), -abs(more["params"])) for more in map(_delta, folds)]
+            largest = sorted(range(len(folds)), key=lambda number: sizes[number])
+            numbers = sorted(largest[:most])
+        rest = [fold for number, fold in enumerate(folds) if number not in set(numbers)]
+        kept = [change for number in numbers for change in folds[number]]
+        left = [change for fold in rest for change in fold]
+        rows = [report.rows[number] for number in numbers]
+        if rest:
+            summed_up = {"kind": "rest", "change": "smaller changes, summed up"}
+            rows.append(_sums(f"{len(rest)} more rows", self, _delta(left)) | summed_up)
+        return replace(
+            report,
+            rows=tuple(rows),
+            data=_data(self, kept, left),
+            notes=(*report.notes, *([_TOP] if rest else [])),
+        )
+
+
+def _said(change: Change | Difference) -> str:
+    return f"{fmt.signed(change.params)} params, cost {fmt.signed(change.cost)}"
 
 
 def diff(
@@ -75,8 +208,7 @@ def _change(old: Part | None, new: Part | None, before: Inner, after: Inner) -> 
         return Change(kind, old.row if old else None, new.row if new else None, what)
     what = _geometry(old, new)
     if old.row.facts != new.row.facts and (not what or what[0].startswith("layers ")):
-        layers = before.get(old.row.name, ()), after.get(new.row.name, ())
-        what += _within(*layers)
+        what += _within(before.get(old.row.name, ()), after.get(new.row.name, ()))
         what = what or _kinds(old.row, new.row)
     if what:
         return Change(CHANGED, old.row, new.row, what)
@@ -94,9 +226,9 @@ def _geometry(old: Part, new: Part) -> tuple[str, ...]:
         ("kernel", fmt.pair(a.kernel), fmt.pair(b.kernel)),
         ("stride", fmt.pair(a.stride), fmt.pair(b.stride)),
         ("dilation", fmt.pair(a.dilation), fmt.pair(b.dilation)),
-        ("groups", *(("", "") if depthwise else (_word(a.groups), _word(b.groups)))),
+        ("groups", *(("", "") if depthwise else (str(row.groups or "–") for row in (a, b)))),
         ("output", fmt.shape(a.out_shape), fmt.shape(b.out_shape)),
-        ("then", _list(old.after), _list(new.after)),
+        ("then", *(", ".join(part.after) or "nothing" for part in (old, new))),
     )
     said = tuple(f"{word} {x} → {y}" for word, x, y in seen if x != y)
     # That the input changed, too, is said by the row above.
@@ -105,24 +237,15 @@ def _geometry(old: Part, new: Part) -> tuple[str, ...]:
     return said
 
 
-def _word(value: int | None) -> str:
-    return "–" if value is None else str(value)
-
-
-def _list(words: Sequence[str]) -> str:
-    return ", ".join(words) or "nothing"
-
-
 def _within(before: Sequence[Part], after: Sequence[Part]) -> tuple[str, ...]:
     """Say what changed in the layers of a block, each thing once."""
     said: dict[str, None] = {}
     for parts in paired(before, after, likeness):
         change = _change(*parts, {}, {})
-        if change is not None and change.kind != RENAMED:
-            if change.kind == CHANGED:
-                said |= dict.fromkeys(f"{change.op}: {what}" for what in change.what)
-            else:
-                said[f"{change.op} {change.kind}"] = None
+        if change is not None and change.kind == CHANGED:
+            said |= dict.fromkeys(f"{change.op}: {what}" for what in change.what)
+        elif change is not None and change.kind != RENAMED:
+            said[f"{change.op} {change.kind}"] = None
     return tuple(said)
 
 
@@ -147,8 +270,152 @@ def _defaults(old: Network, new: Network) -> dict[str, tuple[str | None, str | N
         {name: plain(knob.default) for name, knob in network.definition.knobs.items()}
         for network in (old, new)
     )
+    both = {name: (before.get(name), after.get(name)) for name in {**before, **after}}
+    return {name: defaults for name, defaults in both.items() if defaults[0] != defaults[1]}
+
+
+def folded(changes: Sequence[Change]) -> tuple[tuple[Change, ...], ...]:
+    """Put together what changed in the same way, in order of appearance.
+
+    Layers that only have another name are one row, whatever they are; those that were added or
+    removed are a row for each op.
+    """
+    groups: dict[object, list[Change]] = {}
+    for change in changes:
+        key: tuple[object, ...] = (change.kind, change.op, change.what)
+        depth = {RENAMED: 1, ADDED: 2, REMOVED: 2}.get(change.kind, 3)
+        groups.setdefault(key[:depth], []).append(change)
+    return tuple(map(tuple, groups.values()))
+
+
+def _title(difference: Difference, asked: tuple[str, str]) -> str:
+    """Name both networks, or what they have in common once."""
+    if difference.old.headline == difference.new.headline and asked[0] != asked[1]:
+        return f"{difference.new.headline}: {asked[0]} → {asked[1]}"
+    return f"{titled(difference.old, asked[0])} → {titled(difference.new, asked[1])}"
+
+
+def _lead(difference: Difference) -> tuple[str, ...]:
+    """Say what became of the totals, first of all."""
+    old, new, unit = difference.old.total, difference.new.total, difference.new.convention.unit
+    if difference.params == 0 and difference.cost == 0:
+        return (f"No change in cost: {amounts(difference.new)}.",)
+    params = _became("params", old.params, new.params)
+    return (params, _became(unit, old.cost, new.cost)) if unit else (params,)
+
+
+def _became(word: str, old: int, new: int) -> str:
+    if old == new:
+        return f"{word}: {fmt.integer(new)}, no change"
+    change = f"{fmt.signed(new - old)}, {fmt.change(new - old, old)} %"
+    return f"{word}: {fmt.integer(old)} → {fmt.integer(new)} ({change})"
+
+
+def _delta(changes: Sequence[Change]) -> dict[str, int]:
+    params, cost = (change.params for change in changes), (change.cost for change in changes)
+    return {"params": sum(params), "macs": sum(cost)}
+
+
+def _sums(name: str, difference: Difference, delta: Mapping[str, int]) -> dict[str, Any]:
+    old = difference.old.total
+    shares = {
+        "params_share": (delta["params"], old.params),
+        "macs_share": (delta["macs"], old.cost),
+    }
+    return {"name": name, **delta, **shares}
+
+
+def _values(fold: Sequence[Change], difference: Difference, names: int) -> dict[str, Any]:
+    first, count = fold[0], len(fold)
+    name = ", ".join(change.name for change in fold[:names])
+    if count > names:
+        name += f" and {count - names} more"
+    values = _sums(name, difference, _delta(fold))
+    for side, row in (("old", first.old), ("new", first.new)):
+        fields = row.fields("name", "params", "cost") if row else {}
+        values |= {f"{side}_{key}": fields.get(key) for key in ("name", "params", "macs")}
+    same = all(change.what == first.what for change in fold)
+    more = (f"{len(first.what) - _WHATS} more",) if len(first.what) > _WHATS else ()
+    what = "; ".join((*first.what[:_WHATS], *more)) if same else ""
+    said = what if first.kind == CHANGED else f"{first.kind}: {what}" if what else first.kind
+    op = first.op if first.kind != RENAMED or count == 1 else None
+    return values | {"kind": first.kind, "op": op, "what": what, "change": said}
+
+
+_DATA = {
+    "kind": "added, removed, renamed, changed; rest is what is not shown",
+    "name": "the row",
+    "op": "the op",
+    "what": "what changed",
+    "old_name": "its name before",
+    "new_name": "its name now",
+    "old_params": "params before",
+    "new_params": "params now",
+    "params": "difference in params",
+    "old_macs": "cost before",
+    "new_macs": "cost now",
+    "macs": "difference in cost",
+}
+"""The columns of data, each with its meaning."""
+
+
+def _columns(difference: Difference, data: bool) -> tuple[Column, ...]:
+    by, unit = difference.by, difference.new.convention.unit
+    share = Column(
+        "", "%", "of the old total", lambda it: fmt.change(*it), True, rank=itemgetter(0)
+    )
+    columns = [
+        Column("name", by, f"the {by}", wraps=True),
+        Column("op", "op", "the op", yields=2),
+        Column("change", "change", "what changed", wraps=True),
+        Column("params", "Δ params", "difference in params", fmt.signed, True),
+        replace(share, name="params_share", yields=3),
+        Column("macs", f"Δ {unit}", "difference in cost", fmt.signed, True),
+        replace(share, name="macs_share", yields=1),
+    ]
+    if data:
+        columns = [Column(name, name, doc) for name, doc in _DATA.items()]
+    return tuple(column for column in columns if unit or "macs" not in column.name)
+
+
+def _notes(difference: Difference) -> tuple[str, ...]:
+    same = fmt.several(difference.unchanged, difference.by)
+    notes = [f"{same} {'is' if difference.unchanged == 1 else 'are'} as before."]
+    for knob, (old, new) in difference.knobs.items():
+        if old is None:
+            notes.append(f"The knob {knob} is new; its default is {new}.")
+        elif new is None:
+            notes.append(f"The knob {knob} is gone; its default was {old}.")
+        else:
+            notes.append(f"The default of {knob} was {old} and is {new}.")
+    if difference.changes:
+        notes.append("Percentages are of the old total.")
+    return (*notes, counted(difference.new))
+
+
+def _data(difference: Difference, kept: Sequence[Change], left: Sequence[Change]) -> dict[str, Any]:
     return {
-        name: (before.get(name), after.get(name))
-        for name in {**before, **after}
-        if before.get(name) != after.get(name)
+        **stamp(),
+        "by": difference.by,
+        "old": totals_of(difference.old),
+        "new": totals_of(difference.new),
+        "delta": {"params": difference.params, "macs": difference.cost},
+        "knobs": {name: {"old": a, "new": b} for name, (a, b) in difference.knobs.items()},
+        "unchanged": difference.unchanged,
+        "changes": [_plain(change) for change in kept],
+        "rest": {"changes": len(left), **_delta(left)},
+    }
+
+
+_SHAPES = ("in_shape", "out_shape", "kernel", "stride", "groups")
+_FIELDS = ("name", "block", "op", *_SHAPES, "layers", "params", "cost")
+
+
+def _plain(change: Change) -> dict[str, Any]:
+    return {
+        "kind": change.kind,
+        "what": list(change.what),
+        "old": change.old.plain(*_FIELDS) if change.old else None,
+        "new": change.new.plain(*_FIELDS) if change.new else None,
+        "delta": _delta([change]),
     }

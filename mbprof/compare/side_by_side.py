@@ -11,10 +11,9 @@ from mbprof.errors import UsageError, nearest
 from mbprof.language import fmt
 from mbprof.language.fmt import Value
 from mbprof.network import conventions
-from mbprof.network.load import Network, Spec
-from mbprof.network.profile import Profile
+from mbprof.network.load import Network, Spec, SpecLike, as_network
+from mbprof.network.profile import Profile, amounts
 from mbprof.network.rows import GROUPINGS, Row, Total, merged
-from mbprof.network.speclike import SpecLike, as_network
 from mbprof.output import Column, Note, Report
 from mbprof.output.formats import stamp
 from mbprof.output.model import Brief
@@ -73,8 +72,28 @@ class Comparison(Result):
         return f"{' | '.join(profile.headline for profile in self.profiles)}, by {self.by}"
 
     def report(self, layout: str = "page", asked: Sequence[str] = ()) -> Report:
-        """Lay the comparison out; ``asked`` says how each network was called."""
-        return comparison_report(self, layout, asked)
+        """Lay the comparison out; ``asked`` says how each network was called, if otherwise."""
+        profiles = self.profiles
+        letters = [_letter(number) for number in range(len(profiles))]
+        # Full counts are too much for a terminal: of many networks, or of many names.
+        wide = len(profiles) > 2 or any(not line.name for line in self.aligned)
+        data, short = layout == "data", layout == "terminal" and wide
+        total = _cells("total", [profile.total for profile in profiles], letters, False)
+        asked = asked or [profile.spec for profile in profiles]
+        legend = tuple(
+            f"{letter}: {titled(profile, name)}{f'; {amounts(profile)}' if short else ''}"
+            for letter, profile, name in zip(letters, profiles, asked, strict=True)
+        )
+        return Report(
+            title=f"{len(letters)} networks by {self.by}",
+            lead=legend,
+            columns=_columns(self, letters, data, fmt.short if short else fmt.integer),
+            rows=tuple(_cells(line.name, line.rows, letters, data) for line in self.aligned),
+            data=_data(self),
+            total=total | {f"name_{letters[0]}": "total"},
+            notes=_notes(self),
+            listed="rows",
+        )
 
     def ratios(self, quantity: str) -> tuple[Ratio | None, ...]:
         """Return the total ``params`` or ``cost`` of each network as a ratio to the first's."""
@@ -145,10 +164,7 @@ def _same_name(part: Part, other: Part) -> int:
 
 
 def _ranks(grouped: Sequence[Sequence[Row]]) -> dict[str, tuple[int, ...]]:
-    """Number the names in an order that is the same for all networks.
-
-    Stages go by their size; ops in the order in which the networks bring them up.
-    """
+    """Number stages by their size, and ops in the order in which the networks bring them up."""
     names = dict.fromkeys(row.name for rows in grouped for row in rows)
     return {
         name: (int(name[2:]) if name.startswith("1/") else 1 << 30, number)
@@ -165,56 +181,10 @@ def _stages(network: Network, profile: Profile) -> tuple[Row, ...]:
     return tuple(merged(name, rows, "block") for name, rows in stages.items())
 
 
-def comparison_report(
-    comparison: Comparison, layout: str = "page", asked: Sequence[str] = ()
-) -> Report:
-    """Lay out a comparison; ``asked`` says how each network was called, if not by its name."""
-    letters = [_letter(number) for number in range(len(comparison.profiles))]
-    data, short = layout == "data", layout == "terminal" and _wide(comparison)
-    lines = tuple(_cells(line, letters, data) for line in comparison.aligned)
-    total: dict[str, Any] = {"name": "total", f"name_{letters[0]}": "total"}
-    for letter, profile in zip(letters, comparison.profiles, strict=True):
-        total |= {f"params_{letter}": profile.total.params, f"macs_{letter}": profile.total.cost}
-        total[f"layers_{letter}"] = profile.total.layers
-    for quantity, key in _QUANTITIES.items():
-        for letter, ratio in zip(letters, comparison.ratios(quantity), strict=True):
-            total[f"{key}_ratio_{letter}"] = ratio
-    legend = tuple(
-        f"{letter}: {titled(profile, name)}{_exactly(profile) if short else ''}"
-        for letter, profile, name in zip(
-            letters,
-            comparison.profiles,
-            asked or [p.spec for p in comparison.profiles],
-            strict=True,
-        )
-    )
-    return Report(
-        title=f"{len(letters)} networks by {comparison.by}",
-        lead=legend,
-        columns=_columns(comparison, letters, data, fmt.short if short else fmt.integer),
-        rows=lines,
-        data=_data(comparison),
-        total=total,
-        notes=_notes(comparison),
-        listed="rows",
-    )
-
-
 def titled(profile: Profile, asked: str) -> str:
     """Name a network as it was asked for, with its width, resolution and the knobs turned."""
     said = profile.headline
     return said if asked == profile.spec else f"{said} ({asked})"
-
-
-def _wide(comparison: Comparison) -> bool:
-    """Whether full counts are too much for a terminal: of many networks, or of many names."""
-    return len(comparison.profiles) > 2 or any(not line.name for line in comparison.aligned)
-
-
-def _exactly(profile: Profile) -> str:
-    unit = profile.convention.unit
-    cost = f", {fmt.integer(profile.total.cost)} {unit}" if unit else ""
-    return f"; {fmt.integer(profile.total.params)} params{cost}"
 
 
 def _letter(number: int) -> str:
@@ -222,43 +192,38 @@ def _letter(number: int) -> str:
     return chr(ord("A") + number % 26) + (str(number // 26 + 1) if number >= 26 else "")
 
 
-def _cells(line: Aligned, letters: Sequence[str], data: bool) -> dict[str, Any]:
-    cells: dict[str, Any] = {"name": line.name}
-    for letter, row in zip(letters, line.rows, strict=True):
-        fields = row.fields(*_SHOWN) if row is not None else dict.fromkeys(_KEYS)
-        cells |= {f"{key}_{letter}": value for key, value in fields.items()}
+def _cells(
+    name: str, rows: Sequence[Row | Total | None], letters: Sequence[str], data: bool
+) -> dict[str, Any]:
+    cells: dict[str, Any] = {"name": name}
+    for letter, row in zip(letters, rows, strict=True):
+        for key in _SHOWN:
+            cells[f"{_QUANTITIES.get(key, key)}_{letter}"] = getattr(row, key, None)
     for quantity, key in _QUANTITIES.items():
-        for letter, ratio in zip(letters, line.ratios(quantity), strict=True):
+        for letter, ratio in zip(letters, _ratios(rows, quantity), strict=True):
             cells[f"{key}_ratio_{letter}"] = float(ratio) if data and ratio else ratio
     return cells
-
-
-def _written(ratio: Ratio | None) -> str:
-    return fmt.ratio(*ratio) if ratio is not None else "–"
 
 
 def _columns(
     comparison: Comparison, letters: Sequence[str], data: bool, count: Callable[[int], str]
 ) -> tuple[Column, ...]:
     by, first = comparison.by, letters[0]
-    columns = []
+    columns = [Column("name", by, f"the {by}", shrinks=True)]
     if data or any(not line.name for line in comparison.aligned):
-        columns += [
+        columns = [
             Column(f"name_{x}", f"{by} {x}", f"the {by} of {x}", shrinks=x == first)
             for x in letters
         ]
-    else:
-        columns.append(Column("name", by, f"the {by}", shrinks=True))
     if by != "op":
         columns += [
             Column(f"out_shape_{x}", f"output {x}", "output shape", fmt.shape, True, 5, group="out")
             for x in letters
         ]
     # Of many networks a narrow terminal shows the MACs; the params stand in the first lines.
-    yields = {"params": (3 if len(letters) > 2 else 0, 4), "macs": (0, 2)}
-    words = {"params": "params", "macs": comparison.profiles[0].convention.unit}
-    for key, word in ((key, word) for key, word in words.items() if word):
-        counts, ratios = yields[key]
+    unit = comparison.profiles[0].convention.unit
+    measures = ("params", "params", 3 if len(letters) > 2 else 0, 4), ("macs", unit, 0, 2)
+    for key, word, counts, ratios in measures if unit else measures[:1]:
         columns += [
             Column(f"{key}_{x}", f"{word} {x}", word, count, True, counts, group=key)
             for x in letters
@@ -266,7 +231,7 @@ def _columns(
         columns += [
             Column(
                 f"{key}_ratio_{x}", f"{x}/{first}", f"{word} of {x} to those of {first}",
-                _written, True, ratios, group=f"{key}_ratio", rank=float,
+                lambda ratio: fmt.ratio(*ratio), True, ratios, group=f"{key}_ratio", rank=float,
             )
             for x in letters[1:]
         ]  # fmt: skip
@@ -303,7 +268,6 @@ def _data(comparison: Comparison) -> dict[str, Any]:
 
 
 _SHOWN = ("name", "op", "in_shape", "out_shape", "layers", "params", "cost")
-_KEYS = (*_SHOWN[:-1], "macs")
 
 
 def totals_of(profile: Profile) -> dict[str, Any]:

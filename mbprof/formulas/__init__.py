@@ -12,7 +12,7 @@ from mbprof.formulas.closed import SIZES, Cost, Formula, Request
 from mbprof.formulas.lone import INSTEAD, PREFIX, block_spec, unclashed
 from mbprof.language.fmt import Value
 from mbprof.network.conventions import DEFAULT
-from mbprof.network.speclike import SpecLike, as_spec
+from mbprof.network.load import SpecLike, as_spec
 from mbprof.spec.knobs import Given, configured
 from mbprof.spec.model import Definition
 from mbprof.spec.zoo import OpenedBlock

@@ -12,7 +12,7 @@ from mbprof.formulas.latex import Latex, Markdown, escaped
 from mbprof.formulas.notes import notes
 from mbprof.formulas.text import Text
 from mbprof.formulas.tree import Sum, Symbol, Tree, symbols
-from mbprof.network.conventions.model import UNITS, Convention
+from mbprof.network.conventions import UNITS, Convention
 from mbprof.output.formats import Formats, to_json
 from mbprof.output.model import Screen
 

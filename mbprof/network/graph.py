@@ -1,14 +1,17 @@
-"""The graph of a network: ops with their shapes, in execution order."""
+"""The graph of a network: ops with their shapes, in execution order; its layers, and folded."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import groupby
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mbprof.errors import Loc
 from mbprof.language.fmt import Shape, Shapes, show
-from mbprof.ops import Op
+from mbprof.ops import OPS, Op
 from mbprof.ops.base import Facts
 from mbprof.output.model import Brief
 
@@ -55,6 +58,9 @@ class Node(NamedTuple):
         return f"<Node {self.name} {self.op.word} {' '.join(map(show, self.out_shapes))}>"
 
 
+_ATTRIBUTES = ("in_shapes", "out_shapes", "layer", "block", "unit", "scope", "facts", "call")
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Graph(Brief):
     """Nodes in execution order; every node comes behind those that it takes from."""
@@ -88,20 +94,18 @@ class Graph(Brief):
             if number in kept:
                 kept.update(edge.node for edge in self.nodes[number].inputs)
         order = sorted(kept - {IMAGE})
-        moved: Mapping[int, int] = {IMAGE: IMAGE, **{old: new for new, old in enumerate(order)}}
-        nodes = tuple(
-            self.nodes[old]._replace(
-                inputs=tuple(Edge(moved[e.node], e.port) for e in self.nodes[old].inputs)
-            )
-            for old in order
-        )
-        return Graph(nodes, self.image, (Edge(moved[output.node], output.port),))
+        moved = {old: new for new, old in enumerate(order)}
+
+        def renumbered(edges: Iterable[Edge]) -> tuple[Edge, ...]:
+            return tuple(Edge(moved.get(node, IMAGE), port) for node, port in edges)
+
+        kept_nodes = [self.nodes[old] for old in order]
+        nodes = tuple(node._replace(inputs=renumbered(node.inputs)) for node in kept_nodes)
+        return Graph(nodes, self.image, renumbered([output]))
 
     def unused(self) -> Iterator[Edge]:
         """Yield the outputs of nodes that nobody takes."""
-        taken = set(self.outputs)
-        for node in self.nodes:
-            taken.update(node.inputs)
+        taken = set(self.outputs).union(*(node.inputs for node in self.nodes))
         for number, node in enumerate(self.nodes):
             for port in range(len(node.out_shapes)):
                 if Edge(number, port) not in taken:
@@ -118,18 +122,8 @@ class Graph(Brief):
         graph: networkx.DiGraph[str] = networkx.DiGraph()
         graph.add_node("input", op="input", in_shapes=(), out_shapes=(self.image,))
         for node in self.nodes:
-            graph.add_node(
-                node.name,
-                op=node.op.word,
-                in_shapes=node.in_shapes,
-                out_shapes=node.out_shapes,
-                layer=node.layer,
-                block=node.block,
-                unit=node.unit,
-                scope=node.scope,
-                facts=node.facts,
-                call=node.call,
-            )
+            attributes = {name: getattr(node, name) for name in _ATTRIBUTES}
+            graph.add_node(node.name, op=node.op.word, **attributes)
             for edge, shape in zip(node.inputs, node.in_shapes, strict=True):
                 graph.add_edge(self.name_of(edge), node.name, shape=shape)
         return graph
@@ -142,11 +136,28 @@ class Graph(Brief):
 
 def layers(nodes: Iterable[Node]) -> Iterator[tuple[Node, ...]]:
     """Group nodes, which stand in execution order, into layers."""
-    group: list[Node] = []
-    for node in nodes:
-        if group and node.layer != group[0].layer:
-            yield tuple(group)
-            group = []
-        group.append(node)
-    if group:
+    for _, group in groupby(nodes, attrgetter("layer")):
         yield tuple(group)
+
+
+def fold(graph: Graph) -> Graph:
+    """Return the graph with every batch norm folded that alone follows a layer with weights.
+
+    The scale goes into the weights and the shift into the bias, which the layer gets if it has
+    none. A norm that follows something else, or a layer that others take from too, stays.
+    Source: arXiv:1712.05877, section 3.2.
+    """
+    taken = Counter(edge.node for node in graph.nodes for edge in node.inputs)
+    taken.update(edge.node for edge in graph.outputs)
+    nodes = list(graph.nodes)
+    for number, node in enumerate(graph.nodes):
+        host = node.inputs[0].node if node.op.folds else IMAGE
+        if host != IMAGE and taken[host] == 1 and nodes[host].op.multiplies:
+            layer = nodes[host]
+            op: Any = layer.op
+            biased = replace(op, bias=True)
+            facts = biased.facts(layer.in_shapes, layer.out_shapes)
+            nodes[host] = layer._replace(op=biased, facts=facts)
+            gone = OPS["identity"]()
+            nodes[number] = node._replace(op=gone, facts=Facts(), call=gone.called)
+    return Graph(tuple(nodes), graph.image, graph.outputs)

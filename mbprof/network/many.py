@@ -57,10 +57,8 @@ class Engine:
             program = self.programs[tried]
             tried += 1
             matching = program.matches(_taken(columns, pending, count))
-            if matching is None:
-                chosen, pending = pending, pending[:0]
-            else:
-                chosen, pending = pending[matching], pending[~matching]
+            chosen = pending if matching is None else pending[matching]
+            pending = pending[:0] if matching is None else pending[~matching]
             if len(chosen):
                 results = self.fill(program, columns, chosen, results)
         return results
@@ -80,10 +78,8 @@ class Engine:
             bound = np.max([np.abs(e) for e in program.estimates(part, len(chosen))], axis=0)
             large = chosen[bound >= 2.0**61]
         if len(large) > MAX_EXACT:
-            raise LimitError(
-                f"{len(large):,} configurations cost more than 2^61",
-                hint="narrow the range of the widths or resolutions",
-            )
+            message = f"{len(large):,} configurations cost more than 2^61"
+            raise LimitError(message, hint="narrow the range of the widths or resolutions")
         if len(large):
             results = [result.astype(object) for result in results]
             chosen = np.setdiff1d(chosen, large)
@@ -116,9 +112,7 @@ class Engine:
 
         trace = Trace()
         values = {name: column[lane].item() for name, column in columns.items()}
-        symbols = {
-            name: trace.input(name, value, *self.ranges[name]) for name, value in values.items()
-        }
+        symbols = {name: trace.input(name, at, *self.ranges[name]) for name, at in values.items()}
         try:
             graph = build(self.definition, self.knobs(symbols))
         except MbprofError as error:

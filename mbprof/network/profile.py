@@ -2,35 +2,140 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from mbprof.errors import UsageError, nearest
+from mbprof.errors import UsageError, nearest, unknown
 from mbprof.language import fmt
 from mbprof.language.fmt import Value, spelled
 from mbprof.network import conventions
 from mbprof.network.conventions import UNITS, Convention
 from mbprof.network.graph import Graph
-from mbprof.network.rows import (
-    FIELDS,
-    GROUPINGS,
-    Row,
-    Total,
-    costed,
-    merged,
-    stored,
-    summed,
-)
-from mbprof.network.table import column, columns, known
+from mbprof.network.rows import FIELDS, GROUPINGS, Row, Total, costed, merged, stored, summed
 from mbprof.ops.base import FACTS, STORED
 from mbprof.output.formats import stamp
-from mbprof.output.model import Note, Report, order
+from mbprof.output.model import Column, Note, Report, order
 from mbprof.output.writers import Result
 from mbprof.spec.sections import SCOPES, chosen_scope
 
 if TYPE_CHECKING:
     import pandas
+
+
+def _word(value: object) -> str:
+    return str(value) if value not in (None, "") else "–"
+
+
+def _counts(name: str, unit: str, doc: str) -> tuple[Column, ...]:
+    """Return the columns of what is counted: the number, and its share of all in two ways."""
+    said, part = f"share of all {unit}", itemgetter(0)
+    return (
+        Column(name, unit, doc, fmt.integer, True),
+        Column(f"{name}_share", "%", said, lambda share: fmt.percent(*share), True, 3, rank=part),
+        Column(
+            f"{name}_bar", "", f"{said}, drawn", lambda share: fmt.bar(*share), False, 7, rank=part
+        ),
+    )
+
+
+COLUMNS: dict[str, Column] = {
+    column.name: column
+    for column in (
+        Column("name", "layer", "the layer's name", shrinks=True),
+        Column("block", "block", "the row of the spec that it comes from", yields=9),
+        Column("unit", "unit", "the block or op that the row calls", yields=9),
+        Column("op", "op", "the op", _word, yields=2),
+        Column("in_shape", "input", "input shape, C×H×W", fmt.shape, True, yields=6),
+        Column("out_shape", "output", "output shape, C×H×W", fmt.shape, True, yields=1),
+        Column("kernel", "kernel", "kernel height and width", fmt.pair, True, yields=5),
+        Column("stride", "stride", "stride of both axes", fmt.pair, True, yields=5),
+        Column("dilation", "dilation", "dilation of both axes", fmt.pair, True, yields=9),
+        Column("groups", "groups", "groups", _word, True, yields=9),
+        Column("layers", "layers", "how many layers are summed up", fmt.integer, True, yields=3),
+        *_counts("params", "params", "stored values that the convention counts"),
+        Column(
+            "params_folded", "folded", "all stored values, batch norms folded", fmt.integer, True, 1
+        ),
+        *(
+            column
+            for name, unit in UNITS.items()
+            for column in _counts(name, unit, f"{unit} that the convention counts")
+        ),
+        *(
+            Column(kind, kind.replace("_", " "), doc, fmt.integer, True, yields=1)
+            for kind, doc in FACTS.items()
+        ),
+    )
+}
+"""Every column that ``--columns`` can name."""
+
+_LAYER, _GROUP = ("name", "op", "kernel", "stride", "out_shape"), ("name", "layers", "out_shape")
+_COSTS = ("params", "params_share", "macs", "macs_share")
+_DRAWN = ("params", "params_share", "params_bar", "macs", "macs_share", "macs_bar")
+LAYOUTS: dict[tuple[str, bool], tuple[str, ...]] = {
+    ("terminal", False): (*_LAYER, *_DRAWN),
+    ("terminal", True): (*_GROUP, *_DRAWN),
+    ("page", False): (*_LAYER, *_COSTS),
+    ("page", True): (*_GROUP, *_COSTS),
+    ("data", False): (
+        "name", "block", "op", "in_shape", "out_shape",
+        "kernel", "stride", "groups", "params", "macs",
+    ),
+    ("data", True): ("name", "layers", "params", "macs"),
+}  # fmt: skip
+"""The columns of each layout, of single layers and of groups."""
+
+
+def known(by: str, convention: Convention) -> tuple[Column, ...]:
+    """Return every column that a convention has, the first one headed ``by``."""
+    other = set(UNITS) - set(convention.measures)
+    names = [name for name in COLUMNS if name.partition("_")[0] not in other]
+    return columns(names, by, "data", convention)
+
+
+def columns(
+    names: Sequence[str] | None, by: str, layout: str, convention: Convention
+) -> tuple[Column, ...]:
+    """Return the columns that are named, or else those of a layout; the first is headed ``by``.
+
+    Raises: UsageError: see `column`.
+    """
+    listed = names or _measured(LAYOUTS[layout, by != "layer"], convention)
+    chosen = (column(name, convention) for name in listed)
+    return tuple(replace(shown, heading=by) if shown.name == "name" else shown for shown in chosen)
+
+
+def _measured(layout: Sequence[str], convention: Convention) -> Iterator[str]:
+    """Yield the columns of a layout, those of MACs for what the convention measures instead."""
+    for name in layout:
+        if not name.startswith("macs"):
+            yield name
+            continue
+        for number, measure in enumerate(convention.measures):
+            if number == 0 or name == "macs":
+                yield measure + name.removeprefix("macs")
+
+
+def column(name: str, convention: Convention) -> Column:
+    """Return a column by name.
+
+    Raises: UsageError: there is none, or the convention does not measure it.
+    """
+    if name not in COLUMNS:
+        raise unknown("column", name, COLUMNS, limit=20)
+    measure = name.partition("_")[0]
+    if measure in UNITS and measure not in convention.measures:
+        counted = " and ".join(UNITS[measure] for measure in convention.measures) or "params only"
+        message = f"convention {convention.name} has no {UNITS[measure]}"
+        raise UsageError(message, hint=f"it counts {counted}")
+    return COLUMNS[name]
+
+
+def cost_columns(convention: Convention) -> tuple[Column, ...]:
+    """Return the columns of what a convention counts: params and its costs."""
+    return tuple(COLUMNS[name] for name in ("params", *convention.measures))
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -83,9 +188,7 @@ class Profile(Result):
     @property
     def brief(self) -> str:
         """The headline and the total."""
-        unit = self.convention.unit
-        cost = f", {fmt.integer(self.total.cost)} {unit}" if unit else ""
-        return f"{self.headline}: {fmt.integer(self.total.params)} params{cost}"
+        return f"{self.headline}: {amounts(self)}"
 
     def grouped(self, by: str) -> tuple[Row, ...]:
         """Return the rows summed up by layer, block or op, in order of appearance.
@@ -105,45 +208,40 @@ class Profile(Result):
 
     def to_frame(self) -> pandas.DataFrame:
         """Return the rows as a pandas DataFrame, one column for each field of a row and kind."""
-        return self.frame(self.rows)
-
-    def frame(self, rows: Iterable[Row]) -> pandas.DataFrame:
-        """Return some rows as a pandas DataFrame."""
         import pandas
 
-        return pandas.DataFrame.from_records(
-            [
-                {
-                    **row.fields(*_OWN),
-                    **self.convention.named(row.costs),
-                    "params_folded": row.folded,
-                    **row.facts._asdict(),
-                }
-                for row in rows
-            ]
-        )
+        records = [
+            {
+                **row.fields(*_OWN),
+                **self.convention.named(row.costs),
+                "params_folded": row.folded,
+                **row.facts._asdict(),
+            }
+            for row in self.rows
+        ]
+        return pandas.DataFrame.from_records(records)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the profile as plain data, as ``mbprof table --format json`` prints it."""
+        named, total = self.convention.named, self.total
         return {
             **stamp(self.spec, self.knobs, self.scope, self.convention),
-            "layers": [self.plain(row) for row in self.rows],
+            "layers": [
+                {
+                    **row.plain(*_OWN),
+                    **named(row.costs),
+                    "params_by_kind": {kind: getattr(row.facts, kind) for kind in STORED},
+                }
+                for row in self.rows
+            ],
             "total": {
-                "params": self.total.params,
-                **self.convention.named(self.total.costs),
+                "params": total.params,
+                **named(total.costs),
                 "unit": self.convention.unit or None,
-                "layers": self.total.layers,
-                **stored(self.total.facts),
-                "params_folded": self.total.folded,
+                "layers": total.layers,
+                **stored(total.facts),
+                "params_folded": total.folded,
             },
-        }
-
-    def plain(self, row: Row) -> dict[str, Any]:
-        """Return a layer as plain data."""
-        return {
-            **row.plain(*_OWN),
-            **self.convention.named(row.costs),
-            "params_by_kind": {kind: getattr(row.facts, kind) for kind in STORED},
         }
 
 
@@ -170,9 +268,7 @@ class Table(Result):
         """The rows that are shown, in their order."""
         rows = self.profile.grouped(self.by)
         by = column(self.sort, self.profile.convention) if self.sort is not None else None
-        values = (
-            [_values(row, self.profile) for row in rows] if by is not None else [{}] * len(rows)
-        )
+        values = [{} if by is None else _values(row, self.profile) for row in rows]
         return tuple(rows[number] for number in order(values, by, self.top))
 
     @property
@@ -190,17 +286,15 @@ class Table(Result):
         profile = self.profile
         shown = columns(self.columns, self.by, layout, profile.convention)
         rows = tuple(_values(row, profile) for row in self.rows)
-        data = profile.to_dict()
-        if self.by == "layer":
-            data["layers"] = [profile.plain(row) for row in self.rows]
-        else:
+        data = replace(profile, rows=self.rows).to_dict()
+        if self.by != "layer":
             data["layers"] = [_data(row) for row in rows]
         return Report(
             title=profile.headline,
             columns=shown,
             rows=rows,
             data=data,
-            total=_total(profile),
+            total=_values(profile.total, profile),
             notes=_notes(profile, len(rows), len(profile.grouped(self.by))),
             known=known(self.by, profile.convention),
             listed="layers",
@@ -209,7 +303,7 @@ class Table(Result):
     def to_frame(self) -> pandas.DataFrame:
         """Return the table as a pandas DataFrame; of layers with all columns unless told which."""
         if self.columns is None and self.by == "layer":
-            return self.profile.frame(self.rows)
+            return replace(self.profile, rows=self.rows).to_frame()
         return Result.to_frame(self)
 
 
@@ -217,19 +311,15 @@ _OWN = tuple(name for name in FIELDS if name != "layers")
 """What a single layer says of itself."""
 
 
-def _values(row: Row, profile: Profile) -> dict[str, Any]:
-    return {**row.fields(*FIELDS), **row.facts._asdict(), **_numbers(row, profile)}
-
-
-def _numbers(row: Row | Total, profile: Profile) -> dict[str, Any]:
-    """Return params and costs with their shares of the total."""
-    total, convention = profile.total, profile.convention
-    values: dict[str, Any] = convention.named(row.costs)
-    for name, whole in convention.named(total.costs).items():
-        values[f"{name}_share"] = values[f"{name}_bar"] = (values[name], whole)
-    values["params"], values["params_folded"] = row.params, row.folded
-    values["params_share"] = values["params_bar"] = (row.params, total.params)
-    return values
+def _values(row: Row | Total, profile: Profile) -> dict[str, Any]:
+    """Return what a row says, its facts, and params and costs with their shares of the total."""
+    named, summed_up = profile.convention.named, {"name": "total", "layers": row.layers}
+    values = row.fields(*FIELDS) if isinstance(row, Row) else summed_up
+    values |= {"params": row.params, **named(row.costs), "params_folded": row.folded}
+    for name, whole in {"params": profile.total.params, **named(profile.total.costs)}.items():
+        values[f"{name}_share"] = share = (values[name], whole)
+        values[f"{name}_bar"] = share if isinstance(row, Row) else None
+    return values | row.facts._asdict()
 
 
 def _data(row: dict[str, Any]) -> dict[str, Any]:
@@ -240,17 +330,17 @@ def _data(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _total(profile: Profile) -> dict[str, Any]:
-    total = profile.total
-    values = _numbers(total, profile)
-    bars = {name: None for name in values if name.endswith("_bar")}
-    return {"name": "total", "layers": total.layers, **values, **bars, **total.facts._asdict()}
-
-
 def heading(spec: str, knobs: Mapping[str, Value], changed: Iterable[str]) -> str:
     """Name a network, its width and resolution, and the knobs that were turned."""
     shown = dict.fromkeys((*(name for name in ("alpha", "res") if name in knobs), *changed))
     return ", ".join(filter(None, (spec, spelled({name: knobs[name] for name in shown}))))
+
+
+def amounts(profile: Profile) -> str:
+    """Write the params and the cost of a network in total."""
+    unit = profile.convention.unit
+    cost = f", {fmt.integer(profile.total.cost)} {unit}" if unit else ""
+    return f"{fmt.integer(profile.total.params)} params{cost}"
 
 
 def _notes(profile: Profile, shown: int, found: int) -> tuple[str | Note, ...]:
@@ -263,11 +353,9 @@ def _notes(profile: Profile, shown: int, found: int) -> tuple[str | Note, ...]:
     total = profile.totals[other]
     if total[:2] != profile.total[:2]:
         what = {"all": "with the head", "body": "without the head"}[other]
-        costs = (
-            f", {fmt.integer(cost)} {UNITS[name]}"
-            for name, cost in convention.named(total.costs).items()
-        )
-        counted = f"{fmt.integer(total.params)} params{''.join(costs)}."
+        costs = {"params": total.params, **convention.named(total.costs)}
+        said = (f"{fmt.integer(cost)} {UNITS.get(name, name)}" for name, cost in costs.items())
+        counted = f"{', '.join(said)}."
         ways = (f"--scope {other}", f'scope="{other}"')
         notes.append(Note(*(f"Scope {profile.scope}; {what} ({way}): {counted}" for way in ways)))
     total = profile.total

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from mbprof.language.fmt import Shape, show
 from mbprof.network import conventions
 from mbprof.network.conventions import Convention, Count
-from mbprof.network.folding import fold
-from mbprof.network.graph import Graph, Node, layers
-from mbprof.ops.base import STORED, Facts, total
+from mbprof.network.graph import Graph, Node, fold, layers
+from mbprof.ops.base import STORED, Facts, Geometry, total
 from mbprof.output.model import Brief
 
 
@@ -52,8 +52,7 @@ class Row(Brief):
 
     def fields(self, *names: str) -> dict[str, Any]:
         """Return fields by their names; the cost has the key ``macs``, whatever its unit."""
-        values = {name: getattr(self, name) for name in names}
-        return {"macs" if name == "cost" else name: value for name, value in values.items()}
+        return {"macs" if name == "cost" else name: getattr(self, name) for name in names}
 
     def plain(self, *names: str) -> dict[str, Any]:
         """Return `fields` as plain data."""
@@ -94,19 +93,8 @@ def stored(facts: Facts) -> dict[str, Any]:
     }
 
 
-def _block(row: Row) -> str:
-    return row.block
-
-
-def _op(row: Row) -> str:
-    return row.op
-
-
-def _layer(row: Row) -> str:
-    return row.name
-
-
-GROUPINGS: dict[str, Callable[[Row], str]] = {"layer": _layer, "block": _block, "op": _op}
+_KEYS = {"layer": "name", "block": "block", "op": "op"}
+GROUPINGS: dict[str, Callable[[Row], str]] = {by: attrgetter(key) for by, key in _KEYS.items()}
 """How rows can be summed up, each with the key that rows are put together by."""
 
 
@@ -114,29 +102,21 @@ def merged(name: str, rows: Sequence[Row], by: str) -> Row:
     """Sum rows up under a name; a block has the shapes of its first input and last output."""
     if len(rows) == 1 and by == "layer":
         return rows[0]
-    first, last = rows[0], rows[-1]
-    facts = total(row.facts for row in rows)
+    first, whole, block = rows[0], summed(rows), by == "block"
     return Row(
         name=name,
-        block=first.block if by == "block" else "",
-        unit=first.unit if by == "block" else "",
+        block=first.block if block else "",
+        unit=first.unit if block else "",
         op=first.op if by == "op" else first.unit,
-        in_shape=first.in_shape if by == "block" else (),
-        out_shape=last.out_shape if by == "block" else (),
-        kernel=None,
-        stride=None,
-        dilation=None,
-        groups=None,
-        layers=sum(row.layers for row in rows),
-        params=sum(row.params for row in rows),
-        facts=facts,
-        costs=_sums(rows),
-        folded=sum(row.folded for row in rows),
+        in_shape=first.in_shape if block else (),
+        out_shape=rows[-1].out_shape if block else (),
+        **Geometry()._asdict(),
+        layers=whole.layers,
+        params=whole.params,
+        facts=whole.facts,
+        costs=whole.costs,
+        folded=whole.folded,
     )
-
-
-def _sums(rows: Sequence[Row]) -> tuple[int, ...]:
-    return tuple(map(sum, zip(*(row.costs for row in rows), strict=True)))
 
 
 def totals(graph: Graph, convention: str, scope: str) -> Count:
@@ -162,9 +142,9 @@ def summed(rows: Sequence[Row]) -> Total:
     return Total(
         sum(row.params for row in rows),
         sum(row.cost for row in rows),
-        len(rows),
+        sum(row.layers for row in rows),
         total(row.facts for row in rows),
-        _sums(rows),
+        tuple(map(sum, zip(*(row.costs for row in rows), strict=True))),
         sum(row.folded for row in rows),
     )
 
@@ -172,34 +152,22 @@ def summed(rows: Sequence[Row]) -> Total:
 def costed(graph: Graph, convention: Convention) -> Iterator[tuple[str, Row]]:
     """Yield the layers of a graph as rows, each with its scope."""
     views = graph, convention.view(graph), fold(graph)
-    for own, seen, folded in zip(*(layers(view.nodes) for view in views), strict=True):
-        yield own[0].scope, _row(own, seen, folded, convention)
-
-
-def _row(
-    group: tuple[Node, ...],
-    seen: tuple[Node, ...],
-    folded: tuple[Node, ...],
-    convention: Convention,
-) -> Row:
-    first, last = group[0], group[-1]
-    facts = total(node.facts for node in group) if len(group) > 1 else first.facts
-    count = convention.count(seen, None if convention.folds else facts)
-    window = first.op.geometry(first.in_shapes)
-    return Row(
-        name=first.layer,
-        block=first.block,
-        unit=first.unit,
-        op=first.op.word,
-        in_shape=first.in_shapes[0],
-        out_shape=last.out_shapes[0],
-        kernel=window.kernel,
-        stride=window.stride,
-        dilation=window.dilation,
-        groups=window.groups,
-        layers=1,
-        params=count.params,
-        facts=facts,
-        costs=count.costs,
-        folded=sum(node.facts.params for node in folded),
-    )
+    for group, seen, folded in zip(*(layers(view.nodes) for view in views), strict=True):
+        first = group[0]
+        facts = total(node.facts for node in group) if len(group) > 1 else first.facts
+        count = convention.count(seen, None if convention.folds else facts)
+        row = Row(
+            name=first.layer,
+            block=first.block,
+            unit=first.unit,
+            op=first.op.word,
+            in_shape=first.in_shapes[0],
+            out_shape=group[-1].out_shapes[0],
+            **first.op.geometry(first.in_shapes)._asdict(),
+            layers=1,
+            params=count.params,
+            facts=facts,
+            costs=count.costs,
+            folded=sum(node.facts.params for node in folded),
+        )
+        yield first.scope, row

@@ -15,9 +15,8 @@ from mbprof.language.fmt import parse as parse_value
 from mbprof.language.source import Map, Scalar, mapping, parse, read, required, sequence, word
 from mbprof.network import conventions
 from mbprof.network.conventions import Convention
-from mbprof.network.load import Network, Spec
+from mbprof.network.load import Network, Spec, as_text
 from mbprof.network.rows import totals
-from mbprof.network.speclike import as_text
 from mbprof.output import Column, Report
 from mbprof.pages.wiring import block_text
 from mbprof.spec.block import LoneBlock, as_map, input_of, lone, of_row

@@ -12,9 +12,8 @@ from mbprof.language import fmt
 from mbprof.language.fmt import plain, spelled
 from mbprof.language.source import known_keys, mapping, parse, read, required, text, words
 from mbprof.network import conventions
-from mbprof.network.load import Spec
+from mbprof.network.load import Spec, SpecLike, as_spec
 from mbprof.network.profile import Profile, Table
-from mbprof.network.speclike import SpecLike, as_spec
 from mbprof.ops.base import STORED
 from mbprof.output import Column, Report, render
 from mbprof.output.files import emit

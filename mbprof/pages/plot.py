@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mbprof.errors import UsageError, unknown
-from mbprof.network.speclike import SpecLike, as_spec
+from mbprof.network.load import SpecLike, as_spec
 from mbprof.output.files import emit
 from mbprof.output.formats import Formats
 from mbprof.spec.sections import chosen_scope

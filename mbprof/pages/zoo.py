@@ -13,11 +13,9 @@ from mbprof.language.fmt import Shape, Value, plain, spelled
 from mbprof.language.source import Scalar
 from mbprof.network import conventions
 from mbprof.network.conventions import DEFAULT, UNITS, Convention
-from mbprof.network.load import Spec, load
-from mbprof.network.profile import Profile
+from mbprof.network.load import Spec, SpecLike, as_spec, load
+from mbprof.network.profile import Profile, cost_columns
 from mbprof.network.rows import Total, totals
-from mbprof.network.speclike import SpecLike, as_spec
-from mbprof.network.table import cost_columns
 from mbprof.output import Column, Note, Report
 from mbprof.output.formats import stamp
 from mbprof.output.model import line

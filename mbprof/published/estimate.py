@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from mbprof.errors import UsageError
 from mbprof.language.fmt import Value, plain
-from mbprof.network.speclike import SpecLike, as_spec
+from mbprof.network.load import SpecLike, as_spec
 from mbprof.output import Column, Report
 from mbprof.output.formats import stamp
 from mbprof.output.writers import Result

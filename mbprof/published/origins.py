@@ -16,8 +16,7 @@ from mbprof.language.counts import HINT, Quantity, quantity, read
 from mbprof.language.fmt import spelled
 from mbprof.language.source import Scalar
 from mbprof.network import conventions
-from mbprof.network.load import Network, load
-from mbprof.network.speclike import SpecLike, as_spec
+from mbprof.network.load import Network, SpecLike, as_spec, load
 from mbprof.output import Column, Note, Report
 from mbprof.output.writers import Result
 from mbprof.published.search import Origin, Search

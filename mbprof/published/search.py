@@ -14,8 +14,7 @@ from mbprof.language.counts import Quantity
 from mbprof.language.fmt import Value
 from mbprof.network import conventions
 from mbprof.network.conventions import Convention, Count
-from mbprof.network.folding import fold
-from mbprof.network.graph import Graph
+from mbprof.network.graph import Graph, fold
 from mbprof.network.load import Network, Spec
 from mbprof.network.many import Engine
 from mbprof.ops.base import total

@@ -11,11 +11,10 @@ from mbprof.language import fmt
 from mbprof.language.fmt import Value
 from mbprof.network import conventions
 from mbprof.network.conventions import Convention, Measure
-from mbprof.network.folding import fold
-from mbprof.network.graph import Graph, Node
+from mbprof.network.graph import Graph, Node, fold
+from mbprof.network.load import SpecLike, as_network
 from mbprof.network.profile import heading
 from mbprof.network.rows import stored, within
-from mbprof.network.speclike import SpecLike, as_network
 from mbprof.ops.base import STORED, Facts, total
 from mbprof.output import Column, Note, Report
 from mbprof.output.formats import stamp

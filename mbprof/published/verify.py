@@ -9,9 +9,8 @@ from typing import NamedTuple
 from mbprof.errors import MbprofError
 from mbprof.language import fmt
 from mbprof.language.fmt import Value, spelled
-from mbprof.network.load import Network, Spec, load
+from mbprof.network.load import Network, Spec, SpecLike, as_spec, load
 from mbprof.network.rows import totals
-from mbprof.network.speclike import SpecLike, as_spec
 from mbprof.output import Column, Report
 from mbprof.output.formats import stamp
 from mbprof.output.model import line

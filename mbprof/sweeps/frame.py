@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from mbprof.errors import UsageError
-from mbprof.network.load import Spec
-from mbprof.network.speclike import SpecLike, as_spec
+from mbprof.network.load import Spec, SpecLike, as_spec
 from mbprof.spec.knobs import knob_of
 from mbprof.sweeps.axes import Axis, Column, Grid, Plan, Random, axis, listed, read_axis
 from mbprof.sweeps.pareto import Front, reduced

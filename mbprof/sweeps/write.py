@@ -15,7 +15,7 @@ from mbprof.errors import UsageError
 from mbprof.language import fmt
 from mbprof.language.fmt import plain
 from mbprof.network.conventions import UNITS
-from mbprof.network.table import COLUMNS as COUNTED
+from mbprof.network.profile import COLUMNS as COUNTED
 from mbprof.output import REPORTS, Format, Formats, Report, Screen, arranged
 from mbprof.output import Column as ReportColumn
 from mbprof.output.files import bytes_to, emit, text_to

@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mbprof.errors import MbprofError, UsageError
-from mbprof.network.load import load, loads
+from mbprof.network.load import as_spec, load, loads
 from mbprof.network.rows import totals
-from mbprof.network.speclike import as_spec
 from mbprof.output import arranged, render
 from mbprof.published.accuracy import accuracy_report, cost, join
 from mbprof.published.estimate import Cell, Surface, estimate, fit

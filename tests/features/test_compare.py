@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mbprof
-from mbprof.compare.diff_report import difference_report, folded
-from mbprof.compare.side_by_side import comparison_report
+from mbprof.compare.diff import folded
 from mbprof.errors import UsageError
 from mbprof.output import REPORTS, render
 from tests.conftest import loaded_by, run
@@ -76,7 +75,7 @@ def test_changes_add_up_and_mirror(one: str, other: str, by: str) -> None:
 def test_the_shown_rows_add_up_with_the_rest(one: str, other: str, top: int) -> None:
     found = mbprof.diff(built(one), built(other))
     for layout in ("page", "terminal", "data"):
-        report = difference_report(found, layout, top)
+        report = found.report(layout, top)
         rest = report.data["rest"]
         for quantity, expected in (("params", found.params), ("macs", found.cost)):
             assert sum(row[quantity] for row in report.rows) == expected
@@ -101,7 +100,7 @@ def test_differences_of_random_networks(one: list[int], other: list[int], kernel
     assert sum(c.params for c in there.changes) == there.params == -back.params
     assert len(there.changes) == len(back.changes)
     assert sorted(c.cost for c in there.changes) == sorted(-c.cost for c in back.changes)
-    assert sum(len(fold.changes) for fold in folded(there.changes)) == len(there.changes)
+    assert sum(map(len, folded(there.changes))) == len(there.changes)
     same = mbprof.diff(old, mbprof.loads(net(one)).build())
     assert same.changes == ()
     assert same.unchanged == 2 * len(one)
@@ -238,7 +237,7 @@ def test_terminal_tables_fit(width: int) -> None:
 
 def test_a_comparison_says_how_networks_were_called() -> None:
     found = mbprof.compare(built("mobilenet_v1"), built("mobilenet_v1"))
-    text = render(comparison_report(found, asked=("main:a.yaml", "a.yaml")), "md")
+    text = render(found.report(asked=("main:a.yaml", "a.yaml")), "md")
     assert "A: mobilenet\\_v1, alpha 1.0, res 224 (main:a.yaml)" in text
 
 

@@ -11,7 +11,7 @@ import pytest
 import mbprof
 from mbprof.checks import RULES
 from mbprof.network import conventions
-from mbprof.network.conventions.quantities import QUANTITIES
+from mbprof.network.conventions import QUANTITIES
 from mbprof.ops import OPS
 from mbprof.ops.base import FACTS
 from mbprof.ops.conv import FUNCTIONS as ACTIVATIONS

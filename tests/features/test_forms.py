@@ -9,8 +9,8 @@ import pytest
 import mbprof
 from mbprof.checks.rules.broken import _names
 from mbprof.language.source import Map, known_keys, required
-from mbprof.network.build import expand
-from mbprof.network.build.frame import Frame, Tensors
+from mbprof.network import build as expand
+from mbprof.network.frame import Frame, Tensors
 from mbprof.ops.fields import FLAG, Bound
 from mbprof.pages.zoo import spec_report
 from mbprof.spec.model import Step, Table

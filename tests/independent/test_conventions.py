@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import mbprof
 from mbprof.language.fmt import parse
 from mbprof.network import conventions
-from mbprof.network.conventions.quantities import QUANTITIES
+from mbprof.network.conventions import QUANTITIES
 from mbprof.network.rows import totals
 from mbprof.ops.base import FACTS, STORED
 from tests.conftest import run

@@ -1,43 +1,39 @@
-"""Rows, blocks and branches are expanded, until nothing but nodes is left."""
+"""A spec at some values to a graph: rows, blocks and branches are expanded until nodes are left."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from mbprof.errors import KnobError, MbprofError, SpecError, UnusedError, WiringError, nearest
-from mbprof.language.fmt import Value
-from mbprof.language.source import Scalar
-from mbprof.network.build.frame import Frame, Tensor, Tensors
-from mbprof.network.build.names import Names
-from mbprof.network.build.nodes import Nodes
-from mbprof.network.graph import IMAGE, Edge, Graph
-from mbprof.ops import OPS
+from mbprof.errors import (
+    KnobError,
+    LimitError,
+    MbprofError,
+    ShapeError,
+    SpecError,
+    UnusedError,
+    WiringError,
+    nearest,
+)
+from mbprof.language.fmt import Shape, Value
+from mbprof.network.frame import Frame, Tensor, Tensors
+from mbprof.network.graph import IMAGE, Edge, Graph, Node
+from mbprof.ops import OPS, Op
 from mbprof.ops.fields import whole
+from mbprof.spec import steps
 from mbprof.spec.knobs import COUNTERS
 from mbprof.spec.model import Definition, Step, Table, Wiring
-from mbprof.spec.steps import (
-    BlockStep,
-    BranchStep,
-    ChosenStep,
-    OpStep,
-    RepeatStep,
-    SideStep,
-    TableStep,
-)
 from mbprof.symbolic.arithmetic import rounded
 
 MAX_DEPTH = 32
+MAX_STEPS = 100_000
 
 
 class _Stop(Exception):
-    """Internal: the final endpoint is reached."""
-
-    def __init__(self, tensor: Tensor) -> None:
-        super().__init__()
-        self.tensor = tensor
+    """The final endpoint is reached; the argument is its tensor."""
 
 
 def build(spec: Definition, knobs: Mapping[str, Value]) -> Graph:
@@ -51,39 +47,41 @@ def build(spec: Definition, knobs: Mapping[str, Value]) -> Graph:
 
 class _Builder:
     def __init__(self, spec: Definition, knobs: Mapping[str, Value]) -> None:
-        self.spec = spec
-        self.knobs = knobs
-        self.nodes = Nodes(knobs.get("output_stride"), spec.calls)
-        self.names = Names()
+        self.spec, self.knobs = spec, knobs
+        self.nodes: list[Node] = []
+        self.scope, self.aside = "body", False
+        self.budget = MAX_STEPS
+        self.made: Counter[str] = Counter()
+        self.layers: set[str] = set()
         self.endpoints: list[str] = []
         self.sides: list[Edge] = []
         self.stop_at = knobs.get("final_endpoint")
 
     def graph(self) -> Graph:
-        spec, nodes = self.spec, self.nodes
+        spec = self.spec
         image = Tensor(Edge(IMAGE), (spec.channels.evaluate(self.knobs), *self.resolution()))
         env = {**self.knobs, **dict.fromkeys(COUNTERS, 0), "row": ""}
         frame = Frame(env, (image,), {"x": image}, {})
         try:
             self.table(spec.body, frame)
             if self.stop_at is not None:
-                raise self.no_endpoint()
+                name = str(self.stop_at)
+                hint = nearest(name, self.endpoints)
+                raise KnobError(f"{spec.name} has no endpoint {name!r}", None, hint)
             if spec.head is not None:
-                nodes.scope, frame.place = "head", "row {} of the head"
+                self.scope, frame.place = "head", "row {} of the head"
                 self.table(spec.head, frame)
             frame.close()
         except _Stop as stop:
-            return Graph(tuple(nodes.nodes), image.shape, ()).cut(stop.tensor.edge)
+            return Graph(tuple(self.nodes), image.shape, ()).cut(stop.args[0].edge)
         last = frame.single(spec.body)
         if last.edge.node == IMAGE:
             raise SpecError("the network has no layers with these knobs", spec.body.loc)
-        graph = Graph(tuple(nodes.nodes), image.shape, (last.edge, *self.sides))
+        graph = Graph(tuple(self.nodes), image.shape, (last.edge, *self.sides))
         for edge in graph.unused():
-            raise UnusedError(
-                f"the output of {graph.name_of(edge)} is never used",
-                graph.nodes[edge.node].trail[-1],
-                "take it with in:, or leave the step out with when:",
-            )
+            message = f"the output of {graph.name_of(edge)} is never used"
+            hint = "take it with in:, or leave the step out with when:"
+            raise UnusedError(message, graph.nodes[edge.node].trail[-1], hint)
         return graph
 
     def resolution(self) -> tuple[int, int]:
@@ -94,13 +92,6 @@ class _Builder:
         factor, loc = self.spec.scale.evaluate(self.knobs), self.spec.scale.loc
         high, wide = (whole(rounded(size * factor), 1, loc) for size in res)
         return high, wide
-
-    def no_endpoint(self) -> KnobError:
-        name = str(self.stop_at)
-        hint = nearest(name, self.endpoints)
-        return KnobError(f"{self.spec.name} has no endpoint {name!r}", None, hint)
-
-    # Tables and steps
 
     def table(self, table: Table, frame: Frame) -> None:
         """Run the steps of a table; rows are counted at the top and where a table names them."""
@@ -113,8 +104,7 @@ class _Builder:
                 i += self.row(step, frame, table)
             except MbprofError as error:
                 loc = step.wiring.loc
-                place = frame.place.format(stage + 1)
-                step_in = f"in {place} ({loc.source.name}:{loc.line})"
+                step_in = f"in {frame.place.format(stage + 1)} ({loc.source.name}:{loc.line})"
                 raise error.at(loc).through(step_in, loc) from None
 
     def row(self, step: Step, frame: Frame, table: Table) -> int:
@@ -143,23 +133,21 @@ class _Builder:
     def step(self, step: Step, frame: Frame, table: Table, j: int) -> None:
         """Run one step once and make its output the previous one."""
         wiring = step.wiring
-        self.nodes.spend(1, wiring)
+        self.spend(1, wiring)
         frame.template, frame.turn = wiring.name or table.names, j
         taken = frame.take(wiring) if j == 0 else frame.previous
         frame.previous = _STEPS[type(step)](self, step, taken, frame)
         if wiring.outputs:
             frame.declare(wiring, frame.previous)
 
-    # The forms of steps
-
-    def chosen(self, step: ChosenStep, taken: Tensors, frame: Frame) -> Tensors:
+    def chosen(self, step: steps.ChosenStep, taken: Tensors, frame: Frame) -> Tensors:
         word = step.chosen.evaluate(frame.env)
         if not isinstance(word, str):
             raise SpecError(f"expected the name of an op or block, found {word}", step.wiring.loc)
         chosen = step.read(word)
         return _STEPS[type(chosen)](self, chosen, taken, frame)
 
-    def op(self, step: OpStep, taken: Tensors, frame: Frame) -> Tensors:
+    def op(self, step: steps.OpStep, taken: Tensors, frame: Frame) -> Tensors:
         name = self.enter(step.op.word, frame)
         letters = step.op.letters
         values = {key: bound.evaluate(frame.env) for key, bound in step.fields.items()}
@@ -170,20 +158,16 @@ class _Builder:
             values["stride"] = (1, 1)
         if (padding := letters.get("p")) and values.get("padding", padding.default) == "same":
             values["padding"] = self.spec.padding
-        outputs = self.nodes.layer(step.op(**values), name, taken, step.after, step, frame)
-        self.leave(name, frame.given, outputs, layer=True)
-        return outputs
+        return self.layer(step.op(**values), name, taken, step, frame)
 
-    def block(self, step: BlockStep, taken: Tensors, frame: Frame) -> Tensors:
+    def block(self, step: steps.BlockStep, taken: Tensors, frame: Frame) -> Tensors:
         block = self.spec.blocks[step.block]
         if step.block in frame.inside or len(frame.inside) >= MAX_DEPTH:
             chain = " -> ".join((*frame.inside, step.block))
             raise WiringError(f"block {step.block} contains itself: {chain}", step.wiring.loc)
         if len(taken) != len(block.inputs):
-            raise WiringError(
-                f"block {block.name} takes {len(block.inputs)} inputs, not {len(taken)}",
-                step.wiring.loc,
-            )
+            message = f"block {block.name} takes {len(block.inputs)} inputs, not {len(taken)}"
+            raise WiringError(message, step.wiring.loc)
         name = self.enter(step.block, frame)
         values = {key: bound.evaluate(frame.env) for key, bound in step.arguments.items()}
         for letter, rule in self.width_rules(step.wiring, frame).items():
@@ -210,10 +194,9 @@ class _Builder:
                 inner.env[key] = argument.default.evaluate(inner.env)
         self.table(block.body, inner)
         inner.close()
-        self.leave(name, None, inner.previous, layer=False)
-        return inner.previous
+        return self.leave(name, inner.previous, layer=False)
 
-    def branch(self, step: BranchStep, taken: Tensors, frame: Frame) -> Tensors:
+    def branch(self, step: steps.BranchStep, taken: Tensors, frame: Frame) -> Tensors:
         """A step with a name, or at the top, holds what is in its branches under that name."""
         word = step.join.word
         holds = not frame.inside or frame.given is not None
@@ -224,19 +207,16 @@ class _Builder:
             self.table(branch, inner)
             ends.append(inner.single(branch))
             inner.close()
-        layer = self.names.default(name, word)
-        outputs = self.nodes.layer(step.join(), layer, tuple(ends), step.after, step, frame)
-        self.leave(layer, None, outputs, layer=True)
-        if holds:
-            self.leave(name, None, outputs, layer=False)
-        return outputs
+        layer = self.default(name, word)
+        outputs = self.layer(step.join(), layer, tuple(ends), step, frame)
+        return self.leave(name, outputs, layer=False) if holds else outputs
 
-    def repeat(self, step: RepeatStep, taken: Tensors, frame: Frame) -> Tensors:
+    def repeat(self, step: steps.RepeatStep, taken: Tensors, frame: Frame) -> Tensors:
         dense = step.dense is not None and step.dense.evaluate(frame.env)
         before = list(taken)
         frame.previous = taken
         for number in range(int(step.count.evaluate(frame.env))):
-            self.nodes.spend(1, step.wiring)
+            self.spend(1, step.wiring)
             frame.env["j"] = number
             if dense and len(before) > 1:
                 frame.previous = self.joined(before, step, frame)
@@ -248,55 +228,138 @@ class _Builder:
         return self.joined(before, step, frame) if dense and len(before) > 1 else frame.previous
 
     def joined(self, before: list[Tensor], step: Step, frame: Frame) -> Tensors:
-        name = self.names.default(frame.path, "concat")
-        outputs = self.nodes.layer(OPS["concat"](), name, tuple(before), (), step, frame)
-        self.leave(name, None, outputs, layer=True)
-        return outputs
+        name = self.default(frame.path, "concat")
+        return self.layer(OPS["concat"](), name, tuple(before), step, frame)
 
-    def side(self, step: SideStep, taken: Tensors, frame: Frame) -> Tensors:
+    def side(self, step: steps.SideStep, taken: Tensors, frame: Frame) -> Tensors:
         """Run a path that ends in an output of its own; it belongs to the head's scope."""
         before = frame.previous
         inner = frame.path_from(taken[0], "step {} of the side path", frame.path)
-        scope, side = self.nodes.scope, self.nodes.side
-        self.nodes.scope, self.nodes.side = "head", True
+        scope, aside = self.scope, self.aside
+        self.scope, self.aside = "head", True
         self.table(step.body, inner)
-        self.nodes.scope, self.nodes.side = scope, side
+        self.scope, self.aside = scope, aside
         self.sides.append(inner.single(step.body).edge)
         inner.close()
         return before
 
-    def nested(self, step: TableStep, taken: Tensors, frame: Frame) -> Tensors:
+    def nested(self, step: steps.TableStep, taken: Tensors, frame: Frame) -> Tensors:
         frame.previous = taken
         self.table(step.body, frame)
         return frame.previous
 
-    # Names and widths
+    def default(self, path: str, word: str) -> str:
+        """Return a name for a step that has none: numbered at the top, else where it must be."""
+        name = f"{path}/{word}" if path else word
+        self.made[name] += 1
+        number = self.made[name]
+        return name if path and number == 1 else f"{name}_{number}"
 
     def enter(self, word: str, frame: Frame) -> str:
         """Return the name of the layer or block that begins; at the top it begins a block."""
-        if frame.template is None:
-            name = self.names.default(frame.path, word)
+        template = frame.template
+        if template is None:
+            name = self.default(frame.path, word)
         else:
-            name = self.names.filled(frame.template, frame.env, frame.path, frame.turn)
+            name = template.fill(frame.env)
+            if not name:
+                raise SpecError("the layer's name is empty", template.scalar.loc)
+            if frame.turn and not template.mentions("i", "j"):
+                name += f"_{frame.turn + 1}"
+            if frame.path and not template.mentions("row"):
+                name = f"{frame.path}/{name}"
         if not frame.inside:
             frame.block, frame.unit = name, word
         return name
 
-    def leave(self, name: str, given: Scalar | None, outputs: Tensors, layer: bool) -> None:
-        """Book the name of a finished layer or block; stop if it is the final endpoint."""
-        if layer:
-            self.names.book(name, given)
+    def spend(self, amount: int, wiring: Wiring) -> None:
+        """Count steps and edges; a LimitError ends a spec that expands without end."""
+        self.budget -= amount
+        if self.budget < 0:
+            message = f"the network expands to more than {MAX_STEPS:,} steps"
+            raise LimitError(message, wiring.loc, "lower the repeats (n, repeat)")
+
+    def layer(self, op: Op, name: str, taken: Tensors, step: Step, frame: Frame) -> Tensors:
+        """Add an op and the ops that follow it as keys of its step; together they are a layer."""
+        outputs = self.emit(op, name, name, taken, step, frame)
+        for follower in step.after if isinstance(step, steps.OpStep | steps.BranchStep) else ():
+            setting = follower.setting.evaluate(frame.env)
+            if setting in (False, "none"):
+                continue
+            values = {key: bound.evaluate(frame.env) for key, bound in follower.fields.items()}
+            if isinstance(setting, str):
+                values["function"] = setting
+            after = follower.op(**values)
+            outputs = self.emit(after, f"{name}/{after.word}", name, outputs, step, frame)
+        given = frame.given if isinstance(step, steps.OpStep) else None
+        if name in self.layers and given is not None:
+            hint = "put {i}, {j} or {row} into the name"
+            raise SpecError(f"two layers are named {name!r}", given.loc, hint)
+        self.layers.add(name)
+        return self.leave(name, outputs)
+
+    def emit(
+        self, op: Op, name: str, layer: str, taken: Tensors, step: Step, frame: Frame
+    ) -> Tensors:
+        """Add a node, infer its shapes and state its facts."""
+        least, most = op.inputs
+        if len(taken) < least or (most is not None and len(taken) > most):
+            count = f"{least}" if most == least else f"at least {least}"
+            message = f"{op.word} takes {count} input{'s' * (least > 1)}, not {len(taken)}"
+            hint = "name outputs with out: and list them, in: [x, _]" if least > 1 else None
+            raise WiringError(message, step.wiring.loc, hint)
+        self.spend(len(taken), step.wiring)
+        edges, shapes, strides, rates = zip(*taken, strict=True)
+        try:
+            stride, rate = max(strides), max(rates)
+            if op.windowed:
+                op, stride, rate = self.atrous(op, stride, rate, shapes[0])
+            outputs = op.shapes(shapes)
+            facts = op.facts(shapes, outputs)
+            call = self.spec.calls.of(op, shapes, layer)
+        except MbprofError as error:
+            # Point at the field that is at fault, where the op says which one it is.
+            letter = error.letter if isinstance(error, ShapeError) else None
+            raise error.at(step.place(letter)) from None
+        number, place = len(self.nodes), (frame.block, frame.unit, self.scope)
+        trail = (*frame.trail, step.wiring.loc)
+        self.nodes.append(
+            Node(name, op, edges, shapes, outputs, layer, *place, facts, call, self.aside, trail)
+        )
+        return tuple(
+            Tensor(Edge(number, port), shape, stride, rate) for port, shape in enumerate(outputs)
+        )
+
+    def atrous(self, op: Op, stride: int, rate: int, shape: Shape) -> tuple[Op, int, int]:
+        """Turn a stride into dilation once the output stride is reached, in the body.
+
+        The op that would have strided keeps the rate so far, those behind it multiply it.
+        Source: TF-slim research/slim/nets/mobilenet_v1.py, output_stride.
+        """
+        own = op.geometry((shape,)).stride or (1, 1)
+        factor = max(own)
+        wanted: Any = self.knobs.get("output_stride")
+        if wanted is None or self.scope != "body":
+            return op, stride * factor, rate
+        if factor > 1 and stride >= wanted:
+            return op.at_rate((1, 1), rate), stride, rate * factor
+        if factor > 1 and stride * factor > wanted:
+            message = f"output_stride {wanted} cannot be reached: the strides go from {stride} to"
+            raise KnobError(f"{message} {stride * factor}")
+        return (op.at_rate(own, rate) if rate > 1 else op), stride * factor, rate
+
+    def leave(self, name: str, outputs: Tensors, layer: bool = True) -> Tensors:
+        """Hand on what a layer or block gives, unless it is the final endpoint, which stops all."""
         counts = layer or self.spec.endpoints == "all"
-        if counts and self.nodes.scope == "body" and len(outputs) == 1:
+        if counts and self.scope == "body" and len(outputs) == 1:
             self.endpoints.append(name)
             if name == self.stop_at:
                 raise _Stop(outputs[0])
+        return outputs
 
     def width_rules(self, wiring: Wiring, frame: Frame) -> dict[str, Callable[[Any], int]]:
         """Return the rules that scale a row's widths; what blocks hand on is scaled already."""
-        rules = wiring.width if wiring.width is not None else {}
-        if not frame.inside:
-            rules = rules or self.spec.width
+        rules = wiring.width or ({} if frame.inside else self.spec.width)
 
         def scaled(letter: str, value: Any) -> int:
             rule = rules[letter]
@@ -306,12 +369,12 @@ class _Builder:
 
 
 _STEPS: dict[type, Callable[[_Builder, Any, Tensors, Frame], Tensors]] = {
-    OpStep: _Builder.op,
-    BlockStep: _Builder.block,
-    ChosenStep: _Builder.chosen,
-    BranchStep: _Builder.branch,
-    RepeatStep: _Builder.repeat,
-    SideStep: _Builder.side,
-    TableStep: _Builder.nested,
+    steps.OpStep: _Builder.op,
+    steps.BlockStep: _Builder.block,
+    steps.ChosenStep: _Builder.chosen,
+    steps.BranchStep: _Builder.branch,
+    steps.RepeatStep: _Builder.repeat,
+    steps.SideStep: _Builder.side,
+    steps.TableStep: _Builder.nested,
 }
 """What is built for each form of a step."""

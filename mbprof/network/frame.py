@@ -74,73 +74,47 @@ class Frame:
         self.env["in.h"], self.env["in.w"] = shape[1:] if len(shape) == 3 else (1, 1)
 
     def take(self, wiring: Wiring) -> Tensors:
-        """Return the tensors that a step takes.
-
-        Raises: WiringError: an output of that name is not in sight.
-        """
+        """Return the tensors that a step takes; a WiringError if one is not in sight."""
         if not wiring.inputs:
             return (self.single(wiring),)
         taken = []
         for scalar in wiring.inputs:
-            if scalar.text == "_":
-                taken.append(self.single(wiring))
-                continue
-            if scalar.text not in self.outputs:
-                known = ["_", *self.outputs]
-                raise unknown("output", scalar.text, known, scalar.loc, error=WiringError)
-            self.declared.pop(scalar.text, None)
-            taken.append(self.outputs[scalar.text])
+            name = scalar.text
+            if name != "_" and name not in self.outputs:
+                raise unknown("output", name, ["_", *self.outputs], scalar.loc, error=WiringError)
+            self.declared.pop(name, None)
+            taken.append(self.single(wiring) if name == "_" else self.outputs[name])
         return tuple(taken)
 
     def single(self, at: Wiring | Table) -> Tensor:
-        """Return the previous output.
-
-        Raises: WiringError: the previous step has several.
-        """
+        """Return the previous output; a WiringError if there are several."""
         if len(self.previous) != 1:
-            raise WiringError(
-                f"the previous step has {len(self.previous)} outputs; say which one to take",
-                at.loc,
-                "name them with out: [left, right] and take one with in: left",
-            )
+            message = f"the previous step has {len(self.previous)} outputs; say which one to take"
+            hint = "name them with out: [left, right] and take one with in: left"
+            raise WiringError(message, at.loc, hint)
         return self.previous[0]
 
     def declare(self, wiring: Wiring, outputs: Tensors) -> None:
-        """Give a step's outputs the names that it says.
-
-        Raises: WiringError: there are more or fewer names than outputs.
-        """
+        """Give a step's outputs the names that it says; a WiringError if it says more or fewer."""
         if len(wiring.outputs) != len(outputs):
-            raise WiringError(
-                f"out names {len(wiring.outputs)} outputs, the step has {len(outputs)}",
-                wiring.outputs[0].loc,
-            )
+            message = f"out names {len(wiring.outputs)} outputs, the step has {len(outputs)}"
+            raise WiringError(message, wiring.outputs[0].loc)
         for scalar, tensor in zip(wiring.outputs, outputs, strict=True):
             self.outputs[scalar.text] = tensor
             self.declared[scalar.text] = scalar
 
     def pass_by(self, wiring: Wiring) -> None:
-        """Let a step that is left out hand on what it would have taken.
-
-        Raises: WiringError: it would have taken or given several tensors.
-        """
+        """Let a step that is left out hand on what it would have taken, which is one tensor."""
         if not wiring.outputs:
             return
         taken = self.take(wiring)
         if len(wiring.outputs) != 1 or len(taken) != 1:
-            raise WiringError(
-                "a step with several inputs or outputs cannot be left out", wiring.loc
-            )
+            message = "a step with several inputs or outputs cannot be left out"
+            raise WiringError(message, wiring.loc)
         self.declare(wiring, taken)
 
     def close(self) -> None:
-        """Refuse names that were given to outputs and never taken.
-
-        Raises: UnusedError: there is one.
-        """
+        """Refuse names that were given to outputs and never taken, with an UnusedError."""
         for name, scalar in self.declared.items():
-            raise UnusedError(
-                f"the output {name!r} is never used",
-                scalar.loc,
-                f"take it with  in: {name}  or drop the name",
-            )
+            hint = f"take it with  in: {name}  or drop the name"
+            raise UnusedError(f"the output {name!r} is never used", scalar.loc, hint)
