@@ -1,38 +1,42 @@
-"""Polynomials with whole coefficients: just enough to write costs as a person would."""
+"""What formulas are computed with and written from: polynomials, and trees of names."""
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from typing import TypeAlias
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 from mbprof.symbolic.atoms import Monomial
+from mbprof.symbolic.operations import OPERATIONS
 
 Poly: TypeAlias = dict[Monomial, int]
 """Coefficients by monomial; a monomial lists its variables in order, each as often as it occurs."""
+Values: TypeAlias = Mapping["Symbol", Any]
 
 
-def plus(one: Mapping[Monomial, int], two: Mapping[Monomial, int], factor: int = 1) -> Poly:
-    """Return one + factor · two.
+def plus(left: Mapping[Monomial, int], right: Mapping[Monomial, int], factor: int = 1) -> Poly:
+    """Return left + factor · right.
 
     >>> plus({(1,): 2, (): 3}, {(1,): 1}, -2)
     {(): 3}
     """
-    total = dict(one)
-    for monomial, coefficient in two.items():
+    total = dict(left)
+    for monomial, coefficient in right.items():
         total[monomial] = total.get(monomial, 0) + factor * coefficient
     return {monomial: coefficient for monomial, coefficient in total.items() if coefficient}
 
 
-def times(one: Mapping[Monomial, int], two: Mapping[Monomial, int]) -> Poly:
+def times(left: Mapping[Monomial, int], right: Mapping[Monomial, int]) -> Poly:
     """Return the product.
 
     >>> times({(1,): 1, (): 1}, {(1,): 1, (): -1})
     {(1, 1): 1, (): -1}
     """
     total: Poly = {}
-    for a, p in one.items():
-        for b, q in two.items():
+    for a, p in left.items():
+        for b, q in right.items():
             both = tuple(sorted(a + b))
             total[both] = total.get(both, 0) + p * q
     return {monomial: coefficient for monomial, coefficient in total.items() if coefficient}
@@ -52,7 +56,7 @@ def quotient(poly: Mapping[Monomial, int], divisor: Mapping[Monomial, int]) -> P
         return tuple(map(monomial.count, variables))
 
     lead = max(divisor, key=rank)
-    rest, found = dict(poly), {}
+    rest, parts = dict(poly), {}
     while rest:
         top = max(rest, key=rank)
         factor, remainder = divmod(rest[top], divisor[lead])
@@ -60,9 +64,9 @@ def quotient(poly: Mapping[Monomial, int], divisor: Mapping[Monomial, int]) -> P
         if remainder or missing:
             return None
         part = tuple(sorted((Counter(top) - Counter(lead)).elements()))
-        found[part] = factor
+        parts[part] = factor
         rest = plus(rest, times(divisor, {part: factor}), -1)
-    return found
+    return parts
 
 
 def shared(monomials: Iterable[Monomial]) -> Monomial:
@@ -89,8 +93,8 @@ def equality(poly: Mapping[Monomial, int]) -> tuple[int, Poly] | None:
     if any(len(monomial) != 1 or abs(poly[monomial]) != 1 for monomial in variables):
         return None
     if len(variables) == 2 and () not in poly and sum(poly.values()) == 0:
-        one, two = sorted(variables)
-        return two[0], {one: 1}
+        kept, other = sorted(variables)
+        return other[0], {kept: 1}
     if len(variables) == 1:
         return variables[0][0], {(): -poly.get((), 0) * poly[variables[0]]}
     return None
@@ -102,14 +106,133 @@ def replaced(poly: Mapping[Monomial, int], equal: Iterable[tuple[int, Poly]]) ->
     >>> replaced({(1, 2): 1, (): 2}, [(2, {(1,): 1})])
     {(1, 1): 1, (): 2}
     """
-    found = dict(poly)
+    result = dict(poly)
     for number, by in equal:
-        if any(number in monomial for monomial in found):
+        if any(number in monomial for monomial in result):
             total: Poly = {}
-            for monomial, factor in found.items():
+            for monomial, factor in result.items():
                 part: Poly = {tuple(n for n in monomial if n != number): factor}
                 for _ in range(monomial.count(number)):
                     part = times(part, by)
                 total = plus(total, part)
-            found = total
-    return found
+            result = total
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """A name: that of a knob, or a letter with a number for what the where-list defines."""
+
+    letter: str
+    number: int = 0
+
+    def value(self, values: Values) -> Any:
+        return values[self]
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A plain number."""
+
+    number: float
+
+    def value(self, values: Values) -> Any:
+        return self.number
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A whole factor times others, each as often as it is listed."""
+
+    factor: int
+    parts: tuple[Tree, ...] = ()
+
+    def value(self, values: Values) -> Any:
+        return self.factor * math.prod(part.value(values) for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """A sum of products, in the order in which they are written."""
+
+    parts: tuple[Product, ...]
+
+    def value(self, values: Values) -> Any:
+        return sum(part.value(values) for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Rounded:
+    """A quotient rounded down or up; ``by`` is 1 where a number is rounded by itself."""
+
+    up: bool
+    top: Tree
+    by: Tree
+
+    def value(self, values: Values) -> Any:
+        top, by = self.top.value(values), self.by.value(values)
+        if by == 1 and isinstance(top, float):
+            return math.ceil(top) if self.up else math.floor(top)
+        return -(-top // by) if self.up else top // by
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """What is left of a division, of whole numbers or of doubles."""
+
+    top: Tree
+    by: Tree
+
+    def value(self, values: Values) -> Any:
+        return self.top.value(values) % self.by.value(values)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function of the expression language, or of symbols."""
+
+    name: str
+    arguments: tuple[Tree, ...]
+
+    def value(self, values: Values) -> Any:
+        return OPERATIONS[self.name].plain(*(argument.value(values) for argument in self.arguments))
+
+
+@dataclass(frozen=True, slots=True)
+class Double:
+    """Arithmetic of doubles, in the order in which the reference implementation does it."""
+
+    sign: str
+    left: Tree
+    right: Tree
+
+    def value(self, values: Values) -> Any:
+        left, right = float(self.left.value(values)), float(self.right.value(values))
+        return OPERATIONS[self.sign].plain(left, right)
+
+
+Tree: TypeAlias = Symbol | Number | Product | Sum | Rounded | Rest | Call | Double
+
+
+def symbols(tree: Tree) -> Iterator[Symbol]:
+    """Yield the names of a tree in the order in which they are written.
+
+    >>> h, w = Symbol("h", 1), Symbol("w", 1)
+    >>> [symbol.letter for symbol in symbols(Sum((Product(3, (h, w)), Product(1, (w,)))))]
+    ['h', 'w', 'w']
+    """
+    if isinstance(tree, Symbol):
+        yield tree
+    else:
+        for part in children(tree):
+            yield from symbols(part)
+
+
+def children(tree: Tree) -> tuple[Tree, ...]:
+    """Return what a tree is made of."""
+    match tree:
+        case Product(_, parts) | Sum(parts) | Call(_, parts):
+            return parts
+        case Rounded(_, left, right) | Rest(left, right) | Double(_, left, right):
+            return left, right
+    return ()

@@ -8,15 +8,13 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from mbprof.errors import KnobError, UsageError, nearest, unknown
-from mbprof.formulas.algebra import replaced
+from mbprof.formulas.algebra import Symbol, Tree, replaced
 from mbprof.formulas.builds import Builds, Domain
 from mbprof.formulas.collect import Collector, Items
 from mbprof.formulas.conditions import Condition, Range, broken, equal, pinned, stated
-from mbprof.formulas.latex import Latex
 from mbprof.formulas.letters import Letters
 from mbprof.formulas.naming import Variables
-from mbprof.formulas.text import Text
-from mbprof.formulas.tree import Symbol, Tree
+from mbprof.formulas.text import Latex, Text
 from mbprof.language.values import Value, plain, spelled
 from mbprof.network import conventions
 from mbprof.network.graph import Graph, Node, layers

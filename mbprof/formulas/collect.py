@@ -7,9 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self, TypeAlias
 
-from mbprof.formulas.algebra import Poly, quotient, shared, times
+from mbprof.formulas.algebra import Number, Poly, Product, Sum, Tree, quotient, shared, times
 from mbprof.formulas.naming import Variables, variable
-from mbprof.formulas.tree import Number, Product, Sum, Tree
 from mbprof.symbolic.atoms import Monomial, Terms
 from mbprof.symbolic.symbols import Whole, key
 

@@ -7,10 +7,21 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
-from mbprof.formulas.algebra import Poly, equality, plus, replaced, shared
+from mbprof.formulas.algebra import (
+    Number,
+    Poly,
+    Product,
+    Rest,
+    Symbol,
+    Tree,
+    Values,
+    equality,
+    plus,
+    replaced,
+    shared,
+)
 from mbprof.formulas.builds import Builds, Domain
 from mbprof.formulas.naming import Variables
-from mbprof.formulas.tree import Number, Product, Rest, Symbol, Tree, Values
 from mbprof.symbolic.atoms import Guard, Terms
 
 SIGNS: dict[str, Callable[[Any, Any], bool]] = {

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from mbprof.formulas.conditions import Condition, Range, Relation
-from mbprof.formulas.naming import UNNAMED, Variables
-from mbprof.formulas.tree import (
+from mbprof.formulas.algebra import (
     Call,
     Double,
     Product,
@@ -19,6 +17,8 @@ from mbprof.formulas.tree import (
     children,
     symbols,
 )
+from mbprof.formulas.conditions import Condition, Range, Relation
+from mbprof.formulas.naming import UNNAMED, Variables
 
 
 class Letters:

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from mbprof.formulas.algebra import Poly, plus, quotient, times
-from mbprof.formulas.tree import (
+from mbprof.formulas.algebra import (
     Call,
     Double,
     Number,
+    Poly,
     Product,
     Rest,
     Rounded,
     Sum,
     Symbol,
     Tree,
+    plus,
+    quotient,
+    times,
 )
 from mbprof.symbolic.atoms import Atom, Terms
 from mbprof.symbolic.operations import OPERATIONS

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from mbprof.formulas.algebra import Call, Double, Symbol, Tree, children
 from mbprof.formulas.closed import Formula
 from mbprof.formulas.text import Text, number
-from mbprof.formulas.tree import Call, Double, Symbol, Tree, children
 from mbprof.language.fmt import integer
 from mbprof.language.values import plain
 

@@ -6,12 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from mbprof.errors import UsageError, nearest
+from mbprof.formulas.algebra import Sum, Symbol, Tree, symbols
 from mbprof.formulas.closed import COUNTS, Formula
 from mbprof.formulas.conditions import Condition, Range
-from mbprof.formulas.latex import Latex, Markdown, escaped
 from mbprof.formulas.notes import notes
-from mbprof.formulas.text import Text
-from mbprof.formulas.tree import Sum, Symbol, Tree, symbols
+from mbprof.formulas.text import Latex, Markdown, Text, escaped
 from mbprof.network.conventions.model import UNITS, Convention
 from mbprof.output.formats import Formats
 from mbprof.output.model import Screen
