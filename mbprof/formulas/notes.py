@@ -34,7 +34,7 @@ def notes(
     ]
     unit = formula.convention.unit
     where = f"At {', '.join(at)}: " if at else "That is "
-    cost = f", {integer(values.macs)} {unit}" if unit else ""
+    cost = f", {integer(values.cost)} {unit}" if unit else ""
     yield f"{where}{integer(values.params)} params{cost}."
     trees = [tree for _, tree in formula.where] + [t for c in formula.conditions for t in c.trees]
     found = {part for tree in trees for part in _parts(tree)}

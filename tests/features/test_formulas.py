@@ -17,7 +17,7 @@ import mbprof
 from mbprof.errors import KnobError, UsageError
 from mbprof.formulas import Formula, formula
 from mbprof.formulas.algebra import Product, Sum, Symbol
-from mbprof.formulas.lone import block_spec
+from mbprof.formulas.request import block_spec
 from mbprof.formulas.sheet import render
 from mbprof.formulas.text import Latex, Text
 from mbprof.language.values import parse
@@ -45,7 +45,7 @@ def evaluated(
 ) -> tuple[dict[str, tuple[int, int]], tuple[int, int]]:
     cost = found.evaluate(**values)
     lines = {name: (params, macs) for name, params, macs in cost.lines if params or macs}
-    return lines, (cost.params, cost.macs)
+    return lines, (cost.params, cost.cost)
 
 
 @pytest.mark.parametrize("by", ["layer", "block", "net"])
@@ -261,7 +261,7 @@ def test_every_style_says_what_is_meant(name: str, convention: str) -> None:
             symbol = each["name"].translate(LOW)
             known[symbol] = eval(read(each[style]), dict(names), known)
         said = [eval(read(each[style]), dict(names), known) for each in data["total"].values()]
-        assert said == [cost.params, cost.macs]
+        assert said == [cost.params, cost.cost]
         for line, (_, params, macs) in zip(data["lines"], cost.lines, strict=True):
             name, *both = line.values()
             said = [eval(read(each[style]), dict(names), known) for each in both]
@@ -269,7 +269,7 @@ def test_every_style_says_what_is_meant(name: str, convention: str) -> None:
     text = render(found, "text", width=10_000)
     total = re.search(rf"^{found.convention.unit} = (.*?)\n\n", text, re.M | re.S)
     assert total is not None
-    assert eval(as_python(" ".join(total[1].split())), dict(READING), known) == cost.macs
+    assert eval(as_python(" ".join(total[1].split())), dict(READING), known) == cost.cost
 
 
 def test_a_subtracted_sum_stands_in_brackets() -> None:
