@@ -6,13 +6,14 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from mbprof.symbolic.atoms import Monomial
 from mbprof.symbolic.operations import OPERATIONS
 
 Poly: TypeAlias = dict[Monomial, int]
 """Coefficients by monomial; a monomial lists its variables in order, each as often as it occurs."""
+Factor = TypeVar("Factor")
 Values: TypeAlias = Mapping["Symbol", Any]
 
 
@@ -79,6 +80,18 @@ def shared(monomials: Iterable[Monomial]) -> Monomial:
     for other in others:
         first &= other
     return tuple(sorted(first.elements()))
+
+
+def without(factors: Iterable[Factor], common: Iterable[Factor]) -> tuple[Factor, ...]:
+    """Return factors without some of them, each as often as it is listed.
+
+    >>> without((1, 1, 2), (1, 2))
+    (1,)
+    """
+    left = list(factors)
+    for factor in common:
+        left.remove(factor)
+    return tuple(left)
 
 
 def equality(poly: Mapping[Monomial, int]) -> tuple[int, Poly] | None:

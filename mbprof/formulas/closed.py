@@ -57,7 +57,6 @@ class Formula(Result):
     total: Line
     where: tuple[tuple[Symbol, Tree], ...]
     conditions: tuple[Condition, ...]
-    defaults: Mapping[str, Value]
 
     @property
     def brief(self) -> str:

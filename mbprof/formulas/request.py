@@ -235,7 +235,6 @@ class Request:
             total,
             letters.where(shown),
             tuple(said),
-            {n: k.default for n, k in self.definition.knobs.items()},
         )
 
 
