@@ -234,18 +234,17 @@ def symbols(tree: Tree) -> Iterator[Symbol]:
     >>> [symbol.letter for symbol in symbols(Sum((Product(3, (h, w)), Product(1, (w,)))))]
     ['h', 'w', 'w']
     """
-    if isinstance(tree, Symbol):
-        yield tree
-    else:
-        for part in children(tree):
-            yield from symbols(part)
+    return (part for part in parts(tree) if isinstance(part, Symbol))
 
 
-def children(tree: Tree) -> tuple[Tree, ...]:
-    """Return what a tree is made of."""
+def parts(tree: Tree) -> Iterator[Tree]:
+    """Yield a tree and all that it is made of, in the order in which they are written."""
+    yield tree
+    inner: tuple[Tree, ...] = ()
     match tree:
-        case Product(_, parts) | Sum(parts) | Call(_, parts):
-            return parts
+        case Product(_, inner) | Sum(inner) | Call(_, inner):
+            pass
         case Rounded(_, left, right) | Rest(left, right) | Double(_, left, right):
-            return left, right
-    return ()
+            inner = left, right
+    for part in inner:
+        yield from parts(part)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from mbprof.formulas.algebra import (
@@ -47,12 +47,11 @@ class Variables:
     def __init__(self, trace: Trace, shapes: Iterable[tuple[Any, ...]]) -> None:
         self.trace = trace
         shapes = list(shapes)
-        sizes = [size for shape in shapes for size in reversed(shape)]
         self.written: list[Poly] = []
         self.quotients: dict[int, Quotient] = {}
         self.inputs: list[frozenset[str]] = []
         self.moves: dict[int, tuple[int, Terms]] = {}
-        for size in sizes:
+        for size in (size for shape in shapes for size in reversed(shape)):
             if isinstance(size, Whole):
                 self._move(size.terms)
         self.ends: list[tuple[Any, Any]] = []
@@ -89,13 +88,14 @@ class Variables:
                 self.moves.setdefault(monomial[0], (sign, rest))
                 return
 
-    def _inputs(self, atom: Atom) -> frozenset[str]:
-        return frozenset(atom.args) if atom.op == "input" else self.of_operands(atom.args)
+    def _moved(self, number: int) -> tuple[int, Terms]:
+        return self.moves.get(number, (-1 if self.trace.atoms[number].high <= 0 else 1, ()))
 
-    def of_operands(self, operands: Iterable[Any]) -> frozenset[str]:
-        """Return the inputs that operands depend on."""
+    def _inputs(self, atom: Atom) -> frozenset[str]:
+        if atom.op == "input":
+            return frozenset(atom.args)
         names: frozenset[str] = frozenset()
-        for operand in operands:
+        for operand in atom.args:
             if isinstance(operand, tuple):
                 kind, what = operand
                 numbers = [n for m, _ in what for n in m] if kind == "whole" else [what]
@@ -116,7 +116,7 @@ class Variables:
             exact = quotient(*map(self.poly_of, atom.args))
             if exact is not None:
                 return exact
-        sign, rest = self.moves.get(number, (-1 if atom.high <= 0 else 1, ()))
+        sign, rest = self._moved(number)
         shift = self.terms(rest)
         if isinstance(atom.args[1], int) and atom.args[1] > 0:
             rounding = self._quotient(atom, sign, shift)
@@ -162,9 +162,7 @@ class Variables:
 
     def in_atoms(self, number: int) -> Terms:
         """Return a variable as the terms of atoms that it is."""
-        sign, rest = self.moves.get(number, (-1 if self.trace.atoms[number].high <= 0 else 1, ()))
-        if self.trace.atoms[number].op != "//":
-            sign, rest = 1, ()
+        sign, rest = self._moved(number) if self.trace.atoms[number].op == "//" else (1, ())
         return tuple(sorted([*rest, ((number,), sign)]))
 
     def _quotient(self, atom: Atom, sign: int, shift: Poly) -> Quotient:
@@ -185,13 +183,15 @@ class Variables:
             top, up = turned, not up
         return Quotient(up, top, by)
 
-    # Trees
-
     def tree(self, poly: Poly) -> Tree:
         """Return a polynomial as a sum of products."""
-        order = sorted(poly, key=lambda m: (poly[m] < 0, not m, m))
-        parts = tuple(Product(poly[m], tuple(map(variable, m))) for m in order)
+        parts = self.products(poly)
         return parts[0] if len(parts) == 1 else Sum(parts) if parts else Number(0)
+
+    def products(self, poly: Poly) -> tuple[Product, ...]:
+        """Return the products of a polynomial in the order in which they are written."""
+        order = sorted(poly, key=lambda m: (poly[m] < 0, not m, m))
+        return tuple(Product(poly[m], tuple(map(variable, m))) for m in order)
 
     def operand(self, operand: Any) -> Tree:
         """Return an operand of an atom or guard as a tree over variables."""
@@ -210,30 +210,21 @@ class Variables:
             return Rounded(up, self.tree(top), Number(by))
         if atom.op == "//":
             return self._divided(number, atom)
-        return _FORMS[OPERATIONS[atom.op].form](atom, tuple(map(self.operand, atom.args)))
+        return _form(OPERATIONS[atom.op].form, atom, tuple(map(self.operand, atom.args)))
 
     def _divided(self, number: int, atom: Atom) -> Tree:
         """Return a quotient whose divisor is a symbol."""
-        sign, rest = self.moves.get(number, (-1 if atom.high <= 0 else 1, ()))
+        sign, rest = self._moved(number)
         top = {m: sign * f for m, f in self.poly_of(atom.args[0]).items()}
         rounded = Rounded(sign < 0, self.tree(top), self.operand(atom.args[1]))
         if not rest:
             return rounded
-        more = self.tree(self.terms(rest))
-        return Sum(
-            (Product(1, (rounded,)), *(more.parts if isinstance(more, Sum) else [_one(more)]))
-        )
+        return Sum((Product(1, (rounded,)), *self.products(self.terms(rest))))
 
 
 def variable(number: int) -> Symbol:
     """Return the variable of an atom."""
     return Symbol(UNNAMED, number)
-
-
-def _one(tree: Tree) -> Product:
-    if isinstance(tree, Product):
-        return tree
-    return Product(int(tree.number)) if isinstance(tree, Number) else Product(1, (tree,))
 
 
 def _turned(top: Poly, by: int, up: bool, wanted: bool) -> Poly:
@@ -243,31 +234,22 @@ def _turned(top: Poly, by: int, up: bool, wanted: bool) -> Poly:
     return plus(top, {(): by - 1 if up else 1 - by})
 
 
-def _constant_first(op: str, left: Tree, right: Tree) -> tuple[Tree, Tree]:
-    return (right, left) if op == "*" and isinstance(right, Number) else (left, right)
-
-
-def _extreme(atom: Atom, arguments: tuple[Tree, ...]) -> Tree:
-    return Call(
-        atom.op, tuple(sorted(arguments, key=lambda argument: isinstance(argument, Number)))
-    )
-
-
-def _towards_zero(atom: Atom, arguments: tuple[Tree, ...]) -> Tree:
-    form = "down" if atom.low >= 0 else "call"
-    return _FORMS[form](atom, arguments)
-
-
-_FORMS: dict[str, Callable[[Atom, tuple[Tree, ...]], Tree]] = {
-    "as it is": lambda atom, arguments: arguments[0],
-    "sign": lambda atom, arguments: Double(
-        atom.op.rstrip("~"), *_constant_first(atom.op, *arguments)
-    ),
-    "call": lambda atom, arguments: Call(atom.op, arguments),
-    "extreme": _extreme,
-    "up": lambda atom, arguments: Rounded(True, arguments[0], Number(1)),
-    "down": lambda atom, arguments: Rounded(False, arguments[0], Number(1)),
-    "towards zero": _towards_zero,
-    "rest": lambda atom, arguments: Rest(*arguments),
-}
-"""What an atom is in a formula, by the form of its operation."""
+def _form(form: str, atom: Atom, arguments: tuple[Tree, ...]) -> Tree:
+    """Return what an atom is in a formula, by the form of its operation."""
+    match form:
+        case "as it is":
+            return arguments[0]
+        case "sign":
+            left, right = arguments
+            if atom.op == "*" and isinstance(right, Number):
+                left, right = right, left
+            return Double(atom.op.rstrip("~"), left, right)
+        case "extreme":
+            return Call(atom.op, tuple(sorted(arguments, key=lambda x: isinstance(x, Number))))
+        case "up" | "down":
+            return Rounded(form == "up", arguments[0], Number(1))
+        case "towards zero" if atom.low >= 0:
+            return Rounded(False, arguments[0], Number(1))
+        case "rest":
+            return Rest(*arguments)
+    return Call(atom.op, arguments)

@@ -13,9 +13,8 @@ from mbprof.errors import KnobError, Loc, ShapeError, UsageError, nearest, unkno
 from mbprof.formulas.algebra import replaced
 from mbprof.formulas.builds import Builds, Domain
 from mbprof.formulas.closed import Formula, Line
-from mbprof.formulas.collect import Collector, Items
+from mbprof.formulas.collect import Collector, Items, Letters
 from mbprof.formulas.conditions import equal, pinned, stated
-from mbprof.formulas.letters import Letters
 from mbprof.formulas.naming import Variables
 from mbprof.language.source import Entry, Scalar
 from mbprof.language.values import Value, parse, plain
