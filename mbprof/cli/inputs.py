@@ -79,20 +79,12 @@ def plan_of(
     from pathlib import Path
 
     from mbprof.errors import UsageError
-    from mbprof.spec.knobs import knob_of
-    from mbprof.sweeps.axes import Grid, Random, listed, read_axis, read_configs
+    from mbprof.sweeps.axes import planned, read_configs
 
-    knobs = spec.definition.knobs
     if configs is not None:
         if given or random is not None:
             raise UsageError("--configs says all there is to cost; leave the axes and --random out")
-        return listed(knobs, read_configs(Path(configs)), spec.name)
+        return planned(spec, {}, read_configs(Path(configs)))
     if not given:
         raise UsageError("there is nothing to sweep", hint="give an axis, such as --alpha 0.5,1.0")
-    axes = tuple(
-        read_axis(knob_of(knobs, name, at.loc, spec.name), at.text, at.loc, random is not None)
-        for name, at in given.items()
-    )
-    if random is None:
-        return Grid(axes)
-    return Random(axes, random, seed)
+    return planned(spec, given, None, random, seed)

@@ -23,9 +23,8 @@ from mbprof.output.files import bytes_to, emit, text_to
 from mbprof.output.plain import rows_of, to_json
 from mbprof.output.writers import Writer
 from mbprof.sweeps.axes import Column
-from mbprof.sweeps.pareto import Front, reduced
-from mbprof.sweeps.several import SPEC
-from mbprof.sweeps.workers import Chunk, Job, chunks
+from mbprof.sweeps.filters import Front, reduced
+from mbprof.sweeps.sweep import SPEC, Chunk, Job, chunks
 
 Shown: TypeAlias = Sequence[ReportColumn]
 Stream: TypeAlias = Callable[[Job, Iterator[Chunk], Shown, str | None, Screen], None]
@@ -205,10 +204,10 @@ def columns_of(job: Job) -> Report:
             axis.knob.name, axis.knob.name, axis.knob.doc or "a knob", plain, True,
             rank=_area if axis.knob.kind == "size" else None,
         )
-        for axis in job.axes
+        for axis in job.first.plan.axes
     }  # fmt: skip
     columns = tuple(knobs.get(name) or _KNOWN[name] for name in job.names)
-    return Report(job.title, columns, (), [])
+    return Report(", ".join(job.jobs), columns, (), [])
 
 
 def table(job: Job, chunks: Iterator[Chunk], shown: Shown) -> Report:
@@ -229,7 +228,7 @@ def table(job: Job, chunks: Iterator[Chunk], shown: Shown) -> Report:
             )
     stamp = job.stamp()
     return Report(
-        title=f"{job.title}, {len(rows):,} of {job.count:,} configurations",
+        title=f"{', '.join(job.jobs)}, {len(rows):,} of {job.count:,} configurations",
         columns=tuple(shown),
         rows=tuple(rows),
         data=rows,
