@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from mbprof.errors import MbprofError
-from mbprof.formulas.algebra import Poly, equality, replaced
+from mbprof.formulas.naming import Poly, atoms_in, equality, replaced
 from mbprof.network.build import build
 from mbprof.network.graph import Graph, Node
 from mbprof.spec.model import Definition
@@ -290,11 +290,7 @@ class Builds:
         numbers_reached: set[int] = set()
         pending = list(operands)
         while pending:
-            operand = pending.pop()
-            if isinstance(operand, tuple):
-                kind, what = operand
-                numbers = {n for m, _ in what for n in m} if kind == "whole" else {what}
-                for number in numbers - numbers_reached:
-                    numbers_reached.add(number)
-                    pending += self.main.atoms[number].args
+            for number in atoms_in(pending.pop()) - numbers_reached:
+                numbers_reached.add(number)
+                pending += self.main.atoms[number].args
         return numbers_reached

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from mbprof.errors import KnobError, UsageError, nearest
-from mbprof.formulas.algebra import Symbol, Tree
 from mbprof.formulas.builds import Domain
-from mbprof.formulas.conditions import Condition, Range, broken
-from mbprof.formulas.text import Latex, Text
+from mbprof.formulas.conditions import broken
+from mbprof.formulas.text import Condition, Latex, Range, Symbol, Text, Tree
 from mbprof.language.values import Value, spelled
 from mbprof.network.conventions import Convention
 from mbprof.output import Column, Report

@@ -8,25 +8,31 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Self, TypeAlias
 
-from mbprof.formulas.algebra import (
+from mbprof.formulas.naming import (
+    UNNAMED,
+    Poly,
+    Variables,
+    quotient,
+    shared,
+    times,
+    variable,
+    without,
+)
+from mbprof.formulas.text import (
     Call,
+    Condition,
     Double,
     Number,
-    Poly,
     Product,
+    Range,
+    Relation,
     Rest,
     Rounded,
     Sum,
     Symbol,
     Tree,
-    quotient,
-    shared,
     symbols,
-    times,
-    without,
 )
-from mbprof.formulas.conditions import Condition, Range, Relation
-from mbprof.formulas.naming import UNNAMED, Variables, variable
 from mbprof.symbolic.atoms import Terms
 from mbprof.symbolic.symbols import Whole, key
 

@@ -3,71 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from dataclasses import replace
+from typing import Any
 
-from mbprof.formulas.algebra import (
+from mbprof.formulas.builds import Builds, Domain, compared_with_zero
+from mbprof.formulas.naming import Poly, Variables, equality, plus, replaced, shared, without
+from mbprof.formulas.text import (
+    OPPOSITE,
+    SIGN,
+    Condition,
     Number,
-    Poly,
+    Range,
+    Relation,
     Rest,
     Symbol,
     Tree,
-    Values,
-    equality,
-    plus,
-    replaced,
-    shared,
-    without,
 )
-from mbprof.formulas.builds import Builds, Domain, compared_with_zero
-from mbprof.formulas.naming import Variables
 from mbprof.symbolic.atoms import Guard, Terms
 from mbprof.symbolic.operations import OPERATIONS
-
-_SIGN = {"whole": "=", "==": "=", "!=": "≠", "<": "<", "<=": "≤", ">": ">", ">=": "≥"}
-"""The signs of relations by their operations."""
-_OPERATION = {sign: operation for operation, sign in _SIGN.items()}
-_OPPOSITE = {"=": "≠", "≠": "=", "<": "≥", "≤": ">", ">": "≤", "≥": "<"}
-
-
-@dataclass(frozen=True, slots=True)
-class Relation:
-    """A comparison of two quantities."""
-
-    sign: str
-    left: Tree
-    right: Tree
-
-    def holds(self, values: Values) -> bool:
-        asked = OPERATIONS[_OPERATION[self.sign]].plain
-        return bool(asked(self.left.value(values), self.right.value(values)))
-
-    @property
-    def trees(self) -> tuple[Tree, ...]:
-        return self.left, self.right
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """The values that a symbol may take; ``above`` and ``below`` if the ends are excluded."""
-
-    symbol: Symbol
-    low: Any
-    high: Any
-    above: bool = False
-    below: bool = False
-
-    def holds(self, values: Values) -> bool:
-        value = values[self.symbol]
-        inside = self.low < value if self.above else self.low <= value
-        return bool(inside and (value < self.high if self.below else value <= self.high))
-
-    @property
-    def trees(self) -> tuple[Tree, ...]:
-        return (self.symbol,)
-
-
-Condition: TypeAlias = Relation | Range
 
 
 def _parted(guards: Iterable[Guard], variables: Variables) -> Iterator[Guard]:
@@ -161,7 +114,7 @@ def _bound(guard: Guard, name: str, builds: Builds) -> tuple[str, Any] | None:
     """Return the sign and the number that a guard compares a symbol with, if it does only that."""
     left, right = (*guard.args, None)[:2]
     number = builds.main.numbers.get(("input", (name,)))
-    sign = _SIGN[guard.op] if guard.answer else _OPPOSITE[_SIGN[guard.op]]
+    sign = SIGN[guard.op] if guard.answer else OPPOSITE[SIGN[guard.op]]
     if left != ("real", number) or not isinstance(right, int | float) or sign in "=≠":
         return None
     return sign, right
@@ -197,7 +150,7 @@ def _described(domain: Domain, mask: Any) -> list[Condition] | None:
 
 
 def _relation(guard: Guard, variables: Variables) -> Relation:
-    sign = _SIGN[guard.op] if guard.answer else _OPPOSITE[_SIGN[guard.op]]
+    sign = SIGN[guard.op] if guard.answer else OPPOSITE[SIGN[guard.op]]
     if guard.op == "whole":
         return Relation(sign, Rest(variables.operand(guard.args[0]), Number(1)), Number(0))
     terms = compared_with_zero(guard.args)

@@ -1,31 +1,146 @@
-"""From the atoms of a trace to names: what each stands for, written as simply as it goes."""
+"""From atoms of a trace to names: polynomials of variables, and what each variable stands for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, NamedTuple
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
-from mbprof.formulas.algebra import (
-    Call,
-    Double,
-    Number,
-    Poly,
-    Product,
-    Rest,
-    Rounded,
-    Sum,
-    Symbol,
-    Tree,
-    plus,
-    quotient,
-    times,
-)
-from mbprof.symbolic.atoms import Atom, Terms
+from mbprof.formulas.text import Call, Double, Number, Product, Rest, Rounded, Sum, Symbol, Tree
+from mbprof.symbolic.atoms import Atom, Monomial, Terms
 from mbprof.symbolic.operations import OPERATIONS
 from mbprof.symbolic.symbols import Trace, Whole, key
 
+Poly: TypeAlias = dict[Monomial, int]
+"""Coefficients by monomial; a monomial lists its variables in order, each as often as it occurs."""
+Factor = TypeVar("Factor")
 UNNAMED = "#"
 """The letter of a variable that has no name yet; its number is that of its atom."""
+
+
+def plus(left: Mapping[Monomial, int], right: Mapping[Monomial, int], factor: int = 1) -> Poly:
+    """Return left + factor · right.
+
+    >>> plus({(1,): 2, (): 3}, {(1,): 1}, -2)
+    {(): 3}
+    """
+    total = dict(left)
+    for monomial, coefficient in right.items():
+        total[monomial] = total.get(monomial, 0) + factor * coefficient
+    return {monomial: coefficient for monomial, coefficient in total.items() if coefficient}
+
+
+def times(left: Mapping[Monomial, int], right: Mapping[Monomial, int]) -> Poly:
+    """Return the product.
+
+    >>> times({(1,): 1, (): 1}, {(1,): 1, (): -1})
+    {(1, 1): 1, (): -1}
+    """
+    total: Poly = {}
+    for a, p in left.items():
+        for b, q in right.items():
+            both = tuple(sorted(a + b))
+            total[both] = total.get(both, 0) + p * q
+    return {monomial: coefficient for monomial, coefficient in total.items() if coefficient}
+
+
+def quotient(poly: Mapping[Monomial, int], divisor: Mapping[Monomial, int]) -> Poly | None:
+    """Return poly / divisor if it divides without a rest.
+
+    >>> quotient({(1, 1): 2, (): -2}, {(1,): 1, (): -1})
+    {(1,): 2, (): 2}
+    >>> quotient({(1, 1): 1}, {(1,): 1, (): -1}) is None
+    True
+    """
+    variables = sorted({n for monomial in (*poly, *divisor) for n in monomial})
+
+    def rank(monomial: Monomial) -> tuple[int, ...]:
+        return tuple(map(monomial.count, variables))
+
+    lead = max(divisor, key=rank)
+    rest, parts = dict(poly), {}
+    while rest:
+        top = max(rest, key=rank)
+        factor, remainder = divmod(rest[top], divisor[lead])
+        missing = Counter(lead) - Counter(top)
+        if remainder or missing:
+            return None
+        part = tuple(sorted((Counter(top) - Counter(lead)).elements()))
+        parts[part] = factor
+        rest = plus(rest, times(divisor, {part: factor}), -1)
+    return parts
+
+
+def shared(monomials: Iterable[Monomial]) -> Monomial:
+    """Return what divides all monomials.
+
+    >>> shared([(1, 1, 2), (1, 1, 3)])
+    (1, 1)
+    """
+    first, *others = map(Counter, monomials)
+    for other in others:
+        first &= other
+    return tuple(sorted(first.elements()))
+
+
+def without(factors: Iterable[Factor], common: Iterable[Factor]) -> tuple[Factor, ...]:
+    """Return factors without some of them, each as often as it is listed.
+
+    >>> without((1, 1, 2), (1, 2))
+    (1,)
+    """
+    left = list(factors)
+    for factor in common:
+        left.remove(factor)
+    return tuple(left)
+
+
+def equality(poly: Mapping[Monomial, int]) -> tuple[int, Poly] | None:
+    """Return the variable that can be replaced, and by what, where a polynomial is zero.
+
+    Only a variable that equals another one or a number is; the later one of two.
+
+    >>> equality({(1,): 1, (2,): -1}), equality({(1,): 3, (2,): -1})
+    ((2, {(1,): 1}), None)
+    """
+    variables = [monomial for monomial in poly if monomial]
+    if any(len(monomial) != 1 or abs(poly[monomial]) != 1 for monomial in variables):
+        return None
+    if len(variables) == 2 and () not in poly and sum(poly.values()) == 0:
+        kept, other = sorted(variables)
+        return other[0], {kept: 1}
+    if len(variables) == 1:
+        return variables[0][0], {(): -poly.get((), 0) * poly[variables[0]]}
+    return None
+
+
+def replaced(poly: Mapping[Monomial, int], equal: Iterable[tuple[int, Poly]]) -> Poly:
+    """Return a polynomial with variables replaced, one after the other.
+
+    >>> replaced({(1, 2): 1, (): 2}, [(2, {(1,): 1})])
+    {(1, 1): 1, (): 2}
+    """
+    result = dict(poly)
+    for number, by in equal:
+        if any(number in monomial for monomial in result):
+            total: Poly = {}
+            for monomial, factor in result.items():
+                part: Poly = {tuple(n for n in monomial if n != number): factor}
+                for _ in range(monomial.count(number)):
+                    part = times(part, by)
+                total = plus(total, part)
+            result = total
+    return result
+
+
+def atoms_in(operand: Any) -> set[int]:
+    """Return the numbers of the atoms that an operand is written with.
+
+    >>> atoms_in(("whole", (((1, 2), 3),))), atoms_in(("real", 4)), atoms_in(5)
+    ({1, 2}, {4}, set())
+    """
+    kind, what = operand if isinstance(operand, tuple) else ("whole", ())
+    return {number for monomial, _ in what for number in monomial} if kind == "whole" else {what}
 
 
 class Quotient(NamedTuple):
@@ -94,13 +209,7 @@ class Variables:
     def _inputs(self, atom: Atom) -> frozenset[str]:
         if atom.op == "input":
             return frozenset(atom.args)
-        names: frozenset[str] = frozenset()
-        for operand in atom.args:
-            if isinstance(operand, tuple):
-                kind, what = operand
-                numbers = [n for m, _ in what for n in m] if kind == "whole" else [what]
-                names = names.union(*(self.inputs[number] for number in numbers))
-        return names
+        return frozenset[str]().union(*(self.inputs[n] for x in atom.args for n in atoms_in(x)))
 
     def _atom(self, number: int, atom: Atom) -> Poly:
         """Return an atom in variables: another one if it is always that one, or its own."""

@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from mbprof.errors import KnobError, Loc, ShapeError, UsageError, nearest, unknown
-from mbprof.formulas.algebra import replaced
 from mbprof.formulas.builds import Builds, Domain
 from mbprof.formulas.closed import Formula, Line
 from mbprof.formulas.collect import Collector, Items, Letters
 from mbprof.formulas.conditions import equal, pinned, stated
-from mbprof.formulas.naming import Variables
+from mbprof.formulas.naming import Variables, replaced
 from mbprof.language.source import Entry, Scalar
 from mbprof.language.values import Value, parse, plain
 from mbprof.network import conventions

@@ -6,10 +6,23 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from mbprof.errors import UsageError, nearest
-from mbprof.formulas.algebra import Call, Double, Sum, Symbol, Tree, parts, symbols
 from mbprof.formulas.closed import COUNTS, Formula
-from mbprof.formulas.conditions import Condition, Range
-from mbprof.formulas.text import Latex, Markdown, Text, escaped, number
+from mbprof.formulas.text import (
+    Call,
+    Condition,
+    Double,
+    Latex,
+    Markdown,
+    Range,
+    Sum,
+    Symbol,
+    Text,
+    Tree,
+    escaped,
+    number,
+    parts,
+    symbols,
+)
 from mbprof.language.fmt import integer
 from mbprof.language.values import plain
 from mbprof.network.conventions.model import UNITS

@@ -1,4 +1,4 @@
-"""Formulas as text: with the signs of Unicode, as LaTeX, and as the part of it that Markdown shows.
+"""Formulas as trees and conditions, and as text: Unicode, LaTeX, and what Markdown shows of it.
 
 GitHub allows neither operatorname nor what Markdown reads as emphasis, such as an underscore
 between two brackets; the Markdown form has none of them.
@@ -6,31 +6,185 @@ between two brackets; the Markdown form has none of them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
+from typing import Any, TypeAlias
 
-from mbprof.formulas.algebra import (
-    Call,
-    Double,
-    Number,
-    Product,
-    Rest,
-    Rounded,
-    Sum,
-    Symbol,
-    Tree,
-)
-from mbprof.formulas.conditions import Condition, Range
+from mbprof.symbolic.operations import OPERATIONS
 
+Values: TypeAlias = Mapping["Symbol", Any]
+SIGN = {"whole": "=", "==": "=", "!=": "≠", "<": "<", "<=": "≤", ">": ">", ">=": "≥"}
+"""The signs of relations by their operations."""
+_OPERATION = {sign: operation for operation, sign in SIGN.items()}
+OPPOSITE = {"=": "≠", "≠": "=", "<": "≥", "≤": ">", ">": "≤", "≥": "<"}
 GREEK = {"alpha": "α", "beta": "β", "gamma": "γ", "phi": "φ", "rho": "ρ"}
 """Knobs that papers write with a Greek letter."""
 _LOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _HIGH = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
-_SIGNS = {"≠": r"\neq", "≤": r"\leq", "≥": r"\geq"}
 _ESCAPED = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
 
 SUM, PRODUCT, ATOM = range(3)
 """How tightly a piece of text holds together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """A name: that of a knob, or a letter with a number for what the where-list defines."""
+
+    letter: str
+    number: int = 0
+
+    def value(self, values: Values) -> Any:
+        return values[self]
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A plain number."""
+
+    number: float
+
+    def value(self, values: Values) -> Any:
+        return self.number
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A whole factor times others, each as often as it is listed."""
+
+    factor: int
+    parts: tuple[Tree, ...] = ()
+
+    def value(self, values: Values) -> Any:
+        return self.factor * math.prod(part.value(values) for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """A sum of products, in the order in which they are written."""
+
+    parts: tuple[Product, ...]
+
+    def value(self, values: Values) -> Any:
+        return sum(part.value(values) for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Rounded:
+    """A quotient rounded down or up; ``by`` is 1 where a number is rounded by itself."""
+
+    up: bool
+    top: Tree
+    by: Tree
+
+    def value(self, values: Values) -> Any:
+        top, by = self.top.value(values), self.by.value(values)
+        if by == 1 and isinstance(top, float):
+            return math.ceil(top) if self.up else math.floor(top)
+        return -(-top // by) if self.up else top // by
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """What is left of a division, of whole numbers or of doubles."""
+
+    top: Tree
+    by: Tree
+
+    def value(self, values: Values) -> Any:
+        return self.top.value(values) % self.by.value(values)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function of the expression language, or of symbols."""
+
+    name: str
+    arguments: tuple[Tree, ...]
+
+    def value(self, values: Values) -> Any:
+        return OPERATIONS[self.name].plain(*(argument.value(values) for argument in self.arguments))
+
+
+@dataclass(frozen=True, slots=True)
+class Double:
+    """Arithmetic of doubles, in the order in which the reference implementation does it."""
+
+    sign: str
+    left: Tree
+    right: Tree
+
+    def value(self, values: Values) -> Any:
+        left, right = float(self.left.value(values)), float(self.right.value(values))
+        return OPERATIONS[self.sign].plain(left, right)
+
+
+Tree: TypeAlias = Symbol | Number | Product | Sum | Rounded | Rest | Call | Double
+
+
+def symbols(tree: Tree) -> Iterator[Symbol]:
+    """Yield the names of a tree in the order in which they are written.
+
+    >>> h, w = Symbol("h", 1), Symbol("w", 1)
+    >>> [symbol.letter for symbol in symbols(Sum((Product(3, (h, w)), Product(1, (w,)))))]
+    ['h', 'w', 'w']
+    """
+    return (part for part in parts(tree) if isinstance(part, Symbol))
+
+
+def parts(tree: Tree) -> Iterator[Tree]:
+    """Yield a tree and all that it is made of, in the order in which they are written."""
+    yield tree
+    inner: tuple[Tree, ...] = ()
+    match tree:
+        case Product(_, inner) | Sum(inner) | Call(_, inner):
+            pass
+        case Rounded(_, left, right) | Rest(left, right) | Double(_, left, right):
+            inner = left, right
+    for part in inner:
+        yield from parts(part)
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A comparison of two quantities."""
+
+    sign: str
+    left: Tree
+    right: Tree
+
+    def holds(self, values: Values) -> bool:
+        asked = OPERATIONS[_OPERATION[self.sign]].plain
+        return bool(asked(self.left.value(values), self.right.value(values)))
+
+    @property
+    def trees(self) -> tuple[Tree, ...]:
+        return self.left, self.right
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The values that a symbol may take; ``above`` and ``below`` if the ends are excluded."""
+
+    symbol: Symbol
+    low: Any
+    high: Any
+    above: bool = False
+    below: bool = False
+
+    def holds(self, values: Values) -> bool:
+        value = values[self.symbol]
+        inside = self.low < value if self.above else self.low <= value
+        return bool(inside and (value < self.high if self.below else value <= self.high))
+
+    @property
+    def trees(self) -> tuple[Tree, ...]:
+        return (self.symbol,)
+
+
+Condition: TypeAlias = Relation | Range
 
 
 class Text:
@@ -38,7 +192,12 @@ class Text:
 
     times = "·"
     mod = "mod"
-    fraction_holds = PRODUCT
+    quotient, top_holds, bottom_holds, quotient_holds = "{}/{}", PRODUCT, ATOM, PRODUCT
+    """How a quotient is written, how tightly its parts have to hold, and how tightly it does."""
+    rounded = "⌊{}⌋", "⌈{}⌉"
+    """How what is rounded down is written, and what is rounded up."""
+    signs: Mapping[str, str] = {}
+    """How the signs of relations are written."""
 
     def __init__(self, alone: frozenset[str] = frozenset()) -> None:
         self.alone = alone
@@ -71,10 +230,11 @@ class Text:
                 return self.product(tree)
             case Sum():
                 return " ".join(self.lines(tree)), SUM
+            case Rounded(up, top, Number(1)):
+                return self.rounded[up].format(self(top)), ATOM
             case Rounded(up, top, by):
-                if by == Number(1):
-                    return self.rounded(up, self(top)), ATOM
-                return self.rounded(up, self.over(top), self.inside(by, ATOM)), ATOM
+                parts = self.inside(top, self.top_holds), self.inside(by, ATOM)
+                return self.rounded[up].format(self.quotient.format(*parts)), ATOM
             case Rest(top, by):
                 return f"{self.inside(top, ATOM)} {self.mod} {self.inside(by, ATOM)}", SUM
             case Call("pow", (base, exponent)):
@@ -84,10 +244,12 @@ class Text:
                 return self.called("round", [self(value), *more], self(divisor)), ATOM
             case Call(name, arguments):
                 return self.called(name, [*map(self, arguments)]), ATOM
-            case Double("//", left, right):
-                return self.rounded(False, self.fraction(left, right)), ATOM
-            case Double("/", left, right):
-                return self.fraction(left, right), self.fraction_holds
+            case Double("/" | "//", left, right):
+                parts = self.inside(left, self.top_holds), self.inside(right, self.bottom_holds)
+                written = self.quotient.format(*parts)
+                if tree.sign == "//":
+                    return self.rounded[False].format(written), ATOM
+                return written, self.quotient_holds
             case Double("*", left, right):
                 parts = self.inside(left, PRODUCT), self.inside(right, ATOM)
                 return self.times.join(parts), PRODUCT
@@ -116,7 +278,7 @@ class Text:
         if isinstance(condition, Range):
             return self.ranges([condition])
         left, right = self(condition.left), self(condition.right)
-        return f"{left} {self.sign(condition.sign)} {right}"
+        return f"{left} {self.signs.get(condition.sign, condition.sign)} {right}"
 
     def ranges(self, same: Sequence[Range]) -> str:
         """Write the one range that several symbols share."""
@@ -124,8 +286,9 @@ class Text:
         low, high = number(same[0].low), number(same[0].high)
         if low == high:
             return f"{names} = {low}"
-        first = self.sign("<" if same[0].above else "≤")
-        last = self.sign("<" if same[0].below else "≤")
+        at_most = self.signs.get("≤", "≤")
+        first = "<" if same[0].above else at_most
+        last = "<" if same[0].below else at_most
         return f"{low} {first} {names} {last} {high}"
 
     # What the styles differ in
@@ -143,26 +306,9 @@ class Text:
     def power(self, base: str, exponent: str, whole: bool) -> str:
         return base + exponent.translate(_HIGH) if whole else f"{base}^({exponent})"
 
-    def rounded(self, up: bool, top: str, by: str = "") -> str:
-        """Write a rounding of a number, or of a quotient if ``by`` is not empty."""
-        inner = f"{top}/{by}" if by else top
-        return f"⌈{inner}⌉" if up else f"⌊{inner}⌋"
-
     def called(self, name: str, arguments: Sequence[str], low: str = "") -> str:
         """Write a function with its arguments and the number that stands below its name."""
         return f"{name}{low.translate(_LOW)}({', '.join(arguments)})"
-
-    def over(self, top: Tree) -> str:
-        """Write the top of a quotient of whole numbers."""
-        return self.inside(top, PRODUCT)
-
-    def fraction(self, top: Tree, bottom: Tree) -> str:
-        """Write a quotient of doubles."""
-        return f"{self.inside(top, PRODUCT)}/{self.inside(bottom, ATOM)}"
-
-    def sign(self, sign: str) -> str:
-        """Write the sign of a relation."""
-        return sign
 
 
 class Latex(Text):
@@ -170,8 +316,14 @@ class Latex(Text):
 
     times = r" \, "
     mod = r"\bmod"
-    fraction_holds = ATOM
-    function = r"\operatorname"
+    quotient, top_holds, bottom_holds, quotient_holds = r"\frac{{{}}}{{{}}}", SUM, SUM, ATOM
+    rounded = r"\left\lfloor {} \right\rfloor", r"\left\lceil {} \right\rceil"
+    signs = {"≠": r"\neq", "≤": r"\leq", "≥": r"\geq"}  # noqa: RUF012
+    function = r"\operatorname{{{}}}"
+    lowered = r"\operatorname{{{}}}_{{{}}}"
+    """How a function is written with a number below its name."""
+    underscore = r"\_"
+    """How it is written in the name of a knob."""
 
     def bracketed(self, text: str) -> str:
         # Lines may break inside brackets that do not grow.
@@ -185,52 +337,26 @@ class Latex(Text):
             return letter if letter in self.alone else f"{letter}_{{{symbol.number}}}"
         if letter in GREEK:
             return f"\\{letter}"
-        return letter if len(letter) == 1 else rf"\mathrm{{{self.word(letter)}}}"
-
-    def word(self, text: str) -> str:
-        """Escape the name of a knob."""
-        return text.replace("_", r"\_")
+        return letter if len(letter) == 1 else rf"\mathrm{{{letter.replace('_', self.underscore)}}}"
 
     def power(self, base: str, exponent: str, whole: bool) -> str:
         return f"{base}^{{{exponent}}}"
 
-    def rounded(self, up: bool, top: str, by: str = "") -> str:
-        inner = rf"\frac{{{top}}}{{{by}}}" if by else top
-        name = "ceil" if up else "floor"
-        return rf"\left\l{name} {inner} \right\r{name}"
-
     def called(self, name: str, arguments: Sequence[str], low: str = "") -> str:
         """Write a function; max, min and gcd have commands of their own."""
-        head = rf"\{name}" if name in ("max", "min", "gcd") else rf"{self.function}{{{name}}}"
+        head = rf"\{name}" if name in ("max", "min", "gcd") else self.function.format(name)
         if low:
-            head = self.lowered(name, low)
+            head = self.lowered.format(name, low)
         return head + self.bracketed(", ".join(arguments))
-
-    def lowered(self, name: str, low: str) -> str:
-        """Write a function with a number below its name."""
-        return rf"{self.function}{{{name}}}_{{{low}}}"
-
-    def over(self, top: Tree) -> str:
-        return self(top)
-
-    def fraction(self, top: Tree, bottom: Tree) -> str:
-        return rf"\frac{{{self(top)}}}{{{self(bottom)}}}"
-
-    def sign(self, sign: str) -> str:
-        return _SIGNS.get(sign, sign)
 
 
 class Markdown(Latex):
     """Writes formulas for what stands between dollars in Markdown."""
 
     times = r" \cdot "
-    function = r"\mathrm"
-
-    def word(self, text: str) -> str:
-        return text.replace("_", r"\ ")
-
-    def lowered(self, name: str, low: str) -> str:
-        return rf"\mathrm{{{name}_{{{low}}}}}"
+    function = r"\mathrm{{{}}}"
+    lowered = r"\mathrm{{{}_{{{}}}}}"
+    underscore = r"\ "
 
 
 def number(value: float) -> str:

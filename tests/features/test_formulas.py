@@ -16,10 +16,9 @@ from matplotlib.mathtext import MathTextParser
 import mbprof
 from mbprof.errors import KnobError, UsageError
 from mbprof.formulas import Formula, formula
-from mbprof.formulas.algebra import Product, Sum, Symbol
 from mbprof.formulas.request import block_spec
 from mbprof.formulas.sheet import render
-from mbprof.formulas.text import Latex, Text
+from mbprof.formulas.text import Latex, Product, Sum, Symbol, Text
 from mbprof.language.values import parse
 from mbprof.network.build import build
 from mbprof.network.load import Spec
