@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from mbprof.errors import MbprofError
 from mbprof.formulas.naming import Poly, atoms_in, equality, replaced
 from mbprof.network.build import build
+from mbprof.network.conventions import Convention
 from mbprof.network.graph import Graph, Node
 from mbprof.spec.model import Definition
 from mbprof.symbolic.arithmetic import product
@@ -16,6 +17,7 @@ from mbprof.symbolic.atoms import Guard, Terms
 from mbprof.symbolic.operations import OPERATIONS
 from mbprof.symbolic.symbols import Real, Trace, Whole, key
 
+SIZES = ("H", "W")
 MAX_NODES = 6_000
 """How many nodes may be built to find out which conditions matter; the others are stated."""
 
@@ -139,22 +141,24 @@ class Domain:
     high: Any
 
 
+def placed(knobs: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return knobs with numbers or symbols in their places; those of H and W are of the input."""
+    size = tuple(values.get(name, side) for name, side in zip(SIZES, knobs["res"], strict=True))
+    return {**knobs, **{n: v for n, v in values.items() if n not in SIZES}, "res": size}
+
+
 IMPOSSIBLE = (MbprofError, Fixed, ArithmeticError, ValueError)
 """What a build raises whose answers no configuration gives, or that makes no network."""
 
 
 @dataclass(slots=True)
 class Builds:
-    """The builds of a spec: ``knobs`` puts symbols, by name, in their places.
-
-    ``view`` is what a convention makes of a graph, such as one with batch norms folded.
-    """
+    """The builds of a spec at some knobs, where symbols stand for those of the domains."""
 
     definition: Definition
-    knobs: Callable[[Mapping[str, Any]], Mapping[str, Any]]
+    knobs: Mapping[str, Any]
     domains: tuple[Domain, ...]
-    costs: Callable[[Sequence[Node]], tuple[Any, ...]]
-    view: Callable[[Graph], Graph]
+    convention: Convention
     scope: str
     spent: int = 0
     masks: dict[Asked, tuple[str, Any]] = field(default_factory=dict)
@@ -173,9 +177,9 @@ class Builds:
         for domain in self.domains:
             if (number := path.numbers["input", (domain.name,)]) in pins:
                 symbols[domain.name] = pins[number]
-        graph = build(self.definition, self.knobs(symbols))
+        graph = build(self.definition, placed(self.knobs, symbols))
         self.spent += len(graph.nodes)
-        return path, self.view(graph)
+        return path, self.convention.view(graph)
 
     def needed(self, path: ForcedTrace, graph: Graph) -> list[Guard]:
         """Return the conditions of a path that its cost depends on, as far as can be found out.
@@ -242,12 +246,17 @@ class Builds:
         for node in graph.nodes:
             if self.scope == "all" or node.scope == self.scope:
                 nodes_by_layer.setdefault(node.layer, []).append(node)
-        costs = {layer: self.costs(nodes) for layer, nodes in nodes_by_layer.items()}
+        costs = {layer: self.cost(nodes) for layer, nodes in nodes_by_layer.items()}
         return {
             layer: tuple(map(key, cost))
             for layer, cost in costs.items()
             if any(isinstance(number, Whole | Real) or number for number in cost)
         }
+
+    def cost(self, nodes: Sequence[Node]) -> tuple[Any, ...]:
+        """Return params and cost of nodes under the convention, symbols or not."""
+        count = self.convention.count(nodes)
+        return count.params, count.cost
 
     def left(self, guards: Iterable[Guard]) -> dict[str, Any]:
         """Return which values of each whole symbol meet the guards that depend on it alone."""

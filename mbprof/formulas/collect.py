@@ -21,12 +21,10 @@ from mbprof.formulas.naming import (
 from mbprof.formulas.text import (
     Call,
     Condition,
-    Double,
     Number,
     Product,
     Range,
     Relation,
-    Rest,
     Rounded,
     Sum,
     Symbol,
@@ -86,7 +84,6 @@ class Collector:
         return kind, not isinstance(factor, int), -1 if name == "C" else max(numbers), str(factor)
 
     def is_size(self, factor: Factor) -> bool:
-        """Whether a factor is a height or a width."""
         return bool(self.variables.sizes & _numbers(factor))
 
     def written(self, parts: Iterable[Items]) -> Tree:
@@ -196,7 +193,6 @@ class Letters:
         self.names[number] = Symbol(letter, self.taken[letter])
 
     def named(self, tree: Tree) -> Tree:
-        """Return a tree with the names in it."""
         match tree:
             case Symbol(letter, number):
                 return self.names[number] if letter == UNNAMED else tree
@@ -206,12 +202,8 @@ class Letters:
                 return Sum(tuple(map(self.product, parts)))
             case Rounded(up, top, by):
                 return Rounded(up, self.named(top), self.named(by))
-            case Rest(top, by):
-                return Rest(self.named(top), self.named(by))
             case Call(name, arguments):
                 return Call(name, tuple(map(self.named, arguments)))
-            case Double(sign, left, right):
-                return Double(sign, self.named(left), self.named(right))
         return tree
 
     def product(self, tree: Product) -> Product:
@@ -225,7 +217,6 @@ class Letters:
         return Product(tree.factor, tuple(sorted_parts))
 
     def condition(self, condition: Condition) -> Condition:
-        """Return a condition with the names in it."""
         if isinstance(condition, Range):
             return condition
         return Relation(condition.sign, self.named(condition.left), self.named(condition.right))

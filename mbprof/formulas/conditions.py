@@ -11,11 +11,11 @@ from mbprof.formulas.naming import Poly, Variables, equality, plus, replaced, sh
 from mbprof.formulas.text import (
     OPPOSITE,
     SIGN,
+    Call,
     Condition,
     Number,
     Range,
     Relation,
-    Rest,
     Symbol,
     Tree,
 )
@@ -145,14 +145,14 @@ def _described(domain: Domain, mask: Any) -> list[Condition] | None:
     step = int(steps[0])
     if not (steps == step).all() or kept[-1] + step <= domain.high:
         return None
-    rest = Relation("=", Rest(symbol, Number(step)), Number(int(kept[0]) % step))
+    rest = Relation("=", Call("%", (symbol, Number(step))), Number(int(kept[0]) % step))
     return [Range(symbol, int(kept[0]), domain.high), rest]
 
 
 def _relation(guard: Guard, variables: Variables) -> Relation:
     sign = SIGN[guard.op] if guard.answer else OPPOSITE[SIGN[guard.op]]
     if guard.op == "whole":
-        return Relation(sign, Rest(variables.operand(guard.args[0]), Number(1)), Number(0))
+        return Relation(sign, Call("%", (variables.operand(guard.args[0]), Number(1))), Number(0))
     terms = compared_with_zero(guard.args)
     if terms is None:
         return Relation(sign, *map(variables.operand, guard.args))
@@ -186,7 +186,7 @@ def _rest(poly: Poly, variables: Variables) -> Tree | None:
                 if factor == -sign * by and plus(poly, {monomial: sign * by}) == {
                     m: sign * f for m, f in top.items()
                 }:
-                    return Rest(variables.tree(top), Number(by))
+                    return Call("%", (variables.tree(top), Number(by)))
     return None
 
 

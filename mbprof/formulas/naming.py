@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
-from mbprof.formulas.text import Call, Double, Number, Product, Rest, Rounded, Sum, Symbol, Tree
+from mbprof.formulas.text import Call, Number, Product, Rounded, Sum, Symbol, Tree
 from mbprof.symbolic.atoms import Atom, Monomial, Terms
 from mbprof.symbolic.operations import OPERATIONS
 from mbprof.symbolic.symbols import Trace, Whole, key
@@ -352,13 +352,11 @@ def _form(form: str, atom: Atom, arguments: tuple[Tree, ...]) -> Tree:
             left, right = arguments
             if atom.op == "*" and isinstance(right, Number):
                 left, right = right, left
-            return Double(atom.op.rstrip("~"), left, right)
+            arguments = left, right
         case "extreme":
             return Call(atom.op, tuple(sorted(arguments, key=lambda x: isinstance(x, Number))))
         case "up" | "down":
             return Rounded(form == "up", arguments[0], Number(1))
         case "towards zero" if atom.low >= 0:
             return Rounded(False, arguments[0], Number(1))
-        case "rest":
-            return Rest(*arguments)
-    return Call(atom.op, arguments)
+    return Call(atom.op.rstrip("~"), arguments)

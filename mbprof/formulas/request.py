@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from mbprof.errors import KnobError, Loc, ShapeError, UsageError, nearest, unknown
-from mbprof.formulas.builds import Builds, Domain
+from mbprof.formulas.builds import SIZES, Builds, Domain, placed
 from mbprof.formulas.closed import Formula, Line
 from mbprof.formulas.collect import Collector, Items, Letters
 from mbprof.formulas.conditions import equal, pinned, stated
@@ -18,7 +18,7 @@ from mbprof.formulas.naming import Variables, replaced
 from mbprof.language.source import Entry, Scalar
 from mbprof.language.values import Value, parse, plain
 from mbprof.network import conventions
-from mbprof.network.graph import Graph, Node, layers
+from mbprof.network.graph import Graph, layers
 from mbprof.network.speclike import SpecLike, as_spec
 from mbprof.ops.fields import Bound
 from mbprof.spec.block import by_itself, input_of
@@ -34,7 +34,6 @@ MOST_WHOLE = 32_768
 """The largest value of a whole symbol; formulas are checked for all values up to it."""
 MOST = 100.0
 """The largest value of a symbol with decimals, unless the knob has its own."""
-SIZES = ("H", "W")
 
 _FREE = ("k", "s", "t", "r", "c", "e")
 """Arguments that are symbols even if they have a default."""
@@ -133,8 +132,8 @@ class Request:
         fixed: dict[str, Any] = {}
         while True:
             left = tuple(domain for domain in domains if domain.name not in fixed)
-            view = self.convention.view
-            builds = Builds(self.definition, self.placed(fixed), left, self.cost, view, self.scope)
+            knobs = placed(self.knobs, fixed)
+            builds = Builds(self.definition, knobs, left, self.convention, self.scope)
             path, graph = builds.walk({}, {})
             guards = builds.needed(path, graph)
             values = pinned(guards, builds)
@@ -173,21 +172,6 @@ class Request:
         """The height and the width of the input."""
         return self.knobs["res"]
 
-    def placed(self, fixed: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
-        """Return how symbols, or numbers that they are fixed at, become knobs."""
-
-        def knobs(symbols: Mapping[str, Any]) -> Mapping[str, Any]:
-            values = {**dict(zip(SIZES, self.size, strict=True)), **fixed, **symbols}
-            own = {n: v for n, v in values.items() if n in self.definition.knobs}
-            return {**self.knobs, **own, "res": tuple(values[name] for name in SIZES)}
-
-        return knobs
-
-    def cost(self, nodes: Sequence[Node]) -> tuple[Any, ...]:
-        """Return params and cost of nodes under the convention, symbols or not."""
-        count = self.convention.count(nodes)
-        return count.params, count.cost
-
     def formula(
         self, builds: Builds, graph: Graph, guards: Sequence[Guard], fixed: Mapping[str, Any]
     ) -> Formula:
@@ -199,7 +183,7 @@ class Request:
         costs: dict[str, list[tuple[Items, Items]]] = {}
         for group in layers(graph.nodes):
             if self.scope == "all" or group[0].scope == self.scope:
-                both = (replaced(variables.poly(n), replacing) for n in self.cost(group))
+                both = (replaced(variables.poly(n), replacing) for n in builds.cost(group))
                 params, cost = map(collector.items, both)
                 if params or cost:
                     name = group[0].block if self.by == "block" else group[0].layer

@@ -10,7 +10,6 @@ from mbprof.formulas.closed import COUNTS, Formula
 from mbprof.formulas.text import (
     Call,
     Condition,
-    Double,
     Latex,
     Markdown,
     Range,
@@ -222,8 +221,8 @@ def notes(
     cost = f", {integer(values.cost)} {unit}" if unit else ""
     yield f"{where}{integer(values.params)} params{cost}."
     trees = [tree for _, tree in formula.where] + [t for c in formula.conditions for t in c.trees]
-    within = {part for tree in trees for part in parts(tree)}
-    calls = {part.name for part in within if isinstance(part, Call)}
+    within = {p for tree in trees for p in parts(tree) if isinstance(p, Call)}
+    calls = {call.name for call in within}
     if "divisible" in calls:
         n = "n" if escaped is not None else "ₙ"
         one, two = (style.called("round", arguments, n) for arguments in (["x"], ["x", "m"]))
@@ -236,7 +235,7 @@ def notes(
     if "gcd" in calls:
         call = math(style.called("gcd", ["x", "y"]))
         yield f"{call} is the greatest common divisor of {math('x')} and {math('y')}."
-    if any(isinstance(part, Double) for part in within):
+    if any(call.doubles for call in within):
         yield "Numbers with decimals are IEEE doubles, computed in the order in which they stand."
     yield f"Counted: {plainly(formula.convention.doc)} (convention {formula.convention.name})."
     fixed = [f"{name} {plain(value)}" for name, value in formula.fixed.items() if value is not None]

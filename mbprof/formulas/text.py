@@ -87,41 +87,23 @@ class Rounded:
 
 
 @dataclass(frozen=True, slots=True)
-class Rest:
-    """What is left of a division, of whole numbers or of doubles."""
-
-    top: Tree
-    by: Tree
-
-    def value(self, values: Values) -> Any:
-        return self.top.value(values) % self.by.value(values)
-
-
-@dataclass(frozen=True, slots=True)
 class Call:
-    """A function of the expression language, or of symbols."""
+    """A function, a rest, or a sign of doubles, in the order in which the reference computes."""
 
     name: str
     arguments: tuple[Tree, ...]
 
     def value(self, values: Values) -> Any:
-        return OPERATIONS[self.name].plain(*(argument.value(values) for argument in self.arguments))
+        arguments = (argument.value(values) for argument in self.arguments)
+        return OPERATIONS[self.name].plain(*(map(float, arguments) if self.doubles else arguments))
+
+    @property
+    def doubles(self) -> bool:
+        """Whether it computes with doubles, whatever its arguments are."""
+        return self.name in ("+", "-", "*", "/", "//")
 
 
-@dataclass(frozen=True, slots=True)
-class Double:
-    """Arithmetic of doubles, in the order in which the reference implementation does it."""
-
-    sign: str
-    left: Tree
-    right: Tree
-
-    def value(self, values: Values) -> Any:
-        left, right = float(self.left.value(values)), float(self.right.value(values))
-        return OPERATIONS[self.sign].plain(left, right)
-
-
-Tree: TypeAlias = Symbol | Number | Product | Sum | Rounded | Rest | Call | Double
+Tree: TypeAlias = Symbol | Number | Product | Sum | Rounded | Call
 
 
 def symbols(tree: Tree) -> Iterator[Symbol]:
@@ -141,8 +123,8 @@ def parts(tree: Tree) -> Iterator[Tree]:
     match tree:
         case Product(_, inner) | Sum(inner) | Call(_, inner):
             pass
-        case Rounded(_, left, right) | Rest(left, right) | Double(_, left, right):
-            inner = left, right
+        case Rounded(_, top, by):
+            inner = top, by
     for part in inner:
         yield from parts(part)
 
@@ -203,7 +185,6 @@ class Text:
         self.alone = alone
 
     def __call__(self, tree: Tree) -> str:
-        """Write a tree."""
         return self.written(tree)[0]
 
     def lines(self, tree: Tree) -> list[str]:
@@ -235,26 +216,26 @@ class Text:
             case Rounded(up, top, by):
                 parts = self.inside(top, self.top_holds), self.inside(by, ATOM)
                 return self.rounded[up].format(self.quotient.format(*parts)), ATOM
-            case Rest(top, by):
+            case Call("%", (top, by)):
                 return f"{self.inside(top, ATOM)} {self.mod} {self.inside(by, ATOM)}", SUM
             case Call("pow", (base, exponent)):
                 return self.power(self.inside(base, ATOM), self(exponent), False), PRODUCT
             case Call("divisible", (value, divisor, floor)):
                 more = [] if floor == divisor else [self(floor)]
                 return self.called("round", [self(value), *more], self(divisor)), ATOM
-            case Call(name, arguments):
-                return self.called(name, [*map(self, arguments)]), ATOM
-            case Double("/" | "//", left, right):
-                parts = self.inside(left, self.top_holds), self.inside(right, self.bottom_holds)
+            case Call("/" | "//" as sign, (top, by)):
+                parts = self.inside(top, self.top_holds), self.inside(by, self.bottom_holds)
                 written = self.quotient.format(*parts)
-                if tree.sign == "//":
+                if sign == "//":
                     return self.rounded[False].format(written), ATOM
                 return written, self.quotient_holds
-            case Double("*", left, right):
+            case Call("*", (left, right)):
                 parts = self.inside(left, PRODUCT), self.inside(right, ATOM)
                 return self.times.join(parts), PRODUCT
-            case Double(sign, left, right):
+            case Call("+" | "-" as sign, (left, right)):
                 return f"{self.inside(left, SUM)} {sign} {self.inside(right, PRODUCT)}", SUM
+            case Call(name, arguments):
+                return self.called(name, [*map(self, arguments)]), ATOM
 
     def inside(self, tree: Tree, least: int) -> str:
         """Write a tree as a part of what holds together so tightly."""
@@ -274,7 +255,6 @@ class Text:
         return self.times.join(words), PRODUCT if len(words) > 1 else ATOM
 
     def condition(self, condition: Condition) -> str:
-        """Write a condition."""
         if isinstance(condition, Range):
             return self.ranges([condition])
         left, right = self(condition.left), self(condition.right)
