@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Self, TypeAlias
+from typing import Any, TypeAlias
 
 from mbprof.formulas.naming import (
     UNNAMED,
@@ -43,20 +42,15 @@ FLAT = 4
 """A sum of so many products is written out, a longer one collected by sizes."""
 
 
-@dataclass(frozen=True, slots=True)
 class Collector:
     """Writes polynomials over variables; ``sums`` are the sizes and widths that are sums."""
 
-    variables: Variables
-    sums: tuple[Terms, ...]
-
-    @classmethod
-    def of(cls, variables: Variables, shapes: Iterable[tuple[Any, ...]]) -> Self:
-        """Make a collector for the shapes that occur in a network."""
+    def __init__(self, variables: Variables, shapes: Iterable[tuple[Any, ...]]) -> None:
         sizes = {key(size): size for shape in shapes for size in shape if isinstance(size, Whole)}
         polys = map(variables.poly, sizes.values())
         sums = {tuple(sorted(poly.items())) for poly in polys if len(poly) > 1}
-        return cls(variables, tuple(sorted(sums, key=lambda terms: (-len(terms), terms))))
+        self.variables = variables
+        self.sums = sorted(sums, key=lambda terms: (-len(terms), terms))
 
     def items(self, poly: Poly) -> Items:
         """Return a polynomial as products, with the sums taken out that divide it."""

@@ -178,7 +178,7 @@ class Request:
         """Write the costs of a graph's layers, their sums and the conditions."""
         shapes = [s for node in graph.nodes for s in (*node.out_shapes, *node.in_shapes)]
         variables = Variables(builds.main, shapes)
-        collector = Collector.of(variables, shapes)
+        collector = Collector(variables, shapes)
         replacing = equal(guards, variables)
         costs: dict[str, list[tuple[Items, Items]]] = {}
         for group in layers(graph.nodes):
@@ -263,8 +263,8 @@ def block_spec(source: OpenedBlock, given: Given) -> tuple[Definition, tuple[str
     places: dict[str, Loc | None] = {name: entry.value.loc for name, entry in outer.items()}
     places |= {name: argument.loc for name, argument in takes.items()}
     unclashed(places, INPUT, source.text)
-    found = ((name, _knob(argument, given.get(name))) for name, argument in takes.items())
-    knobs = {name: knob for name, knob in found if knob is not None}
+    filled = ((name, _knob(argument, given.get(name))) for name, argument in takes.items())
+    knobs = {name: knob for name, knob in filled if knob is not None}
     free = [
         name
         for name, knob in knobs.items()

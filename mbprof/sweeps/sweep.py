@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from mbprof.compare.side_by_side import common_scope
 from mbprof.errors import UsageError
-from mbprof.language.values import plain
+from mbprof.language.values import Value, plain
 from mbprof.network import conventions
 from mbprof.network.load import Spec
 from mbprof.network.many import Engine, counter, outputs
-from mbprof.output.result import Brief
 from mbprof.output.stamp import stamp
 from mbprof.published.columns import NAMES as ACCURACY
 from mbprof.published.columns import Joined
@@ -42,7 +41,7 @@ class Span(NamedTuple):
 
 
 @dataclass(slots=True, repr=False)
-class Sweep(Brief):
+class Sweep:
     """A plan and how to cost it; chunks of configurations come out as columns."""
 
     spec: Spec
@@ -52,12 +51,6 @@ class Sweep(Brief):
     where: Where | None = None
     accuracies: Joined | None = None
     engines: dict[tuple[str, ...], Engine] = field(default_factory=dict)
-
-    @property
-    def brief(self) -> str:
-        """The spec, the axes and how many configurations they make."""
-        axes = ", ".join(axis.knob.name for axis in self.plan.axes)
-        return f"{self.spec.name} over {axes}, {self.plan.count:,} configurations"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -70,11 +63,15 @@ class Sweep(Brief):
         """The columns that are computed: params, and MACs or FLOPs as the convention counts."""
         return outputs(self.convention)
 
+    @property
+    def fixed(self) -> dict[str, Value]:
+        """The knobs that do not vary."""
+        varied = [axis.knob.name for axis in self.plan.axes]
+        return {name: value for name, value in self.spec.knobs.items() if name not in varied}
+
     def stamp(self) -> dict[str, Any]:
         """Return what the costs are of, as plain data: network, knobs, scope, convention."""
-        varied = [axis.knob.name for axis in self.plan.axes]
-        fixed = {name: value for name, value in self.spec.knobs.items() if name not in varied}
-        return stamp(self.spec.name, fixed, self.scope, conventions.load(self.convention))
+        return stamp(self.spec.name, self.fixed, self.scope, conventions.load(self.convention))
 
     def chunk(self, start: int, stop: int) -> dict[str, Column]:
         """Cost some rows of the plan.
@@ -133,26 +130,19 @@ class Sweep(Brief):
     def ranges(self) -> dict[str, tuple[Any, Any]]:
         """Return the least and largest value of every knob that varies as a number."""
         ends: dict[str, tuple[Any, Any]] = {}
-        for swept in self.plan.axes:
-            if not swept.symbolic:
-                continue
-            values: Sequence[Any] = swept.values
+        for swept in (axis for axis in self.plan.axes if axis.symbolic):
+            values: dict[str, Sequence[Any]] = {swept.knob.name: swept.values}
             if swept.knob.kind == "size":
-                high, wide = zip(*values, strict=True)
-                both = (*high, *wide)
-                ends["res"] = (min(both), max(both))
-                ends["res.h"], ends["res.w"] = (min(high), max(high)), (min(wide), max(wide))
-            else:
-                ends[swept.knob.name] = (min(values), max(values))
+                high, wide = zip(*swept.values, strict=True)
+                values = {"res": (*high, *wide), "res.h": high, "res.w": wide}
+            ends |= {name: (min(numbers), max(numbers)) for name, numbers in values.items()}
         return ends
 
     def lanes(self, rows: Mapping[str, Column]) -> dict[str, Column]:
         """Return the columns that vary as numbers; oblong sizes as a height and a width."""
         lanes = {}
-        for swept in self.plan.axes:
+        for swept in (axis for axis in self.plan.axes if axis.symbolic):
             name = swept.knob.name
-            if not swept.symbolic:
-                continue
             if swept.knob.kind == "size" and rows[name].dtype == object:
                 lanes["res.h"], lanes["res.w"] = sides(rows[name])
             else:
@@ -173,17 +163,13 @@ def plan_sweep(
     Raises: UsageError: no such scope or series. ExpressionError: a filter that is wrong or
     mentions an unknown column.
     """
-    chosen = chosen_scope(scope, spec.definition.scope)
-    names = [axis.knob.name for axis in plan.axes]
-    fixed = {name: value for name, value in spec.knobs.items() if name not in names}
-    joined = None
+    job = Sweep(spec, plan, convention, chosen_scope(scope, spec.definition.scope))
     if accuracy is not None:
         series = None if accuracy == "default" else accuracy
-        joined = Joined.of(spec.definition, fixed, series)
-    job = Sweep(spec, plan, convention, chosen, accuracies=joined)
+        job.accuracies = Joined.of(spec.definition, job.fixed, series)
     if where is not None:
         sizes = [axis.knob.name for axis in plan.axes if axis.symbolic and axis.knob.kind == "size"]
-        job.where = Where.parse(where, job.names, fixed, sizes)
+        job.where = Where.parse(where, job.names, job.fixed, sizes)
     return job
 
 
