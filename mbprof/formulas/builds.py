@@ -115,7 +115,6 @@ class Again:
         return sum(factor * product(map(self.atom, monomial)) for monomial, factor in what)
 
     def atom(self, number: int) -> Any:
-        """Return an atom with the pinned symbols in it."""
         if number not in self.values:
             atom = self.path.atoms[number]
             if atom.op == "input":

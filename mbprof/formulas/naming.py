@@ -123,14 +123,19 @@ def replaced(poly: Mapping[Monomial, int], equal: Iterable[tuple[int, Poly]]) ->
     result = dict(poly)
     for number, by in equal:
         if any(number in monomial for monomial in result):
-            total: Poly = {}
-            for monomial, factor in result.items():
-                part: Poly = {tuple(n for n in monomial if n != number): factor}
-                for _ in range(monomial.count(number)):
-                    part = times(part, by)
-                total = plus(total, part)
-            result = total
+            result = _substituted(result.items(), {number: by})
     return result
+
+
+def _substituted(terms: Iterable[tuple[Monomial, int]], by: Mapping[int, Poly]) -> Poly:
+    """Return terms with polynomials in the place of some variables or atoms."""
+    total: Poly = {}
+    for monomial, factor in terms:
+        part: Poly = {(): factor}
+        for number in monomial:
+            part = times(part, by.get(number, {(number,): 1}))
+        total = plus(total, part)
+    return total
 
 
 def atoms_in(operand: Any) -> set[int]:
@@ -162,7 +167,7 @@ class Variables:
     def __init__(self, trace: Trace, shapes: Iterable[tuple[Any, ...]]) -> None:
         self.trace = trace
         shapes = list(shapes)
-        self.written: list[Poly] = []
+        self.written: dict[int, Poly] = {}
         self.quotients: dict[int, Quotient] = {}
         self.inputs: list[frozenset[str]] = []
         self.moves: dict[int, tuple[int, Terms]] = {}
@@ -173,7 +178,7 @@ class Variables:
         for number, atom in enumerate(trace.atoms):
             self.inputs.append(self._inputs(atom))
             self.ends.append((atom.low, atom.high))
-            self.written.append(self._atom(number, atom))
+            self.written[number] = self._atom(number, atom)
         self.axes = [self._along(shapes, axis) for axis in (1, 2)]
         """The variables that heights and widths are made of."""
 
@@ -261,13 +266,7 @@ class Variables:
 
     def terms(self, terms: Terms) -> Poly:
         """Write the terms of a whole symbol in variables."""
-        total: Poly = {}
-        for monomial, factor in terms:
-            part: Poly = {(): factor}
-            for number in monomial:
-                part = times(part, self.written[number])
-            total = plus(total, part)
-        return total
+        return _substituted(terms, self.written)
 
     def in_atoms(self, number: int) -> Terms:
         """Return a variable as the terms of atoms that it is."""

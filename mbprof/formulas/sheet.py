@@ -93,7 +93,6 @@ class Sheet(NamedTuple):
         return f"{self.formula.spec} in {', '.join(most) + ' and ' if most else ''}{last}"
 
     def rows(self, style: Text) -> list[list[str]]:
-        """Return the lines as cells."""
         return [
             [line.name, *(style(getattr(line, count)) for count in self.counts)]
             for line in self.formula.lines

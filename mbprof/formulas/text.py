@@ -311,7 +311,6 @@ class Latex(Text):
         return rf"\left({text}\right)" if tall else f"({text})"
 
     def name(self, symbol: Symbol) -> str:
-        """Write a name; words are upright."""
         letter = symbol.letter
         if symbol.number:
             return letter if letter in self.alone else f"{letter}_{{{symbol.number}}}"

@@ -119,7 +119,6 @@ class Grid:
 
     @property
     def count(self) -> int:
-        """How many combinations there are."""
         return math.prod(len(axis.values) for axis in self.axes)
 
     def rows(self, start: int, stop: int) -> dict[str, Column]:
@@ -173,7 +172,6 @@ class Listed:
     count: int
 
     def rows(self, start: int, stop: int) -> dict[str, Column]:
-        """Return some of the configurations."""
         return {name: column[start:stop] for name, column in self.columns.items()}
 
 
@@ -269,10 +267,7 @@ def listed(knobs: Mapping[str, Knob], columns: Mapping[str, Any], spec: str) -> 
 
 
 def _numeric(knob: Knob, array: Column) -> tuple[Axis, Column]:
-    """Check a column of numbers by its extremes, which bound all the others.
-
-    Raises: KnobError: a value that is not finite, not whole where it has to be, or out of range.
-    """
+    """Check a column of numbers by its extremes, which bound all the others."""
     import numpy as np
 
     odd = np.flatnonzero(~np.isfinite(array))

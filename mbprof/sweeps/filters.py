@@ -79,12 +79,11 @@ class Where:
         """Return the columns that are mentioned, in numbers where they are; sizes as two."""
         lanes = {}
         for name in {name for name, _ in self.expr.names if name in columns}:
+            cells = columns[name]
             if name in self.sizes:
-                lanes[f"{name}.h"], lanes[f"{name}.w"] = sides(columns[name])
-            elif columns[name].dtype == object:
-                lanes[name] = column(columns[name].tolist())
+                lanes[f"{name}.h"], lanes[f"{name}.w"] = sides(cells)
             else:
-                lanes[name] = columns[name]
+                lanes[name] = column(cells.tolist()) if cells.dtype == object else cells
         return lanes
 
     def _env(self, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,10 +105,7 @@ class Where:
             raise error.through(f"at {at}") if at else error from None
 
     def _path(self, lanes: Mapping[str, Column]) -> tuple[Any, Column] | None:
-        """Return the answer of each row, or of all, and which are asked like the first one.
-
-        None is returned where columns of numbers may not answer as Python's own do.
-        """
+        """Return the answers, and which rows are asked like the first; None if Python differs."""
         import numpy as np
 
         from mbprof.symbolic.program import Program

@@ -184,7 +184,6 @@ class Job:
 
     @property
     def first(self) -> Sweep:
-        """The sweep that comes first."""
         return next(iter(self.jobs.values()))
 
     @property
@@ -194,7 +193,6 @@ class Job:
 
     @property
     def count(self) -> int:
-        """How many configurations there are."""
         return sum(job.plan.count for job in self.jobs.values())
 
     def stamp(self) -> dict[str, Any]:

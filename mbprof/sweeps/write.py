@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from typing import Any, TypeAlias
 
@@ -35,21 +36,22 @@ PATIENCE = 1.0
 """Seconds before a progress bar appears."""
 
 
-def _whole(write: Writer) -> Stream:
-    """Return how a format of reports, which needs all rows at once, writes a sweep."""
-
-    def stream(
-        job: Job, chunks: Iterator[Chunk], shown: Shown, output: str | None, screen: Screen
-    ) -> None:
-        emit(write(table(job, chunks, shown), screen), output)
-
-    return stream
+def _whole(
+    write: Writer,
+    job: Job,
+    chunks: Iterator[Chunk],
+    shown: Shown,
+    output: str | None,
+    screen: Screen,
+) -> None:
+    """Write a sweep in a format of reports, which needs all rows at once."""
+    emit(write(table(job, chunks, shown), screen), output)
 
 
 SWEEPS: Formats[Stream] = Formats(
     {
-        known.name: Format(known.name, _whole(known.write), known.endings, known.layout)
-        for known in REPORTS.values()
+        name: Format(name, partial(_whole, known.write), known.endings, known.layout)
+        for name, known in REPORTS.items()
     }
 )
 """The formats of a sweep: those of reports, but data is written as a stream."""
