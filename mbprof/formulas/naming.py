@@ -220,14 +220,14 @@ class Variables:
         """Return an atom in variables: another one if it is always that one, or its own."""
         own: Poly = {(number,): 1}
         if atom.op in ("max", "min") and atom.whole:
-            left, right = map(self.poly_of, atom.args)
+            left, right = map(self.poly, atom.args)
             low, high = self.bounds(plus(left, right, -1))
             if low >= 0 or high <= 0:
                 return left if (low >= 0) == (atom.op == "max") else right
         if atom.op != "//":
             return own
         if isinstance(atom.args[1], tuple):
-            exact = quotient(*map(self.poly_of, atom.args))
+            exact = quotient(*map(self.poly, atom.args))
             if exact is not None:
                 return exact
         sign, rest = self._moved(number)
@@ -255,14 +255,11 @@ class Variables:
         return low, high
 
     def poly(self, number: Any) -> Poly:
-        """Write a whole number, symbol or not, in variables."""
-        if isinstance(number, Whole):
-            return self.terms(number.terms)
-        return {(): int(number)} if number else {}
-
-    def poly_of(self, operand: Any) -> Poly:
-        """Write a whole operand in variables."""
-        return self.terms(operand[1]) if isinstance(operand, tuple) else {(): operand}
+        """Write a whole number, a symbol or an operand, in variables."""
+        operand = key(number)
+        if isinstance(operand, tuple):
+            return self.terms(operand[1])
+        return {(): int(operand)} if operand else {}
 
     def terms(self, terms: Terms) -> Poly:
         """Write the terms of a whole symbol in variables."""
@@ -276,7 +273,7 @@ class Variables:
     def _quotient(self, atom: Atom, sign: int, shift: Poly) -> Quotient:
         """Return a rounded quotient as the variable has it: roundings of roundings are one."""
         by, up = atom.args[1], sign < 0
-        top = plus({m: f * by for m, f in shift.items()}, self.poly_of(atom.args[0]), sign)
+        top = plus({m: f * by for m, f in shift.items()}, self.poly(atom.args[0]), sign)
         inner = {m: f for m, f in top.items() if m}
         if len(inner) == 1 and next(iter(inner.values())) == 1:
             (monomial,) = inner
@@ -323,7 +320,7 @@ class Variables:
     def _divided(self, number: int, atom: Atom) -> Tree:
         """Return a quotient whose divisor is a symbol."""
         sign, rest = self._moved(number)
-        top = {m: sign * f for m, f in self.poly_of(atom.args[0]).items()}
+        top = {m: sign * f for m, f in self.poly(atom.args[0]).items()}
         rounded = Rounded(sign < 0, self.tree(top), self.operand(atom.args[1]))
         if not rest:
             return rounded

@@ -193,8 +193,8 @@ def data(sheet: Sheet, screen: Screen) -> str:
 
 
 _ROUND = (
-    "{one} is the multiple of {n} nearest to {x}, but at least {n}, and {n} more where that is "
-    "less than {share}; with {two} it is at least {m}."
+    "{call} is the multiple of {n} nearest to {x}, but at least {n}, and {n} more where that is "
+    "less than {share}; with {limited} it is at least {m}."
 )
 
 
@@ -224,9 +224,9 @@ def notes(
     calls = {call.name for call in within}
     if "divisible" in calls:
         n = "n" if escaped is not None else "ₙ"
-        one, two = (style.called("round", arguments, n) for arguments in (["x"], ["x", "m"]))
-        words = {"one": one, "two": two, "share": f"0.9{style.times}x"}
-        words |= {letter: letter for letter in "nxm"}
+        words = {letter: letter for letter in "nxm"} | {"share": f"0.9{style.times}x"}
+        words |= {"call": style.called("round", ["x"], n)}
+        words |= {"limited": style.called("round", ["x", "m"], n)}
         yield _ROUND.format(**{name: math(word) for name, word in words.items()})
     if "round" in calls:
         call = math(style.called("round", ["x"]))
