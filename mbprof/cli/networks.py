@@ -98,7 +98,7 @@ def sweep(
 ) -> None:
     """Cost many configurations: a grid, random or listed ones."""
     from mbprof.network.load import load
-    from mbprof.sweeps.several import plan_sweeps
+    from mbprof.sweeps.sweep import plan_sweeps
     from mbprof.sweeps.write import Kept, columns_of, write
 
     out = to.open("report" if rows.columns == HELP else "sweep")
@@ -323,19 +323,12 @@ def plan_of(
     """Return which configurations the command line asks for."""
     from pathlib import Path
 
-    from mbprof.spec.knobs import knob_of
-    from mbprof.sweeps.axes import Grid, Random, read_axis, read_configs
-    from mbprof.sweeps.axes import listed as listed_plan
+    from mbprof.sweeps.axes import planned, read_configs
 
-    knobs = spec.definition.knobs
     if configs is not None:
         if given or random is not None:
             raise UsageError("--configs says all there is to cost; leave the axes and --random out")
-        return listed_plan(knobs, read_configs(Path(configs)), spec.name)
+        return planned(spec, {}, read_configs(Path(configs)))
     if not given:
         raise UsageError("there is nothing to sweep", hint="give an axis, such as --alpha 0.5,1.0")
-    axes = tuple(
-        read_axis(knob_of(knobs, name, at.loc, spec.name), at.text, at.loc, random is not None)
-        for name, at in given.items()
-    )
-    return Grid(axes) if random is None else Random(axes, random, seed)
+    return planned(spec, given, None, random, seed)

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from mbprof.errors import MbprofError
-from mbprof.formulas.algebra import Poly, equality, replaced
+from mbprof.formulas.naming import Poly, atoms_in, equality, replaced
 from mbprof.network.build import build
+from mbprof.network.conventions import Convention
 from mbprof.network.graph import Graph, Node
 from mbprof.spec.model import Definition
 from mbprof.symbolic.arithmetic import OPERATIONS, product
-from mbprof.symbolic.symbols import Guard, Real, Whole, key
+from mbprof.symbolic.symbols import Guard, Real, Terms, Whole, key
 from mbprof.symbolic.trace import Trace
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+SIZES = ("H", "W")
 MAX_NODES = 6_000
 """How many nodes may be built to find out which conditions matter; the others are stated."""
 
@@ -25,6 +24,9 @@ Asked: TypeAlias = tuple[Any, ...]
 Answers: TypeAlias = dict[Asked, bool]
 Costs: TypeAlias = Mapping[str, tuple[Any, ...]]
 """The cost of each layer that costs anything."""
+
+_MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
+_NEGATED = {"!=": "==", ">=": "<", ">": "<="}
 
 
 class Fixed(Exception):
@@ -60,26 +62,39 @@ def _plainest(op: str, args: tuple[Any, ...]) -> tuple[str, tuple[Any, ...], boo
 
     ``a - b != 0`` and ``b - a == 0`` are one condition, so are ``a - b >= 0`` and ``a - b < 0``.
     """
-    left, right = (*args, None)[:2]
-    if right == 0 and isinstance(left, tuple) and left[0] == "whole" and left[1][-1][1] < 0:
-        args = (("whole", tuple((monomial, -factor) for monomial, factor in left[1])), 0)
+    terms = compared_with_zero(args)
+    if terms is not None and terms[-1][1] < 0:
+        args = (("whole", tuple((monomial, -factor) for monomial, factor in terms)), 0)
         op = _MIRRORED.get(op, op)
     return (_NEGATED[op], args, False) if op in _NEGATED else (op, args, True)
 
 
+def compared_with_zero(args: tuple[Any, ...]) -> Terms | None:
+    """Return the terms of the whole number that a condition compares with zero, if it does."""
+    left, right = (*args, None)[:2]
+    whole = right == 0 and isinstance(left, tuple) and left[0] == "whole"
+    return left[1] if whole else None
+
+
+def _equalities(guards: Iterable[Guard]) -> Iterator[tuple[int, Poly]]:
+    """Yield the atoms that guards make equal to another one or to a number, and to what."""
+    for guard in guards:
+        terms = compared_with_zero(guard.args) if guard.op == "==" and guard.answer else None
+        if terms is not None and (solved := equality(dict(terms))) is not None:
+            yield solved
+
+
+def _guards(answers: Answers) -> list[Guard]:
+    return [Guard(op, args, answer) for (op, args), answer in answers.items()]
+
+
 def _pins(trace: Trace, told: Answers) -> dict[int, int]:
     """Return the symbols that are told to be a number, by that of their atom."""
-    pins = {}
-    for (op, args), answer in told.items():
-        if op == "==" and answer and args[1] == 0:
-            solved = equality(dict(args[0][1]))
-            if (
-                solved is not None
-                and trace.atoms[solved[0]].op == "input"
-                and set(solved[1]) <= {()}
-            ):
-                pins[solved[0]] = solved[1].get((), 0)
-    return pins
+    return {
+        number: by.get((), 0)
+        for number, by in _equalities(_guards(told))
+        if trace.atoms[number].op == "input" and set(by) <= {()}
+    }
 
 
 class Again:
@@ -99,7 +114,6 @@ class Again:
         return sum(factor * product(map(self.atom, monomial)) for monomial, factor in what)
 
     def atom(self, number: int) -> Any:
-        """Return an atom with the pinned symbols in it."""
         if number not in self.values:
             atom = self.path.atoms[number]
             if atom.op == "input":
@@ -115,10 +129,6 @@ def _poly(cost: Any) -> Poly:
     return dict(cost[1]) if isinstance(cost, tuple) else {(): cost}
 
 
-_MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
-_NEGATED = {"!=": "==", ">=": "<", ">": "<="}
-
-
 @dataclass(frozen=True, slots=True)
 class Domain:
     """A symbol: its name, its value for the representative and the values that it may take."""
@@ -129,25 +139,27 @@ class Domain:
     high: Any
 
 
+def placed(knobs: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return knobs with numbers or symbols in their places; those of H and W are of the input."""
+    size = tuple(values.get(name, side) for name, side in zip(SIZES, knobs["res"], strict=True))
+    return {**knobs, **{n: v for n, v in values.items() if n not in SIZES}, "res": size}
+
+
 IMPOSSIBLE = (MbprofError, Fixed, ArithmeticError, ValueError)
 """What a build raises whose answers no configuration gives, or that makes no network."""
 
 
 @dataclass(slots=True)
 class Builds:
-    """The builds of a spec: ``knobs`` puts symbols, by name, in their places.
-
-    ``view`` is what a convention makes of a graph, such as one with batch norms folded.
-    """
+    """The builds of a spec at some knobs, where symbols stand for those of the domains."""
 
     definition: Definition
-    knobs: Callable[[Mapping[str, Any]], Mapping[str, Any]]
+    knobs: Mapping[str, Any]
     domains: tuple[Domain, ...]
-    costs: Callable[[Sequence[Node]], tuple[Any, ...]]
-    view: Callable[[Graph], Graph]
+    convention: Convention
     scope: str
     spent: int = 0
-    masks: dict[Asked, Any] = field(default_factory=dict)
+    masks: dict[Asked, tuple[str, Any]] = field(default_factory=dict)
     main: ForcedTrace = field(default_factory=ForcedTrace)
 
     def walk(self, answers: Answers, pins: Mapping[int, int]) -> tuple[ForcedTrace, Graph]:
@@ -163,9 +175,9 @@ class Builds:
         for domain in self.domains:
             if (number := path.numbers["input", (domain.name,)]) in pins:
                 symbols[domain.name] = pins[number]
-        graph = build(self.definition, self.knobs(symbols))
+        graph = build(self.definition, placed(self.knobs, symbols))
         self.spent += len(graph.nodes)
-        return path, self.view(graph)
+        return path, self.convention.view(graph)
 
     def needed(self, path: ForcedTrace, graph: Graph) -> list[Guard]:
         """Return the conditions of a path that its cost depends on, as far as can be found out.
@@ -200,12 +212,7 @@ class Builds:
                 }
             except IMPOSSIBLE:
                 return False
-        equal = [
-            solved
-            for guard in path.guards.values()
-            if guard.op == "==" and guard.answer and guard.args[1] == 0
-            if (solved := equality(dict(guard.args[0][1]))) is not None
-        ]
+        equal = list(_equalities(path.guards.values()))
         return costs.keys() == expected.keys() and all(
             replaced(_poly(mine), equal) == replaced(_poly(theirs), equal)
             for name, pair in costs.items()
@@ -214,7 +221,7 @@ class Builds:
 
     def leaves(self, told: Answers) -> Iterator[tuple[ForcedTrace, Costs] | None]:
         """Yield all paths that give some answers, with costs; None for what cannot be known."""
-        if not self.possible(told):
+        if not all(mask.any() for mask in self.left(_guards(told)).values()):
             return
         if self.spent > MAX_NODES:
             yield None
@@ -225,11 +232,11 @@ class Builds:
             yield None
             return
         yield path, self.by_layer(graph)
-        open_ones = [(asked, g.answer) for asked, g in path.guards.items() if asked not in told]
         so_far = dict(told)
-        for asked, answer in open_ones:
-            yield from self.leaves({**so_far, asked: not answer})
-            so_far[asked] = answer
+        for asked, guard in path.guards.items():
+            if asked not in told:
+                yield from self.leaves({**so_far, asked: not guard.answer})
+                so_far[asked] = guard.answer
 
     def by_layer(self, graph: Graph) -> Costs:
         """Return what the layers cost that cost anything, as keys that compare by value."""
@@ -237,33 +244,37 @@ class Builds:
         for node in graph.nodes:
             if self.scope == "all" or node.scope == self.scope:
                 nodes_by_layer.setdefault(node.layer, []).append(node)
-        costs = {layer: self.costs(nodes) for layer, nodes in nodes_by_layer.items()}
+        costs = {layer: self.cost(nodes) for layer, nodes in nodes_by_layer.items()}
         return {
             layer: tuple(map(key, cost))
             for layer, cost in costs.items()
             if any(isinstance(number, Whole | Real) or number for number in cost)
         }
 
-    def possible(self, answers: Answers) -> bool:
-        """Whether some value of each whole symbol gives the answers that depend on it alone."""
-        together: dict[str, Any] = {}
-        for (op, args), answer in answers.items():
-            name, mask = self.mask(op, args)
+    def cost(self, nodes: Sequence[Node]) -> tuple[Any, ...]:
+        """Return params and cost of nodes under the convention, symbols or not."""
+        count = self.convention.count(nodes)
+        return count.params, count.cost
+
+    def left(self, guards: Iterable[Guard]) -> dict[str, Any]:
+        """Return which values of each whole symbol meet the guards that depend on it alone."""
+        masks: dict[str, Any] = {}
+        for guard in guards:
+            name, mask = self.mask(guard.op, guard.args)
             if name:
-                mask = mask if answer else ~mask
-                together[name] = mask & together[name] if name in together else mask
-        return all(mask.any() for mask in together.values())
+                mask = mask if guard.answer else ~mask
+                masks[name] = mask & masks[name] if name in masks else mask
+        return masks
 
     def mask(self, op: str, args: tuple[Any, ...]) -> tuple[str, Any]:
         """Return the one whole symbol that a condition depends on, and which values meet it."""
-        asked = (op, args)
-        if asked not in self.masks:
-            self.masks[asked] = self._mask(op, args)
-        mask: tuple[str, Any] = self.masks[asked]
-        return mask
+        if (op, args) not in self.masks:
+            self.masks[op, args] = self._mask(op, args)
+        return self.masks[op, args]
 
     def _mask(self, op: str, args: tuple[Any, ...]) -> tuple[str, Any]:
-        names = self.inputs(args)
+        atoms = [self.main.atoms[number] for number in self.reached(args)]
+        names = {atom.args[0] for atom in atoms if atom.op == "input"}
         domain = next((domain for domain in self.domains if names == {domain.name}), None)
         if domain is None or not isinstance(domain.value, int):
             return "", None
@@ -271,7 +282,7 @@ class Builds:
 
         from mbprof.symbolic.program import FITS, Run
 
-        inner = [operand for n in self.reached(args) for operand in self.main.atoms[n].args]
+        inner = [operand for atom in atoms for operand in atom.args]
         for kind, terms in (operand for operand in (*args, *inner) if isinstance(operand, tuple)):
             for monomial, factor in terms if kind == "whole" else ():
                 if max(map(abs, self.main.range(monomial))) * abs(factor) >= FITS >> 20:
@@ -281,21 +292,12 @@ class Builds:
             mask = Run(self.main.atoms, {domain.name: values}).answers(Guard(op, args, True))
         return domain.name, mask
 
-    def inputs(self, operands: tuple[Any, ...]) -> set[str]:
-        """Return the names of the symbols that operands depend on."""
-        atoms = (self.main.atoms[number] for number in self.reached(operands))
-        return {atom.args[0] for atom in atoms if atom.op == "input"}
-
     def reached(self, operands: tuple[Any, ...]) -> set[int]:
         """Return the numbers of the atoms that operands are made of."""
         numbers_reached: set[int] = set()
         pending = list(operands)
         while pending:
-            operand = pending.pop()
-            if isinstance(operand, tuple):
-                kind, what = operand
-                numbers = {n for m, _ in what for n in m} if kind == "whole" else {what}
-                for number in numbers - numbers_reached:
-                    numbers_reached.add(number)
-                    pending += self.main.atoms[number].args
+            for number in atoms_in(pending.pop()) - numbers_reached:
+                numbers_reached.add(number)
+                pending += self.main.atoms[number].args
         return numbers_reached

@@ -1,16 +1,36 @@
-"""Costs as products and sums that a person would write: what is common stands in front."""
+"""Costs as a person would write them: what is common stands in front, what recurs has a letter."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, Self, TypeAlias
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypeAlias
 
-from mbprof.formulas.algebra import Poly, quotient, shared, times
-from mbprof.formulas.naming import Variables, variable
-from mbprof.formulas.tree import Number, Product, Sum, Tree
-from mbprof.symbolic.symbols import Monomial, Terms, Whole, key
+from mbprof.formulas.naming import (
+    UNNAMED,
+    Poly,
+    Variables,
+    quotient,
+    shared,
+    times,
+    variable,
+    without,
+)
+from mbprof.formulas.text import (
+    Call,
+    Condition,
+    Number,
+    Product,
+    Range,
+    Relation,
+    Rounded,
+    Sum,
+    Symbol,
+    Tree,
+    symbols,
+)
+from mbprof.symbolic.symbols import Terms, Whole, key
 
 Factor: TypeAlias = "int | Terms"
 """A variable, or a sum that stands as a factor."""
@@ -21,34 +41,29 @@ FLAT = 4
 """A sum of so many products is written out, a longer one collected by sizes."""
 
 
-@dataclass(frozen=True, slots=True)
 class Collector:
     """Writes polynomials over variables; ``sums`` are the sizes and widths that are sums."""
 
-    variables: Variables
-    sums: tuple[Terms, ...]
-
-    @classmethod
-    def of(cls, variables: Variables, shapes: Iterable[tuple[Any, ...]]) -> Self:
-        """Make a collector for the shapes that occur in a network."""
+    def __init__(self, variables: Variables, shapes: Iterable[tuple[Any, ...]]) -> None:
         sizes = {key(size): size for shape in shapes for size in shape if isinstance(size, Whole)}
         polys = map(variables.poly, sizes.values())
         sums = {tuple(sorted(poly.items())) for poly in polys if len(poly) > 1}
-        return cls(variables, tuple(sorted(sums, key=lambda each: (-len(each), each))))
+        self.variables = variables
+        self.sums = sorted(sums, key=lambda terms: (-len(terms), terms))
 
     def items(self, poly: Poly) -> Items:
         """Return a polynomial as products, with the sums taken out that divide it."""
         if not poly:
             return {}
         taken: list[Factor] = []
-        for each in self.sums:
-            while len(poly) > 1 and (rest := quotient(poly, dict(each))) is not None:
+        for terms in self.sums:
+            while len(poly) > 1 and (rest := quotient(poly, dict(terms))) is not None:
                 poly = rest
-                taken.append(each)
-        found: Items = {}
-        for monomial in sorted(poly, key=lambda m: (-len(m), m)):
-            found[tuple(sorted([*monomial, *taken], key=self.rank))] = poly[monomial]
-        return found
+                taken.append(terms)
+        return {
+            tuple(sorted([*monomial, *taken], key=self.rank)): poly[monomial]
+            for monomial in sorted(poly, key=lambda m: (-len(m), m))
+        }
 
     def rank(self, factor: Factor) -> tuple[int, bool, int, str]:
         """Return where a factor stands: arguments, then channels, then heights and widths."""
@@ -56,13 +71,12 @@ class Collector:
         atom = self.variables.trace.atoms[max(numbers)]
         name = atom.args[0] if atom.op == "input" else ""
         kind = 0 if name and name not in ("C", "c", "e") else 1
-        for axis, found in enumerate(self.variables.axes):
-            if found & numbers:
+        for axis, along in enumerate(self.variables.axes):
+            if along & numbers:
                 kind = 2 + axis
         return kind, not isinstance(factor, int), -1 if name == "C" else max(numbers), str(factor)
 
     def is_size(self, factor: Factor) -> bool:
-        """Whether a factor is a height or a width."""
         return bool(self.variables.sizes & _numbers(factor))
 
     def written(self, parts: Iterable[Items]) -> Tree:
@@ -73,14 +87,13 @@ class Collector:
                 total[factors] = total.get(factors, 0) + coefficient
         # Many products with sums in them can be fewer products without.
         total = min({f: n for f, n in total.items() if n}, self.expanded(total), key=len)
-        kept = list(total.items())
-        kept.sort(key=lambda each: not each[0])
+        kept = sorted(total.items(), key=lambda item: not item[0])
         if len(kept) <= FLAT:
             return _sum([self.product(n, factors) for factors, n in kept])
         groups: dict[tuple[Factor, ...], list[tuple[tuple[Factor, ...], int]]] = {}
         for factors, n in kept:
-            sizes = tuple(each for each in factors if self.is_size(each))
-            rest = tuple(each for each in factors if not self.is_size(each))
+            sizes = tuple(filter(self.is_size, factors))
+            rest = tuple(factor for factor in factors if not self.is_size(factor))
             groups.setdefault(sizes, []).append((rest, n))
         last = groups.pop((), [])
         ordered = [*groups.items(), *([((), last)] if last else [])]
@@ -88,18 +101,19 @@ class Collector:
 
     def expanded(self, items: Items) -> Items:
         """Return the same with all sums multiplied out that are no sizes."""
-        found: Items = {}
+        total: Items = {}
         for factors, n in items.items():
-            sums = [each for each in factors if not isinstance(each, int)]
-            inner = [each for each in sums if not self.is_size(each)]
-            outer = [each for each in factors if each not in inner]
             poly: Poly = {(): n}
-            for each in inner:
-                poly = times(poly, dict(each))
-            for monomial, factor in poly.items():
+            outer: list[int | Terms] = []
+            for factor in factors:
+                if isinstance(factor, int) or self.is_size(factor):
+                    outer.append(factor)
+                else:
+                    poly = times(poly, dict(factor))
+            for monomial, coefficient in poly.items():
                 both = tuple(sorted([*outer, *monomial], key=self.rank))
-                found[both] = found.get(both, 0) + factor
-        return {factors: n for factors, n in found.items() if n}
+                total[both] = total.get(both, 0) + coefficient
+        return {factors: n for factors, n in total.items() if n}
 
     def group(
         self, sizes: tuple[Factor, ...], inner: Sequence[tuple[tuple[Factor, ...], int]]
@@ -107,13 +121,11 @@ class Collector:
         """Return products that share sizes as one product, with all that they share in front."""
         if len(inner) == 1 or not sizes:
             return [self.product(n, (*rest, *sizes)) for rest, n in inner]
-        numbered = [tuple(each for each in rest if isinstance(each, int)) for rest, _ in inner]
-        common: Monomial = shared(numbered)
+        common = shared(tuple(x for x in rest if isinstance(x, int)) for rest, _ in inner)
         factor = math.gcd(*(n for _, n in inner))
-        left = [self.product(n // factor, _without(rest, common)) for rest, n in inner]
-        front = tuple(variable(each) for each in sorted(common, key=self.rank))
-        behind = tuple(map(self.factor, sizes))
-        return [Product(factor, (*front, _sum(left), *behind))]
+        left = [self.product(n // factor, without(rest, common)) for rest, n in inner]
+        front = map(variable, sorted(common, key=self.rank))
+        return [Product(factor, (*front, _sum(left), *map(self.factor, sizes)))]
 
     def product(self, coefficient: int, factors: tuple[Factor, ...]) -> Product:
         return Product(coefficient, tuple(map(self.factor, factors)))
@@ -122,15 +134,109 @@ class Collector:
         return variable(factor) if isinstance(factor, int) else self.variables.tree(dict(factor))
 
 
+class Letters:
+    """Gives variables letters: h for heights, w for widths, c for all others.
+
+    What stands in costs or conditions is named, and so is what stands in two definitions; what
+    one definition alone needs stands in it.
+    """
+
+    def __init__(self, variables: Variables) -> None:
+        self.variables = variables
+        self.names: dict[int, Tree] = {}
+        self.taken: Counter[str] = Counter()
+
+    def see(self, trees: Iterable[Tree]) -> None:
+        """Name the variables of some trees."""
+        seen = list(dict.fromkeys(n for tree in trees for n in _variables(tree)))
+        uses: Counter[int] = Counter()
+        pending, visited = list(seen), set()
+        while pending:
+            number = pending.pop()
+            if number not in visited:
+                visited.add(number)
+                inner = list(_variables(self.variables.definition(number)))
+                uses.update(inner)
+                pending += inner
+        for number in seen:
+            self.name(number, uses, seen)
+
+    def name(self, number: int, uses: Counter[int], seen: list[int]) -> None:
+        """Name a variable, what it is made of first."""
+        if number in self.names:
+            return
+        atom = self.variables.trace.atoms[number]
+        if atom.op == "input":
+            self.names[number] = Symbol(atom.args[0])
+            return
+        definition = self.variables.definition(number)
+        for inner in _variables(definition):
+            self.name(inner, uses, seen)
+        if number not in seen and uses[number] < 2:
+            self.names[number] = self.named(definition)
+            return
+        high, wide = (number in axis for axis in self.variables.axes)
+        if high and wide:
+            high, wide = (names == self.variables.inputs[number] for names in ({"H"}, {"W"}))
+            other = "n"
+        else:
+            other = "c"
+        letter = "h" if high else "w" if wide else other
+        self.taken[letter] += 1
+        self.names[number] = Symbol(letter, self.taken[letter])
+
+    def named(self, tree: Tree) -> Tree:
+        match tree:
+            case Symbol(letter, number):
+                return self.names[number] if letter == UNNAMED else tree
+            case Product():
+                return self.product(tree)
+            case Sum(parts):
+                return Sum(tuple(map(self.product, parts)))
+            case Rounded(up, top, by):
+                return Rounded(up, self.named(top), self.named(by))
+            case Call(name, arguments):
+                return Call(name, tuple(map(self.named, arguments)))
+        return tree
+
+    def product(self, tree: Product) -> Product:
+        """Return a product with the names in it, those of one letter in order of their numbers."""
+        parts = tuple(map(self.named, tree.parts))
+        waiting: dict[str, list[Symbol]] = {}
+        names = (part for part in parts if isinstance(part, Symbol))
+        for symbol in sorted(names, key=lambda symbol: -symbol.number):
+            waiting.setdefault(symbol.letter, []).append(symbol)
+        sorted_parts = (waiting[p.letter].pop() if isinstance(p, Symbol) else p for p in parts)
+        return Product(tree.factor, tuple(sorted_parts))
+
+    def condition(self, condition: Condition) -> Condition:
+        if isinstance(condition, Range):
+            return condition
+        return Relation(condition.sign, self.named(condition.left), self.named(condition.right))
+
+    def where(self, trees: Iterable[Tree]) -> tuple[tuple[Symbol, Tree], ...]:
+        """Return the definitions that trees need, in the order of their numbers."""
+        defined = {
+            symbol: self.named(self.variables.definition(number))
+            for number, symbol in self.names.items()
+            if isinstance(symbol, Symbol) and symbol.number
+        }
+        needed: set[Symbol] = set()
+        pending = [symbol for tree in trees for symbol in symbols(tree)]
+        while pending:
+            symbol = pending.pop()
+            if symbol in defined and symbol not in needed:
+                needed.add(symbol)
+                pending += symbols(defined[symbol])
+        return tuple((symbol, tree) for symbol, tree in defined.items() if symbol in needed)
+
+
+def _variables(tree: Tree) -> Iterator[int]:
+    return (symbol.number for symbol in symbols(tree) if symbol.letter == UNNAMED)
+
+
 def _numbers(factor: Factor) -> frozenset[int]:
     return frozenset([factor] if isinstance(factor, int) else [n for m, _ in factor for n in m])
-
-
-def _without(factors: tuple[Factor, ...], common: Monomial) -> tuple[Factor, ...]:
-    left = list(factors)
-    for each in common:
-        left.remove(each)
-    return tuple(left)
 
 
 def _sum(parts: list[Product]) -> Tree:

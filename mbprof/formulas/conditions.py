@@ -2,92 +2,33 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
-from mbprof.formulas.algebra import Poly, equality, plus, replaced, shared
-from mbprof.formulas.builds import Builds, Domain
-from mbprof.formulas.naming import Variables
-from mbprof.formulas.tree import Number, Product, Rest, Symbol, Tree, Values
+from mbprof.formulas.builds import Builds, Domain, compared_with_zero
+from mbprof.formulas.naming import Poly, Variables, equality, plus, replaced, shared, without
+from mbprof.formulas.text import (
+    OPPOSITE,
+    SIGN,
+    Call,
+    Condition,
+    Number,
+    Range,
+    Relation,
+    Symbol,
+    Tree,
+)
+from mbprof.symbolic.arithmetic import OPERATIONS
 from mbprof.symbolic.symbols import Guard, Terms
-
-SIGNS: dict[str, Callable[[Any, Any], bool]] = {
-    "=": operator.eq,
-    "≠": operator.ne,
-    "<": operator.lt,
-    "≤": operator.le,
-    ">": operator.gt,
-    "≥": operator.ge,
-}
-"""The signs of relations, with what each asks."""
-
-_SIGN = {"==": "=", "!=": "≠", "<": "<", "<=": "≤", ">": ">", ">=": "≥", "whole": "="}
-_OPPOSITE = {"=": "≠", "≠": "=", "<": "≥", "≤": ">", ">": "≤", "≥": "<"}
-
-
-@dataclass(frozen=True, slots=True)
-class Relation:
-    """A comparison of two quantities."""
-
-    sign: str
-    left: Tree
-    right: Tree
-
-    def holds(self, values: Values) -> bool:
-        """Whether it is true."""
-        return SIGNS[self.sign](self.left.value(values), self.right.value(values))
-
-    @property
-    def trees(self) -> tuple[Tree, ...]:
-        """What is compared."""
-        return self.left, self.right
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """The values that a symbol may take; ``above`` and ``below`` if the ends are excluded."""
-
-    symbol: Symbol
-    low: Any
-    high: Any
-    above: bool = False
-    below: bool = False
-
-    def holds(self, values: Values) -> bool:
-        """Whether the symbol's value is in the range."""
-        value = values[self.symbol]
-        inside = self.low < value if self.above else self.low <= value
-        return bool(inside and (value < self.high if self.below else value <= self.high))
-
-    @property
-    def trees(self) -> tuple[Tree, ...]:
-        """The symbol."""
-        return (self.symbol,)
-
-
-Condition: TypeAlias = Relation | Range
-
-
-def single(guards: Iterable[Guard], builds: Builds) -> dict[str, Any]:
-    """Return which values of each whole symbol meet the guards that depend on it alone."""
-    found: dict[str, Any] = {}
-    for guard in guards:
-        name, mask = builds.mask(guard.op, guard.args)
-        if name:
-            mask = mask if guard.answer else ~mask
-            found[name] = found[name] & mask if name in found else mask
-    return found
 
 
 def _parted(guards: Iterable[Guard], variables: Variables) -> Iterator[Guard]:
     """Yield guards; of a product that is not zero, that each of its factors is not."""
     for guard in guards:
-        left, right = (*guard.args, None)[:2]
         poly: Poly = {}
-        if right == 0 and isinstance(left, tuple) and left[0] == "whole":
-            terms = _reduced(left[1], variables)
+        if (terms := compared_with_zero(guard.args)) is not None:
+            terms = _reduced(terms, variables)
             guard = guard._replace(args=(("whole", terms), 0))
             poly = variables.terms(terms)
         if guard.op == "==" and not guard.answer and len(poly) == 1:
@@ -99,59 +40,50 @@ def _parted(guards: Iterable[Guard], variables: Variables) -> Iterator[Guard]:
 
 def _reduced(terms: Terms, variables: Variables) -> Terms:
     """Return terms without the factors that all of them share and that are always positive."""
-    common = list(shared(monomial for monomial, _ in terms))
+    common = shared(monomial for monomial, _ in terms)
     if not common or any(variables.trace.atoms[number].low < 1 for number in common):
         return terms
-    found = []
-    for monomial, factor in terms:
-        rest = list(monomial)
-        for number in common:
-            rest.remove(number)
-        found.append((tuple(rest), factor))
-    return tuple(sorted(found))
+    return tuple(sorted((without(monomial, common), factor) for monomial, factor in terms))
 
 
 def equal(guards: Iterable[Guard], variables: Variables) -> list[tuple[int, Poly]]:
     """Return which variables the guards make equal to another one, or to a number."""
-    found: list[tuple[int, Poly]] = []
+    equal: list[tuple[int, Poly]] = []
     for guard in guards:
-        if guard.op == "==" and guard.answer and guard.args[1] == 0:
-            poly = replaced(variables.terms(guard.args[0][1]), found)
-            if (one := equality(poly)) is not None:
-                found.append(one)
-    return found
+        terms = compared_with_zero(guard.args) if guard.op == "==" and guard.answer else None
+        if terms is not None:
+            solved = equality(replaced(variables.terms(terms), equal))
+            equal += [] if solved is None else [solved]
+    return equal
 
 
 def pinned(guards: Iterable[Guard], builds: Builds) -> dict[str, Any]:
     """Return the symbols that the guards leave one value only, with that value."""
-    found: dict[str, Any] = {}
-    for domain in builds.domains:
-        mask = single(guards, builds).get(domain.name)
-        if mask is not None and mask.sum() == 1:
-            found[domain.name] = domain.value
+    masks = builds.left(guards)
+    only = {name for name, mask in masks.items() if mask.sum() == 1}
     for guard in guards:
         left, right = (*guard.args, None)[:2]
         if guard.op in ("==", "!=") and guard.answer == (guard.op == "=="):
             for domain in builds.domains:
                 number = builds.main.numbers.get(("input", (domain.name,)))
                 if left == ("real", number) and isinstance(right, int | float):
-                    found[domain.name] = domain.value
-    return found
+                    only.add(domain.name)
+    return {domain.name: domain.value for domain in builds.domains if domain.name in only}
 
 
 def stated(guards: Iterable[Guard], builds: Builds, variables: Variables) -> list[Condition]:
     """Return the conditions: a range for each symbol, then what else has to be true."""
     guards = list(_parted(guards, variables))
-    masks = single(guards, builds)
-    found: list[Condition] = []
+    masks = builds.left(guards)
+    ranges: list[Condition] = []
     more: list[Condition] = []
     described = set()
     for domain in builds.domains:
         kept = _described(domain, masks[domain.name]) if domain.name in masks else None
         if kept is not None:
             described.add(domain.name)
-        ranged, *rest = kept or [_narrowed(_whole_range(domain), guards, builds)]
-        found.append(ranged)
+        ranged, *rest = kept or [_narrowed(domain, guards, builds)]
+        ranges.append(ranged)
         more += rest
     replacing = equal(guards, variables)
     for guard in guards:
@@ -161,47 +93,44 @@ def stated(guards: Iterable[Guard], builds: Builds, variables: Variables) -> lis
             relation = _relation(guard, variables)
             if relation not in more:
                 more.append(relation)
-    return found + more
+    return ranges + more
 
 
 def _implied(guard: Guard, variables: Variables, replacing: Sequence[tuple[int, Poly]]) -> bool:
     """Whether the ranges of the variables, or what is equal, leave a guard no choice."""
-    left, right = (*guard.args, None)[:2]
-    if right != 0 or not isinstance(left, tuple) or left[0] != "whole":
+    terms = compared_with_zero(guard.args)
+    if terms is None:
         return False
-    own = variables.terms(left[1])
+    own = variables.terms(terms)
     poly = own if guard.op == "==" and guard.answer else replaced(own, replacing)
     low, high = variables.bounds(poly)
     if guard.op == "==":
         return bool(low == high == 0 or (not guard.answer and (low > 0 or high < 0)))
-    ends = {SIGNS[_SIGN[guard.op]](low, 0), SIGNS[_SIGN[guard.op]](high, 0)}
-    return ends == {guard.answer}
+    asked = OPERATIONS[guard.op].plain
+    return {asked(low, 0), asked(high, 0)} == {guard.answer}
 
 
 def _bound(guard: Guard, name: str, builds: Builds) -> tuple[str, Any] | None:
     """Return the sign and the number that a guard compares a symbol with, if it does only that."""
     left, right = (*guard.args, None)[:2]
     number = builds.main.numbers.get(("input", (name,)))
-    sign = _SIGN[guard.op] if guard.answer else _OPPOSITE[_SIGN[guard.op]]
+    sign = SIGN[guard.op] if guard.answer else OPPOSITE[SIGN[guard.op]]
     if left != ("real", number) or not isinstance(right, int | float) or sign in "=≠":
         return None
     return sign, right
 
 
-def _narrowed(found: Range, guards: Iterable[Guard], builds: Builds) -> Range:
-    """Return a range within what guards allow its symbol."""
-    for guard in guards:
-        sign, end = _bound(guard, found.symbol.letter, builds) or ("", 0)
-        if sign in (">", "≥") and (end, sign == ">") > (found.low, found.above):
-            found = replace(found, low=end, above=sign == ">")
-        if sign in ("<", "≤") and (end, sign != "<") < (found.high, not found.below):
-            found = replace(found, high=end, below=sign == "<")
-    return found
-
-
-def _whole_range(domain: Domain) -> Range:
+def _narrowed(domain: Domain, guards: Iterable[Guard], builds: Builds) -> Range:
+    """Return the range of a symbol within what guards allow it."""
     above = isinstance(domain.value, float) and 0 < domain.low < 1e-300
-    return Range(Symbol(domain.name), 0 if above else domain.low, domain.high, above)
+    left = Range(Symbol(domain.name), 0 if above else domain.low, domain.high, above)
+    for guard in guards:
+        sign, end = _bound(guard, domain.name, builds) or ("", 0)
+        if sign in (">", "≥") and (end, sign == ">") > (left.low, left.above):
+            left = replace(left, low=end, above=sign == ">")
+        if sign in ("<", "≤") and (end, sign != "<") < (left.high, not left.below):
+            left = replace(left, high=end, below=sign == "<")
+    return left
 
 
 def _described(domain: Domain, mask: Any) -> list[Condition] | None:
@@ -216,18 +145,18 @@ def _described(domain: Domain, mask: Any) -> list[Condition] | None:
     step = int(steps[0])
     if not (steps == step).all() or kept[-1] + step <= domain.high:
         return None
-    rest = Relation("=", Rest(symbol, Number(step)), Number(int(kept[0]) % step))
+    rest = Relation("=", Call("%", (symbol, Number(step))), Number(int(kept[0]) % step))
     return [Range(symbol, int(kept[0]), domain.high), rest]
 
 
 def _relation(guard: Guard, variables: Variables) -> Relation:
-    sign = _SIGN[guard.op] if guard.answer else _OPPOSITE[_SIGN[guard.op]]
+    sign = SIGN[guard.op] if guard.answer else OPPOSITE[SIGN[guard.op]]
     if guard.op == "whole":
-        return Relation(sign, Rest(variables.operand(guard.args[0]), Number(1)), Number(0))
-    left, right = guard.args
-    if right != 0 or not isinstance(left, tuple) or left[0] != "whole":
-        return Relation(sign, variables.operand(left), variables.operand(right))
-    poly = variables.terms(left[1])
+        return Relation(sign, Call("%", (variables.operand(guard.args[0]), Number(1))), Number(0))
+    terms = compared_with_zero(guard.args)
+    if terms is None:
+        return Relation(sign, *map(variables.operand, guard.args))
+    poly = variables.terms(terms)
     if sign in ("=", "≠") and (rest := _rest(poly, variables)) is not None:
         return Relation(sign, rest, Number(0))
     positive = {m: f for m, f in poly.items() if f > 0}
@@ -239,20 +168,13 @@ def _relation(guard: Guard, variables: Variables) -> Relation:
     if sign == "≤" and len(positive) > 1 and positive.get(()) == 1:
         del positive[()]
         sign = "<"
-    left, right = variables.tree(positive), variables.tree(negative)
-    if (
-        sign in ("=", "≠")
-        and isinstance(_bare(right), Symbol)
-        and not isinstance(_bare(left), Symbol)
-    ):
-        left, right = right, left
-    return Relation(sign, left, right)
+    if sign in ("=", "≠") and _is_variable(negative) and not _is_variable(positive):
+        positive, negative = negative, positive
+    return Relation(sign, variables.tree(positive), variables.tree(negative))
 
 
-def _bare(tree: Tree) -> Tree:
-    """Return the symbol that a product of nothing else is."""
-    single = isinstance(tree, Product) and tree.factor == 1 and len(tree.parts) == 1
-    return tree.parts[0] if single and isinstance(tree, Product) else tree
+def _is_variable(poly: Poly) -> bool:
+    return [(len(monomial), factor) for monomial, factor in poly.items()] == [(1, 1)]
 
 
 def _rest(poly: Poly, variables: Variables) -> Tree | None:
@@ -264,10 +186,10 @@ def _rest(poly: Poly, variables: Variables) -> Tree | None:
                 if factor == -sign * by and plus(poly, {monomial: sign * by}) == {
                     m: sign * f for m, f in top.items()
                 }:
-                    return Rest(variables.tree(top), Number(by))
+                    return Call("%", (variables.tree(top), Number(by)))
     return None
 
 
 def broken(conditions: Iterable[Condition], values: Mapping[Symbol, Any]) -> Condition | None:
     """Return the first condition that values do not meet."""
-    return next((each for each in conditions if not each.holds(values)), None)
+    return next((condition for condition in conditions if not condition.holds(values)), None)

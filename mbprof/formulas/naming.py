@@ -1,28 +1,151 @@
-"""From the atoms of a trace to names: what each stands for, written as simply as it goes."""
+"""From atoms of a trace to names: polynomials of variables, and what each variable stands for."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
-from mbprof.formulas.algebra import Poly, plus, quotient, times
-from mbprof.formulas.tree import (
-    Call,
-    Double,
-    Number,
-    Product,
-    Rest,
-    Rounded,
-    Sum,
-    Symbol,
-    Tree,
-)
+from mbprof.formulas.text import Call, Number, Product, Rounded, Sum, Symbol, Tree
 from mbprof.symbolic.arithmetic import OPERATIONS
-from mbprof.symbolic.symbols import Atom, Terms, Whole, key
+from mbprof.symbolic.symbols import Atom, Monomial, Terms, Whole, key
 from mbprof.symbolic.trace import Trace
 
+Poly: TypeAlias = dict[Monomial, int]
+"""Coefficients by monomial; a monomial lists its variables in order, each as often as it occurs."""
+Factor = TypeVar("Factor")
 UNNAMED = "#"
 """The letter of a variable that has no name yet; its number is that of its atom."""
+
+
+def plus(left: Mapping[Monomial, int], right: Mapping[Monomial, int], factor: int = 1) -> Poly:
+    """Return left + factor · right.
+
+    >>> plus({(1,): 2, (): 3}, {(1,): 1}, -2)
+    {(): 3}
+    """
+    total = dict(left)
+    for monomial, coefficient in right.items():
+        total[monomial] = total.get(monomial, 0) + factor * coefficient
+    return {monomial: coefficient for monomial, coefficient in total.items() if coefficient}
+
+
+def times(left: Mapping[Monomial, int], right: Mapping[Monomial, int]) -> Poly:
+    """Return the product.
+
+    >>> times({(1,): 1, (): 1}, {(1,): 1, (): -1})
+    {(1, 1): 1, (): -1}
+    """
+    total: Poly = {}
+    for a, p in left.items():
+        for b, q in right.items():
+            both = tuple(sorted(a + b))
+            total[both] = total.get(both, 0) + p * q
+    return {monomial: coefficient for monomial, coefficient in total.items() if coefficient}
+
+
+def quotient(poly: Mapping[Monomial, int], divisor: Mapping[Monomial, int]) -> Poly | None:
+    """Return poly / divisor if it divides without a rest.
+
+    >>> quotient({(1, 1): 2, (): -2}, {(1,): 1, (): -1})
+    {(1,): 2, (): 2}
+    >>> quotient({(1, 1): 1}, {(1,): 1, (): -1}) is None
+    True
+    """
+    variables = sorted({n for monomial in (*poly, *divisor) for n in monomial})
+
+    def rank(monomial: Monomial) -> tuple[int, ...]:
+        return tuple(map(monomial.count, variables))
+
+    lead = max(divisor, key=rank)
+    rest, parts = dict(poly), {}
+    while rest:
+        top = max(rest, key=rank)
+        factor, remainder = divmod(rest[top], divisor[lead])
+        missing = Counter(lead) - Counter(top)
+        if remainder or missing:
+            return None
+        part = tuple(sorted((Counter(top) - Counter(lead)).elements()))
+        parts[part] = factor
+        rest = plus(rest, times(divisor, {part: factor}), -1)
+    return parts
+
+
+def shared(monomials: Iterable[Monomial]) -> Monomial:
+    """Return what divides all monomials.
+
+    >>> shared([(1, 1, 2), (1, 1, 3)])
+    (1, 1)
+    """
+    first, *others = map(Counter, monomials)
+    for other in others:
+        first &= other
+    return tuple(sorted(first.elements()))
+
+
+def without(factors: Iterable[Factor], common: Iterable[Factor]) -> tuple[Factor, ...]:
+    """Return factors without some of them, each as often as it is listed.
+
+    >>> without((1, 1, 2), (1, 2))
+    (1,)
+    """
+    left = list(factors)
+    for factor in common:
+        left.remove(factor)
+    return tuple(left)
+
+
+def equality(poly: Mapping[Monomial, int]) -> tuple[int, Poly] | None:
+    """Return the variable that can be replaced, and by what, where a polynomial is zero.
+
+    Only a variable that equals another one or a number is; the later one of two.
+
+    >>> equality({(1,): 1, (2,): -1}), equality({(1,): 3, (2,): -1})
+    ((2, {(1,): 1}), None)
+    """
+    variables = [monomial for monomial in poly if monomial]
+    if any(len(monomial) != 1 or abs(poly[monomial]) != 1 for monomial in variables):
+        return None
+    if len(variables) == 2 and () not in poly and sum(poly.values()) == 0:
+        kept, other = sorted(variables)
+        return other[0], {kept: 1}
+    if len(variables) == 1:
+        return variables[0][0], {(): -poly.get((), 0) * poly[variables[0]]}
+    return None
+
+
+def replaced(poly: Mapping[Monomial, int], equal: Iterable[tuple[int, Poly]]) -> Poly:
+    """Return a polynomial with variables replaced, one after the other.
+
+    >>> replaced({(1, 2): 1, (): 2}, [(2, {(1,): 1})])
+    {(1, 1): 1, (): 2}
+    """
+    result = dict(poly)
+    for number, by in equal:
+        if any(number in monomial for monomial in result):
+            result = _substituted(result.items(), {number: by})
+    return result
+
+
+def _substituted(terms: Iterable[tuple[Monomial, int]], by: Mapping[int, Poly]) -> Poly:
+    """Return terms with polynomials in the place of some variables or atoms."""
+    total: Poly = {}
+    for monomial, factor in terms:
+        part: Poly = {(): factor}
+        for number in monomial:
+            part = times(part, by.get(number, {(number,): 1}))
+        total = plus(total, part)
+    return total
+
+
+def atoms_in(operand: Any) -> set[int]:
+    """Return the numbers of the atoms that an operand is written with.
+
+    >>> atoms_in(("whole", (((1, 2), 3),))), atoms_in(("real", 4)), atoms_in(5)
+    ({1, 2}, {4}, set())
+    """
+    kind, what = operand if isinstance(operand, tuple) else ("whole", ())
+    return {number for monomial, _ in what for number in monomial} if kind == "whole" else {what}
 
 
 class Quotient(NamedTuple):
@@ -44,19 +167,18 @@ class Variables:
     def __init__(self, trace: Trace, shapes: Iterable[tuple[Any, ...]]) -> None:
         self.trace = trace
         shapes = list(shapes)
-        sizes = [size for shape in shapes for size in reversed(shape)]
-        self.written: list[Poly] = []
+        self.written: dict[int, Poly] = {}
         self.quotients: dict[int, Quotient] = {}
         self.inputs: list[frozenset[str]] = []
         self.moves: dict[int, tuple[int, Terms]] = {}
-        for size in sizes:
+        for size in (size for shape in shapes for size in reversed(shape)):
             if isinstance(size, Whole):
                 self._move(size.terms)
         self.ends: list[tuple[Any, Any]] = []
         for number, atom in enumerate(trace.atoms):
             self.inputs.append(self._inputs(atom))
             self.ends.append((atom.low, atom.high))
-            self.written.append(self._atom(number, atom))
+            self.written[number] = self._atom(number, atom)
         self.axes = [self._along(shapes, axis) for axis in (1, 2)]
         """The variables that heights and widths are made of."""
 
@@ -86,34 +208,29 @@ class Variables:
                 self.moves.setdefault(monomial[0], (sign, rest))
                 return
 
-    def _inputs(self, atom: Atom) -> frozenset[str]:
-        return frozenset(atom.args) if atom.op == "input" else self.of_operands(atom.args)
+    def _moved(self, number: int) -> tuple[int, Terms]:
+        return self.moves.get(number, (-1 if self.trace.atoms[number].high <= 0 else 1, ()))
 
-    def of_operands(self, operands: Iterable[Any]) -> frozenset[str]:
-        """Return the inputs that operands depend on."""
-        names: frozenset[str] = frozenset()
-        for operand in operands:
-            if isinstance(operand, tuple):
-                kind, what = operand
-                numbers = [n for m, _ in what for n in m] if kind == "whole" else [what]
-                names = names.union(*(self.inputs[number] for number in numbers))
-        return names
+    def _inputs(self, atom: Atom) -> frozenset[str]:
+        if atom.op == "input":
+            return frozenset(atom.args)
+        return frozenset[str]().union(*(self.inputs[n] for x in atom.args for n in atoms_in(x)))
 
     def _atom(self, number: int, atom: Atom) -> Poly:
         """Return an atom in variables: another one if it is always that one, or its own."""
         own: Poly = {(number,): 1}
         if atom.op in ("max", "min") and atom.whole:
-            left, right = map(self.poly_of, atom.args)
+            left, right = map(self.poly, atom.args)
             low, high = self.bounds(plus(left, right, -1))
             if low >= 0 or high <= 0:
                 return left if (low >= 0) == (atom.op == "max") else right
         if atom.op != "//":
             return own
         if isinstance(atom.args[1], tuple):
-            exact = quotient(*map(self.poly_of, atom.args))
+            exact = quotient(*map(self.poly, atom.args))
             if exact is not None:
                 return exact
-        sign, rest = self.moves.get(number, (-1 if atom.high <= 0 else 1, ()))
+        sign, rest = self._moved(number)
         shift = self.terms(rest)
         if isinstance(atom.args[1], int) and atom.args[1] > 0:
             rounding = self._quotient(atom, sign, shift)
@@ -138,36 +255,25 @@ class Variables:
         return low, high
 
     def poly(self, number: Any) -> Poly:
-        """Write a whole number, symbol or not, in variables."""
-        if isinstance(number, Whole):
-            return self.terms(number.terms)
-        return {(): int(number)} if number else {}
-
-    def poly_of(self, operand: Any) -> Poly:
-        """Write a whole operand in variables."""
-        return self.terms(operand[1]) if isinstance(operand, tuple) else {(): operand}
+        """Write a whole number, a symbol or an operand, in variables."""
+        operand = key(number)
+        if isinstance(operand, tuple):
+            return self.terms(operand[1])
+        return {(): int(operand)} if operand else {}
 
     def terms(self, terms: Terms) -> Poly:
         """Write the terms of a whole symbol in variables."""
-        total: Poly = {}
-        for monomial, factor in terms:
-            part: Poly = {(): factor}
-            for number in monomial:
-                part = times(part, self.written[number])
-            total = plus(total, part)
-        return total
+        return _substituted(terms, self.written)
 
     def in_atoms(self, number: int) -> Terms:
         """Return a variable as the terms of atoms that it is."""
-        sign, rest = self.moves.get(number, (-1 if self.trace.atoms[number].high <= 0 else 1, ()))
-        if self.trace.atoms[number].op != "//":
-            sign, rest = 1, ()
+        sign, rest = self._moved(number) if self.trace.atoms[number].op == "//" else (1, ())
         return tuple(sorted([*rest, ((number,), sign)]))
 
     def _quotient(self, atom: Atom, sign: int, shift: Poly) -> Quotient:
         """Return a rounded quotient as the variable has it: roundings of roundings are one."""
         by, up = atom.args[1], sign < 0
-        top = plus({m: f * by for m, f in shift.items()}, self.poly_of(atom.args[0]), sign)
+        top = plus({m: f * by for m, f in shift.items()}, self.poly(atom.args[0]), sign)
         inner = {m: f for m, f in top.items() if m}
         if len(inner) == 1 and next(iter(inner.values())) == 1:
             (monomial,) = inner
@@ -182,13 +288,15 @@ class Variables:
             top, up = turned, not up
         return Quotient(up, top, by)
 
-    # Trees
-
     def tree(self, poly: Poly) -> Tree:
         """Return a polynomial as a sum of products."""
-        order = sorted(poly, key=lambda m: (poly[m] < 0, not m, m))
-        parts = tuple(Product(poly[m], tuple(map(variable, m))) for m in order)
+        parts = self.products(poly)
         return parts[0] if len(parts) == 1 else Sum(parts) if parts else Number(0)
+
+    def products(self, poly: Poly) -> tuple[Product, ...]:
+        """Return the products of a polynomial in the order in which they are written."""
+        order = sorted(poly, key=lambda m: (poly[m] < 0, not m, m))
+        return tuple(Product(poly[m], tuple(map(variable, m))) for m in order)
 
     def operand(self, operand: Any) -> Tree:
         """Return an operand of an atom or guard as a tree over variables."""
@@ -207,30 +315,21 @@ class Variables:
             return Rounded(up, self.tree(top), Number(by))
         if atom.op == "//":
             return self._divided(number, atom)
-        return _FORMS[OPERATIONS[atom.op].form](atom, tuple(map(self.operand, atom.args)))
+        return _form(OPERATIONS[atom.op].form, atom, tuple(map(self.operand, atom.args)))
 
     def _divided(self, number: int, atom: Atom) -> Tree:
         """Return a quotient whose divisor is a symbol."""
-        sign, rest = self.moves.get(number, (-1 if atom.high <= 0 else 1, ()))
-        top = {m: sign * f for m, f in self.poly_of(atom.args[0]).items()}
+        sign, rest = self._moved(number)
+        top = {m: sign * f for m, f in self.poly(atom.args[0]).items()}
         rounded = Rounded(sign < 0, self.tree(top), self.operand(atom.args[1]))
         if not rest:
             return rounded
-        more = self.tree(self.terms(rest))
-        return Sum(
-            (Product(1, (rounded,)), *(more.parts if isinstance(more, Sum) else [_one(more)]))
-        )
+        return Sum((Product(1, (rounded,)), *self.products(self.terms(rest))))
 
 
 def variable(number: int) -> Symbol:
     """Return the variable of an atom."""
     return Symbol(UNNAMED, number)
-
-
-def _one(tree: Tree) -> Product:
-    if isinstance(tree, Product):
-        return tree
-    return Product(int(tree.number)) if isinstance(tree, Number) else Product(1, (tree,))
 
 
 def _turned(top: Poly, by: int, up: bool, wanted: bool) -> Poly:
@@ -240,31 +339,20 @@ def _turned(top: Poly, by: int, up: bool, wanted: bool) -> Poly:
     return plus(top, {(): by - 1 if up else 1 - by})
 
 
-def _constant_first(op: str, left: Tree, right: Tree) -> tuple[Tree, Tree]:
-    return (right, left) if op == "*" and isinstance(right, Number) else (left, right)
-
-
-def _extreme(atom: Atom, arguments: tuple[Tree, ...]) -> Tree:
-    return Call(
-        atom.op, tuple(sorted(arguments, key=lambda argument: isinstance(argument, Number)))
-    )
-
-
-def _towards_zero(atom: Atom, arguments: tuple[Tree, ...]) -> Tree:
-    form = "down" if atom.low >= 0 else "call"
-    return _FORMS[form](atom, arguments)
-
-
-_FORMS: dict[str, Callable[[Atom, tuple[Tree, ...]], Tree]] = {
-    "as it is": lambda atom, arguments: arguments[0],
-    "sign": lambda atom, arguments: Double(
-        atom.op.rstrip("~"), *_constant_first(atom.op, *arguments)
-    ),
-    "call": lambda atom, arguments: Call(atom.op, arguments),
-    "extreme": _extreme,
-    "up": lambda atom, arguments: Rounded(True, arguments[0], Number(1)),
-    "down": lambda atom, arguments: Rounded(False, arguments[0], Number(1)),
-    "towards zero": _towards_zero,
-    "rest": lambda atom, arguments: Rest(*arguments),
-}
-"""What an atom is in a formula, by the form of its operation."""
+def _form(form: str, atom: Atom, arguments: tuple[Tree, ...]) -> Tree:
+    """Return what an atom is in a formula, by the form of its operation."""
+    match form:
+        case "as it is":
+            return arguments[0]
+        case "sign":
+            left, right = arguments
+            if atom.op == "*" and isinstance(right, Number):
+                left, right = right, left
+            arguments = left, right
+        case "extreme":
+            return Call(atom.op, tuple(sorted(arguments, key=lambda x: isinstance(x, Number))))
+        case "up" | "down":
+            return Rounded(form == "up", arguments[0], Number(1))
+        case "towards zero" if atom.low >= 0:
+            return Rounded(False, arguments[0], Number(1))
+    return Call(atom.op.rstrip("~"), arguments)

@@ -7,12 +7,23 @@ from typing import Any, NamedTuple, TypeAlias
 
 from mbprof.errors import UsageError, nearest
 from mbprof.formulas.closed import COUNTS, Formula
-from mbprof.formulas.conditions import Condition, Range
-from mbprof.formulas.latex import Latex, Markdown, escaped
-from mbprof.formulas.notes import notes
-from mbprof.formulas.text import Text
-from mbprof.formulas.tree import Sum, Symbol, Tree, symbols
-from mbprof.network.conventions import UNITS, Convention
+from mbprof.formulas.text import (
+    Call,
+    Condition,
+    Latex,
+    Markdown,
+    Range,
+    Sum,
+    Symbol,
+    Text,
+    Tree,
+    escaped,
+    number,
+    parts,
+    symbols,
+)
+from mbprof.language.fmt import integer, plain
+from mbprof.network.conventions import UNITS
 from mbprof.output.formats import Formats, to_json
 from mbprof.output.model import Screen
 
@@ -29,7 +40,77 @@ class Sheet(NamedTuple):
 
         Raises: UsageError: no such count, or a cost that the convention does not count.
         """
-        return cls(formula, _counts(formula.convention, of))
+        convention = formula.convention
+        fields = {"params": COUNTS[:1], "both": formula.counts}
+        if convention.measures:
+            fields |= {convention.unit.lower(): COUNTS[1:], "cost": COUNTS[1:]}
+        elif of in ("cost", *UNITS):
+            raise UsageError(f"convention {convention.name} counts no cost, only params")
+        if of in fields:
+            return cls(formula, fields[of])
+        if of in UNITS:
+            unit = convention.unit
+            message = f"the formula of convention {convention.name} is in {unit}, not {UNITS[of]}"
+            raise UsageError(message, hint=f"give --of {unit.lower()}, or another --convention")
+        raise UsageError(f"cannot show {of!r}", hint=nearest(of, fields))
+
+    @property
+    def heads(self) -> list[str]:
+        """What stands above the columns of lines."""
+        return [self.formula.by, *map(self.formula.heading, self.counts)]
+
+    @property
+    def used(self) -> list[str]:
+        """The symbols that the cost depends on."""
+        formula = self.formula
+        trees = [tree for _, tree in formula.where]
+        trees += [tree for line in (*formula.lines, formula.total) for tree in line[1:]]
+        letters = {symbol.letter for t in trees for symbol in symbols(t) if not symbol.number}
+        return [symbol.name for symbol in formula.symbols if symbol.name in letters]
+
+    @property
+    def needed(self) -> list[tuple[Symbol, Tree]]:
+        """The definitions that the counts and the conditions need, widths before sizes."""
+        formula = self.formula
+        lines = (*formula.lines, formula.total)
+        trees = [getattr(line, count) for line in lines for count in self.counts]
+        trees += [tree for condition in formula.conditions for tree in condition.trees]
+        wanted = {symbol for tree in trees for symbol in symbols(tree)}
+        for name, tree in reversed(formula.where):
+            if name in wanted:
+                wanted.update(symbols(tree))
+        definitions = [(name, tree) for name, tree in formula.where if name in wanted]
+        return sorted(definitions, key=lambda definition: definition[0].letter in "hw")
+
+    def title(self, style: Text) -> str:
+        """Name the spec, and the symbols that its cost depends on."""
+        names = [style.name(Symbol(name)) for name in self.used]
+        if not names:
+            return f"{self.formula.spec}, which depends on no symbol"
+        *most, last = names
+        return f"{self.formula.spec} in {', '.join(most) + ' and ' if most else ''}{last}"
+
+    def rows(self, style: Text) -> list[list[str]]:
+        return [
+            [line.name, *(style(getattr(line, count)) for count in self.counts)]
+            for line in self.formula.lines
+        ]
+
+    def holds(self, style: Text) -> list[str]:
+        """Return the conditions; symbols of one range share it, those of no use are left out."""
+        used = self.used
+        domains = {domain.name: domain for domain in self.formula.symbols}
+        ranges: dict[tuple[Any, ...], list[Range]] = {}
+        rest: list[Condition] = []
+        for condition in self.formula.conditions:
+            if not isinstance(condition, Range):
+                rest.append(condition)
+                continue
+            low, high, domain = condition.low, condition.high, domains[condition.symbol.letter]
+            if domain.name in used or low > domain.low or high != domain.high:
+                ends = low, high, condition.above, condition.below
+                ranges.setdefault(ends, []).append(condition)
+        return [style.ranges(same) for same in ranges.values()] + [*map(style.condition, rest)]
 
 
 Writer: TypeAlias = Callable[[Sheet, Screen], str]
@@ -45,42 +126,22 @@ def render(formula: Formula, format: str = "text", of: str = "both", width: int 
     return FORMATS[format].write(Sheet.of(formula, of), Screen(width))
 
 
-def _counts(convention: Convention, of: str) -> tuple[str, ...]:
-    """Return the fields to show."""
-    fields = {"params": COUNTS[:1], "both": COUNTS}
-    if not convention.measures:
-        if of in ("cost", *UNITS):
-            raise UsageError(f"convention {convention.name} counts no cost, only params")
-        fields["both"] = COUNTS[:1]
-    else:
-        fields |= {convention.unit.lower(): COUNTS[1:], "cost": COUNTS[1:]}
-    if of not in fields:
-        if of in UNITS:
-            unit = convention.unit
-            message = f"the formula of convention {convention.name} is in {unit}, not {UNITS[of]}"
-            raise UsageError(message, hint=f"give --of {unit.lower()}, or another --convention")
-        raise UsageError(f"cannot show {of!r}", hint=nearest(of, fields))
-    return fields[of]
-
-
 @FORMATS.add("text", layout="terminal")
 @FORMATS.add("rich", layout="terminal")
 def text(sheet: Sheet, screen: Screen) -> str:
     """Write for a terminal, with the signs of Unicode."""
     (formula, counts), width = sheet, screen.width
     style = Text(formula.alone)
-    lines = [_title(formula, style)]
-    lines += _rows(formula, counts, style, width)
+    lines = [sheet.title(style), *_rows(sheet, style, width)]
     for count in counts:
         head = f"{formula.heading(count)} = "
-        said = _total(style, getattr(formula.total, count), width - len(head))
-        lines += ["", head + said[0], *(" " * len(head) + each for each in said[1:])]
-    lines += _where(formula, style, counts, width)
-    lines.append("")
-    if holds := _holds(formula, style):
+        total = _total(style, getattr(formula.total, count), width - len(head))
+        lines += ["", *_behind(head, total)]
+    lines += [*_where(sheet, style, width), ""]
+    if holds := sheet.holds(style):
         lines += _filled("Holds for ", [*holds[:-1], f"{holds[-1]}."], width, ", ")
     for note in notes(formula, style):
-        lines += _filled("", note.split(" "), width, " ")
+        lines += _filled("", note.split(" "), width)
     return "\n".join(lines) + "\n"
 
 
@@ -89,17 +150,16 @@ def latex(sheet: Sheet, screen: Screen) -> str:
     """Write LaTeX that stands in a document with the package amsmath."""
     formula, counts = sheet
     style = Latex(formula.alone)
-    lines = [f"% {_title(formula, Text(formula.alone))}"]
+    lines = [f"% {sheet.title(Text(formula.alone))}"]
     if formula.lines:
-        heads = [escaped(formula.heading(count)) for count in counts]
+        by, *heads = sheet.heads
         lines += [rf"\begin{{tabular}}{{l{'l' * len(counts)}}}"]
-        lines += [rf"{formula.by} & {' & '.join(heads)} \\ \hline"]
-        for line in formula.lines:
-            cells = [f"${style(getattr(line, count))}$" for count in counts]
-            lines.append(rf"{escaped(line.name)} & {' & '.join(cells)} \\")
+        lines += [rf"{by} & {' & '.join(map(escaped, heads))} \\ \hline"]
+        for name, *cells in sheet.rows(style):
+            lines.append(" & ".join([escaped(name), *(f"${cell}$" for cell in cells)]) + r" \\")
         lines.append(r"\end{tabular}")
-    lines += _aligned(formula, style, counts, r"\begin{align*}", r"\end{align*}")
-    holds = [f"${each}$" for each in _holds(formula, style)]
+    lines += _aligned(sheet, style, r"\begin{align*}", r"\end{align*}")
+    holds = [f"${condition}$" for condition in sheet.holds(style)]
     lines += [f"Holds for {', '.join(holds)}."] if holds else []
     lines += notes(formula, style, escaped)
     return "\n".join(lines) + "\n"
@@ -110,17 +170,15 @@ def markdown(sheet: Sheet, screen: Screen) -> str:
     """Write Markdown whose formulas GitHub renders."""
     formula, counts = sheet
     style = Markdown(formula.alone)
-    lines = [f"**{_title(formula, Text(formula.alone))}**".replace("_", r"\_"), ""]
+    lines = [f"**{sheet.title(Text(formula.alone))}**".replace("_", r"\_"), ""]
     if formula.lines:
-        lines.append(f"| {' | '.join([formula.by, *(formula.heading(c) for c in counts)])} |")
+        lines.append(f"| {' | '.join(sheet.heads)} |")
         lines.append("| --- " * (1 + len(counts)) + "|")
-        for line in formula.lines:
-            cells = [f"${style(getattr(line, count))}$" for count in counts]
-            lines.append(f"| {' | '.join([f'`{line.name}`', *cells])} |")
+        for name, *cells in sheet.rows(style):
+            lines.append(f"| {' | '.join([f'`{name}`', *(f'${cell}$' for cell in cells)])} |")
         lines.append("")
-    begin, end = "```math\n\\begin{aligned}", "\\end{aligned}\n```"
-    lines += _aligned(formula, style, counts, begin, end)
-    holds = [f"${each}$" for each in _holds(formula, style)]
+    lines += _aligned(sheet, style, "```math\n\\begin{aligned}", "\\end{aligned}\n```")
+    holds = [f"${condition}$" for condition in sheet.holds(style)]
     lines += ["", f"Holds for {', '.join(holds)}."] if holds else []
     lines += ["", *notes(formula, style, lambda text: text.replace("_", r"\_"))]
     return "\n".join(lines) + "\n"
@@ -129,65 +187,96 @@ def markdown(sheet: Sheet, screen: Screen) -> str:
 @FORMATS.add("json", ".json")
 def data(sheet: Sheet, screen: Screen) -> str:
     """Write JSON: every formula as text and as LaTeX, with its value at the defaults."""
-    formula, counts = sheet
-    return to_json(formula.to_dict(counts)) + "\n"
+    return to_json(sheet.formula.to_dict(sheet.counts)) + "\n"
 
 
-def _title(formula: Formula, style: Text) -> str:
-    names = [style.name(Symbol(each)) for each in _used(formula)]
-    if not names:
-        return f"{formula.spec}, which depends on no symbol"
-    *most, last = names
-    return f"{formula.spec} in {', '.join(most) + ' and ' if most else ''}{last}"
+_ROUND = (
+    "{call} is the multiple of {n} nearest to {x}, but at least {n}, and {n} more where that is "
+    "less than {share}; with {limited} it is at least {m}."
+)
 
 
-def _used(formula: Formula) -> list[str]:
-    """Return the symbols that the cost depends on."""
-    trees = [tree for _, tree in formula.where] + list(formula.total[1:])
-    trees += [tree for line in formula.lines for tree in line[1:]]
-    found = {each.letter for tree in trees for each in symbols(tree) if not each.number}
-    return [each.name for each in formula.symbols if each.name in found]
+def notes(
+    formula: Formula, style: Text, escaped: Callable[[str], str] | None = None
+) -> Iterator[str]:
+    """Yield sentences: the value at the defaults, functions, what is counted and what is fixed.
 
+    Where names have to be ``escaped``, formulas stand between dollars.
+    """
 
-def _rows(formula: Formula, counts: Sequence[str], style: Text, width: int) -> list[str]:
-    """Return the lines as columns, or as paragraphs if columns are too wide."""
-    if not formula.lines:
-        return []
-    heads = [formula.by, *(formula.heading(count) for count in counts)]
-    rows = [[line.name, *(style(getattr(line, c)) for c in counts)] for line in formula.lines]
-    wide = [max(len(row[i]) for row in [heads, *rows]) for i in range(len(heads))]
-    if sum(wide) + 2 * len(counts) > width:
-        found = []
-        for line in formula.lines:
-            found += ["", line.name]
-            for count, head in zip(counts, heads[1:], strict=True):
-                parts = style.lines(getattr(line, count))
-                found += _filled(f"  {head} = ", parts, width)
-        return found
-    table = [
-        "  ".join(cell.ljust(size) for cell, size in zip(row, wide, strict=True)).rstrip()
-        for row in [heads, *rows]
+    def math(text: str) -> str:
+        return text if escaped is None else f"${text}$"
+
+    plainly = escaped or (lambda text: text)
+    values = formula.evaluate()
+    at = [
+        math(f"{style.name(Symbol(symbol.name))} = {number(symbol.value)}")
+        for symbol in formula.symbols
     ]
-    return [table[0], "─" * (sum(wide) + 2 * len(counts)), *table[1:]]
+    unit = formula.convention.unit
+    where = f"At {', '.join(at)}: " if at else "That is "
+    cost = f", {integer(values.cost)} {unit}" if unit else ""
+    yield f"{where}{integer(values.params)} params{cost}."
+    trees = [tree for _, tree in formula.where] + [t for c in formula.conditions for t in c.trees]
+    within = {p for tree in trees for p in parts(tree) if isinstance(p, Call)}
+    calls = {call.name for call in within}
+    if "divisible" in calls:
+        n = "n" if escaped is not None else "ₙ"
+        words = {letter: letter for letter in "nxm"} | {"share": f"0.9{style.times}x"}
+        words |= {"call": style.called("round", ["x"], n)}
+        words |= {"limited": style.called("round", ["x", "m"], n)}
+        yield _ROUND.format(**{name: math(word) for name, word in words.items()})
+    if "round" in calls:
+        call = math(style.called("round", ["x"]))
+        yield f"{call} is the nearest whole number, the even one of two."
+    if "gcd" in calls:
+        call = math(style.called("gcd", ["x", "y"]))
+        yield f"{call} is the greatest common divisor of {math('x')} and {math('y')}."
+    if any(call.doubles for call in within):
+        yield "Numbers with decimals are IEEE doubles, computed in the order in which they stand."
+    yield f"Counted: {plainly(formula.convention.doc)} (convention {formula.convention.name})."
+    fixed = [f"{name} {plain(value)}" for name, value in formula.fixed.items() if value is not None]
+    yield plainly(f"Scope {formula.scope}{'; fixed: ' if fixed else ''}{', '.join(fixed)}.")
+
+
+def _rows(sheet: Sheet, style: Text, width: int) -> list[str]:
+    """Return the lines as columns, or as paragraphs if columns are too wide."""
+    if not sheet.formula.lines:
+        return []
+    heads = sheet.heads
+    table = [heads, *sheet.rows(style)]
+    wide = [max(map(len, column)) for column in zip(*table, strict=True)]
+    room = sum(wide) + 2 * len(sheet.counts)
+    if room > width:
+        paragraphs = []
+        for line in sheet.formula.lines:
+            paragraphs += ["", line.name]
+            for count, head in zip(sheet.counts, heads[1:], strict=True):
+                terms = style.lines(getattr(line, count))
+                paragraphs += _filled(f"  {head} = ", terms, width)
+        return paragraphs
+    first, *more = (
+        "  ".join(cell.ljust(size) for cell, size in zip(row, wide, strict=True)).rstrip()
+        for row in table
+    )
+    return [first, "─" * room, *more]
 
 
 def _total(style: Text, tree: Tree, width: int) -> list[str]:
     """Return a sum in lines; a product with a sum in it has lines of its own."""
-    parts = style.lines(tree)
+    terms = style.lines(tree)
     grouped = isinstance(tree, Sum) and any(
-        isinstance(part, Sum) for each in tree.parts for part in each.parts
+        isinstance(part, Sum) for product in tree.parts for part in product.parts
     )
-    if grouped and sum(map(len, parts)) > width:
-        return [line for part in parts for line in _broken([part], width)]
-    return _broken(parts, width)
+    if grouped and sum(map(len, terms)) > width:
+        return [line for term in terms for line in _broken([term], width)]
+    return _broken(terms, width)
 
 
-def _where(formula: Formula, style: Text, counts: Sequence[str], width: int) -> list[str]:
+def _where(sheet: Sheet, style: Text, width: int) -> list[str]:
     """Return the definitions in lines, the height and the width of a map in one."""
-    needed = _needed(formula, counts)
-    if not needed:
-        return []
-    said = {name: f"{style.name(name)} = {style(tree)}" for name, tree in needed}
+    said = {name: f"{style.name(name)} = {style(tree)}" for name, tree in sheet.needed}
+    room = width - len("where ")
     lines: list[str] = []
     for name, line in said.items():
         if name.letter == "w" and Symbol("h", name.number) in said:
@@ -195,66 +284,35 @@ def _where(formula: Formula, style: Text, counts: Sequence[str], width: int) -> 
         pair = [line]
         if name.letter == "h" and (other := Symbol("w", name.number)) in said:
             pair.append(said[other])
-        room = width - len("where ")
         if len(", ".join(pair)) <= room:
             lines.append(", ".join(pair))
-        else:
-            for each in pair:
-                first, *more = _broken([each], room - 4) if len(each) > room else [each]
-                lines += [first, *(f"    {one}" for one in more)]
-    return ["", *(("where " if i == 0 else "      ") + line for i, line in enumerate(lines))]
+            continue
+        for definition in pair:
+            fits = len(definition) <= room
+            first, *more = [definition] if fits else _broken([definition], room - 4)
+            lines += [first, *(f"    {piece}" for piece in more)]
+    return ["", *_behind("where ", lines)] if lines else []
 
 
-def _needed(formula: Formula, counts: Sequence[str]) -> list[tuple[Symbol, Tree]]:
-    """Return the definitions that the counts and the conditions need, widths before sizes."""
-    lines = (*formula.lines, formula.total)
-    trees = [getattr(line, count) for line in lines for count in counts]
-    trees += [tree for each in formula.conditions for tree in each.trees]
-    wanted = {each for tree in trees for each in symbols(tree)}
-    for name, tree in reversed(formula.where):
-        if name in wanted:
-            wanted.update(symbols(tree))
-    found = [(name, tree) for name, tree in formula.where if name in wanted]
-    return sorted(found, key=lambda each: each[0].letter in "hw")
-
-
-def _aligned(
-    formula: Formula, style: Latex, counts: Sequence[str], begin: str, end: str
-) -> list[str]:
+def _aligned(sheet: Sheet, style: Latex, begin: str, end: str) -> list[str]:
     """Return totals and definitions as lines of LaTeX that are aligned at their equals signs."""
     lines = []
-    for count in counts:
-        head = style.name(Symbol(formula.heading(count)))
-        first, *rest = _total(style, getattr(formula.total, count), 120)
-        lines += [f"{head} &= {first}", *(f"&\\quad {each}" for each in rest)]
-    lines += [f"{style.name(n)} &= {style(tree)}" for n, tree in _needed(formula, counts)]
+    for count in sheet.counts:
+        head = style.name(Symbol(sheet.formula.heading(count)))
+        first, *rest = _total(style, getattr(sheet.formula.total, count), 120)
+        lines += [f"{head} &= {first}", *(f"&\\quad {term}" for term in rest)]
+    lines += [f"{style.name(name)} &= {style(tree)}" for name, tree in sheet.needed]
     return [begin, *(f"{line} \\\\" for line in lines[:-1]), lines[-1], end]
 
 
-def _holds(formula: Formula, style: Text) -> list[str]:
-    """Return the conditions; symbols of one range share it, those of no use are left out."""
-    used = _used(formula)
-    ranges: dict[tuple[Any, ...], list[Range]] = {}
-    rest: list[Condition] = []
-    for each in formula.conditions:
-        if isinstance(each, Range):
-            if each.symbol.letter in used or not _is_free(formula, each):
-                ranges.setdefault((each.low, each.high, each.above, each.below), []).append(each)
-        else:
-            rest.append(each)
-    return [style.ranges(same) for same in ranges.values()] + [style.condition(c) for c in rest]
-
-
-def _is_free(formula: Formula, each: Range) -> bool:
-    """Whether a symbol may take every value that symbols take."""
-    domain = next(d for d in formula.symbols if d.name == each.symbol.letter)
-    return bool(each.low <= domain.low and each.high == domain.high)
+def _behind(head: str, lines: Sequence[str]) -> list[str]:
+    """Return lines behind a head and indented like it."""
+    return [(head if i == 0 else " " * len(head)) + line for i, line in enumerate(lines)]
 
 
 def _filled(head: str, parts: Sequence[str], width: int, between: str = " ") -> list[str]:
     """Return parts in lines that fit, behind a head and indented like it."""
-    broken = _broken(parts, max(width - len(head), 40), between)
-    return [(head if i == 0 else " " * len(head)) + line for i, line in enumerate(broken)]
+    return _behind(head, _broken(parts, max(width - len(head), 40), between))
 
 
 def _broken(parts: Sequence[str], width: int, between: str = " ") -> list[str]:
@@ -270,10 +328,6 @@ def _broken(parts: Sequence[str], width: int, between: str = " ") -> list[str]:
     return lines or [""]
 
 
-_OPENING = ("(", r"\l")
-_CLOSING = (")", r"\r")
-
-
 def _pieces(part: str, width: int) -> Iterator[str]:
     """Yield a part whole, or in pieces that begin with a sign outside of growing brackets."""
     if len(part) <= width:
@@ -282,8 +336,8 @@ def _pieces(part: str, width: int) -> Iterator[str]:
     depth, start = 0, 0
     for i, char in enumerate(part):
         depth += (char in "{⌊⌈") - (char in "}⌋⌉")
-        depth += any(part.startswith(rf"\left{each}", i) for each in _OPENING)
-        depth -= any(part.startswith(rf"\right{each}", i) for each in _CLOSING)
+        depth += part.startswith((r"\left(", r"\left\l"), i)
+        depth -= part.startswith((r"\right)", r"\right\r"), i)
         if depth == 0 and i > start + 2 and part[i : i + 3] in (" + ", " - "):
             yield part[start:i]
             start = i + 1

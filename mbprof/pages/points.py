@@ -14,7 +14,7 @@ from mbprof.network.rows import totals
 from mbprof.published import accuracy
 from mbprof.published.rows import Published, for_spec, series
 from mbprof.spec.usual import FEW_ALPHAS, FEW_SIDES
-from mbprof.sweeps.pareto import Front
+from mbprof.sweeps.filters import Front
 
 
 class Point(NamedTuple):

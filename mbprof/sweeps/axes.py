@@ -9,11 +9,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from mbprof.errors import KnobError, Loc, UsageError
 from mbprof.language.fmt import Value, parse
+from mbprof.language.source import Scalar
 from mbprof.spec.knobs import Knob, checked, knob_of
+
+if TYPE_CHECKING:
+    from mbprof.network.load import Spec
 
 MAX_VALUES = 10_000_000
 CHUNK = 1 << 15
@@ -57,27 +61,25 @@ def read_axis(knob: Knob, text: str, loc: Loc | None, random: bool = False) -> A
             raise KnobError(f"{knob.name} has an empty value in {text!r}", loc)
         bounds = part.split(":")
         if random and len(bounds) == 2 and len(text.split(",")) == 1:
-            ends = axis(knob, _numbers(knob, bounds, part, loc), loc)
-            _ordered(knob, ends.values, part, loc)
-            return Axis(knob, ends.values, continuous=True)
+            return Axis(knob, _ends(knob, bounds, part, loc), continuous=True)
         values += _range(knob, bounds, part, loc) if len(bounds) > 1 else [parse(part)]
     return axis(knob, values, loc)
 
 
-def _numbers(knob: Knob, bounds: Sequence[str], text: str, loc: Loc | None) -> list[Value]:
-    numbers: list[Value] = []
-    for bound in bounds:
-        value = parse(bound)
+def _ends(knob: Knob, bounds: Sequence[str], text: str, loc: Loc | None) -> tuple[Value, ...]:
+    numbers = tuple(map(parse, bounds))
+    for bound, value in zip(bounds, numbers, strict=True):
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise KnobError(f"{knob.name}: {bound!r} is no number in the range {text!r}", loc)
-        numbers.append(value)
-    return numbers
-
-
-def _ordered(knob: Knob, ends: Sequence[Value], text: str, loc: Loc | None) -> None:
-    low, high = ((end[0] if isinstance(end, tuple) else end) for end in ends)
-    if not low <= high:  # type: ignore[operator]  # both are numbers by now
+    ends = axis(knob, numbers, loc).values
+    low, high = map(_side, ends)
+    if not low <= high:
         raise KnobError(f"{knob.name}: the range {text} runs backwards", loc)
+    return ends
+
+
+def _side(end: Any) -> Any:
+    return end[0] if isinstance(end, tuple) else end
 
 
 def _range(knob: Knob, bounds: Sequence[str], text: str, loc: Loc | None) -> list[Value]:
@@ -117,7 +119,6 @@ class Grid:
 
     @property
     def count(self) -> int:
-        """How many combinations there are."""
         return math.prod(len(axis.values) for axis in self.axes)
 
     def rows(self, start: int, stop: int) -> dict[str, Column]:
@@ -126,7 +127,10 @@ class Grid:
 
         sizes = tuple(len(axis.values) for axis in self.axes)
         numbers = np.unravel_index(np.arange(start, stop), sizes)
-        return {axis.knob.name: _taken(axis, n) for axis, n in zip(self.axes, numbers, strict=True)}
+        return {
+            axis.knob.name: column(axis.values)[chosen]
+            for axis, chosen in zip(self.axes, numbers, strict=True)
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,14 +150,16 @@ class Random:
         import numpy as np
 
         rng = np.random.default_rng((self.seed, start // CHUNK))
-        columns = {}
+        columns, count = {}, stop - start
         for axis in self.axes:
-            if axis.continuous:
-                columns[axis.knob.name] = _between(rng, axis, stop - start)
+            low, high = map(_side, (axis.values[0], axis.values[-1]))
+            if not axis.continuous:
+                drawn = column(axis.values)[rng.integers(0, len(axis.values), count)]
+            elif axis.knob.kind == "number":
+                drawn = rng.uniform(low, high, count)
             else:
-                columns[axis.knob.name] = _taken(
-                    axis, rng.integers(0, len(axis.values), stop - start)
-                )
+                drawn = rng.integers(low, high, count, endpoint=True)
+            columns[axis.knob.name] = drawn
         return columns
 
 
@@ -166,20 +172,16 @@ class Listed:
     count: int
 
     def rows(self, start: int, stop: int) -> dict[str, Column]:
-        """Return some of the configurations."""
         return {name: column[start:stop] for name, column in self.columns.items()}
 
 
 Plan: TypeAlias = Grid | Random | Listed
 
 
-def _taken(axis: Axis, numbers: Column) -> Column:
-    """Return the values with the given numbers; a size that is square is one number."""
-    return column(axis.values)[numbers]
-
-
 def column(values: Sequence[Any]) -> Column:
     """Return values as a column: int64 or float64 where they are numbers, else objects.
+
+    A size that is square is one number.
 
     >>> column([(96, 96), (128, 128)]).tolist()
     [96, 128]
@@ -208,11 +210,31 @@ def sides(column: Column) -> tuple[Column, Column]:
     return sizes[:, 0], sizes[:, 1]
 
 
-def _between(rng: Any, axis: Axis, count: int) -> Column:
-    low, high = (end[0] if isinstance(end, tuple) else end for end in axis.values)
-    if axis.knob.kind == "number":
-        return rng.uniform(low, high, count)
-    return rng.integers(low, high, count, endpoint=True)
+def planned(
+    spec: Spec,
+    axes: Mapping[str, Any],
+    configs: Mapping[str, Any] | None = None,
+    random: int | None = None,
+    seed: int = 0,
+) -> Plan:
+    """Return the plan of axes, each text, a value or several; or of configurations in columns.
+
+    Raises: KnobError: a knob that the spec lacks, or values that it does not take. UsageError:
+    see `listed` and `Random`.
+    """
+    if configs is not None:
+        return listed(spec.definition.knobs, configs, spec.name)
+    read = []
+    for name, values in axes.items():
+        text, loc = (values.text, values.loc) if isinstance(values, Scalar) else (values, None)
+        knob = knob_of(spec.definition.knobs, name, loc, spec.name)
+        if isinstance(text, str):
+            read.append(read_axis(knob, text, loc, random is not None))
+            continue
+        several = hasattr(values, "__iter__") and not isinstance(values, tuple)
+        items = values if several else [values]
+        read.append(axis(knob, [item.item() if hasattr(item, "item") else item for item in items]))
+    return Grid(tuple(read)) if random is None else Random(tuple(read), random, seed)
 
 
 def listed(knobs: Mapping[str, Knob], columns: Mapping[str, Any], spec: str) -> Listed:
@@ -245,10 +267,7 @@ def listed(knobs: Mapping[str, Knob], columns: Mapping[str, Any], spec: str) -> 
 
 
 def _numeric(knob: Knob, array: Column) -> tuple[Axis, Column]:
-    """Check a column of numbers by its extremes, which bound all the others.
-
-    Raises: KnobError: a value that is not finite, not whole where it has to be, or out of range.
-    """
+    """Check a column of numbers by its extremes, which bound all the others."""
     import numpy as np
 
     odd = np.flatnonzero(~np.isfinite(array))

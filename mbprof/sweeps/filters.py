@@ -1,16 +1,18 @@
-"""What is kept of a sweep: the rows for which a condition of the spec language holds."""
+"""What is kept of a sweep: rows that meet a condition, that no other beats, or that come first."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from mbprof.errors import ExpressionError, Loc, MbprofError, Source
+from mbprof.errors import ExpressionError, Loc, MbprofError, Source, UsageError, unknown
 from mbprof.language.expr import Expr
 from mbprof.language.fmt import Value, spelled
 from mbprof.language.source import Scalar
+from mbprof.output.model import Column as ReportColumn
+from mbprof.output.model import standing
 from mbprof.sweeps.axes import Column, column, sides
 
 MAX_PATHS = 256
@@ -77,12 +79,11 @@ class Where:
         """Return the columns that are mentioned, in numbers where they are; sizes as two."""
         lanes = {}
         for name in {name for name, _ in self.expr.names if name in columns}:
+            cells = columns[name]
             if name in self.sizes:
-                lanes[f"{name}.h"], lanes[f"{name}.w"] = sides(columns[name])
-            elif columns[name].dtype == object:
-                lanes[name] = column(columns[name].tolist())
+                lanes[f"{name}.h"], lanes[f"{name}.w"] = sides(cells)
             else:
-                lanes[name] = columns[name]
+                lanes[name] = column(cells.tolist()) if cells.dtype == object else cells
         return lanes
 
     def _env(self, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -104,10 +105,7 @@ class Where:
             raise error.through(f"at {at}") if at else error from None
 
     def _path(self, lanes: Mapping[str, Column]) -> tuple[Any, Column] | None:
-        """Return the answer of each row, or of all, and which are asked like the first one.
-
-        None is returned where columns of numbers may not answer as Python's own do.
-        """
+        """Return the answers, and which rows are asked like the first; None if Python differs."""
         import numpy as np
 
         from mbprof.symbolic.program import Program
@@ -149,3 +147,136 @@ def _same(lane: Column, first: Any) -> Column:
         return np.isnan(lane) if first != first else lane == first
     cells = lane.tolist()
     return np.array([type(cell) is type(first) and cell == first for cell in cells], dtype=bool)
+
+
+@dataclass(slots=True)
+class Reducer:
+    """Rows of a stream that are kept; fed chunk by chunk, it holds no others."""
+
+    columns: dict[str, Column] = field(default_factory=dict, kw_only=True)
+
+    def add(self, columns: Mapping[str, Column]) -> None:
+        """Take further rows into account."""
+        import numpy as np
+
+        if self.columns:
+            columns = {n: np.concatenate([self.columns[n], c]) for n, c in columns.items()}
+        kept = self.best(columns)
+        self.columns = {name: column[kept] for name, column in columns.items()}
+
+    def best(self, columns: Mapping[str, Column]) -> Column:
+        """Return the numbers of the rows that are kept."""
+        raise NotImplementedError
+
+
+@dataclass(slots=True)
+class Front(Reducer):
+    """The rows that no other row beats in every column, in their order."""
+
+    goals: tuple[tuple[str, bool], ...]
+
+    @classmethod
+    def parse(cls, text: str, names: Sequence[str]) -> Front:
+        """Read ``params,macs`` or ``macs:min,top1:max``; least is best unless said otherwise.
+
+        Raises: UsageError: an unknown column, a goal that is neither min nor max, a single column.
+        """
+        goals = []
+        for part in text.split(","):
+            name, _, goal = part.strip().partition(":")
+            if name not in names:
+                raise unknown("column", name, names)
+            if goal not in ("", "min", "max"):
+                raise UsageError(f"unknown goal {goal!r} of {name}", hint="it is min or max")
+            goals.append((name, goal == "max"))
+        if len(goals) < 2:
+            raise UsageError("a front needs two columns or more", hint="--pareto params,macs")
+        return cls(tuple(goals))
+
+    def best(self, columns: Mapping[str, Column]) -> Column:
+        import numpy as np
+
+        columns = {name: columns[name] for name, _ in self.goals}
+        known = np.logical_and.reduce([column == column for column in columns.values()])
+        if not known.all():
+            # What is not known, such as an accuracy, is on no front.
+            numbers = np.flatnonzero(known)
+            return numbers[self.best({name: c[known] for name, c in columns.items()})]
+        costs = [-columns[name] if most else columns[name] for name, most in self.goals]
+        order = np.lexsort(costs[::-1])
+        ordered = [cost[order] for cost in costs]
+        kept = _staircase(*ordered) if len(ordered) == 2 else _beaten_by_none(ordered)
+        return np.sort(order[kept])
+
+
+@dataclass(slots=True)
+class First(Reducer):
+    """The first rows by a column: numbers from large to small, words from A to Z."""
+
+    by: ReportColumn
+    top: int | None
+
+    def best(self, columns: Mapping[str, Column]) -> Column:
+        import numpy as np
+
+        column = columns[self.by.name]
+        if column.dtype == object:
+            values = [None if value != value else value for value in column.tolist()]
+            rows = sorted(range(len(values)), key=lambda row: standing(values[row], self.by))
+            return rows[: self.top]
+        return np.argsort(-column, kind="stable")[: self.top]
+
+
+def reduced(
+    chunks: Iterable[Mapping[str, Column]],
+    front: Front | None = None,
+    by: ReportColumn | None = None,
+    top: int | None = None,
+) -> Iterator[Mapping[str, Column]]:
+    """Yield what is kept of a stream: a front, then the first rows by a column, or as they come.
+
+    Only rows that are kept are held.
+    """
+    for reducer in (front, First(by, top) if by is not None else None):
+        if reducer is not None:
+            for chunk in chunks:
+                reducer.add(chunk)
+            chunks = [reducer.columns]
+    left = top
+    for chunk in chunks:
+        if left is not None:
+            chunk = {name: column[:left] for name, column in chunk.items()}
+            left -= len(next(iter(chunk.values())))
+        yield chunk
+        if left == 0:
+            return
+
+
+def _staircase(x: Column, y: Column) -> Column:
+    """Keep what lies below all that came before, of rows sorted by x and then y."""
+    import numpy as np
+
+    kept = np.ones(len(x), dtype=bool)
+    kept[1:] = y[1:] < np.minimum.accumulate(y)[:-1]
+    # A row that equals the one on the front before it is as good.
+    same = np.zeros(len(x), dtype=bool)
+    same[1:] = (x[1:] == x[:-1]) & (y[1:] == y[:-1])
+    front = np.maximum.accumulate(np.where(~same, np.arange(len(x)), 0))
+    return kept[front]
+
+
+def _beaten_by_none(costs: Sequence[Column]) -> Column:
+    """Keep the rows that no other row beats, of rows sorted by all columns."""
+    import numpy as np
+
+    table = np.stack(costs, axis=1)
+    kept = np.zeros(len(table), dtype=bool)
+    front: list[Any] = []
+    for row, values in enumerate(table):
+        if front:
+            best = np.array(front)
+            if ((best <= values).all(axis=1) & (best < values).any(axis=1)).any():
+                continue
+        kept[row] = True
+        front.append(values)
+    return kept

@@ -6,12 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from mbprof.errors import UsageError
-from mbprof.network.load import Spec, SpecLike, as_spec
-from mbprof.spec.knobs import knob_of
-from mbprof.sweeps.axes import Axis, Column, Grid, Plan, Random, axis, listed, read_axis
-from mbprof.sweeps.pareto import Front, reduced
-from mbprof.sweeps.sweep import Sweep, plan_sweep
-from mbprof.sweeps.workers import chunks as costed
+from mbprof.network.load import SpecLike, as_spec
+from mbprof.sweeps.axes import Column, planned
+from mbprof.sweeps.filters import Front, reduced
+from mbprof.sweeps.sweep import Job, plan_sweeps
+from mbprof.sweeps.sweep import chunks as costed
 
 if TYPE_CHECKING:
     import pandas
@@ -58,8 +57,12 @@ def sweep(
     'body'
     """
     loaded = as_spec(spec)
-    plan = _plan(loaded, axes, configs, random, seed)
-    job = plan_sweep(loaded, plan, convention, scope, where, accuracy)
+    if configs is not None and (axes or random is not None):
+        raise UsageError("give either axes or configs")
+    if configs is None and not axes:
+        raise UsageError("there is nothing to sweep", hint="give an axis, such as alpha=[0.5]")
+    plan = planned(loaded, axes, configs, random, seed)
+    job = plan_sweeps([loaded], [plan], convention, scope, where, accuracy)
     front = Front.parse(pareto, job.names) if pareto else None
     if jobs < 1:
         raise UsageError(f"--jobs is {jobs}; it must be at least 1")
@@ -72,35 +75,9 @@ def sweep(
     return _frame(job, {name: np.concatenate([p[name] for p in every]) for name in job.names})
 
 
-def _plan(
-    spec: Spec,
-    axes: Mapping[str, Any],
-    configs: Mapping[str, Any] | None,
-    random: int | None,
-    seed: int,
-) -> Plan:
-    """Return which configurations are asked for."""
-    if configs is not None:
-        if axes or random is not None:
-            raise UsageError("give either axes or configs")
-        return listed(spec.definition.knobs, configs, spec.name)
-    if not axes:
-        raise UsageError("there is nothing to sweep", hint="give an axis, such as alpha=[0.5]")
-    read = tuple(_axis(spec, name, values, random is not None) for name, values in axes.items())
-    return Grid(read) if random is None else Random(read, random, seed)
-
-
-def _frame(job: Sweep, part: Mapping[str, Column]) -> pandas.DataFrame:
+def _frame(job: Job, part: Mapping[str, Column]) -> pandas.DataFrame:
     import pandas
 
     frame = pandas.DataFrame({name: part[name] for name in job.names})
     frame.attrs["mbprof"] = job.stamp()
     return frame
-
-
-def _axis(spec: Spec, name: str, values: Any, random: bool) -> Axis:
-    knob = knob_of(spec.definition.knobs, name, None, spec.name)
-    if isinstance(values, str):
-        return read_axis(knob, values, None, random)
-    items = values if hasattr(values, "__iter__") and not isinstance(values, tuple) else [values]
-    return axis(knob, [item.item() if hasattr(item, "item") else item for item in items])

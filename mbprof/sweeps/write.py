@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from typing import Any, TypeAlias
 
@@ -23,9 +24,8 @@ from mbprof.output.formats import rows_of, to_json
 from mbprof.output.model import column_of
 from mbprof.output.writers import Writer
 from mbprof.sweeps.axes import Column
-from mbprof.sweeps.pareto import Front, reduced
-from mbprof.sweeps.several import SPEC
-from mbprof.sweeps.workers import Chunk, Job, chunks
+from mbprof.sweeps.filters import Front, reduced
+from mbprof.sweeps.sweep import SPEC, Chunk, Job, chunks
 
 Shown: TypeAlias = Sequence[ReportColumn]
 Stream: TypeAlias = Callable[[Job, Iterator[Chunk], Shown, str | None, Screen], None]
@@ -36,21 +36,22 @@ PATIENCE = 1.0
 """Seconds before a progress bar appears."""
 
 
-def _whole(write: Writer) -> Stream:
-    """Return how a format of reports, which needs all rows at once, writes a sweep."""
-
-    def stream(
-        job: Job, chunks: Iterator[Chunk], shown: Shown, output: str | None, screen: Screen
-    ) -> None:
-        emit(write(table(job, chunks, shown), screen), output)
-
-    return stream
+def _whole(
+    write: Writer,
+    job: Job,
+    chunks: Iterator[Chunk],
+    shown: Shown,
+    output: str | None,
+    screen: Screen,
+) -> None:
+    """Write a sweep in a format of reports, which needs all rows at once."""
+    emit(write(table(job, chunks, shown), screen), output)
 
 
 SWEEPS: Formats[Stream] = Formats(
     {
-        known.name: Format(known.name, _whole(known.write), known.endings, known.layout)
-        for known in REPORTS.values()
+        name: Format(name, partial(_whole, known.write), known.endings, known.layout)
+        for name, known in REPORTS.items()
     }
 )
 """The formats of a sweep: those of reports, but data is written as a stream."""
@@ -205,10 +206,10 @@ def columns_of(job: Job) -> Report:
             axis.knob.name, axis.knob.name, axis.knob.doc or "a knob", plain, True,
             rank=_area if axis.knob.kind == "size" else None,
         )
-        for axis in job.axes
+        for axis in job.first.plan.axes
     }  # fmt: skip
     columns = tuple(knobs.get(name) or _KNOWN[name] for name in job.names)
-    return Report(job.title, columns, (), [])
+    return Report(", ".join(job.jobs), columns, (), [])
 
 
 def table(job: Job, chunks: Iterator[Chunk], shown: Shown) -> Report:
@@ -229,7 +230,7 @@ def table(job: Job, chunks: Iterator[Chunk], shown: Shown) -> Report:
             )
     stamp = job.stamp()
     return Report(
-        title=f"{job.title}, {len(rows):,} of {job.count:,} configurations",
+        title=f"{', '.join(job.jobs)}, {len(rows):,} of {job.count:,} configurations",
         columns=tuple(shown),
         rows=tuple(rows),
         data=rows,

@@ -16,11 +16,9 @@ from matplotlib.mathtext import MathTextParser
 import mbprof
 from mbprof.errors import KnobError, UsageError
 from mbprof.formulas import Formula, formula
-from mbprof.formulas.latex import Latex
-from mbprof.formulas.lone import block_spec
+from mbprof.formulas.request import block_spec
 from mbprof.formulas.sheet import render
-from mbprof.formulas.text import Text
-from mbprof.formulas.tree import Product, Sum, Symbol
+from mbprof.formulas.text import Latex, Product, Sum, Symbol, Text
 from mbprof.language.fmt import parse
 from mbprof.network.build import build
 from mbprof.network.load import Spec
@@ -46,7 +44,7 @@ def evaluated(
 ) -> tuple[dict[str, tuple[int, int]], tuple[int, int]]:
     cost = found.evaluate(**values)
     lines = {name: (params, macs) for name, params, macs in cost.lines if params or macs}
-    return lines, (cost.params, cost.macs)
+    return lines, (cost.params, cost.cost)
 
 
 @pytest.mark.parametrize("by", ["layer", "block", "net"])
@@ -262,7 +260,7 @@ def test_every_style_says_what_is_meant(name: str, convention: str) -> None:
             symbol = each["name"].translate(LOW)
             known[symbol] = eval(read(each[style]), dict(names), known)
         said = [eval(read(each[style]), dict(names), known) for each in data["total"].values()]
-        assert said == [cost.params, cost.macs]
+        assert said == [cost.params, cost.cost]
         for line, (_, params, macs) in zip(data["lines"], cost.lines, strict=True):
             name, *both = line.values()
             said = [eval(read(each[style]), dict(names), known) for each in both]
@@ -270,7 +268,7 @@ def test_every_style_says_what_is_meant(name: str, convention: str) -> None:
     text = render(found, "text", width=10_000)
     total = re.search(rf"^{found.convention.unit} = (.*?)\n\n", text, re.M | re.S)
     assert total is not None
-    assert eval(as_python(" ".join(total[1].split())), dict(READING), known) == cost.macs
+    assert eval(as_python(" ".join(total[1].split())), dict(READING), known) == cost.cost
 
 
 def test_a_subtracted_sum_stands_in_brackets() -> None:

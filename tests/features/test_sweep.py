@@ -24,8 +24,7 @@ from mbprof.output import Column, files
 from mbprof.output.model import order
 from mbprof.spec.knobs import Knob
 from mbprof.sweeps.axes import CHUNK, read_axis
-from mbprof.sweeps.filters import Where
-from mbprof.sweeps.pareto import First, Front, reduced
+from mbprof.sweeps.filters import First, Front, Where, reduced
 from mbprof.sweeps.write import SWEEPS
 from tests.conftest import MBPROF, child, invoke, started
 from tests.conftest import run as command
