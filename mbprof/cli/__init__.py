@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from copy import copy
 
 import typer
 
@@ -22,15 +21,9 @@ def main() -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     signal.signal(signal.SIGTERM, _terminated)
-    asked = copy(app)
-    # Typer makes every option of every command that it knows, unless one is named.
-    asked.registered_commands = [
-        info
-        for info in app.registered_commands
-        if sys.argv[1:2] == [info.name or getattr(info.callback, "__name__", "")]
-    ] or app.registered_commands
+    completing = "_MBPROF_COMPLETE" in os.environ
     try:
-        asked(prog_name="mbprof")
+        app(None if completing else sys.argv[1:])(prog_name="mbprof")
     except MbprofError as error:
         typer.echo(str(error), err=True)
         sys.exit(2)

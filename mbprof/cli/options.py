@@ -295,54 +295,73 @@ class Command(TyperCommand):
         return super().get_help(ctx)
 
 
-app = typer.Typer(
-    name="mbprof",
-    help="What a convolutional network costs, layer by layer, without building or running it.",
-    epilog="Example: mbprof table mobilenet_v1 --alpha 0.75 --res 128",
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    no_args_is_help=True,
-)
-
 _Function: TypeAlias = Callable[..., None]
+COMMANDS: dict[str, tuple[_Function, str]] = {}
+"""The commands by their names, each with its epilog."""
 
 
 def command(name: str | None = None, *, epilog: str) -> Callable[[_Function], _Function]:
     """Register a command; a group of options among its parameters stands for each of them."""
 
     def register(function: _Function) -> _Function:
-        groups: dict[str, Any] = {}
-        options: list[Parameter] = []
-        for own in signature(function).parameters.values():
-            group = own.annotation
-            if fields := getattr(group, "_fields", ()):
-                groups[own.name] = group
-                usual, types = group._field_defaults, group.__annotations__
-                options += [
-                    Parameter(
-                        field, own.KEYWORD_ONLY, default=usual[field], annotation=types[field]
-                    )
-                    for field in fields
-                ]
-            else:
-                options.append(own.replace(kind=own.KEYWORD_ONLY))
-
-        def run(**given: Any) -> None:
-            for name, group in groups.items():
-                given[name] = group(*(given.pop(field) for field in group._fields))
-            function(**given)
-
-        update_wrapper(run, function)
-        run.__annotations__ = {option.name: option.annotation for option in options}
-        run.__signature__ = Signature(options)  # type: ignore[attr-defined]
-        app.command(name, cls=Command, epilog=epilog)(run)
+        COMMANDS[name or function.__name__] = function, epilog
         return function
 
     return register
 
 
-@app.callback(invoke_without_command=True)
-def root(
+def app(words: Sequence[str] | None = None) -> typer.Typer:
+    """Return what runs a command line; a command has its options if it can be the one meant.
+
+    For ``--help`` the names and the first words of the commands suffice, without ``words`` all of
+    them have all options.
+    """
+    made = typer.Typer(
+        name="mbprof",
+        help="What a convolutional network costs, layer by layer, without building or running it.",
+        epilog="Example: mbprof table mobilenet_v1 --alpha 0.75 --res 128",
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        no_args_is_help=True,
+    )
+    made.callback(invoke_without_command=True)(_root)
+    asked = None if words is None else next((w for w in words if not w.startswith("-")), "")
+    for name, (function, epilog) in COMMANDS.items():
+        if asked == name or asked is None:
+            made.command(name, cls=Command, epilog=epilog)(_flat(function))
+        elif asked not in COMMANDS:
+            made.command(name, help=function.__doc__)(lambda: None)
+    return made
+
+
+def _flat(function: _Function) -> _Function:
+    """Return a command that takes the options of its groups one by one."""
+    groups: dict[str, Any] = {}
+    options: list[Parameter] = []
+    for own in signature(function).parameters.values():
+        group = own.annotation
+        if fields := getattr(group, "_fields", ()):
+            groups[own.name] = group
+            usual, types = group._field_defaults, group.__annotations__
+            options += [
+                Parameter(field, own.KEYWORD_ONLY, default=usual[field], annotation=types[field])
+                for field in fields
+            ]
+        else:
+            options.append(own.replace(kind=own.KEYWORD_ONLY))
+
+    def run(**given: Any) -> None:
+        for name, group in groups.items():
+            given[name] = group(*(given.pop(field) for field in group._fields))
+        function(**given)
+
+    update_wrapper(run, function)
+    run.__annotations__ = {option.name: option.annotation for option in options}
+    run.__signature__ = Signature(options)  # type: ignore[attr-defined]
+    return run
+
+
+def _root(
     context: typer.Context,
     version: Annotated[bool, Option("--version", help="print the version")] = False,
 ) -> None:

@@ -63,7 +63,7 @@ def said(answer: Any) -> Any:
 
 
 def test_every_command_is_a_function_and_the_other_way_round() -> None:
-    commands = {str(name) for name in typer.main.get_group(app).commands}
+    commands = {str(name) for name in typer.main.get_group(app()).commands}
     functions = {name for name in mbprof.__all__ if inspect.isfunction(getattr(mbprof, name))}
     assert functions == {*FUNCTIONS, *OTHERS}
     assert commands - NO_FUNCTION == functions - NO_COMMAND
