@@ -182,6 +182,7 @@ class _Builder:
             outputs=dict(zip(block.inputs, taken, strict=True)),
             declared={},
             path=name,
+            outer=(),
             inside=(*frame.inside, step.block),
             place=f"step {{}} of block {step.block}",
             trail=(*frame.trail, step.wiring.loc),
@@ -203,13 +204,24 @@ class _Builder:
         name = self.enter(word, frame) if holds else frame.path
         ends: list[Tensor] = []
         for number, branch in enumerate(step.branches):
-            inner = frame.path_from(taken[0], f"step {{}} of branch {number + 1}", name, number)
-            self.table(branch, inner)
-            ends.append(inner.single(branch))
-            inner.close()
-        layer = self.default(name, word)
-        outputs = self.layer(step.join(), layer, tuple(ends), step, frame)
+            place = f"step {{}} of branch {number + 1}"
+            for _ in range(self.copies(branch, frame)):
+                self.spend(1, step.wiring)
+                inner = frame.path_from(taken[0], place, name, len(ends))
+                self.table(branch, inner)
+                ends.append(inner.single(branch))
+                inner.close()
+        # A join of one is none; what follows it stays.
+        join = step.join() if len(ends) > 1 else None
+        ends = ends or [taken[0]]
+        outputs = self.layer(join, self.default(name, word), tuple(ends), step, frame)
         return self.leave(name, outputs, layer=False) if holds else outputs
+
+    def copies(self, branch: Table, frame: Frame) -> int:
+        """Return how often a branch is there: not at all where its condition is false."""
+        if branch.when is not None and not branch.when.evaluate(frame.env):
+            return 0
+        return 1 if branch.times is None else int(branch.times.evaluate(frame.env))
 
     def repeat(self, step: steps.RepeatStep, taken: Tensors, frame: Frame) -> Tensors:
         dense = step.dense is not None and step.dense.evaluate(frame.env)
@@ -279,9 +291,9 @@ class _Builder:
             message = f"the network expands to more than {MAX_STEPS:,} steps"
             raise LimitError(message, wiring.loc, "lower the repeats (n, repeat)")
 
-    def layer(self, op: Op, name: str, taken: Tensors, step: Step, frame: Frame) -> Tensors:
+    def layer(self, op: Op | None, name: str, taken: Tensors, step: Step, frame: Frame) -> Tensors:
         """Add an op and the ops that follow it as keys of its step; together they are a layer."""
-        outputs = self.emit(op, name, name, taken, step, frame)
+        outputs = self.emit(op, name, name, taken, step, frame) if op else taken
         for follower in step.after if isinstance(step, steps.OpStep | steps.BranchStep) else ():
             setting = follower.setting.evaluate(frame.env)
             if setting in (False, "none"):

@@ -49,6 +49,8 @@ class Frame:
     trail: tuple[Loc, ...] = ()
     template: Template | None = None
     turn: int = 0
+    outer: tuple[dict[str, Scalar], ...] = ()
+    """What is declared around a path, whose names it sees."""
 
     @property
     def given(self) -> Scalar | None:
@@ -63,6 +65,7 @@ class Frame:
             previous=(taken,),
             outputs=dict(self.outputs),
             declared={},
+            outer=(*self.outer, self.declared),
             path=path,
             place=place,
         )
@@ -82,9 +85,15 @@ class Frame:
             name = scalar.text
             if name != "_" and name not in self.outputs:
                 raise unknown("output", name, ["_", *self.outputs], scalar.loc, error=WiringError)
-            self.declared.pop(name, None)
+            self.use(name)
             taken.append(self.single(wiring) if name == "_" else self.outputs[name])
         return tuple(taken)
+
+    def use(self, name: str) -> None:
+        """Note that a name is taken, here or in a path that sees it."""
+        for declared in (self.declared, *reversed(self.outer)):
+            if declared.pop(name, None) is not None:
+                return
 
     def single(self, at: Wiring | Table) -> Tensor:
         """Return the previous output; a WiringError if there are several."""
@@ -104,14 +113,20 @@ class Frame:
             self.declared[scalar.text] = scalar
 
     def pass_by(self, wiring: Wiring) -> None:
-        """Let a step that is left out hand on what it would have taken, which is one tensor."""
+        """Let a step that is left out hand on the previous output.
+
+        Its name stands for that too, or for its first input where it takes others. A WiringError
+        if it names several outputs.
+        """
+        taken = self.take(wiring) if wiring.outputs else ()
+        for scalar in wiring.inputs:
+            self.use(scalar.text)
         if not wiring.outputs:
             return
-        taken = self.take(wiring)
-        if len(wiring.outputs) != 1 or len(taken) != 1:
-            message = "a step with several inputs or outputs cannot be left out"
-            raise WiringError(message, wiring.loc)
-        self.declare(wiring, taken)
+        if len(wiring.outputs) != 1:
+            raise WiringError("a step with several outputs cannot be left out", wiring.loc)
+        passed = any(scalar.text == "_" for scalar in wiring.inputs) or not wiring.inputs
+        self.declare(wiring, (self.single(wiring),) if passed else taken[:1])
 
     def close(self) -> None:
         """Refuse names that were given to outputs and never taken, with an UnusedError."""

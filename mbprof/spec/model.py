@@ -135,11 +135,13 @@ class Step(Part):
 
 @dataclass(frozen=True, slots=True)
 class Table(Part):
-    """Steps in their order, and the template of their names."""
+    """Steps in their order, the template of their names; of a branch, if and how often it is."""
 
     steps: tuple[Step, ...]
     loc: Loc
     names: Template | None = None
+    when: Bound | None = None
+    times: Bound | None = None
 
 
 @dataclass(frozen=True, slots=True)

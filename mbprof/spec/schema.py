@@ -37,6 +37,10 @@ def schema() -> JSON:
         "columns": {"type": "array", "items": _TEXT},
         "rows": {"anyOf": [rows, {"type": "object"}]},
     }
+    branch = table | {
+        "when": {**_VALUE, "description": "a condition; where it is false the branch is left out"},
+        "n": {**_VALUE, "description": "how often the branch is there, side by side"},
+    }
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "mbprof spec",
@@ -50,6 +54,7 @@ def schema() -> JSON:
             "table": {
                 "anyOf": [{"$ref": "#/definitions/steps"}, _closed(table), {"const": "none"}]
             },
+            "branch": {"anyOf": [{"$ref": "#/definitions/steps"}, _closed(branch)]},
             "block": _closed(block, "body"),
             "knob": {"anyOf": [{"type": ["string", "number", "boolean"]}, knob]},
         },

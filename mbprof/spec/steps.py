@@ -6,7 +6,7 @@ A form is one class here, in `FORMS` under its key, and what the builder does wi
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Self
 
 from mbprof.errors import Loc, SpecError, closest, nearest, unknown
@@ -97,7 +97,7 @@ class BranchStep(Step):
     """Parallel paths from one input, and the op that joins them."""
 
     keys: ClassVar = {
-        "branches": {"type": "array", "items": _TABLE, "minItems": 2},
+        "branches": {"type": "array", "items": {"$ref": "#/definitions/branch"}, "minItems": 1},
         "join": {"enum": list(JOINS)},
     }
     apart = True
@@ -109,7 +109,7 @@ class BranchStep(Step):
 
     @classmethod
     def read(cls, reader: StepReader, row: Map, known: Known) -> Self:
-        """Read ``branches: [[...], [...]]`` with ``join: add | concat | mul``."""
+        """Read ``branches: [[...], {when: ..., n: ..., rows: [...]}]`` with ``join: add``."""
         what = "a step with branches"
         join = word(required(row, "join", what), "join")
         if join.text not in JOINS:
@@ -117,14 +117,18 @@ class BranchStep(Step):
         op = OPS[join.text]
         known_keys(row, (*cls.keys, *op.after, *WIRING_KEYS), what)
         bodies = sequence(required(row, "branches", what), "branches")
-        if len(bodies.items) < 2:
+        tables = tuple(reader.branch(item, known) for item in bodies.items)
+        if len(tables) < 2 and not any(table.times for table in tables):
             raise SpecError("branches needs at least two of them", bodies.loc)
-        tables = tuple(reader.table(item, known, "a branch") for item in bodies.items)
         return cls(reader.wiring(row, known), tables, op, reader.followers(op, row, known))
 
     @property
     def label(self) -> tuple[str, str]:
-        return self.join.word, f"of {len(self.branches)} branches{_followed(self.after)}"
+        said = "".join(
+            f", {number} {said}" for number, table in enumerate(self.branches, 1)
+            if (said := _conditional(table))
+        )  # fmt: skip
+        return self.join.word, f"of {len(self.branches)} branches{said}{_followed(self.after)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +210,13 @@ def _said(fields: Mapping[str, Bound]) -> str:
     return " ".join(f"{key}={written(bound.node)}" for key, bound in fields.items())
 
 
+def _conditional(branch: Table) -> str:
+    """Say when and how often a branch is there."""
+    times = [f"{written(branch.times.node)} times"] if branch.times else []
+    when = [f"when {written(branch.when.node)}"] if branch.when else []
+    return " ".join(times + when)
+
+
 def _followed(followers: tuple[Follower, ...]) -> str:
     settings = [(follower.op.word, written(follower.setting.node)) for follower in followers]
     names = [name if setting == "true" else setting for name, setting in settings]
@@ -255,6 +266,19 @@ class StepReader:
         template = Template.parse(word(names, "names"), {**known, "row": 0}) if names else None
         steps = tuple(self.step(row, known, columns) for row in rows.items)
         return Table(steps, table.loc, template)
+
+    def branch(self, node: Node, known: Known) -> Table:
+        """Read a table with ``when`` and ``n`` beside its own keys."""
+        if not isinstance(node, Map):
+            return self.table(node, known, "a branch")
+        inner = {key: entry for key, entry in node.entries.items() if key not in ("when", "n")}
+        table = self.table(Map(inner, node.loc), known, "a branch")
+        when, times = node.get("when"), node.get("n")
+        return replace(
+            table,
+            when=FLAG.read(when, known) if when else None,
+            times=COUNT.read(times, known) if times else None,
+        )
 
     def step(self, node: Node, known: Known, columns: tuple[Scalar, ...]) -> Step:
         """Read one row.
