@@ -254,14 +254,20 @@ def list_specs(
         str, Argument(metavar="[TEXT]", help="only names and families that hold it")
     ] = "",
     blocks: Annotated[bool, Option("--blocks", help="list the block library")] = False,
+    names: Annotated[
+        str | None, Option("--names", metavar="LIBRARY", help="timm's, torchvision's, keras' names")
+    ] = None,
     counted: Counted,
     rows: Rows,
     to: Output,
 ) -> None:
     """List the networks of the zoo by family, or the block library."""
-    from mbprof.pages.zoo import catalogue, library
+    from mbprof.pages.zoo import catalogue, library, library_names
 
     out, (scope, convention) = to.open(), counted
+    if names is not None:
+        out.table(library_names(names, text).report(out.layout), rows)
+        return
     if blocks and scope is not None:
         raise UsageError("a block has no scope", hint="leave --scope out")
     found = library(text, convention) if blocks else catalogue(text, convention, scope)

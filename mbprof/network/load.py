@@ -110,9 +110,9 @@ class Network(Result):
 
     @property
     def changed(self) -> tuple[str, ...]:
-        """The knobs that were turned away from their defaults."""
-        declared = self.definition.knobs
-        return tuple(name for name, value in self.knobs.items() if value != declared[name].default)
+        """The knobs that were turned away from their defaults, by a library's name among them."""
+        declared = self.definition.knobs.items()
+        return tuple(n for n, knob in declared if knob.turned or self.knobs[n] != knob.default)
 
     @property
     def brief(self) -> str:

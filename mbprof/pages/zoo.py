@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mbprof.errors import UsageError, nearest
+from mbprof.errors import UsageError, nearest, unknown
 from mbprof.language import fmt
 from mbprof.language.fmt import Shape, Value, plain, spelled
 from mbprof.language.source import Scalar
@@ -21,10 +21,12 @@ from mbprof.output.formats import stamp
 from mbprof.output.model import line
 from mbprof.output.writers import Result
 from mbprof.pages.wiring import block_lines, block_text, columns, table_lines, table_rows
+from mbprof.spec import names as spec_names
 from mbprof.spec import zoo
 from mbprof.spec.block import LoneBlock, lone
 from mbprof.spec.knobs import builtin, typed
 from mbprof.spec.model import Definition, written
+from mbprof.spec.names import Known
 from mbprof.spec.sections import Claim, chosen_scope
 
 if TYPE_CHECKING:
@@ -189,6 +191,46 @@ def library(text: str = "", convention: str = DEFAULT) -> Library:
     if not held:
         raise UsageError(f"no block's name or meaning holds {text!r}", hint=nearest(text, names))
     return Library(held, convention)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class LibraryNames(Result):
+    """What a library calls networks of the zoo."""
+
+    library: str
+    known: tuple[Known, ...]
+
+    def report(self, layout: str = "page") -> Report:
+        """Lay the names out, each with the spec that it is and the knobs that the library sets."""
+        return Report(
+            title=f"{fmt.several(len(self.known), 'network')} of {self.library}",
+            columns=(
+                Column("name", "name", f"to type, behind {self.library}:"),
+                Column("spec", "spec", "the spec of the zoo that it is"),
+                Column("knobs", "with", "what the library sets", spelled, wraps=True),
+            ),
+            rows=tuple(known._asdict() for known in self.known),
+            data=[known._asdict() for known in self.known],
+            listed="",
+        )
+
+
+def library_names(library: str, text: str = "") -> LibraryNames:
+    """Return the networks of the zoo by the names that a library has for them.
+
+    Raises: UsageError: no such library, or no name that holds the text.
+
+    >>> [known.spec for known in library_names("torchvision", "wide_resnet50").known]
+    ['wide_resnet50_2']
+    """
+    folder = zoo.folder()
+    if library not in (libraries := spec_names.libraries(folder)):
+        raise unknown("library", library, libraries)
+    names = spec_names.names(folder, library)
+    held = tuple(known for name, known in names.items() if text.lower() in name.lower())
+    if not held:
+        raise UsageError(f"no name of {library} holds {text!r}", hint=nearest(text, names))
+    return LibraryNames(library, held)
 
 
 @dataclass(frozen=True, slots=True, repr=False)

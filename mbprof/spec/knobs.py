@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from mbprof.errors import KnobError, Loc, nearest
@@ -52,6 +52,8 @@ class Knob:
     one_of: tuple[Value, ...] = ()
     loc: Loc | None = field(default=None, compare=False)
     """Where a spec declares it."""
+    turned: bool = False
+    """Whether the default is that of a library's name rather than the spec's."""
 
     @property
     def range(self) -> str:
@@ -149,6 +151,18 @@ def configured(knobs: Mapping[str, Knob], given: Given, owner: str) -> dict[str,
             value = parse(value)
         values[name] = checked(knob, value, place)
     return values
+
+
+def turned(knobs: Mapping[str, Knob], given: Mapping[str, str], owner: str) -> dict[str, Knob]:
+    """Return the knobs with other defaults; what differs from the spec's is known as turned.
+
+    Raises: KnobError: a knob that the spec lacks, or a value that it does not take.
+    """
+    values = configured(knobs, {name: parse(text) for name, text in given.items()}, owner)
+    return {
+        name: replace(knob, default=value, turned=value != knob.default)
+        for (name, knob), value in zip(knobs.items(), values.values(), strict=True)
+    }
 
 
 def knob_of(knobs: Mapping[str, Knob], name: str, loc: Loc | None, spec: str) -> Knob:

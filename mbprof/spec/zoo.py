@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -19,6 +20,8 @@ from mbprof.language.source import (
     read_stdin,
     word,
 )
+from mbprof.spec import names as library_names
+from mbprof.spec.knobs import turned
 from mbprof.spec.model import Block, Definition
 from mbprof.spec.overlay import overlay
 from mbprof.spec.reader import BLOCK_KEYS, SpecReader
@@ -76,8 +79,14 @@ def _presets(root: Map) -> list[str]:
 class OpenedSpec:
     """A spec's own tree, and the preset and flavour that were asked for; each part is read once."""
 
-    def __init__(self, own: Map, preset: str | None = None, flavour: str = "") -> None:
-        self.own, self.preset, self.flavour = own, preset, flavour
+    def __init__(
+        self,
+        own: Map,
+        preset: str | None = None,
+        flavour: str = "",
+        library: Mapping[str, str] | None = None,
+    ) -> None:
+        self.own, self.preset, self.flavour, self.library = own, preset, flavour, library
 
     @cached_property
     def root(self) -> Map:
@@ -98,12 +107,15 @@ class OpenedSpec:
         spec = reader.spec(self.root, self.own.loc.source.name, self.flavour or None)
         if self.preset is not None:
             preset = spec.presets[self.preset]
-            turned = {
+            own = {
                 name: replace(spec.knobs[name], default=value)
                 for name, value in preset.knobs.items()
             }
-            knobs = {**spec.knobs, **turned}
+            knobs = {**spec.knobs, **own}
             spec = replace(spec, name=preset.name, doc=preset.doc or spec.doc, knobs=knobs)
+        if self.library is not None:
+            # A library has no scope: it counts the network with its head.
+            spec = replace(spec, scope="all", knobs=turned(spec.knobs, self.library, spec.name))
         return replace(spec, name=f"{spec.name}@{self.flavour}") if self.flavour else spec
 
 
@@ -143,7 +155,8 @@ def open(text: str, wanted: str = "spec") -> OpenedSpec | OpenedBlock:  # noqa: 
     """Return what a text names; whatever it names is read once.
 
     That is NAME of the zoo or the block library, a file, REV:PATH or - for standard input; of a
-    spec also NAME@FLAVOUR, and SPEC:BLOCK of its blocks. ``wanted`` is what errors call it.
+    spec also NAME@FLAVOUR, LIBRARY:NAME, which is what a library calls it, and SPEC:BLOCK of its
+    blocks. ``wanted`` is what errors call it.
     Raises: UsageError: no such name. SourceError, SpecError: the text cannot be read.
 
     >>> [type(open(text)).__name__ for text in ("mobilenet_v1", "inv_res", "mobilenet_v1:dw_sep")]
@@ -151,6 +164,11 @@ def open(text: str, wanted: str = "spec") -> OpenedSpec | OpenedBlock:  # noqa: 
     """
     if (node := block_tree(text)) is not None:
         return OpenedBlock(text, text, node)
+    if ":" in text and (known := library_names.named(folder(), text)) is not None:
+        name, flavour = _split(known.spec)
+        packed = _packed(name)
+        assert packed is not None, f"{known.spec} of specs/names is in the zoo"
+        return OpenedSpec(_file(packed[0]), packed[1], flavour, known.knobs)
     around, _, name = text.rpartition(":")
     if name.isidentifier() and not (Path(text).is_file() or Path(around).is_dir()):
         spec = _spec(around)
