@@ -18,9 +18,14 @@ the blocks that led there, and a hint.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 _EXCERPT = 96
+_SEARCHED = 1000
+"""Files of a folder among which a near one is looked for."""
 
 
 class Source(NamedTuple):
@@ -219,3 +224,14 @@ def nearest(word: str, known: Iterable[str], limit: int = 8) -> str:
         return "there are none here"
     listed = ", ".join(names[:limit])
     return f"known are {listed}" + (f" and {len(names) - limit} more" if len(names) > limit else "")
+
+
+def near_file(path: Path) -> str | None:
+    """Return the hint which file of the same folder a missing one is probably, if there is one."""
+    beside: list[str] = []
+    with suppress(OSError, ValueError):
+        if not path.exists():
+            beside = [file.name for file in islice(path.parent.iterdir(), _SEARCHED)]
+    stems = {name.rpartition(".")[0]: name for name in sorted(beside)}
+    name = stems.get(path.name) or closest(path.name, sorted(beside))
+    return f"did you mean {str(path.with_name(name))!r}?" if name else None

@@ -335,10 +335,19 @@ def command(name: str | None = None, *, epilog: str) -> Callable[[_Function], _F
         update_wrapper(run, function)
         run.__annotations__ = {option.name: option.annotation for option in options}
         run.__signature__ = Signature(options)  # type: ignore[attr-defined]
-        app.command(name, cls=Command, epilog=epilog)(run)
+        app.command(name, cls=Command, help=_help(function), epilog=epilog)(run)
         return function
 
     return register
+
+
+def _help(function: _Function) -> str:
+    """Return what a command's help says, which Python strips on request."""
+    if function.__doc__:
+        return function.__doc__
+    from mbprof.language.docs import docstring
+
+    return docstring(function)
 
 
 @app.callback(invoke_without_command=True)

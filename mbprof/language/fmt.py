@@ -35,6 +35,20 @@ def parse(text: str) -> Value:
     return text
 
 
+_FLAGS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
+
+
+def flag_meant(word: object) -> str | None:
+    """Return the hint how yes and no are written, if a word is one of them.
+
+    >>> flag_meant("yes"), flag_meant("False"), flag_meant("maybe")
+    ('write true', 'write false', None)
+    """
+    lowered = str(word).lower()
+    meant = _FLAGS.get(lowered, lowered)
+    return f"write {meant}" if meant in ("true", "false") else None
+
+
 def plain(value: object) -> str:
     """Write a value as it is typed.
 

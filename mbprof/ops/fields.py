@@ -199,14 +199,21 @@ def argument(text: str) -> str | None:
     return text[1:] if text.startswith("$") else None
 
 
-def choice(word: str, doc: str, choices: tuple[str, ...]) -> Kind:
-    """Make the type of a field that is one of a few words, or ``$name`` of an argument."""
+def choice(
+    word: str, doc: str, choices: tuple[str, ...], synonyms: Mapping[str, str] | None = None
+) -> Kind:
+    """Make the type of a field that is one of a few words, or ``$name`` of an argument.
+
+    ``synonyms`` are names that others have for them, to be answered with ours.
+    """
 
     def checked(value: object, loc: Loc) -> str:
         if value is None:
             value = "none"
         if not isinstance(value, str) or value not in choices:
-            hint = nearest(value if isinstance(value, str) else "", choices)
+            meant = (synonyms or {}).get(str(value).lower().replace("-", "_"))
+            known = nearest(value if isinstance(value, str) else "", choices)
+            hint = f"did you mean {meant!r}?" if meant else known
             raise SpecError(f"unknown {word} {_say(value)}", loc, hint)
         return value
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from mbprof.errors import KnobError, Loc, nearest
-from mbprof.language.fmt import Value, parse, plain
+from mbprof.language.fmt import Value, flag_meant, parse, plain
 from mbprof.language.source import Scalar
 
 LARGEST = 10**18
@@ -52,6 +52,8 @@ class Knob:
     one_of: tuple[Value, ...] = ()
     loc: Loc | None = field(default=None, compare=False)
     """Where a spec declares it."""
+    inferred: bool = field(default=False, compare=False)
+    """Whether a spec leaves the type to the default."""
 
     @property
     def range(self) -> str:
@@ -95,10 +97,22 @@ def checked(knob: Knob, value: Value, loc: Loc | None = None) -> Value:
         return None
     converted = _as_kind(knob.kind, value)
     if needed := _needed(knob, converted):
-        about = f" ({knob.doc})" if knob.doc else ""
-        hint = f"the default of {knob.name}{about} is {plain(knob.default)}"
-        raise KnobError(f"{knob.name} is {plain(value)}; it must be {needed}", loc, hint)
+        message = f"{knob.name} is {plain(value)}; it must be {needed}"
+        raise KnobError(message, loc, _remedy(knob, value))
     return converted
+
+
+def _remedy(knob: Knob, value: Value) -> str | None:
+    """Return how a value is meant to be written, or else what the default is."""
+    if knob.kind == "flag" and (meant := flag_meant(value)):
+        return meant
+    if value is knob.default:
+        return None
+    about = f" ({knob.doc})" if knob.doc else ""
+    said = f"the default of {knob.name}{about} is {plain(knob.default)}"
+    if knob.inferred and knob.kind == "int" and isinstance(value, float) and math.isfinite(value):
+        said += f"; write {plain(knob.default)}.0 in the spec if the knob takes fractions"
+    return said
 
 
 def _needed(knob: Knob, value: Value) -> str:
