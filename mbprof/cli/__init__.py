@@ -7,10 +7,8 @@ import signal
 import sys
 from copy import copy
 
-import typer
-
 from mbprof.cli import blocks, networks
-from mbprof.cli.options import app
+from mbprof.cli.options import app, complain
 from mbprof.errors import MbprofError
 
 __all__ = ["app", "blocks", "main", "networks"]
@@ -32,7 +30,7 @@ def main() -> None:
     try:
         asked(prog_name="mbprof")
     except MbprofError as error:
-        typer.echo(str(error), err=True)
+        complain(error)
         sys.exit(2)
     except BrokenPipeError:
         # The reader, such as head, has seen enough; that is no error of ours.

@@ -8,13 +8,14 @@ import os
 from collections.abc import Callable, Sequence
 from functools import update_wrapper
 from inspect import Parameter, Signature, signature
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeAlias
 
 import typer
 from typer import Argument, Option
 from typer.core import TyperCommand
 
-from mbprof.errors import UsageError
+from mbprof.errors import MbprofError, UsageError
 
 if TYPE_CHECKING:
     from mbprof.language.source import Scalar
@@ -254,6 +255,11 @@ class Outlet(NamedTuple):
 
         shown = arranged(report, rows.sort, rows.top, rows.named)
         self.write(columns_report(report) if rows.columns == HELP else shown)
+
+
+def complain(error: MbprofError) -> None:
+    """Say an error on stderr, as wide as the terminal."""
+    typer.echo(error.said(get_terminal_size((80, 24)).columns), err=True)
 
 
 def listed(text: str | None) -> list[str]:

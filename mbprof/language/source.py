@@ -273,7 +273,7 @@ def known_keys(node: Map, allowed: Iterable[str], what: str) -> None:
     names = list(allowed)
     for key, entry in node.entries.items():
         if key not in names:
-            raise SpecError(f"{what} has no key {key!r}", entry.key.loc, nearest(key, names, 20))
+            raise SpecError(f"{what} has no key {key!r}", entry.key.loc, nearest(key, names))
 
 
 def required(node: Map, key: str, what: str, loc: Loc | None = None) -> Node:

@@ -124,7 +124,7 @@ def column(name: str, convention: Convention) -> Column:
     Raises: UsageError: there is none, or the convention does not measure it.
     """
     if name not in COLUMNS:
-        raise unknown("column", name, COLUMNS, limit=20)
+        raise unknown("column", name, COLUMNS)
     measure = name.partition("_")[0]
     if measure in UNITS and measure not in convention.measures:
         counted = " and ".join(UNITS[measure] for measure in convention.measures) or "params only"

@@ -202,7 +202,7 @@ def column_of(report: Report, name: str) -> Column:
     """
     known = {column.name: column for column in report.known or report.columns}
     if name not in known:
-        hint = nearest(name, known, 20) if known else "this is no table"
+        hint = nearest(name, known) if known else "this is no table"
         raise UsageError(f"unknown column {name!r}", hint=hint)
     return known[name]
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shutil
 import sys
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from mbprof.errors import UsageError
+from mbprof.errors import UsageError, wrapped
 from mbprof.language import fmt
 from mbprof.output.formats import Formats, cell, rows_of, to_json
 from mbprof.output.model import Brief, Report, Screen
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _GAP = 2
 _NARROWEST_NAME = 12
 _NARROWEST_WRAP = 16
+_NARROWEST_PROSE = 22
 Writer: TypeAlias = Callable[[Report, Screen], str]
 
 REPORTS: Formats[Writer] = Formats()
@@ -137,7 +139,8 @@ def _drawn(report: Report, screen: Screen) -> str:
     for line in report.lead:
         console.print(Text(line))
     if report.text is not None:
-        console.print(Text(report.text), soft_wrap=True)
+        lines = [part for line in report.text.split("\n") for part in _broken(line, width)]
+        console.print(Text("\n".join(lines)), soft_wrap=True)
         return out.getvalue()
     cells, total = report.cells(), report.total_cells()
     kept, first = _fitting(report, cells, total, width)
@@ -171,6 +174,15 @@ def _drawn(report: Report, screen: Screen) -> str:
     for note in notes:
         console.print(Text(note), style="dim" if colours else "")
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+
+
+def _broken(line: str, width: int) -> list[str]:
+    """Break a line of prose; what follows stands below its last column that leaves it room."""
+    starts = [cell.start() for cell in re.finditer(r"(?:(?<=^)|(?<=  ))\S", line)]
+    indent = max((at for at in starts if at <= width - _NARROWEST_PROSE), default=0)
+    # The lanes of a drawing go on beside it.
+    margin = "".join("│" if sign in "│├●┼┬╮┤" else " " for sign in line[:indent])
+    return wrapped(line, width, margin)
 
 
 def _fitting(

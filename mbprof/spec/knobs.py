@@ -171,7 +171,7 @@ def knob_of(knobs: Mapping[str, Knob], name: str, loc: Loc | None, spec: str) ->
     Raises: KnobError: the spec lacks it.
     """
     if name not in knobs:
-        raise KnobError(f"{spec} has no knob {name!r}", loc, nearest(name, knobs, 12))
+        raise KnobError(f"{spec} has no knob {name!r}", loc, nearest(name, knobs))
     return knobs[name]
 
 

@@ -90,7 +90,7 @@ def _rows(base: Map, changes: Map) -> Seq:
             raise SpecError(
                 f"no row {key!r} to change; rows are numbered 0 to {len(items) - 1}",
                 entry.key.loc,
-                nearest(key, numbers, 4) if not key.isdigit() else None,
+                nearest(key, numbers) if not key.isdigit() else None,
             )
         old, new = items[int(key)], entry.value
         if _removes(new):
