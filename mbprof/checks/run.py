@@ -297,7 +297,7 @@ def rules_report() -> Report:
         Column("title", "finds", "what it finds", wraps=True),
     )
     rows = tuple(rule.to_dict() for _, rule in sorted(RULES.items()))
-    return Report(f"{len(rows)} rules", columns, rows, [dict(row) for row in rows])
+    return Report(fmt.several(len(rows), "rule"), columns, rows, [dict(row) for row in rows])
 
 
 def rule_report(code: str, layout: str = "page") -> Report:

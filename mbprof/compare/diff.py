@@ -140,7 +140,7 @@ class Difference(Result):
         rows = [report.rows[number] for number in numbers]
         if rest:
             summed_up = {"kind": "rest", "change": "smaller changes, summed up"}
-            rows.append(_sums(f"{len(rest)} more rows", self, _delta(left)) | summed_up)
+            rows.append(_sums(fmt.several(len(rest), "more row"), self, _delta(left)) | summed_up)
         return replace(
             report,
             rows=tuple(rows),

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 from mbprof.errors import ExpressionError, nearest, unknown
 from mbprof.language import counts
-from mbprof.language.fmt import Env, Value, flag_meant, parse, plain
+from mbprof.language.fmt import Env, Value, flag_meant, parse, plain, several
 from mbprof.language.source import Scalar
 from mbprof.symbolic.arithmetic import FUNCTIONS, OPERATIONS, Inexact, is_flag, is_number
 
@@ -296,9 +296,9 @@ class _Parser:
             self.expect(")")
         function = FUNCTIONS[name.text]
         if not function.least <= len(arguments) <= function.most:
-            more = f" to {function.most}" if function.most > function.least else ""
-            takes = f"{function.least}{more}"
-            raise Fail(f"{name.text}() takes {takes} arguments, not {len(arguments)}", name.at)
+            takes = f"{function.least} to " if function.most > function.least else ""
+            takes += several(function.most, "argument")
+            raise Fail(f"{name.text}() takes {takes}, not {len(arguments)}", name.at)
         return _call(name.text, arguments, name.at)
 
 

@@ -123,6 +123,15 @@ def several(count: int, noun: str) -> str:
     return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
+def part(count: int, whole: int, noun: str) -> str:
+    """Write how many of several things are something.
+
+    >>> part(1, 8, "row"), part(2, 8, "row")
+    ('1 of 8 rows is', '2 of 8 rows are')
+    """
+    return f"{count:,} of {several(whole, noun)} {'is' if count == 1 else 'are'}"
+
+
 def either(names: Iterable[str]) -> str:
     """List alternatives.
 

@@ -346,7 +346,7 @@ def amounts(profile: Profile) -> str:
 def _notes(profile: Profile, shown: int, found: int) -> tuple[str | Note, ...]:
     notes: list[str | Note] = []
     if shown < found:
-        notes.append(f"{shown} of {found} rows are shown; the total is of all.")
+        notes.append(f"{fmt.part(shown, found, 'row')} shown; the total is of all.")
     convention = profile.convention
     notes.append(f"Counted: {convention.doc} (convention {convention.name}).")
     other = "all" if profile.scope == "body" else "body"

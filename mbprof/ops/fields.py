@@ -11,7 +11,7 @@ from typing import Any
 
 from mbprof.errors import LimitError, Loc, SpecError, nearest, unknown
 from mbprof.language.expr import Expr
-from mbprof.language.fmt import Env, parse
+from mbprof.language.fmt import Env, parse, several
 from mbprof.language.source import KIND_OF, Node, Scalar, Seq
 from mbprof.ops.padding import FAMILIES, PADDING_RULES
 from mbprof.symbolic.arithmetic import is_integral, is_number, is_real, is_whole, truncated
@@ -116,7 +116,7 @@ def _pair_reader(least: int) -> Callable[[Node, Known], Callable[[Env], tuple[in
         if isinstance(node, Seq):
             if len(node.items) != 2:
                 raise SpecError(
-                    f"expected [height, width], found {len(node.items)} values", node.loc
+                    f"expected [height, width], found {several(len(node.items), 'value')}", node.loc
                 )
             high, wide = (size(item, known) for item in node.items)
             return lambda env: (high(env), wide(env))
@@ -149,7 +149,8 @@ def _padding_reader(node: Node, known: Known) -> Callable[[Env], object]:
             top, bottom, left, right = numbers
             return top, bottom, left, right
         raise SpecError(
-            f"expected [height, width] or [top, bottom, left, right], found {len(numbers)} values",
+            "expected [height, width] or [top, bottom, left, right], found "
+            f"{several(len(numbers), 'value')}",
             node.loc,
         )
 

@@ -88,7 +88,8 @@ def comma_separated(report: Report, screen: Screen) -> str:
     """
     if report.text is not None:
         others = fmt.either(name for name in REPORTS if name != "csv")
-        raise UsageError(f"this is no table; choose the format {others}")
+        hint = f"choose the format {others}"
+        raise UsageError(f"{report.title} is shown as text, which CSV cannot hold", hint=hint)
     out = io.StringIO()
     table = rows_of(out)
     table.writerow(column.name for column in report.columns)
@@ -195,15 +196,19 @@ def _fitting(
         widest = max(len(text) for text in texts)
         widths.append(min(widest, _NARROWEST_WRAP) if column.wraps else widest)
     kept = list(range(len(widths)))
+    ranks = [
+        0 if column.tells and len({row[i] for row in cells}) > 1 else column.yields
+        for i, column in enumerate(columns)
+    ]
     name, shrinks = widths[0], columns[0].shrinks
 
     def needed() -> int:
         return sum(widths[i] + _GAP for i in kept) - _GAP
 
-    for yields in range(max(column.yields for column in columns), 0, -1):
+    for yields in range(max(ranks), 0, -1):
         for i in reversed(range(len(widths))):
             spare = max(0, name - _NARROWEST_NAME) if yields <= 2 and shrinks else 0
-            if i in kept and columns[i].yields == yields and needed() - spare > width:
+            if i in kept and ranks[i] == yields and needed() - spare > width:
                 group = columns[i].group
                 kept = [k for k in kept if k != i and not (group and columns[k].group == group)]
     over = max(0, needed() - width)

@@ -230,7 +230,7 @@ def table(job: Job, chunks: Iterator[Chunk], shown: Shown) -> Report:
             )
     stamp = job.stamp()
     return Report(
-        title=f"{', '.join(job.jobs)}, {len(rows):,} of {job.count:,} configurations",
+        title=f"{', '.join(job.jobs)}, {len(rows):,} of {fmt.several(job.count, 'configuration')}",
         columns=tuple(shown),
         rows=tuple(rows),
         data=rows,
