@@ -288,7 +288,18 @@ def formats_of(kind: str) -> "Formats[Any]":
 
 
 class Command(TyperCommand):
-    """A command whose help lists the formats that are registered."""
+    """A command whose help lists the formats that are registered, and whose options stand once."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read what was typed; an option that takes one value is given once.
+
+        Raises: UsageError: it is given twice.
+        """
+        _, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        for option in dict.fromkeys(order):
+            if order.count(option) > 1 and not getattr(option, "multiple", True):
+                raise UsageError(f"{max(option.opts, key=len)} is given twice")
+        return super().parse_args(ctx, args)
 
     def get_help(self, ctx: Any) -> str:
         """Return the help; only then the formats are looked at, which takes imports."""

@@ -166,9 +166,8 @@ class _Builder:
             chain = " -> ".join((*frame.inside, step.block))
             raise WiringError(f"block {step.block} contains itself: {chain}", step.wiring.loc)
         if len(taken) != len(block.inputs):
-            message = (
-                f"block {block.name} takes {several(len(block.inputs), 'input')}, not {len(taken)}"
-            )
+            takes = several(len(block.inputs), "input")
+            message = f"block {block.name} takes {takes}, not {len(taken)}"
             raise WiringError(message, step.wiring.loc)
         name = self.enter(step.block, frame)
         values = {key: bound.evaluate(frame.env) for key, bound in step.arguments.items()}

@@ -76,9 +76,8 @@ class Total(NamedTuple):
     folded: int
 
     def __repr__(self) -> str:
-        return (
-            f"<Total {self.params:,} params, cost {self.cost:,}, {several(self.layers, 'layer')}>"
-        )
+        layers = several(self.layers, "layer")
+        return f"<Total {self.params:,} params, cost {self.cost:,}, {layers}>"
 
 
 _NUMBERS = ("facts", "costs", "folded")

@@ -149,8 +149,8 @@ def arranged(
     notes = report.notes
     if len(numbers) < len(report.rows):
         of_all = "; the total is of all" if report.total is not None else ""
-        shown = fmt.part(len(numbers), len(report.rows), "row")
-        notes = (f"{shown} shown{of_all}.", *notes)
+        said = fmt.part(len(numbers), len(report.rows), "row")
+        notes = (f"{said} shown{of_all}.", *notes)
     rows = tuple(report.rows[number] for number in numbers)
     return replace(report, rows=rows, data=_followed(report, numbers), notes=notes)
 
