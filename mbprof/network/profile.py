@@ -258,6 +258,8 @@ class Table(Result):
     sort: str | None = None
     top: int | None = None
     columns: Sequence[str] | None = None
+    idle: tuple[str, ...] = ()
+    """The knobs that were turned and change nothing of the profile."""
 
     def __post_init__(self) -> None:
         columns(self.columns, self.by, "data", self.profile.convention)
@@ -295,7 +297,13 @@ class Table(Result):
             rows=rows,
             data=data,
             total=_values(profile.total, profile),
-            notes=_notes(profile, len(rows), len(profile.grouped(self.by))),
+            notes=(
+                *(
+                    f"{name} changes nothing that is counted: its default gives the same."
+                    for name in self.idle
+                ),
+                *_notes(profile, len(rows), len(profile.grouped(self.by))),
+            ),
             known=known(self.by, profile.convention),
             listed="layers",
         )
