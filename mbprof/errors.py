@@ -28,6 +28,7 @@ _MARGIN = 10
 """Columns of an excerpt that its line's number takes, and what shows that there is more."""
 _LISTED = 40
 """Names that are listed where none is like the word that was typed."""
+_YAML = (".yaml", ".yml")
 _SEARCHED = 1000
 """Files of a folder among which a near one is looked for."""
 
@@ -253,11 +254,13 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 def near_file(path: Path) -> str | None:
-    """Return the hint which file of the same folder a missing one is probably, if there is one."""
-    beside: list[str] = []
+    """Return the hint which file of the folder a missing one is probably, if one is like it."""
+    kinds = _YAML if path.suffix in ("", *_YAML) else (path.suffix,)
+    names: dict[str, str] = {}
     with suppress(OSError, ValueError):
         if not path.exists():
-            beside = [file.name for file in islice(path.parent.iterdir(), _SEARCHED)]
-    stems = {name.rpartition(".")[0]: name for name in sorted(beside)}
-    name = stems.get(path.name) or closest(path.name, sorted(beside))
-    return f"did you mean {str(path.with_name(name))!r}?" if name else None
+            beside = sorted(islice(path.parent.iterdir(), _SEARCHED))
+            known = (file for file in beside if file.suffix in kinds)
+            names = {file.name if path.suffix else file.stem: file.name for file in known}
+    like = closest(path.name, names)
+    return f"did you mean {str(path.with_name(names[like]))!r}?" if like else None

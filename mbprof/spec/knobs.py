@@ -110,7 +110,8 @@ def _remedy(knob: Knob, value: Value) -> str | None:
         return None
     about = f" ({knob.doc})" if knob.doc else ""
     said = f"the default of {knob.name}{about} is {plain(knob.default)}"
-    if knob.inferred and knob.kind == "int" and isinstance(value, float) and math.isfinite(value):
+    fraction = isinstance(value, float) and math.isfinite(value)
+    if fraction and knob.inferred and knob.kind == "int" and knob.least is None:
         said += f"; write {plain(knob.default)}.0 in the spec if the knob takes fractions"
     return said
 
