@@ -4,12 +4,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 Value: TypeAlias = "int | float | bool | str | tuple[Value, ...] | None"
 Env: TypeAlias = Mapping[str, Value]
 Shape: TypeAlias = tuple[int, ...]
 Shapes: TypeAlias = tuple[Shape, ...]
+
+
+class Ratio(NamedTuple):
+    """An exact ratio of two counts; as a number it is not there where ``whole`` is 0.
+
+    >>> float(Ratio(1, 4))
+    0.25
+    """
+
+    part: int
+    whole: int
+
+    def __float__(self) -> float:
+        return self.part / self.whole
+
 
 _INT = re.compile(r"[-+]?\d{1,18}")
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?(nan|inf)", re.IGNORECASE)

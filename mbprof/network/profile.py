@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mbprof.errors import UsageError, nearest, unknown
 from mbprof.language import fmt
-from mbprof.language.fmt import Value, spelled
+from mbprof.language.fmt import Ratio, Value, spelled
 from mbprof.network import conventions
 from mbprof.network.conventions import UNITS, Convention
 from mbprof.network.graph import Graph
@@ -322,10 +322,10 @@ _OWN = tuple(name for name in FIELDS if name != "layers")
 def _values(row: Row | Total, profile: Profile) -> dict[str, Any]:
     """Return what a row says, its facts, and params and costs with their shares of the total."""
     named, summed_up = profile.convention.named, {"name": "total", "layers": row.layers}
-    values = row.fields(*FIELDS) if isinstance(row, Row) else summed_up
+    values: dict[str, Any] = row.fields(*FIELDS) if isinstance(row, Row) else summed_up
     values |= {"params": row.params, **named(row.costs), "params_folded": row.folded}
     for name, whole in {"params": profile.total.params, **named(profile.total.costs)}.items():
-        values[f"{name}_share"] = share = (values[name], whole)
+        values[f"{name}_share"] = share = Ratio(values[name], whole)
         values[f"{name}_bar"] = share if isinstance(row, Row) else None
     return values | row.facts._asdict()
 

@@ -144,7 +144,7 @@ def _drawn(report: Report, screen: Screen) -> str:
         console.print(Text("\n".join(lines)), soft_wrap=True)
         return out.getvalue()
     cells, total = report.cells(), report.total_cells()
-    kept, first = _fitting(report, cells, total, width)
+    kept, first, least = _fitting(report, cells, total, width)
     table = Table(
         box=box.SIMPLE,
         show_footer=total is not None,
@@ -161,6 +161,7 @@ def _drawn(report: Report, screen: Screen) -> str:
             no_wrap=not column.wraps,
             overflow="fold" if column.wraps else "ellipsis",
             max_width=first if i == 0 and not column.wraps else None,
+            min_width=least[i] if column.wraps and least else None,
             style="dim" if column.yields > 2 else "",
         )
     whole = not report.columns[0].wraps
@@ -180,7 +181,8 @@ def _drawn(report: Report, screen: Screen) -> str:
 def _broken(line: str, width: int) -> list[str]:
     """Break a line of prose; what follows stands below its last column that leaves it room."""
     starts = [cell.start() for cell in re.finditer(r"(?:(?<=^)|(?<=  ))\S", line)]
-    indent = max((at for at in starts if at <= width - _NARROWEST_PROSE), default=0)
+    room = max(_NARROWEST_PROSE, *(len(word) for word in line.split()), 0)
+    indent = max((at for at in starts if at <= width - room), default=0)
     # The lanes of a drawing go on beside it.
     margin = "".join("│" if sign in "│├●┼┬╮┤" else " " for sign in line[:indent])
     return wrapped(line, width, margin)
@@ -188,13 +190,19 @@ def _broken(line: str, width: int) -> list[str]:
 
 def _fitting(
     report: Report, cells: list[list[str]], total: list[str] | None, width: int
-) -> tuple[list[int], int]:
-    """Return the columns that fit, and the width that is left for the first one."""
+) -> tuple[list[int], int, list[int]]:
+    """Return the columns that fit, the width left for the first one, and the least of each.
+
+    What wraps does so between words where these take no more than a third of the width; the least
+    widths are left out where even they do not fit.
+    """
     widths, columns = [], report.columns
     for i, column in enumerate(columns):
         texts = [column.heading, *(row[i] for row in cells), *([total[i]] if total else [])]
         widest = max(len(text) for text in texts)
-        widths.append(min(widest, _NARROWEST_WRAP) if column.wraps else widest)
+        longest = max((len(word) for text in texts for word in text.split()), default=0)
+        least = max(_NARROWEST_WRAP, min(longest, width // 3))
+        widths.append(min(widest, least) if column.wraps else widest)
     kept = list(range(len(widths)))
     ranks = [
         0 if column.tells and len({row[i] for row in cells}) > 1 else column.yields
@@ -212,7 +220,8 @@ def _fitting(
                 group = columns[i].group
                 kept = [k for k in kept if k != i and not (group and columns[k].group == group)]
     over = max(0, needed() - width)
-    return kept, max(_NARROWEST_NAME if name > _NARROWEST_NAME else name, name - over)
+    first = max(_NARROWEST_NAME if name > _NARROWEST_NAME else name, name - over)
+    return kept, first, [] if over else widths
 
 
 def _shortened(text: str, width: int) -> str:
