@@ -6,8 +6,9 @@ LOWEST := .venv-lowest
 PARALLEL := --numprocesses=auto --maxprocesses=16 --dist=worksteal
 
 SECONDS := 60
+PYTHONS := python3.11 python3.12 python3.13
 
-.PHONY: run test lint types tests test-lowest fuzz bench schema reports clean
+.PHONY: run test lint types tests test-lowest test-pythons fuzz bench schema reports clean
 
 run: $(READY)  ## set up and print the first table
 	@$(BIN)/mbprof table mobilenet_v1
@@ -28,6 +29,13 @@ tests: $(READY)
 test-lowest: $(LOWEST)/.ready  ## the tests of cases and features with the oldest libraries allowed
 	$(LOWEST)/bin/python -m pytest $(PARALLEL) tests/cases tests/features
 
+test-pythons:  ## the tests of cases and features with each of PYTHONS and the newest libraries
+	for python in $(PYTHONS); do \
+	  $$python -m venv --clear .venv-other && \
+	  .venv-other/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' && \
+	  .venv-other/bin/python -m pytest $(PARALLEL) tests/cases tests/features || exit 1; \
+	done
+
 fuzz: $(READY)  ## search for inputs that break something: SECONDS=600 SEED=7 for more, or again
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
@@ -41,7 +49,7 @@ reports: $(READY)  ## regenerate the committed reports
 	$(BIN)/mbprof report --all reports
 
 clean:
-	rm -rf $(VENV) $(LOWEST) build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(LOWEST) .venv-other build dist .mypy_cache .pytest_cache .ruff_cache
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -18,9 +18,19 @@ the blocks that led there, and a hint.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 _EXCERPT = 96
+_MARGIN = 10
+"""Columns of an excerpt that its line's number takes, and what shows that there is more."""
+_LISTED = 40
+"""Names that are listed where none is like the word that was typed."""
+_YAML = (".yaml", ".yml")
+_SEARCHED = 1000
+"""Files of a folder among which a near one is looked for."""
 
 
 class Source(NamedTuple):
@@ -83,16 +93,19 @@ class MbprofError(Exception):
         return self
 
     def __str__(self) -> str:
+        return self.said()
+
+    def said(self, width: int | None = None) -> str:
+        """Return the whole message, on lines of at most ``width`` columns where words allow it."""
         head = f"error[{self.kind}]: {self.message}"
-        lines = [f"{self.loc}: {head}" if self.loc else head]
+        lines = wrapped(f"{self.loc}: {head}" if self.loc else head, width)
         if self.loc:
-            lines += _excerpt(self.loc)
+            lines += _excerpt(self.loc, width)
         steps, more = self.trace, len(self.trace) - 8
         if more > 0:
             steps = [*steps[:4], f"... {more} more ...", *steps[-4:]]
-        lines += [f"  {step}" for step in steps]
-        if self.hint:
-            lines.append(f"  hint: {self.hint}")
+        for step in [*steps, *([f"hint: {self.hint}"] if self.hint else ())]:
+            lines += wrapped(f"  {step}", width)
         return "\n".join(lines)
 
 
@@ -159,12 +172,28 @@ class UsageError(MbprofError):
     kind = "usage"
 
 
-def _excerpt(loc: Loc) -> list[str]:
+def wrapped(line: str, width: int | None, margin: str = "    ") -> list[str]:
+    """Break a line between words where it is longer than ``width``; a margin follows the breaks.
+
+    >>> wrapped("a word and another", 10, "  ")
+    ['a word and', '  another']
+    """
+    if width is None or len(line) <= width:
+        return [line]
+    from textwrap import TextWrapper
+
+    broken = TextWrapper(width, break_long_words=False, break_on_hyphens=False)
+    broken.subsequent_indent = margin
+    return [part for whole in line.split("\n") for part in broken.wrap(whole)]
+
+
+def _excerpt(loc: Loc, width: int | None) -> list[str]:
+    most = _EXCERPT if width is None else max(width - _MARGIN, _MARGIN)
     text = loc.source.line(loc.line).replace("\t", " ")
     column = min(loc.column, len(text) + 1)
-    start = max(0, column - 1 - _EXCERPT * 2 // 3) if len(text) > _EXCERPT else 0
-    shown = text[start : start + _EXCERPT]
-    shown = ("…" if start else "") + shown + ("…" if len(text) > start + _EXCERPT else "")
+    start = max(0, column - 1 - most * 2 // 3) if len(text) > most else 0
+    shown = text[start : start + most]
+    shown = ("…" if start else "") + shown + ("…" if len(text) > start + most else "")
     caret = column - start + (1 if start else 0)
     number = str(loc.line).rjust(5)
     return [f"{number} | {shown}".rstrip(), f"      | {' ' * (caret - 1)}^"]
@@ -189,7 +218,6 @@ def unknown(
     word: str,
     known: Iterable[str],
     loc: Loc | None = None,
-    limit: int = 8,
     error: type[MbprofError] | None = None,
 ) -> MbprofError:
     """Return the error that a word is none of those that are known, with a hint.
@@ -200,11 +228,11 @@ def unknown(
     "unknown scope 'al'"
     """
     kind = error or (SpecError if loc else UsageError)
-    return kind(f"unknown {what} {word!r}", loc, nearest(word, known, limit))
+    return kind(f"unknown {what} {word!r}", loc, nearest(word, known))
 
 
-def nearest(word: str, known: Iterable[str], limit: int = 8) -> str:
-    """Say which of the known names was probably meant, or list them.
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Say which of the known names was probably meant, or list them; of many the most alike.
 
     >>> nearest("dwcov", ["conv", "dwconv", "linear"])
     "did you mean 'dwconv'?"
@@ -217,5 +245,22 @@ def nearest(word: str, known: Iterable[str], limit: int = 8) -> str:
         return f"did you mean {close!r}?"
     if not names:
         return "there are none here"
-    listed = ", ".join(names[:limit])
-    return f"known are {listed}" + (f" and {len(names) - limit} more" if len(names) > limit else "")
+    if len(names) <= _LISTED:
+        return f"known are {', '.join(names)}"
+    import difflib
+
+    alike = difflib.get_close_matches(word, names, n=8, cutoff=0)
+    return f"of {len(names)} names the most alike are {', '.join(alike)}"
+
+
+def near_file(path: Path) -> str | None:
+    """Return the hint which file of the folder a missing one is probably, if one is like it."""
+    kinds = _YAML if path.suffix in ("", *_YAML) else (path.suffix,)
+    names: dict[str, str] = {}
+    with suppress(OSError, ValueError):
+        if not path.exists():
+            beside = sorted(islice(path.parent.iterdir(), _SEARCHED))
+            known = (file for file in beside if file.suffix in kinds)
+            names = {file.name if path.suffix else file.stem: file.name for file in known}
+    like = closest(path.name, names)
+    return f"did you mean {str(path.with_name(names[like]))!r}?" if like else None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias
 
 from mbprof.errors import Loc, MbprofError
+from mbprof.language.docs import docstring
 from mbprof.language.fmt import Value, plain
 from mbprof.language.source import Scalar
 from mbprof.network import conventions
@@ -242,7 +242,7 @@ def rule(code: str, severity: str) -> Callable[[Check], Check]:
     """
 
     def register(check: Check) -> Check:
-        declare(Rule(code, severity, check, inspect.getdoc(check) or ""))
+        declare(Rule(code, severity, check, docstring(check)))
         return check
 
     return register

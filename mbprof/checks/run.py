@@ -25,6 +25,8 @@ from mbprof.spec.sections import Budget, limit
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _LEVELS = {"advice": "note", "undecided": "none"}
 """The severities that SARIF calls by another word."""
+_UNBROKEN = re.compile(r"(?<=\S)\n(?! |\n|Why: |Remedy: |Source: )")
+"""The end of a line that is not the end of a paragraph."""
 _SHOWN = 4
 _WHY = "mbprof check --explain CODE says why a finding matters, and its source."
 FAILING = {
@@ -116,7 +118,7 @@ def examine(
     for code in codes:
         if not re.fullmatch(r"MB\d{1,3}", code) or not any(name.startswith(code) for name in RULES):
             known = [name for name in RULES if name[:3] == code[:3]] or RULES
-            raise unknown("code", code, known, limit=40)
+            raise unknown("code", code, known)
     try:
         network = network_at(what, given or {}, image)
         chosen = scope or ("all" if network.spec.alone else network.definition.scope)
@@ -295,16 +297,18 @@ def rules_report() -> Report:
         Column("title", "finds", "what it finds", wraps=True),
     )
     rows = tuple(rule.to_dict() for _, rule in sorted(RULES.items()))
-    return Report(f"{len(rows)} rules", columns, rows, [dict(row) for row in rows])
+    return Report(fmt.several(len(rows), "rule"), columns, rows, [dict(row) for row in rows])
 
 
-def rule_report(code: str) -> Report:
+def rule_report(code: str, layout: str = "page") -> Report:
     """Explain a rule: what it finds, how that is computed, why it matters, what helps, its source.
+
+    A terminal breaks the lines of a paragraph itself.
 
     Raises: UsageError: no such code.
     """
     if code not in RULES:
-        raise unknown("code", code, sorted(RULES), limit=50)
+        raise unknown("code", code, sorted(RULES))
     rule, parts = RULES[code], dict[str, str]()
     for line in rule.text.split("\n"):
         name, colon, rest = line.partition(": ")
@@ -313,4 +317,5 @@ def rule_report(code: str) -> Report:
         elif parts:
             parts[list(parts)[-1]] += f" {line.strip()}"
     data = {**rule.to_dict(), **parts}
-    return Report(f"{rule.code}, {rule.severity}", (), (), data, text=rule.text)
+    text = _UNBROKEN.sub(" ", rule.text) if layout == "terminal" else rule.text
+    return Report(f"{rule.code}, {rule.severity}", (), (), data, text=text)

@@ -6,10 +6,8 @@ import os
 import signal
 import sys
 
-import typer
-
 from mbprof.cli import blocks, networks
-from mbprof.cli.options import app
+from mbprof.cli.options import app, complain
 from mbprof.errors import MbprofError
 
 __all__ = ["app", "blocks", "main", "networks"]
@@ -25,7 +23,7 @@ def main() -> None:
     try:
         app(None if completing else sys.argv[1:])(prog_name="mbprof")
     except MbprofError as error:
-        typer.echo(str(error), err=True)
+        complain(error)
         sys.exit(2)
     except BrokenPipeError:
         # The reader, such as head, has seen enough; that is no error of ours.

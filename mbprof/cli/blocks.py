@@ -18,6 +18,7 @@ from mbprof.cli.options import (
     Rows,
     SetOption,
     command,
+    complain,
     hold_to,
     listed,
 )
@@ -88,8 +89,8 @@ def check(
     from mbprof.checks.run import examine, findings_report, rule_report, rules_report
 
     if explain is not None:
-        rules = rules_report() if explain == "all" else rule_report(explain.upper())
-        to.open().table(rules, rows)
+        out, code = to.open(), explain.upper()
+        out.table(rules_report() if code == "ALL" else rule_report(code, out.layout), rows)
         return
     out = to.open("check")
     if not specs:
@@ -124,7 +125,7 @@ def watch(
             found = examine(file, image, given, budget, codes, convention, scope)
         except MbprofError as error:
             # The next save may put it right.
-            typer.echo(str(error), err=True)
+            complain(error)
         else:
             Output().open().write(findings_report([found]))
 

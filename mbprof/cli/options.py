@@ -8,13 +8,14 @@ import os
 from collections.abc import Callable, Sequence
 from functools import update_wrapper
 from inspect import Parameter, Signature, signature
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeAlias
 
 import typer
 from typer import Argument, Option
 from typer.core import TyperCommand
 
-from mbprof.errors import UsageError
+from mbprof.errors import MbprofError, UsageError
 
 if TYPE_CHECKING:
     from mbprof.language.source import Scalar
@@ -256,6 +257,11 @@ class Outlet(NamedTuple):
         self.write(columns_report(report) if rows.columns == HELP else shown)
 
 
+def complain(error: MbprofError) -> None:
+    """Say an error on stderr, as wide as the terminal."""
+    typer.echo(error.said(get_terminal_size((80, 24)).columns), err=True)
+
+
 def listed(text: str | None) -> list[str]:
     """Return the parts of a list with commas between them."""
     return [part.strip() for part in (text or "").split(",") if part.strip()]
@@ -282,7 +288,18 @@ def formats_of(kind: str) -> "Formats[Any]":
 
 
 class Command(TyperCommand):
-    """A command whose help lists the formats that are registered."""
+    """A command whose help lists the formats that are registered, and whose options stand once."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read what was typed; an option that takes one value is given once.
+
+        Raises: UsageError: it is given twice.
+        """
+        _, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        for option in dict.fromkeys(order):
+            if order.count(option) > 1 and not getattr(option, "multiple", True):
+                raise UsageError(f"{max(option.opts, key=len)} is given twice")
+        return super().parse_args(ctx, args)
 
     def get_help(self, ctx: Any) -> str:
         """Return the help; only then the formats are looked at, which takes imports."""
@@ -328,9 +345,9 @@ def app(words: Sequence[str] | None = None) -> typer.Typer:
     asked = None if words is None else next((w for w in words if not w.startswith("-")), "")
     for name, (function, epilog) in COMMANDS.items():
         if asked == name or asked is None:
-            made.command(name, cls=Command, epilog=epilog)(_flat(function))
+            made.command(name, cls=Command, help=_help(function), epilog=epilog)(_flat(function))
         elif asked not in COMMANDS:
-            made.command(name, help=function.__doc__)(lambda: None)
+            made.command(name, help=_help(function))(lambda: None)
     return made
 
 
@@ -359,6 +376,15 @@ def _flat(function: _Function) -> _Function:
     run.__annotations__ = {option.name: option.annotation for option in options}
     run.__signature__ = Signature(options)  # type: ignore[attr-defined]
     return run
+
+
+def _help(function: _Function) -> str:
+    """Return what a command's help says, which Python strips on request."""
+    if function.__doc__:
+        return function.__doc__
+    from mbprof.language.docs import docstring
+
+    return docstring(function)
 
 
 def _root(

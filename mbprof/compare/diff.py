@@ -11,7 +11,7 @@ from mbprof.compare.align import Part, likeness, paired, parts_of
 from mbprof.compare.side_by_side import counted, titled, totals_of
 from mbprof.errors import UsageError, nearest
 from mbprof.language import fmt
-from mbprof.language.fmt import Value, plain
+from mbprof.language.fmt import Ratio, Value, plain
 from mbprof.network import conventions
 from mbprof.network.load import Network, SpecLike, as_network
 from mbprof.network.profile import Profile, amounts
@@ -140,7 +140,7 @@ class Difference(Result):
         rows = [report.rows[number] for number in numbers]
         if rest:
             summed_up = {"kind": "rest", "change": "smaller changes, summed up"}
-            rows.append(_sums(f"{len(rest)} more rows", self, _delta(left)) | summed_up)
+            rows.append(_sums(fmt.several(len(rest), "more row"), self, _delta(left)) | summed_up)
         return replace(
             report,
             rows=tuple(rows),
@@ -319,8 +319,8 @@ def _delta(changes: Sequence[Change]) -> dict[str, int]:
 def _sums(name: str, difference: Difference, delta: Mapping[str, int]) -> dict[str, Any]:
     old = difference.old.total
     shares = {
-        "params_share": (delta["params"], old.params),
-        "macs_share": (delta["macs"], old.cost),
+        "params_share": Ratio(delta["params"], old.params),
+        "macs_share": Ratio(delta["macs"], old.cost),
     }
     return {"name": name, **delta, **shares}
 

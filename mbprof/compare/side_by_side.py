@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from mbprof.compare.align import Part, align_all, likeness, octave, parts_of
 from mbprof.errors import UsageError, nearest
 from mbprof.language import fmt
-from mbprof.language.fmt import Value
+from mbprof.language.fmt import Ratio, Value
 from mbprof.network import conventions
 from mbprof.network.load import Network, Spec, SpecLike, as_network
 from mbprof.network.profile import Profile, amounts
@@ -24,16 +24,6 @@ WAYS = (*GROUPINGS, "stage")
 
 _QUANTITIES = {"params": "params", "cost": "macs"}
 """What is compared, with its key in data; a cost is in the unit of the convention."""
-
-
-class Ratio(NamedTuple):
-    """An exact ratio of two counts; there is none where ``whole`` is 0 or something is missing."""
-
-    part: int
-    whole: int
-
-    def __float__(self) -> float:
-        return self.part / self.whole
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -157,7 +157,7 @@ class Request:
         definition = self.definition
         knob = definition.knobs.get(name)
         if knob is None:
-            hint = nearest(name, [*definition.knobs, *SIZES], 12)
+            hint = nearest(name, [*definition.knobs, *SIZES])
             raise KnobError(f"{definition.name} has no knob {name!r}", hint=hint)
         value = self.knobs[name]
         if knob.kind not in ("int", "number") or knob.one_of or value is None:

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 from mbprof.errors import ExpressionError, nearest, unknown
 from mbprof.language import counts
-from mbprof.language.fmt import Env, Value, parse, plain
+from mbprof.language.fmt import Env, Value, flag_meant, parse, plain, several
 from mbprof.language.source import Scalar
 from mbprof.symbolic.arithmetic import FUNCTIONS, OPERATIONS, Inexact, is_flag, is_number
 
@@ -156,6 +156,9 @@ def _known(value: Value) -> Value:
 def _number(value: Value, at: int) -> float:
     if isinstance(value, tuple) and len(value) == 2 and value[0] == value[1]:
         value = value[0]
+    if isinstance(value, tuple):
+        hint = "a size is a number where both sides are equal; a row of a spec has in.h and in.w"
+        raise Fail(f"{_show(value)} is a height and a width, not a number", at, hint)
     if not is_number(value):
         raise Fail(f"{_show(value)} is not a number", at)
     return value
@@ -166,7 +169,7 @@ def _flag(node: _Node, env: Env) -> Any:
     value = node.eval(env)
     if not is_flag(value):
         message = f"expected true or false, found {_show(value)}"
-        raise Fail(message, node.at, "compare it, as in  r > 0")
+        raise Fail(message, node.at, flag_meant(value) or "compare it, as in  r > 0")
     return value
 
 
@@ -293,9 +296,9 @@ class _Parser:
             self.expect(")")
         function = FUNCTIONS[name.text]
         if not function.least <= len(arguments) <= function.most:
-            more = f" to {function.most}" if function.most > function.least else ""
-            takes = f"{function.least}{more}"
-            raise Fail(f"{name.text}() takes {takes} arguments, not {len(arguments)}", name.at)
+            takes = f"{function.least} to " if function.most > function.least else ""
+            takes += several(function.most, "argument")
+            raise Fail(f"{name.text}() takes {takes}, not {len(arguments)}", name.at)
         return _call(name.text, arguments, name.at)
 
 
@@ -347,7 +350,9 @@ class Expr:
                 )
         for name, at in self.names:
             if name not in known:
-                raise unknown("name", name, known, self.scalar.place(at), error=ExpressionError)
+                error = unknown("name", name, known, self.scalar.place(at), error=ExpressionError)
+                error.hint = flag_meant(name) or error.hint
+                raise error
 
     def __call__(self, env: Env) -> Value:
         """Evaluate with the names of ``env``.

@@ -4,12 +4,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 Value: TypeAlias = "int | float | bool | str | tuple[Value, ...] | None"
 Env: TypeAlias = Mapping[str, Value]
 Shape: TypeAlias = tuple[int, ...]
 Shapes: TypeAlias = tuple[Shape, ...]
+
+
+class Ratio(NamedTuple):
+    """An exact ratio of two counts; as a number it is not there where ``whole`` is 0.
+
+    >>> float(Ratio(1, 4))
+    0.25
+    """
+
+    part: int
+    whole: int
+
+    def __float__(self) -> float:
+        return self.part / self.whole
+
 
 _INT = re.compile(r"[-+]?\d{1,18}")
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?(nan|inf)", re.IGNORECASE)
@@ -33,6 +48,20 @@ def parse(text: str) -> Value:
     if size := _SIZE.fullmatch(text):
         return int(size[1]), int(size[2])
     return text
+
+
+_FLAGS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
+
+
+def flag_meant(word: object) -> str | None:
+    """Return the hint how yes and no are written, if a word is one of them.
+
+    >>> flag_meant("yes"), flag_meant("False"), flag_meant("maybe")
+    ('write true', 'write false', None)
+    """
+    lowered = str(word).lower()
+    meant = _FLAGS.get(lowered, lowered)
+    return f"write {meant}" if meant in ("true", "false") else None
 
 
 def plain(value: object) -> str:
@@ -107,6 +136,15 @@ def several(count: int, noun: str) -> str:
     ('1 layer', '3 layers')
     """
     return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+def part(count: int, whole: int, noun: str) -> str:
+    """Write how many of several things are something.
+
+    >>> part(1, 8, "row"), part(2, 8, "row")
+    ('1 of 8 rows is', '2 of 8 rows are')
+    """
+    return f"{count:,} of {several(whole, noun)} {'is' if count == 1 else 'are'}"
 
 
 def either(names: Iterable[str]) -> str:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from mbprof.errors import Loc, Source, SourceError, SpecError, nearest, unknown
+from mbprof.errors import Loc, Source, SourceError, SpecError, near_file, nearest, unknown
 
 if TYPE_CHECKING:
     from yaml import Event
@@ -96,7 +96,8 @@ def read(path: Path, what: str = "spec") -> Source:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise SourceError(f"cannot read {name}: {error.strerror or error}") from None
+        why = error.strerror or error
+        raise SourceError(f"cannot read {name}: {why}", hint=near_file(path)) from None
     return decode(name, data, what)
 
 
@@ -272,7 +273,7 @@ def known_keys(node: Map, allowed: Iterable[str], what: str) -> None:
     names = list(allowed)
     for key, entry in node.entries.items():
         if key not in names:
-            raise SpecError(f"{what} has no key {key!r}", entry.key.loc, nearest(key, names, 20))
+            raise SpecError(f"{what} has no key {key!r}", entry.key.loc, nearest(key, names))
 
 
 def required(node: Map, key: str, what: str, loc: Loc | None = None) -> Node:

@@ -18,7 +18,7 @@ from mbprof.errors import (
     WiringError,
     nearest,
 )
-from mbprof.language.fmt import Shape, Value
+from mbprof.language.fmt import Shape, Value, several
 from mbprof.network.frame import Frame, Tensor, Tensors
 from mbprof.network.graph import IMAGE, Edge, Graph, Node
 from mbprof.ops import OPS, Op
@@ -166,7 +166,8 @@ class _Builder:
             chain = " -> ".join((*frame.inside, step.block))
             raise WiringError(f"block {step.block} contains itself: {chain}", step.wiring.loc)
         if len(taken) != len(block.inputs):
-            message = f"block {block.name} takes {len(block.inputs)} inputs, not {len(taken)}"
+            takes = several(len(block.inputs), "input")
+            message = f"block {block.name} takes {takes}, not {len(taken)}"
             raise WiringError(message, step.wiring.loc)
         name = self.enter(step.block, frame)
         values = {key: bound.evaluate(frame.env) for key, bound in step.arguments.items()}

@@ -254,7 +254,7 @@ def load(name: str) -> Convention:
         return _read(path, path.stat().st_mtime_ns if path.is_file() else 0)
     path = _FOLDER / f"{name}.yaml"
     if not name or not path.is_file():
-        raise unknown("convention", name, names(), limit=24)
+        raise unknown("convention", name, names())
     return _read(path, 0)
 
 
@@ -315,7 +315,7 @@ def _weights(node: Map) -> dict[str, int]:
     for kind, entry in node.entries.items():
         scalar = word(entry.value, "a weight")
         if kind not in FACTS:
-            raise unknown("kind", kind, FACTS, entry.key.loc, 20)
+            raise unknown("kind", kind, FACTS, entry.key.loc)
         if not re.fullmatch(r"[0-9]{1,9}", scalar.text):
             typed = scalar.text if len(scalar.text) <= 20 else f"{scalar.text[:20]}…"
             hint = "at most 9 digits" if scalar.text.isdecimal() else None

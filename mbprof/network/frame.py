@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeAlias
 
 from mbprof.errors import Loc, UnusedError, WiringError, unknown
-from mbprof.language.fmt import Shape
+from mbprof.language.fmt import Shape, several
 from mbprof.language.source import Scalar
 from mbprof.network.graph import Edge
 from mbprof.spec.model import Table, Template, Wiring
@@ -106,7 +106,7 @@ class Frame:
     def declare(self, wiring: Wiring, outputs: Tensors) -> None:
         """Give a step's outputs the names that it says; a WiringError if it says more or fewer."""
         if len(wiring.outputs) != len(outputs):
-            message = f"out names {len(wiring.outputs)} outputs, the step has {len(outputs)}"
+            message = f"out names {several(len(wiring.outputs), 'output')}, not {len(outputs)}"
             raise WiringError(message, wiring.outputs[0].loc)
         for scalar, tensor in zip(wiring.outputs, outputs, strict=True):
             self.outputs[scalar.text] = tensor

@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mbprof.errors import Loc
-from mbprof.language.fmt import Shape, Shapes, show
+from mbprof.language.fmt import Shape, Shapes, several, show
 from mbprof.ops import OPS, Op
 from mbprof.ops.base import Facts
 from mbprof.output.model import Brief
@@ -72,7 +72,7 @@ class Graph(Brief):
     @property
     def brief(self) -> str:
         """How many nodes there are, and the shapes that they lead from and to."""
-        return f"{len(self.nodes)} nodes, {show(self.image)} → {show(self.output_shape)}"
+        return f"{several(len(self.nodes), 'node')}, {show(self.image)} → {show(self.output_shape)}"
 
     @property
     def output_shape(self) -> Shape:

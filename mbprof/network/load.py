@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from mbprof.errors import KnobError, UsageError
+from mbprof.errors import KnobError, MbprofError, UsageError
 from mbprof.language.fmt import Shape, Value
 from mbprof.language.source import Scalar
 from mbprof.network import conventions
@@ -130,6 +131,24 @@ class Network(Result):
         scope = chosen_scope(scope, self.definition.scope)
         name = self.definition.name
         return Profile.of(self.compiled, name, self.knobs, scope, convention, self.changed)
+
+    def idle(
+        self, convention: str = conventions.DEFAULT, scope: str | None = None
+    ) -> tuple[str, ...]:
+        """Return the knobs that were turned away from their defaults and change no row's counts.
+
+        Raises: UsageError: no such convention or scope.
+
+        >>> load("efficientnet_b0").build(alpha=0.5).idle()
+        ('alpha',)
+        """
+        rows, same = self.profile(convention, scope).rows if self.changed else (), []
+        for name in self.changed:
+            usual = {**self.knobs, name: self.definition.knobs[name].default}
+            with suppress(MbprofError):
+                if self.spec.build_at(usual).profile(convention, scope).rows == rows:
+                    same.append(name)
+        return tuple(same)
 
     def report(self, layout: str = "page") -> Report:
         """Lay out what the network costs."""
@@ -262,5 +281,6 @@ def table(
     >>> found.total[:2]
     (1800144, 106002432)
     """
-    profile = as_network(spec, **knobs).profile(convention, scope)
-    return Table(profile, by, sort, top, columns)
+    network = as_network(spec, **knobs)
+    profile = network.profile(convention, scope)
+    return Table(profile, by, sort, top, columns, network.idle(convention, scope))

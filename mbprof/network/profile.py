@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mbprof.errors import UsageError, nearest, unknown
 from mbprof.language import fmt
-from mbprof.language.fmt import Value, spelled
+from mbprof.language.fmt import Ratio, Value, spelled
 from mbprof.network import conventions
 from mbprof.network.conventions import UNITS, Convention
 from mbprof.network.graph import Graph
@@ -124,7 +124,7 @@ def column(name: str, convention: Convention) -> Column:
     Raises: UsageError: there is none, or the convention does not measure it.
     """
     if name not in COLUMNS:
-        raise unknown("column", name, COLUMNS, limit=20)
+        raise unknown("column", name, COLUMNS)
     measure = name.partition("_")[0]
     if measure in UNITS and measure not in convention.measures:
         counted = " and ".join(UNITS[measure] for measure in convention.measures) or "params only"
@@ -258,6 +258,8 @@ class Table(Result):
     sort: str | None = None
     top: int | None = None
     columns: Sequence[str] | None = None
+    idle: tuple[str, ...] = ()
+    """The knobs that were turned and change nothing of the profile."""
 
     def __post_init__(self) -> None:
         columns(self.columns, self.by, "data", self.profile.convention)
@@ -295,7 +297,13 @@ class Table(Result):
             rows=rows,
             data=data,
             total=_values(profile.total, profile),
-            notes=_notes(profile, len(rows), len(profile.grouped(self.by))),
+            notes=(
+                *(
+                    f"{name} changes nothing that is counted: its default gives the same."
+                    for name in self.idle
+                ),
+                *_notes(profile, len(rows), len(profile.grouped(self.by))),
+            ),
             known=known(self.by, profile.convention),
             listed="layers",
         )
@@ -314,10 +322,10 @@ _OWN = tuple(name for name in FIELDS if name != "layers")
 def _values(row: Row | Total, profile: Profile) -> dict[str, Any]:
     """Return what a row says, its facts, and params and costs with their shares of the total."""
     named, summed_up = profile.convention.named, {"name": "total", "layers": row.layers}
-    values = row.fields(*FIELDS) if isinstance(row, Row) else summed_up
+    values: dict[str, Any] = row.fields(*FIELDS) if isinstance(row, Row) else summed_up
     values |= {"params": row.params, **named(row.costs), "params_folded": row.folded}
     for name, whole in {"params": profile.total.params, **named(profile.total.costs)}.items():
-        values[f"{name}_share"] = share = (values[name], whole)
+        values[f"{name}_share"] = share = Ratio(values[name], whole)
         values[f"{name}_bar"] = share if isinstance(row, Row) else None
     return values | row.facts._asdict()
 
@@ -346,7 +354,7 @@ def amounts(profile: Profile) -> str:
 def _notes(profile: Profile, shown: int, found: int) -> tuple[str | Note, ...]:
     notes: list[str | Note] = []
     if shown < found:
-        notes.append(f"{shown} of {found} rows are shown; the total is of all.")
+        notes.append(f"{fmt.part(shown, found, 'row')} shown; the total is of all.")
     convention = profile.convention
     notes.append(f"Counted: {convention.doc} (convention {convention.name}).")
     other = "all" if profile.scope == "body" else "body"

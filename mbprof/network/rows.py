@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from mbprof.language.fmt import Shape, show
+from mbprof.language.fmt import Shape, several, show
 from mbprof.network import conventions
 from mbprof.network.conventions import Convention, Count
 from mbprof.network.graph import Graph, Node, fold, layers
@@ -76,7 +76,8 @@ class Total(NamedTuple):
     folded: int
 
     def __repr__(self) -> str:
-        return f"<Total {self.params:,} params, cost {self.cost:,}, {self.layers} layers>"
+        layers = several(self.layers, "layer")
+        return f"<Total {self.params:,} params, cost {self.cost:,}, {layers}>"
 
 
 _NUMBERS = ("facts", "costs", "folded")

@@ -46,7 +46,23 @@ FUNCTIONS: dict[str, Function] = {
     "mish": Function("nn.Mish", "x · tanh(log(1 + exp(x)))", 0, add=3, mul=2, divide=1, exp=3),
 }
 
-ACTIVATION = choice("activation", "an activation", (*FUNCTIONS, "none"))
+_SYNONYMS = {
+    "swish": "silu",
+    "hard_swish": "hswish",
+    "hardswish": "hswish",
+    "h_swish": "hswish",
+    "hard_sigmoid": "hsigmoid",
+    "hardsigmoid": "hsigmoid",
+    "h_sigmoid": "hsigmoid",
+    "logistic": "sigmoid",
+    "lrelu": "leaky_relu",
+    "leakyrelu": "leaky_relu",
+    "linear": "none",
+    "identity": "none",
+}
+"""What libraries call some of them."""
+
+ACTIVATION = choice("activation", "an activation", (*FUNCTIONS, "none"), _SYNONYMS)
 
 
 @op("act", "nn.Identity", follower=ACTIVATION, elementwise=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 from mbprof.errors import LimitError, Loc, SpecError, nearest, unknown
 from mbprof.language.expr import Expr
-from mbprof.language.fmt import Env, parse
+from mbprof.language.fmt import Env, parse, several
 from mbprof.language.source import KIND_OF, Node, Scalar, Seq
 from mbprof.ops.padding import FAMILIES, PADDING_RULES
 from mbprof.symbolic.arithmetic import is_integral, is_number, is_real, is_whole, truncated
@@ -116,7 +116,7 @@ def _pair_reader(least: int) -> Callable[[Node, Known], Callable[[Env], tuple[in
         if isinstance(node, Seq):
             if len(node.items) != 2:
                 raise SpecError(
-                    f"expected [height, width], found {len(node.items)} values", node.loc
+                    f"expected [height, width], found {several(len(node.items), 'value')}", node.loc
                 )
             high, wide = (size(item, known) for item in node.items)
             return lambda env: (high(env), wide(env))
@@ -149,7 +149,8 @@ def _padding_reader(node: Node, known: Known) -> Callable[[Env], object]:
             top, bottom, left, right = numbers
             return top, bottom, left, right
         raise SpecError(
-            f"expected [height, width] or [top, bottom, left, right], found {len(numbers)} values",
+            "expected [height, width] or [top, bottom, left, right], found "
+            f"{several(len(numbers), 'value')}",
             node.loc,
         )
 
@@ -199,14 +200,21 @@ def argument(text: str) -> str | None:
     return text[1:] if text.startswith("$") else None
 
 
-def choice(word: str, doc: str, choices: tuple[str, ...]) -> Kind:
-    """Make the type of a field that is one of a few words, or ``$name`` of an argument."""
+def choice(
+    word: str, doc: str, choices: tuple[str, ...], synonyms: Mapping[str, str] | None = None
+) -> Kind:
+    """Make the type of a field that is one of a few words, or ``$name`` of an argument.
+
+    ``synonyms`` are names that others have for them, to be answered with ours.
+    """
 
     def checked(value: object, loc: Loc) -> str:
         if value is None:
             value = "none"
         if not isinstance(value, str) or value not in choices:
-            hint = nearest(value if isinstance(value, str) else "", choices)
+            meant = (synonyms or {}).get(str(value).lower().replace("-", "_"))
+            known = nearest(value if isinstance(value, str) else "", choices)
+            hint = f"did you mean {meant!r}?" if meant else known
             raise SpecError(f"unknown {word} {_say(value)}", loc, hint)
         return value
 

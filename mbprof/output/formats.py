@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 from mbprof import __version__
 from mbprof.errors import UsageError, unknown
 from mbprof.language import fmt
-from mbprof.language.fmt import Value
+from mbprof.language.fmt import Ratio, Value
 
 if TYPE_CHECKING:
     from json import JSONEncoder
@@ -118,7 +118,13 @@ def cell(value: Any) -> Any:
 
     >>> cell((3, 3)), cell({"alpha": 0.5}), cell(True), cell(None), cell(("a", "b"))
     ('3x3', 'alpha=0.5', 'true', '', 'a b')
+    >>> cell(Ratio(1, 4)), cell(Ratio(0, 0))
+    (0.25, '')
     """
+    if isinstance(value, Ratio):
+        return float(value) if value.whole else ""
+    if getattr(value, "denominator", 1) != 1:
+        return float(value)
     if isinstance(value, Mapping):
         return " ".join(f"{name}={cell(inner)}" for name, inner in value.items())
     if isinstance(value, tuple | list):

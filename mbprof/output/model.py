@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from mbprof.errors import UsageError, nearest
+from mbprof.language import fmt
 
 Cell: TypeAlias = Any
 _LONGEST = 160
@@ -46,6 +47,8 @@ class Column:
     """Whether long text goes on in another line instead of taking the width that it needs."""
     shrinks: bool = False
     """Whether a narrow terminal shortens the text before it leaves out columns that matter."""
+    tells: bool = False
+    """Whether it never yields where its values differ, as it tells rows apart."""
     group: str = ""
     """Columns of one group are left out together."""
     absent: str = ""
@@ -146,7 +149,8 @@ def arranged(
     notes = report.notes
     if len(numbers) < len(report.rows):
         of_all = "; the total is of all" if report.total is not None else ""
-        notes = (f"{len(numbers)} of {len(report.rows)} rows are shown{of_all}.", *notes)
+        said = fmt.part(len(numbers), len(report.rows), "row")
+        notes = (f"{said} shown{of_all}.", *notes)
     rows = tuple(report.rows[number] for number in numbers)
     return replace(report, rows=rows, data=_followed(report, numbers), notes=notes)
 
@@ -201,9 +205,10 @@ def column_of(report: Report, name: str) -> Column:
     Raises: UsageError: there is none of that name.
     """
     known = {column.name: column for column in report.known or report.columns}
+    if not known:
+        raise UsageError(f"there is no column {name!r}: {report.title} is shown as text")
     if name not in known:
-        hint = nearest(name, known, 20) if known else "this is no table"
-        raise UsageError(f"unknown column {name!r}", hint=hint)
+        raise UsageError(f"unknown column {name!r}", hint=nearest(name, known))
     return known[name]
 
 
@@ -229,7 +234,7 @@ def columns_report(report: Report) -> Report:
         Column("heading", "heading", "what stands above it"),
         Column("doc", "meaning", "what it holds", wraps=True),
     )
-    return Report(f"{len(rows)} columns", columns, rows, [dict(row) for row in rows])
+    return Report(fmt.several(len(rows), "column"), columns, rows, [dict(row) for row in rows])
 
 
 def line(what: object, said: str) -> str:

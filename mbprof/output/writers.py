@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shutil
 import sys
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from mbprof.errors import UsageError
+from mbprof.errors import UsageError, wrapped
 from mbprof.language import fmt
 from mbprof.output.formats import Formats, cell, rows_of, to_json
 from mbprof.output.model import Brief, Report, Screen
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _GAP = 2
 _NARROWEST_NAME = 12
 _NARROWEST_WRAP = 16
+_NARROWEST_PROSE = 22
 Writer: TypeAlias = Callable[[Report, Screen], str]
 
 REPORTS: Formats[Writer] = Formats()
@@ -86,7 +88,8 @@ def comma_separated(report: Report, screen: Screen) -> str:
     """
     if report.text is not None:
         others = fmt.either(name for name in REPORTS if name != "csv")
-        raise UsageError(f"this is no table; choose the format {others}")
+        hint = f"choose the format {others}"
+        raise UsageError(f"{report.title} is shown as text, which CSV cannot hold", hint=hint)
     out = io.StringIO()
     table = rows_of(out)
     table.writerow(column.name for column in report.columns)
@@ -137,10 +140,11 @@ def _drawn(report: Report, screen: Screen) -> str:
     for line in report.lead:
         console.print(Text(line))
     if report.text is not None:
-        console.print(Text(report.text), soft_wrap=True)
+        lines = [part for line in report.text.split("\n") for part in _broken(line, width)]
+        console.print(Text("\n".join(lines)), soft_wrap=True)
         return out.getvalue()
     cells, total = report.cells(), report.total_cells()
-    kept, first = _fitting(report, cells, total, width)
+    kept, first, least = _fitting(report, cells, total, width)
     table = Table(
         box=box.SIMPLE,
         show_footer=total is not None,
@@ -157,6 +161,7 @@ def _drawn(report: Report, screen: Screen) -> str:
             no_wrap=not column.wraps,
             overflow="fold" if column.wraps else "ellipsis",
             max_width=first if i == 0 and not column.wraps else None,
+            min_width=least[i] if column.wraps and least else None,
             style="dim" if column.yields > 2 else "",
         )
     whole = not report.columns[0].wraps
@@ -173,29 +178,50 @@ def _drawn(report: Report, screen: Screen) -> str:
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
 
+def _broken(line: str, width: int) -> list[str]:
+    """Break a line of prose; what follows stands below its last column that leaves it room."""
+    starts = [cell.start() for cell in re.finditer(r"(?:(?<=^)|(?<=  ))\S", line)]
+    room = max(_NARROWEST_PROSE, *(len(word) for word in line.split()), 0)
+    indent = max((at for at in starts if at <= width - room), default=0)
+    # The lanes of a drawing go on beside it.
+    margin = "".join("│" if sign in "│├●┼┬╮┤" else " " for sign in line[:indent])
+    return wrapped(line, width, margin)
+
+
 def _fitting(
     report: Report, cells: list[list[str]], total: list[str] | None, width: int
-) -> tuple[list[int], int]:
-    """Return the columns that fit, and the width that is left for the first one."""
+) -> tuple[list[int], int, list[int]]:
+    """Return the columns that fit, the width left for the first one, and the least of each.
+
+    What wraps does so between words where these take no more than a third of the width; the least
+    widths are left out where even they do not fit.
+    """
     widths, columns = [], report.columns
     for i, column in enumerate(columns):
         texts = [column.heading, *(row[i] for row in cells), *([total[i]] if total else [])]
         widest = max(len(text) for text in texts)
-        widths.append(min(widest, _NARROWEST_WRAP) if column.wraps else widest)
+        longest = max((len(word) for text in texts for word in text.split()), default=0)
+        least = max(_NARROWEST_WRAP, min(longest, width // 3))
+        widths.append(min(widest, least) if column.wraps else widest)
     kept = list(range(len(widths)))
+    ranks = [
+        0 if column.tells and len({row[i] for row in cells}) > 1 else column.yields
+        for i, column in enumerate(columns)
+    ]
     name, shrinks = widths[0], columns[0].shrinks
 
     def needed() -> int:
         return sum(widths[i] + _GAP for i in kept) - _GAP
 
-    for yields in range(max(column.yields for column in columns), 0, -1):
+    for yields in range(max(ranks), 0, -1):
         for i in reversed(range(len(widths))):
             spare = max(0, name - _NARROWEST_NAME) if yields <= 2 and shrinks else 0
-            if i in kept and columns[i].yields == yields and needed() - spare > width:
+            if i in kept and ranks[i] == yields and needed() - spare > width:
                 group = columns[i].group
                 kept = [k for k in kept if k != i and not (group and columns[k].group == group)]
     over = max(0, needed() - width)
-    return kept, max(_NARROWEST_NAME if name > _NARROWEST_NAME else name, name - over)
+    first = max(_NARROWEST_NAME if name > _NARROWEST_NAME else name, name - over)
+    return kept, first, [] if over else widths
 
 
 def _shortened(text: str, width: int) -> str:

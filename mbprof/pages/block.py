@@ -175,9 +175,10 @@ def _beside(
     """Lay out a block and its alternatives; the first measure of the convention is the cost."""
     this, measure = found[0], next(iter(convention.measures), None)
     stride = _stride(block.image, output)
+    columns = _columns(measure, convention.unit)
     if stride is None:
         notes = (f"Nothing stands beside it: {found[1].reason}.",)
-        return Report(f"{block.name} beside other blocks", (), (), None, notes=notes)
+        return Report(f"{block.name} beside other blocks", columns, (), None, notes=notes)
     rows = tuple(
         {
             "name": each.name,
@@ -194,7 +195,7 @@ def _beside(
     _, high, wide = block.image
     return Report(
         f"{h}x{w}x{c} from {high}x{wide}x{block.image[0]} by other blocks, stride {stride}",
-        _columns(measure, convention.unit),
+        columns,
         rows,
         None,
         notes=(*_seed_law(found[1:], c), *reasons),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -108,9 +109,13 @@ def _write(folder: Path, files: Mapping[str, bytes]) -> None:
 
 def _charts(specs: Sequence[Spec]) -> dict[str, bytes]:
     """Draw what there is to draw, by the kind of the chart."""
-    scored = any(point.top1 is not None for spec in specs for point in swept(spec))
+    scored = all(any(point.top1 is not None for point in swept(spec)) for spec in specs)
     if len(specs) > 1:
-        return {"accuracy": plot.draw(specs, "accuracy")} if scored else {}
+        if scored:
+            return {"accuracy": plot.draw(specs, "accuracy")}
+        with suppress(UsageError):  # More lines than can be told apart; the table has them all.
+            return {"cost": plot.draw(specs, "cost")}
+        return {}
     (spec,) = specs
     cost, grid = len(swept(spec)) > 1, has_width(spec)
     wanted = {"accuracy": scored, "cost": cost, "grid": grid, "layers": True}
@@ -276,7 +281,7 @@ def _several(specs: Sequence[Spec], title: str, pictures: Mapping[str, str]) -> 
         "Each network at its default width and resolution, with the best top-1 that is published "
         "for it there."
     )
-    yield _picture("accuracy", pictures)
+    yield _picture(next(iter(pictures), ""), pictures)
     columns = (*_words(spec="network"), *_POINT)
     points = [best(spec) for spec in specs]
     ranked = sorted(points, key=lambda point: (point.macs, point.spec))

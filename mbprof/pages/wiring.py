@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 from mbprof.spec.model import Block, Step, Table, Wiring, written
 
+_WIDEST = 40
+
 
 class Wire(NamedTuple):
     """A step that is drawn: the tensors that it takes, and those that it makes."""
@@ -159,9 +161,12 @@ def table_lines(table: Table) -> list[str]:
 
 
 def columns(rows: Iterable[tuple[str, ...]]) -> list[str]:
-    """Align cells of text in columns."""
+    """Align cells of text in columns; a very wide cell moves only what follows it."""
     listed = list(rows)
-    widths = [max(map(len, column)) for column in zip_longest(*listed, fillvalue="")]
+    widths = [
+        max((len(cell) for cell in column if len(cell) <= _WIDEST), default=0)
+        for column in zip_longest(*listed, fillvalue="")
+    ]
     return [
         "  "
         + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip()

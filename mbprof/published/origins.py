@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from mbprof.errors import MbprofError, UsageError
@@ -30,12 +30,12 @@ FAR = 0.1
 COLUMNS = (
     Column("value", "count", "the exact count", fmt.integer, True),
     Column("unit", "of", "params, MACs or FLOPs"),
-    Column("factor", "×", "what it was multiplied by", str, True, yields=1),
-    Column("rounding", "rounded", "how it prints as the number", yields=3),
+    Column("factor", "×", "what it was multiplied by", str, True, yields=1, tells=True),
+    Column("rounding", "rounded", "how it prints as the number", yields=3, tells=True),
     Column("scope", "scope", "body or all"),
-    Column("folded", "folded", "whether batch norms are folded", yields=2),
+    Column("folded", "folded", "whether batch norms are folded", yields=2, tells=True),
     Column("knobs", "at", "the settings", spelled, wraps=True),
-    Column("spec", "network", "the name and flavour", yields=3),
+    Column("spec", "network", "the name and flavour", yields=3, tells=True),
     Column("conventions", "conventions", "those that count so", ", ".join, wraps=True),
 )
 
@@ -61,12 +61,15 @@ class Origins(Result):
             row = {**origin._asdict(), "folded": "folded" if origin.folded else ""}
             convention = row.pop("convention")
             rows.setdefault(repr(row), {**row, "conventions": []})["conventions"].append(convention)
-        several = len({row["rounding"] for row in rows.values()}) > 1
-        shown = {"rounding": 0} if several else {}
+        places = list(dict.fromkeys(spelled(row["knobs"]) for row in rows.values()))
+        # What all rows have in common takes a terminal's width.
+        once = layout == "terminal" and len(places) == 1 and places[0] != ""
         return Report(
             title=self.verdict,
-            columns=tuple(replace(c, yields=shown.get(c.name, c.yields)) for c in COLUMNS),
+            columns=tuple(c for c in COLUMNS if not (once and c.name == "knobs")),
             rows=tuple(rows.values()),
+            lead=(f"at {places[0]}",) if once else (),
+            known=COLUMNS,
             data=[origin.to_dict() for origin in self.origins],
             notes=(*self.printed, *self._notes()),
         )

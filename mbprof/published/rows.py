@@ -135,7 +135,7 @@ def published(family: str | None = None) -> tuple[Published, ...]:
         return _rows()
     known = families()
     if family not in known:
-        hint = nearest(family, known, 12)
+        hint = nearest(family, known)
         raise UsageError(f"no accuracy is published of a family {family!r}", hint=hint)
     return tuple(row for row in _rows() if row.family in known[family])
 
@@ -203,7 +203,7 @@ def in_series(of: Definition | str, name: str) -> tuple[Published, ...]:
     """
     known = series(of)
     if name not in known:
-        raise UsageError(f"{called(of)} has no series {name!r}", hint=nearest(name, known, 12))
+        raise UsageError(f"{called(of)} has no series {name!r}", hint=nearest(name, known))
     return known[name]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
@@ -247,7 +247,8 @@ class Explanation(Result):
             rows = tuple(row for bridge in self.bridges for row in bridge.rows)
             return Report(f"{title}, bridges", (_QUANTITY, *_BRIDGE), rows, data)
         if self.bridges:
-            cost, params = (_bridge_report(title, bridge) for bridge in self.bridges)
+            columns = _telling(self.bridges)
+            cost, params = (_bridge_report(title, columns, bridge) for bridge in self.bridges)
             return replace(cost, data=data, more=(params,))
         costs = {tally.convention.name: tally.value for tally in self.tallies}
         counts = {kind: getattr(self.facts, kind) for kind in STORED}
@@ -386,7 +387,16 @@ _BRIDGE = (
 )
 
 
-def _bridge_report(title: str, bridge: Bridge) -> Report:
+def _telling(bridges: Sequence[Bridge]) -> tuple[Column, ...]:
+    """Return the columns of bridges, of which those never yield without which rows look alike."""
+    keys = ["what"]
+    for name in ("call", "before", "after"):
+        shown = [tuple(row[key] for key in keys) for each in bridges for row in each.rows]
+        keys += [name] if len(set(shown)) < len(shown) else []
+    return tuple(replace(column, tells=column.name in keys[1:]) for column in _BRIDGE)
+
+
+def _bridge_report(title: str, columns: tuple[Column, ...], bridge: Bridge) -> Report:
     first, last = bridge.ends
     sides = (bridge.first.convention, bridge.last.convention)
     lead = []
@@ -397,7 +407,7 @@ def _bridge_report(title: str, bridge: Bridge) -> Report:
     faults = (f"{side.name}: {fault}." for side in sides for fault in side.faults)
     return Report(
         title=f"{title}, {bridge.quantity} from {sides[0].name} to {sides[1].name}",
-        columns=_BRIDGE,
+        columns=columns,
         rows=bridge.rows,
         data=None,
         total={"what": "difference", "difference": last - first} if bridge.lines else None,

@@ -112,9 +112,11 @@ def _claim(asked: str, claim: Claim, network: Network) -> Iterator[Verdict]:
         yield Verdict(*about, *found, claim.source, claim.erratum)
 
 
+_SEVERAL = {HOLDS: "hold", FAILS: "fail", STALE: "errata are out of date"}
+
 COLUMNS = (
     Column("spec", "network", "the name and flavour"),
-    Column("at", "at", "the knobs that were turned", spelled, yields=1, wraps=True),
+    Column("at", "at", "the knobs that were turned", spelled, yields=1, wraps=True, tells=True),
     Column("scope", "scope", "what is counted", yields=3),
     Column("convention", "convention", "which kinds count", yields=4),
     Column("quantity", "of", "params or macs"),
@@ -130,7 +132,9 @@ def verdict_report(verdicts: Sequence[Verdict]) -> Report:
     rows = tuple(verdict._asdict() for verdict in verdicts)
     counts = Counter(verdict.verdict for verdict in verdicts)
     said = ", ".join(
-        f"{counts[kind]} {kind}" for kind in (HOLDS, ERRATUM, FAILS, STALE) if counts[kind]
+        f"{counts[kind]:,} {kind if counts[kind] == 1 else _SEVERAL.get(kind, kind)}"
+        for kind in (HOLDS, ERRATUM, FAILS, STALE)
+        if counts[kind]
     )
     failing = tuple(verdict.brief for verdict in verdicts if not verdict.passed)
     return Report(

@@ -152,7 +152,7 @@ def _complete(block: Block, arguments: Mapping[str, Scalar]) -> None:
     for name, scalar in arguments.items():
         if name not in block.takes:
             message = f"block {block.name} has no argument {name!r}"
-            raise KnobError(message, scalar.loc, nearest(name, block.takes, 12))
+            raise KnobError(message, scalar.loc, nearest(name, block.takes))
     takes = block.takes.items()
     missing = [name for name, takes in takes if takes.default is None and name not in arguments]
     if missing:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from mbprof.errors import KnobError, Loc, nearest
-from mbprof.language.fmt import Value, parse, plain
+from mbprof.language.fmt import Value, flag_meant, parse, plain
 from mbprof.language.source import Scalar
 
 LARGEST = 10**18
@@ -54,6 +54,8 @@ class Knob:
     """Where a spec declares it."""
     turned: bool = False
     """Whether the default is that of a library's name rather than the spec's."""
+    inferred: bool = field(default=False, compare=False)
+    """Whether a spec leaves the type to the default."""
 
     @property
     def range(self) -> str:
@@ -97,10 +99,23 @@ def checked(knob: Knob, value: Value, loc: Loc | None = None) -> Value:
         return None
     converted = _as_kind(knob.kind, value)
     if needed := _needed(knob, converted):
-        about = f" ({knob.doc})" if knob.doc else ""
-        hint = f"the default of {knob.name}{about} is {plain(knob.default)}"
-        raise KnobError(f"{knob.name} is {plain(value)}; it must be {needed}", loc, hint)
+        message = f"{knob.name} is {plain(value)}; it must be {needed}"
+        raise KnobError(message, loc, _remedy(knob, value))
     return converted
+
+
+def _remedy(knob: Knob, value: Value) -> str | None:
+    """Return how a value is meant to be written, or else what the default is."""
+    if knob.kind == "flag" and (meant := flag_meant(value)):
+        return meant
+    if value is knob.default:
+        return None
+    about = f" ({knob.doc})" if knob.doc else ""
+    said = f"the default of {knob.name}{about} is {plain(knob.default)}"
+    fraction = isinstance(value, float) and math.isfinite(value)
+    if fraction and knob.inferred and knob.kind == "int" and knob.least is None:
+        said += f"; write {plain(knob.default)}.0 in the spec if the knob takes fractions"
+    return said
 
 
 def _needed(knob: Knob, value: Value) -> str:
@@ -171,7 +186,7 @@ def knob_of(knobs: Mapping[str, Knob], name: str, loc: Loc | None, spec: str) ->
     Raises: KnobError: the spec lacks it.
     """
     if name not in knobs:
-        raise KnobError(f"{spec} has no knob {name!r}", loc, nearest(name, knobs, 12))
+        raise KnobError(f"{spec} has no knob {name!r}", loc, nearest(name, knobs))
     return knobs[name]
 
 

@@ -8,6 +8,7 @@ spec, a knob, a block, a flavour or a row. Rows are changed one by one with
 from __future__ import annotations
 
 from mbprof.errors import SpecError, nearest
+from mbprof.language.fmt import several
 from mbprof.language.source import Entry, Map, Node, Scalar, Seq
 
 _DEEP = ("knobs", "defaults", "input", "calls", "flavours", "presets", "blocks")
@@ -90,7 +91,7 @@ def _rows(base: Map, changes: Map) -> Seq:
             raise SpecError(
                 f"no row {key!r} to change; rows are numbered 0 to {len(items) - 1}",
                 entry.key.loc,
-                nearest(key, numbers, 4) if not key.isdigit() else None,
+                nearest(key, numbers) if not key.isdigit() else None,
             )
         old, new = items[int(key)], entry.value
         if _removes(new):
@@ -118,8 +119,9 @@ def as_mapping(node: Node, columns: tuple[Scalar, ...]) -> Map:
         raise SpecError("a row that is a list needs columns", node.loc, "columns: [op, k, s, c]")
     if len(node.items) != len(columns):
         names = ", ".join(column.text for column in columns)
+        counted = several(len(node.items), "cell"), several(len(columns), "column")
         raise SpecError(
-            f"the row has {len(node.items)} cells for {len(columns)} columns",
+            f"the row has {' for '.join(counted)}",
             node.loc,
             f"the columns are {names}; write - for a cell that is left out",
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from mbprof.errors import KnobError, SpecError, unknown
+from mbprof.errors import SpecError, unknown
 from mbprof.language.fmt import Value, parse
 from mbprof.language.source import (
     Map,
@@ -171,23 +171,22 @@ class SpecReader:
         """Read ``name: default`` or ``name: {default: ..., above: ..., doc: ...}``."""
         if isinstance(node, Scalar):
             default = parse(node.text)
-            return Knob(name, default, _kind_of(default, node), "", loc=node.loc)
+            return Knob(name, default, _kind_of(default, node), "", loc=node.loc, inferred=True)
         what = f"knob {name}"
         full = mapping(node, what)
         known_keys(full, KNOB_KEYS, what)
         scalar = word(required(full, "default", what), "default")
         default = parse(scalar.text)
         options = tuple(parse(option.text) for option in listed(full, "one_of"))
-        kind = text(full, "type") or _kind_of(options[0] if options else default, scalar)
+        said = text(full, "type")
+        kind = said or _kind_of(options[0] if options else default, scalar)
         if kind not in KNOB_TYPES:
             raise unknown("type", kind, KNOB_TYPES, required(full, "type", what).loc)
         doc = text(full, "doc")
         above, below, least, most = (_bound(full, key) for key in BOUNDS)
-        knob = Knob(name, default, kind, doc, above, below, least, most, options, node.loc)
-        try:
-            return replace(knob, default=checked(knob, default, scalar.loc))
-        except KnobError as error:
-            raise KnobError(error.message, scalar.loc) from None
+        bounds = above, below, least, most, options
+        knob = Knob(name, default, kind, doc, *bounds, node.loc, not said and not options)
+        return replace(knob, default=checked(knob, default, scalar.loc))
 
     def block_names(self) -> list[str]:
         return [*self.local, *self.library_names()]

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from mbprof.errors import ExpressionError, Loc, SpecError, unknown
 from mbprof.language.counts import Quantity, quantity
 from mbprof.language.expr import Expr
-from mbprof.language.fmt import Shapes, Value, parse
+from mbprof.language.fmt import Shapes, Value, parse, several
 from mbprof.language.source import (
     Entry,
     Map,
@@ -102,7 +102,8 @@ def _expanded(item: Map) -> Iterator[Map]:
     for row in sequence(required(item, "rows", "a table of claims"), "rows").items:
         cells = sequence(row, "a row").items
         if len(cells) != len(names):
-            raise SpecError(f"the row has {len(cells)} cells for {len(names)} columns", row.loc)
+            counted = several(len(cells), "cell"), several(len(names), "column")
+            raise SpecError(f"the row has {' for '.join(counted)}", row.loc)
         filled = {
             name.text: Entry(name, cell)
             for name, cell in zip(names, cells, strict=True)

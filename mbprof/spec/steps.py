@@ -307,7 +307,7 @@ class StepReader:
             return self.op_step(OPS[name.text], row, known)
         names = [*OPS, *self.block_names()]
         synonym = _SYNONYMS.get(name.text.lower())
-        wrong = unknown("op or block", name.text, names, name.loc, 30)
+        wrong = unknown("op or block", name.text, names, name.loc)
         wrong.hint = f"did you mean {synonym!r}?" if synonym else wrong.hint
         raise wrong
 
@@ -317,7 +317,7 @@ class StepReader:
         words = {letter.attribute: key for key, letter in op.letters.items()}
         for key in (key for key in row.entries if key not in allowed):
             meant = closest(key, words)
-            hint = f"{meant} is written {words[meant]}" if meant else nearest(key, allowed, 20)
+            hint = f"{meant} is written {words[meant]}" if meant else nearest(key, allowed)
             raise SpecError(f"{op.word} has no key {key!r}", row.entries[key].key.loc, hint)
         wiring = self.wiring(row, known)
         fields = self.op_fields(op, row, known)

@@ -8,7 +8,16 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 
-from mbprof.errors import MbprofError, Source, SourceError, SpecError, UsageError, nearest, unknown
+from mbprof.errors import (
+    MbprofError,
+    Source,
+    SourceError,
+    SpecError,
+    UsageError,
+    near_file,
+    nearest,
+    unknown,
+)
 from mbprof.language.source import (
     Entry,
     Map,
@@ -20,6 +29,7 @@ from mbprof.language.source import (
     read_stdin,
     word,
 )
+from mbprof.ops import OPS
 from mbprof.spec import names as library_names
 from mbprof.spec.knobs import turned
 from mbprof.spec.model import Block, Definition
@@ -183,8 +193,14 @@ def open(text: str, wanted: str = "spec") -> OpenedSpec | OpenedBlock:  # noqa: 
     if spec.flavour or not fits or keys & {"input", "extend"}:
         return spec
     named = spec.own.get("name")
-    stem = re.sub(r"\W", "_", Path(spec.own.loc.source.name).stem, flags=re.ASCII)
-    return OpenedBlock(text, word(named, "name").text if named else stem, spec.own)
+    name = word(named, "name").text if named else _as_name(Path(spec.own.loc.source.name).stem)
+    return OpenedBlock(text, name, spec.own)
+
+
+def _as_name(stem: str) -> str:
+    """Return what a block is called whose file says no name; the name of an op is taken."""
+    name = re.sub(r"\W", "_", stem, flags=re.ASCII)
+    return name if name.isidentifier() and name not in OPS else f"block_{name}"
 
 
 def open_block(text: str) -> OpenedBlock:
@@ -292,16 +308,14 @@ def _packed(name: str) -> tuple[str, str | None] | None:
 def _unknown(asked: str, wanted: str) -> MbprofError:
     name, _ = _split(asked)
     if "/" in name or "\\" in name or name.endswith((".yaml", ".yml")):
-        path = Path(name)
-        if path.parent.is_dir() and (beside := [file.name for file in path.parent.glob("*.y*ml")]):
-            hint = nearest(path.name, sorted(beside))
-        elif wanted == "block":
-            hint = "a block is a name, a file or SPEC:BLOCK"
-        else:
-            hint = "a spec is a name of mbprof list, a path, or - for standard input"
-        return SourceError(f"there is no file {name}", hint=hint)
+        usual = "a spec is a name of mbprof list, a path, or - for standard input"
+        usual = "a block is a name, a file or SPEC:BLOCK" if wanted == "block" else usual
+        return SourceError(f"there is no file {name}", hint=near_file(Path(name)) or usual)
     known = [*(names() if "spec" in wanted else ()), *(block_names() if "block" in wanted else ())]
-    return unknown(wanted, name, known)
+    near = near_file(Path(name)) if (Path(f"{name}.yaml")).is_file() else None
+    error = unknown(wanted, name, known)
+    error.hint = near or error.hint
+    return error
 
 
 def _extended(root: Map, seen: tuple[str, ...]) -> Map:
@@ -337,7 +351,7 @@ def _base(scalar: Scalar) -> Map:
         raise error.at(scalar.loc) from None
     if source is not None:
         return _tree(source)
-    hint = nearest(scalar.text, names())
+    hint = near_file(Path(here).parent / scalar.text) or nearest(scalar.text, names())
     raise SpecError(f"cannot extend {scalar.text!r}: there is no such spec", scalar.loc, hint)
 
 

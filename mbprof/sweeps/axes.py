@@ -11,8 +11,8 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from mbprof.errors import KnobError, Loc, UsageError
-from mbprof.language.fmt import Value, parse
+from mbprof.errors import KnobError, Loc, UsageError, near_file
+from mbprof.language.fmt import Value, parse, several
 from mbprof.language.source import Scalar
 from mbprof.spec.knobs import Knob, checked, knob_of
 
@@ -290,7 +290,7 @@ def read_configs(path: Path) -> dict[str, list[Value]]:
             rows = list(csv.reader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         why = getattr(error, "strerror", None) or error
-        raise UsageError(f"cannot read {path}: {why}") from None
+        raise UsageError(f"cannot read {path}: {why}", hint=near_file(path)) from None
     if not rows:
         raise UsageError(f"{path} is empty", hint="the first line names the knobs: alpha,res")
     header = [name.strip() for name in rows[0]]
@@ -301,7 +301,8 @@ def read_configs(path: Path) -> dict[str, list[Value]]:
         if not row:
             continue
         if len(row) != len(header):
-            raise UsageError(f"{path}:{number} has {len(row)} values for {len(header)} knobs")
+            counted = several(len(row), "value"), several(len(header), "knob")
+            raise UsageError(f"{path}:{number} has {' for '.join(counted)}")
         for name, cell in zip(header, row, strict=True):
             columns[name].append(parse(cell))
     return columns

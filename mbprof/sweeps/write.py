@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -230,12 +230,29 @@ def table(job: Job, chunks: Iterator[Chunk], shown: Shown) -> Report:
             )
     stamp = job.stamp()
     return Report(
-        title=f"{', '.join(job.jobs)}, {len(rows):,} of {job.count:,} configurations",
+        title=f"{', '.join(job.jobs)}, {len(rows):,} of {fmt.several(job.count, 'configuration')}",
         columns=tuple(shown),
         rows=tuple(rows),
         data=rows,
-        notes=(f"Scope {stamp['scope']}, convention {stamp['convention']}.",),
+        notes=(
+            *(f"{name} changes nothing that is counted here." for name in _idle(job, rows)),
+            f"Scope {stamp['scope']}, convention {stamp['convention']}.",
+        ),
     )
+
+
+def _idle(job: Job, rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the axes of which all values give the same counts beside the same other values."""
+    axes = [axis.knob.name for axis in job.first.plan.axes]
+    for name in (name for name in axes if rows and {"params", *axes} <= rows[0].keys()):
+        counts: dict[Any, dict[Any, Any]] = {}
+        for row in rows:
+            others = tuple(row[axis] for axis in ("spec", *axes) if axis != name and axis in row)
+            found = (row["params"], *(row[cost] for cost in UNITS if cost in row))
+            counts.setdefault(others, {})[row[name]] = found
+        beside = [list(found.values()) for found in counts.values()]
+        if max(map(len, beside)) > 1 and all(len(set(found)) == 1 for found in beside):
+            yield name
 
 
 @contextmanager

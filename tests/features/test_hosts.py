@@ -363,3 +363,41 @@ def test_a_file_is_checked_again_when_it_is_saved(tmp_path: Path) -> None:
         watching.send_signal(signal.SIGINT)
         watching.wait(timeout=30)
     assert "Traceback" not in log.read_text()
+
+
+def test_a_watched_file_may_go_and_come_back(tmp_path: Path) -> None:
+    folder, log = tmp_path / "nets", tmp_path / "log"
+    folder.mkdir()
+    spec = folder / "net.yaml"
+    spec.write_text(GOOD)
+    with (
+        log.open("w") as out,
+        started(*MBPROF, "watch", "nets/net.yaml", cwd=tmp_path, out=out) as watching,
+    ):
+
+        def wait_for(text: str, times: int) -> None:
+            until = time.monotonic() + 60
+            while log.read_text().count(text) < times:
+                assert watching.poll() is None, log.read_text()
+                assert time.monotonic() < until, f"no {text!r} in {log.read_text()!r}"
+                time.sleep(0.05)
+
+        good, gone = "net: 1 advice", "there is no file nets/net.yaml"
+        wait_for(good, 1)
+        spec.unlink()
+        wait_for(gone, 1)
+        spec.write_text(GOOD)
+        wait_for(good, 2)
+        spec.rename(folder / "other.yml")
+        wait_for(gone, 2)
+        spec.write_bytes(b"\xff\xfe\x00")
+        wait_for("MB001", 1)
+        folder.rename(tmp_path / "moved")
+        wait_for(gone, 3)
+        folder.mkdir()
+        spec.write_text(GOOD)
+        wait_for(good, 3)
+        time.sleep(0.5)
+        spec.write_text(BAD)
+        wait_for("MB002", 1)
+    assert "Traceback" not in log.read_text()

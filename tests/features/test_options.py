@@ -183,7 +183,7 @@ def test_a_report_is_arranged_by_size_text_and_rank() -> None:
     assert [row["name"] for row in columns_report(first).rows] == ["share"]
     with pytest.raises(UsageError) as caught:
         arranged(Report("prose", (), (), None, text="prose"), "shape")
-    assert str(caught.value) == "error[usage]: unknown column 'shape'\n  hint: this is no table"
+    assert str(caught.value) == "error[usage]: there is no column 'shape': prose is shown as text"
 
 
 def completed(words: str, shell: str = "bash") -> list[str]:

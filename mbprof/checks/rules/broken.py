@@ -172,7 +172,7 @@ def accepted_in_vain(subject: Subject) -> Iterator[Found]:
     Source: mbprof, docs/checks.md.
     """
     for code, scalar in subject.spec.definition.accept.items():
-        known = "" if code in RULES else f"; there is no such code, {nearest(code, RULES, 40)}"
+        known = "" if code in RULES else f"; there is no such code, {nearest(code, RULES)}"
         # This rule's own code is never found: to accept it would accept whatever is in vain.
         if code not in RULES or code == "MB013" or not any(RULES[code].apply(subject)):
             yield Found(f"{code} is accepted and not found{known}", loc=scalar.loc)

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from mbprof.errors import UsageError
-from mbprof.language.fmt import plain
+from mbprof.language.fmt import plain, several
 from mbprof.network.load import Spec
 from mbprof.pages import points
 from mbprof.pages.charts import style
@@ -341,7 +341,8 @@ def layers(specs: Sequence[Spec], options: Options) -> Figure:
     alpha = f"α {plain(profile.knobs['alpha'])}, " if points.has_width(specs[0]) else ""
     shown = f"{specs[0].name}, {alpha}{plain(profile.knobs['res'])} pixels."
     left_out = len(profile.rows) - len(rows)
-    note = f" {left_out} layers without parameters and MACs are left out." if left_out else ""
+    without = f"without parameters and MACs {'is' if left_out == 1 else 'are'} left out."
+    note = f" {several(left_out, 'layer')} {without}" if left_out else ""
     caption = f"{shown}{note} {_counted(options)}"
     made, panels = style.panels(options.panels, 5.2, caption, 2, 1, sharex=True)
     panels = panels[:, 0]
