@@ -7,10 +7,11 @@
     signed     := "-" signed | atom
     atom       := number | count | 'text' | name | name.c | name(value, ...) | (value)
 
-Integers are exact, and so are counts with a unit, such as 3.4M. ``/`` of two integers must divide
-exactly. A size of equal sides is a number. A number with a decimal point, such
-as a width multiplier, is an IEEE double, because the reference implementations compute with
-doubles and their truncation is reproduced bit for bit: ``int(0.29 * 100)`` is 28 there and here.
+No number is larger than 10^30. Integers are exact, and so are counts with a unit, such as 3.4M.
+``/`` of two integers must divide exactly. A size of equal sides is a number. A number with a
+decimal point, such as a width multiplier, is an IEEE double, because the reference implementations
+compute with doubles and their truncation is reproduced bit for bit: ``int(0.29 * 100)`` is 28 there
+and here.
 """
 
 from __future__ import annotations
@@ -23,20 +24,21 @@ from typing import Any, NamedTuple
 
 from mbprof.errors import ExpressionError, nearest, unknown
 from mbprof.language import counts
-from mbprof.language.fmt import Env, Value, parse, plain
+from mbprof.language.fmt import LONGEST, Env, Value, parse, plain
 from mbprof.language.source import Scalar
 from mbprof.symbolic.arithmetic import FUNCTIONS, OPERATIONS, Inexact, is_flag, is_number
+from mbprof.symbolic.symbols import bounded, inside
 
 MAX_LENGTH = 400
 MAX_DEPTH = 40
-MAX_DIGITS = 18
+_TOO_LARGE = "the number is larger than 10^30"
 _MEANT = {"$": "an argument is written by its bare name here", "=": "equality is written =="}
 _COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
 _WORDS = {"if", "else", "and", "or", "not"}
 _CONSTANTS: dict[str, Value] = {"true": True, "false": False, "none": None}
 _TOKEN = re.compile(
-    rf"\s*(?:(?P<count>\d+(?:_\d+)*(?:\.\d+)? ?(?i:{counts.UNIT})(?!\w))"
-    r"|(?P<number>(?:\d+\.\d*|\.\d+|\d+(?:_\d+)*)(?:[eE][-+]?\d{1,3})?)"
+    rf"\s*(?:(?P<count>[0-9]+(?:_[0-9]+)*(?:\.[0-9]+)? ?(?i:{counts.UNIT})(?!\w))"
+    r"|(?P<number>(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?:_[0-9]+)*)(?:[eE][-+]?[0-9]{1,9})?)"
     r"|(?P<name>[A-Za-z_]\w*(?:\.[a-z]+)?)"
     r"|(?P<text>'[^']*')|(?P<sign><=|>=|==|!=|//|[-+*/%<>(),])|(?P<other>\S))"
 )
@@ -112,11 +114,11 @@ def _binary(sign: str, left: _Node, right: _Node, at: int) -> _Node:
         values = left.eval(env), right.eval(env)
         x, y = _number(values[0], left.at), _number(values[1], right.at)
         try:
-            return OPERATIONS[sign].plain(x, y)
+            return bounded(OPERATIONS[sign].plain(x, y))
         except ZeroDivisionError:
             raise Fail(f"{_show(x)} {sign} 0 divides by zero", at) from None
         except OverflowError:
-            raise Fail("the number is too large", at) from None
+            raise Fail(_TOO_LARGE, at) from None
         except Inexact:
             hint = f"write {x} // {y} to round down, or {x} / {y}.0 for a decimal"
             raise Fail(f"{x} / {y} does not divide exactly", at, hint) from None
@@ -129,10 +131,12 @@ def _call(name: str, arguments: list[_Node], at: int) -> _Node:
     def value(env: Env) -> Any:
         numbers = [_number(node.eval(env), node.at) for node in arguments]
         try:
-            return OPERATIONS[name].plain(*numbers)
+            return bounded(OPERATIONS[name].plain(*numbers))
         except ZeroDivisionError:
             raise Fail(f"{name}() divides by zero", at) from None
-        except (OverflowError, ValueError):
+        except OverflowError:
+            raise Fail(_TOO_LARGE, at) from None
+        except ValueError:
             raise Fail(f"{name}() has no finite value here", at) from None
 
     return _Node(value, at)
@@ -144,7 +148,11 @@ def _equal(left: Value, right: Value) -> bool:
     if isinstance(left, tuple) == isinstance(right, tuple):
         return left == right
     size, other = (left, right) if isinstance(left, tuple) else (right, left)
-    other = parse(other) if isinstance(other, str) else other
+    if isinstance(other, str):
+        try:
+            other = parse(other)
+        except ValueError:
+            return False
     return size == (other if isinstance(other, tuple) else (other,) * len(size))  # type: ignore[arg-type]
 
 
@@ -271,8 +279,8 @@ class _Parser:
         return _name(token.text, token.at)
 
     def number(self, token: Token) -> _Node:
-        if len(token.text) > MAX_DIGITS:
-            raise Fail(f"a number of more than {MAX_DIGITS} digits", token.at)
+        if len(token.text) > LONGEST:
+            raise Fail(f"a number of more than {LONGEST} characters", token.at)
         if token.kind == "count":
             self.counts.append(token)
             try:
@@ -280,7 +288,10 @@ class _Parser:
             except ValueError as error:
                 raise Fail(str(error), token.at, counts.HINT) from None
         digits = token.text.replace("_", "")
-        return _literal(int(digits) if digits.isdigit() else float(digits), token.at)
+        value = int(digits) if digits.isdigit() else float(digits)
+        if not inside(value):
+            raise Fail(_TOO_LARGE, token.at)
+        return _literal(value, token.at)
 
     def call(self, name: Token) -> _Node:
         if name.text not in FUNCTIONS:

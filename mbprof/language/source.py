@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from mbprof.errors import Loc, Source, SourceError, SpecError, nearest, unknown
+from mbprof.language import fmt
+from mbprof.language.fmt import Value
 
 if TYPE_CHECKING:
     from yaml import Event
@@ -241,6 +243,17 @@ def word(node: Node, what: str) -> Scalar:
     if not node.text:
         raise SpecError(f"{what} is empty", node.loc)
     return node
+
+
+def value_of(scalar: Scalar) -> Value:
+    """Return the value that is typed: none, true, false, a number, HxW, or a word.
+
+    Raises: SpecError: a number that is out of bounds, see `mbprof.language.fmt.parse`.
+    """
+    try:
+        return fmt.parse(scalar.text)
+    except ValueError as error:
+        raise SpecError(f"{scalar.text} is no number here; it {error}", scalar.loc) from None
 
 
 def words(node: Node, what: str) -> tuple[Scalar, ...]:

@@ -67,7 +67,9 @@ class _Builder:
             if self.stop_at is not None:
                 name = str(self.stop_at)
                 hint = nearest(name, self.endpoints)
-                raise KnobError(f"{spec.name} has no endpoint {name!r}", None, hint)
+                knob = spec.knobs["final_endpoint"]
+                place = knob.loc if name == knob.default else None
+                raise KnobError(f"{spec.name} has no endpoint {name!r}", place, hint)
             if spec.head is not None:
                 self.scope, frame.place = "head", "row {} of the head"
                 self.table(spec.head, frame)

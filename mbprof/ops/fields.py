@@ -11,8 +11,8 @@ from typing import Any
 
 from mbprof.errors import LimitError, Loc, SpecError, nearest, unknown
 from mbprof.language.expr import Expr
-from mbprof.language.fmt import Env, parse
-from mbprof.language.source import KIND_OF, Node, Scalar, Seq
+from mbprof.language.fmt import Env
+from mbprof.language.source import KIND_OF, Node, Scalar, Seq, value_of
 from mbprof.ops.padding import FAMILIES, PADDING_RULES
 from mbprof.symbolic.arithmetic import is_integral, is_number, is_real, is_whole, truncated
 
@@ -285,9 +285,9 @@ def inferred(default: Node) -> Kind:
         return ANY
     if not isinstance(default, Scalar):
         raise SpecError("a default is a single value or a list", default.loc)
-    value = parse(default.text)
-    if isinstance(value, bool | int | float):
-        return {bool: FLAG, int: ANY, float: NUMBER}[type(value)]
+    typed = value_of(default)
+    if isinstance(typed, bool | int | float):
+        return {bool: FLAG, int: ANY, float: NUMBER}[type(typed)]
     if default.text in ("same", "valid", *FAMILIES):
         return PADDING
     return WORD if default.text.isidentifier() else ANY

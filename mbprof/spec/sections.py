@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from mbprof.errors import ExpressionError, Loc, SpecError, unknown
 from mbprof.language.counts import Quantity, quantity
 from mbprof.language.expr import Expr
-from mbprof.language.fmt import Shapes, Value, parse
+from mbprof.language.fmt import Shapes, Value
 from mbprof.language.source import (
     Entry,
     Map,
@@ -21,6 +21,7 @@ from mbprof.language.source import (
     required,
     sequence,
     text,
+    value_of,
     word,
     words,
 )
@@ -128,7 +129,7 @@ def _claim(node: Map) -> Claim:
     return Claim(
         loc=node.loc,
         source=word(required(node, "source", "a claim"), "source").text,
-        at={key: parse(word(entry.value, key).text) for key, entry in settings.items()},
+        at={key: value_of(word(entry.value, key)) for key, entry in settings.items()},
         flavour=text(node, "flavour") or None,
         preset=text(node, "preset") or None,
         scope=one_of(node, "scope", SCOPES, "all"),
