@@ -114,7 +114,8 @@ def _binary(sign: str, left: _Node, right: _Node, at: int) -> _Node:
         values = left.eval(env), right.eval(env)
         x, y = _number(values[0], left.at), _number(values[1], right.at)
         try:
-            return bounded(OPERATIONS[sign].plain(x, y))
+            result = OPERATIONS[sign].plain(x, y)
+            return result if is_flag(result) else bounded(result)
         except ZeroDivisionError:
             raise Fail(f"{_show(x)} {sign} 0 divides by zero", at) from None
         except OverflowError:

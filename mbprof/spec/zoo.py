@@ -7,8 +7,19 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 
-from mbprof.errors import MbprofError, Source, SourceError, SpecError, UsageError, nearest, unknown
+from mbprof.errors import (
+    LimitError,
+    Loc,
+    MbprofError,
+    Source,
+    SourceError,
+    SpecError,
+    UsageError,
+    nearest,
+    unknown,
+)
 from mbprof.language.source import (
+    MAX_BYTES,
     Entry,
     Map,
     Scalar,
@@ -23,9 +34,9 @@ from mbprof.spec.model import Block, Definition
 from mbprof.spec.overlay import overlay
 from mbprof.spec.reader import BLOCK_KEYS, SpecReader
 from mbprof.spec.sections import section
+from mbprof.spec.steps import MAX_CHAIN
 
 _PACKAGE = Path(__file__).parent.parent
-_MAX_EXTENDS = 8
 
 
 def folder() -> Path:
@@ -286,16 +297,18 @@ def _unknown(asked: str, wanted: str) -> MbprofError:
     return unknown(wanted, name, known)
 
 
-def _extended(root: Map, seen: tuple[str, ...]) -> Map:
-    """Lay a spec over the one that it extends."""
+def _extended(root: Map, seen: tuple[str, ...], size: int = 0) -> Map:
+    """Lay a spec over the one that it extends; ``size`` is that of the texts so far."""
     node = root.get("extend")
     if node is None:
         return root
     scalar = word(node, "extend")
-    if scalar.text in seen or len(seen) >= _MAX_EXTENDS:
-        chain = " -> ".join((*seen, scalar.text))
-        raise SpecError(f"extend goes round in a circle: {chain}", scalar.loc)
-    below = _extended(_base(scalar), (*seen, scalar.text))
+    _check_chain("extend", (*seen, scalar.text), scalar.loc)
+    size += len(root.loc.source.text)
+    if size > MAX_BYTES:
+        message = f"the specs that extend one another hold more than {MAX_BYTES:,} characters"
+        raise LimitError(message, scalar.loc)
+    below = _extended(_base(scalar), (*seen, scalar.text), size)
     return overlay(below, root, skip=("published", "presets"), drop=("extend",))
 
 
@@ -323,6 +336,14 @@ def _base(scalar: Scalar) -> Map:
     raise SpecError(f"cannot extend {scalar.text!r}: there is no such spec", scalar.loc, hint)
 
 
+def _check_chain(key: str, names: tuple[str, ...], loc: Loc) -> None:
+    """Refuse a chain of names that comes back to one of them, or that is too long."""
+    if names[-1] in names[:-1]:
+        raise SpecError(f"{key} goes round in a circle: {' -> '.join(names)}", loc)
+    if len(names) > MAX_CHAIN:
+        raise LimitError(f"{key} leads through more than {MAX_CHAIN} others", loc)
+
+
 def _flavoured(root: Map, flavour: str, seen: tuple[str, ...] = ()) -> Map:
     """Lay a flavour over its spec, or over the one it is like; the spec's own changes nothing."""
     own = root.get("flavour")
@@ -336,9 +357,7 @@ def _flavoured(root: Map, flavour: str, seen: tuple[str, ...] = ()) -> Map:
     changes = mapping(flavours[flavour].value, f"flavour {flavour}")
     if (other := changes.get("like")) is not None:
         scalar = word(other, "like")
-        if scalar.text in (*seen, flavour):
-            chain = " -> ".join((*seen, flavour, scalar.text))
-            raise SpecError(f"like goes round in a circle: {chain}", scalar.loc)
+        _check_chain("like", (*seen, flavour, scalar.text), scalar.loc)
         if scalar.text not in flavours:
             hint = nearest(scalar.text, flavours)
             raise SpecError(f"there is no flavour {scalar.text!r}", scalar.loc, hint)
