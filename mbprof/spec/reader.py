@@ -161,7 +161,7 @@ class SpecReader:
         if res is None:
             raise KnobError(f"res is none; it must be {KNOB_TYPES['size']}", scalar.loc)
         knobs["res"] = replace(knobs["res"], default=checked(knobs["res"], res, scalar.loc))
-        few(section(root, "knobs"), "knobs", root.loc)
+        few(section(root, "knobs"), "knobs", (root.get("knobs") or root).loc)
         for key, entry in section(root, "knobs").items():
             identifier(entry.key, "a knob", RESERVED)
             if key == "res":
@@ -233,7 +233,7 @@ class SpecReader:
         what = f"block {name}"
         known_keys(node, BLOCK_KEYS, what)
         arguments: dict[str, Argument] = {}
-        few(section(node, "takes"), f"arguments of {what}", node.loc)
+        few(section(node, "takes"), f"arguments of {what}", (node.get("takes") or node).loc)
         for key, entry in section(node, "takes").items():
             identifier(entry.key, "an argument", RESERVED)
             known = {**row_names(self.knobs), **arguments}

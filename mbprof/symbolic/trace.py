@@ -20,8 +20,8 @@ from mbprof.symbolic.symbols import (
     key,
 )
 
-MAX_TERMS = 10_000_000
-"""So many terms a trace has at most, as often as they are added up."""
+MAX_TERMS = 2_000_000
+"""So many terms are added up in a trace at most; a sum counts as 20 more, a guard as 1,000."""
 
 
 class Trace:
@@ -114,15 +114,15 @@ class Trace:
         return answer
 
     def spend(self, terms: int) -> None:
-        """Count the terms of sums, and a guard as a thousand of them.
+        """Count the terms of sums and guards.
 
         Raises: LimitError: there are too many.
         """
         self.left -= terms
         if self.left < 0:
             raise LimitError(
-                "what the network asks of its knobs is too much to be answered for many at once",
-                hint="fewer layers, or fewer knobs that vary",
+                "the network asks too much of the knobs that vary",
+                hint="let fewer of them vary, or give values one by one",
             )
 
     def fix(self, args: tuple[Any, ...]) -> None:
