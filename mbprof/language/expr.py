@@ -20,7 +20,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from mbprof.errors import ExpressionError, nearest, unknown
 from mbprof.language import counts
@@ -42,6 +42,18 @@ _TOKEN = re.compile(
     r"|(?P<name>[A-Za-z_]\w*(?:\.[a-z]+)?)"
     r"|(?P<text>'[^']*')|(?P<sign><=|>=|==|!=|//|[-+*/%<>(),])|(?P<other>\S))"
 )
+
+
+Limit: TypeAlias = Callable[[Any], Any]
+
+
+def unlimited(number: Any) -> Any:
+    """Return a number: what is computed from costs has no end but that of its expression.
+
+    >>> unlimited(10**40) == 10**40
+    True
+    """
+    return number
 
 
 class Fail(Exception):
@@ -101,7 +113,7 @@ def _name(name: str, at: int) -> _Node:
     return _Node(value, at)
 
 
-def _binary(sign: str, left: _Node, right: _Node, at: int) -> _Node:
+def _binary(sign: str, left: _Node, right: _Node, at: int, limit: Limit) -> _Node:
     def logical(env: Env) -> Value:
         first = bool(_flag(left, env))
         return _flag(right, env) if first == (sign == "and") else first
@@ -115,7 +127,7 @@ def _binary(sign: str, left: _Node, right: _Node, at: int) -> _Node:
         x, y = _number(values[0], left.at), _number(values[1], right.at)
         try:
             result = OPERATIONS[sign].plain(x, y)
-            return result if is_flag(result) else bounded(result)
+            return result if is_flag(result) else limit(result)
         except ZeroDivisionError:
             raise Fail(f"{_show(x)} {sign} 0 divides by zero", at) from None
         except OverflowError:
@@ -128,11 +140,11 @@ def _binary(sign: str, left: _Node, right: _Node, at: int) -> _Node:
     return _Node(special.get(sign, arithmetic), at)
 
 
-def _call(name: str, arguments: list[_Node], at: int) -> _Node:
+def _call(name: str, arguments: list[_Node], at: int, limit: Limit) -> _Node:
     def value(env: Env) -> Any:
         numbers = [_number(node.eval(env), node.at) for node in arguments]
         try:
-            return bounded(OPERATIONS[name].plain(*numbers))
+            return limit(OPERATIONS[name].plain(*numbers))
         except ZeroDivisionError:
             raise Fail(f"{name}() divides by zero", at) from None
         except OverflowError:
@@ -186,7 +198,8 @@ def _show(value: Value) -> str:
 class _Parser:
     """Recursive descent; length and depth are bounded because specs come from strangers."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, limit: Limit) -> None:
+        self.limit = limit
         self.tokens = list(tokens(text))
         self.names: list[tuple[str, int]] = []
         self.counts: list[Token] = []
@@ -241,7 +254,7 @@ class _Parser:
             return _Node(lambda env: not _flag(operand, env), token.at)
         left = self.sum()
         if token := self.take(*_COMPARISONS):
-            return _binary(token.text, left, self.sum(), token.at)
+            return _binary(token.text, left, self.sum(), token.at, self.limit)
         return left
 
     def sum(self) -> _Node:
@@ -250,7 +263,7 @@ class _Parser:
     def chain(self, part: Callable[[], _Node], *signs: str) -> _Node:
         node = part()
         while token := self.take(*signs):
-            node = _binary(token.text, node, part(), token.at)
+            node = _binary(token.text, node, part(), token.at, self.limit)
         return node
 
     def signed(self) -> _Node:
@@ -308,12 +321,12 @@ class _Parser:
             more = f" to {function.most}" if function.most > function.least else ""
             takes = f"{function.least}{more}"
             raise Fail(f"{name.text}() takes {takes} arguments, not {len(arguments)}", name.at)
-        return _call(name.text, arguments, name.at)
+        return _call(name.text, arguments, name.at, self.limit)
 
 
 @lru_cache(maxsize=4096)
-def _parse(text: str) -> tuple[_Node, tuple[tuple[str, int], ...], tuple[Token, ...]]:
-    parser = _Parser(text)
+def _parse(text: str, limit: Limit) -> tuple[_Node, tuple[tuple[str, int], ...], tuple[Token, ...]]:
+    parser = _Parser(text, limit)
     return parser.whole(), tuple(parser.names), tuple(parser.counts)
 
 
@@ -333,13 +346,13 @@ class Expr:
     counts: tuple[Token, ...] = ()
 
     @classmethod
-    def parse(cls, scalar: Scalar) -> Expr:
-        """Parse a scalar's text.
+    def parse(cls, scalar: Scalar, limit: Limit = bounded) -> Expr:
+        """Parse a scalar's text; ``limit`` takes each result, or raises an OverflowError.
 
         Raises: ExpressionError: at the character where it stops making sense.
         """
         try:
-            return cls(scalar, *_parse(scalar.text))
+            return cls(scalar, *_parse(scalar.text, limit))
         except Fail as fail:
             raise ExpressionError(fail.message, scalar.place(fail.at), fail.hint) from None
 
