@@ -20,9 +20,8 @@ from mbprof.errors import (
 )
 from mbprof.language.expr import MAX_LENGTH
 from mbprof.language.fmt import Shape, Shapes, Value
-from mbprof.network.frame import Frame, Tensor, Tensors
+from mbprof.network.frame import Frame, Tensor, Tensors, Work
 from mbprof.network.graph import IMAGE, Edge, Graph, Node
-from mbprof.network.work import Work
 from mbprof.ops import OPS, Op
 from mbprof.ops.fields import whole
 from mbprof.spec import steps
