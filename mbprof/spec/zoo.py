@@ -36,6 +36,8 @@ from mbprof.spec.reader import BLOCK_KEYS, SpecReader
 from mbprof.spec.sections import section
 from mbprof.spec.steps import MAX_CHAIN
 
+_LONGEST = 200
+"""No name of a spec or block has more characters; the system takes no name of more than 255."""
 _PACKAGE = Path(__file__).parent.parent
 
 
@@ -64,7 +66,11 @@ def block_names() -> list[str]:
 @lru_cache(maxsize=256)
 def block_tree(name: str) -> Map | None:
     """Return the tree of a block of the library, or None."""
-    if not name.isidentifier() or not (folder() / "blocks" / f"{name}.yaml").is_file():
+    if (
+        not name.isidentifier()
+        or len(name) > _LONGEST
+        or not (folder() / "blocks" / f"{name}.yaml").is_file()
+    ):
         return None
     return _file(f"blocks/{name}")
 
@@ -317,6 +323,8 @@ def _base(scalar: Scalar) -> Map:
 
     Beside a file at a revision that is a file at the same revision.
     """
+    if len(scalar.text) > _LONGEST:
+        raise SpecError(f"cannot extend {scalar.text!r}: there is no such spec", scalar.loc)
     if scalar.text.isidentifier() and (folder() / f"{scalar.text}.yaml").is_file():
         return _file(scalar.text)
     from mbprof.spec import git
