@@ -17,6 +17,7 @@ the blocks that led there, and a hint.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from contextlib import suppress
 from itertools import islice
@@ -31,6 +32,7 @@ _LISTED = 40
 _YAML = (".yaml", ".yml")
 _SEARCHED = 1000
 """Files of a folder among which a near one is looked for."""
+_WORD = re.compile(r"\S{300,}")
 
 
 class Source(NamedTuple):
@@ -72,9 +74,9 @@ class MbprofError(Exception):
 
     def __init__(self, message: str, loc: Loc | None = None, hint: str | None = None) -> None:
         super().__init__(message)
-        self.message = message
+        self.message = _shortened(message)
         self.loc = loc
-        self.hint = hint
+        self.hint = hint and _shortened(hint)
         self.trace: list[str] = []
         self.trail: list[Loc] = []
         """Where the steps of the trace stand."""
@@ -87,7 +89,7 @@ class MbprofError(Exception):
 
     def through(self, step: str, loc: Loc | None = None) -> MbprofError:
         """Add one step, innermost first, of the way that led to the error, and where it stands."""
-        self.trace.append(step)
+        self.trace.append(_shortened(step))
         if loc is not None:
             self.trail.append(loc)
         return self
@@ -187,6 +189,11 @@ def wrapped(line: str, width: int | None, margin: str = "    ") -> list[str]:
     return [part for whole in line.split("\n") for part in broken.wrap(whole)]
 
 
+def _shortened(text: str) -> str:
+    """Return a text without the middle of a word that nobody would read to its end."""
+    return _WORD.sub(lambda word: f"{word[0][:40]}…{word[0][-8:]}", text)
+
+
 def _excerpt(loc: Loc, width: int | None) -> list[str]:
     most = _EXCERPT if width is None else max(width - _MARGIN, _MARGIN)
     text = loc.source.line(loc.line).replace("\t", " ")
@@ -208,7 +215,9 @@ def closest(word: str, known: Iterable[str], likeness: float = 0.6) -> str | Non
     # Only errors need it; to import it takes a tenth of the time of a whole run.
     import difflib
 
-    lowered = {name.lower(): name for name in known}
+    if len(word) > _EXCERPT:
+        return None
+    lowered = {name.lower(): name for name in islice(known, 10_000)}
     found = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=likeness)
     return lowered[found[0]] if found else None
 

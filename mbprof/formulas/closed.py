@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from mbprof.errors import KnobError, UsageError, nearest
 from mbprof.formulas.builds import Domain
-from mbprof.formulas.conditions import broken
+from mbprof.formulas.conditions import NO_VALUE, broken
 from mbprof.formulas.text import Condition, Latex, Range, Symbol, Text, Tree
 from mbprof.language.fmt import Value, spelled
 from mbprof.network.conventions import Convention
 from mbprof.output import Column, Report
 from mbprof.output.formats import stamp
 from mbprof.output.writers import Result
+from mbprof.symbolic.symbols import inside
 
 
 class Line(NamedTuple):
@@ -160,18 +162,23 @@ class Formula(Result):
         condition = broken(ranges, known)
         if condition is None:
             for symbol, tree in self.where:
-                known[symbol] = tree.value(known)
+                with suppress(*NO_VALUE):  # what needs it has none, either
+                    known[symbol] = tree.value(known)
             condition = broken(self.conditions, known)
-        if condition is not None:
-            raise UsageError(
-                f"the formula of {self.spec} does not hold at {spelled(given)}: "
-                f"it needs {Text().condition(condition)}",
-                hint="give these values when the formula is made; another one holds there",
-            )
-        lines = tuple(
-            (line.name, line.params.value(known), line.cost.value(known)) for line in self.lines
+        why = "a number in it has no value there"
+        if condition is None:
+            with suppress(*NO_VALUE):
+                lines = tuple(
+                    (line.name, line.params.value(known), line.cost.value(known))
+                    for line in self.lines
+                )
+                return Cost(self.total.params.value(known), self.total.cost.value(known), lines)
+        else:
+            why = f"it needs {Text().condition(condition)}"
+        raise UsageError(
+            f"the formula of {self.spec} does not hold at {spelled(given)}: {why}",
+            hint="give these values when the formula is made; another one holds there",
         )
-        return Cost(self.total.params.value(known), self.total.cost.value(known), lines)
 
     def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
         given = {symbol.name: symbol.value for symbol in self.symbols}
@@ -183,8 +190,10 @@ class Formula(Result):
             whole = isinstance(given[name], int)
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise KnobError(f"{name} is {value!r}; it must be a number")
-            if not math.isfinite(value):
-                raise KnobError(f"{name} is {value}; it must be finite")
+            if not inside(value):
+                must = "at most 10^30" if math.isfinite(value) else "finite"
+                said = value if isinstance(value, float) else "a number of more than 30 digits"
+                raise KnobError(f"{name} is {said}; it must be {must}")
             if whole and value != int(value):
                 raise KnobError(f"{name} is {value}; it must be a whole number")
             given[name] = int(value) if whole else float(value)

@@ -22,6 +22,9 @@ from mbprof.formulas.text import (
 from mbprof.symbolic.arithmetic import OPERATIONS
 from mbprof.symbolic.symbols import Guard, Terms
 
+NO_VALUE = (ArithmeticError, ValueError, KeyError)
+"""What is raised where a quantity has no value, or is made of one that has none."""
+
 
 def _parted(guards: Iterable[Guard], variables: Variables) -> Iterator[Guard]:
     """Yield guards; of a product that is not zero, that each of its factors is not."""
@@ -191,5 +194,12 @@ def _rest(poly: Poly, variables: Variables) -> Tree | None:
 
 
 def broken(conditions: Iterable[Condition], values: Mapping[Symbol, Any]) -> Condition | None:
-    """Return the first condition that values do not meet."""
-    return next((condition for condition in conditions if not condition.holds(values)), None)
+    """Return the first condition that values do not meet; else one that they give no value."""
+    undecided = None
+    for condition in conditions:
+        try:
+            if not condition.holds(values):
+                return condition
+        except NO_VALUE:
+            undecided = undecided or condition
+    return undecided

@@ -15,8 +15,8 @@ from mbprof.formulas.closed import Formula, Line
 from mbprof.formulas.collect import Collector, Items, Letters
 from mbprof.formulas.conditions import equal, pinned, stated
 from mbprof.formulas.naming import Variables, replaced
-from mbprof.language.fmt import Value, parse, plain
-from mbprof.language.source import Entry, Scalar
+from mbprof.language.fmt import Value, plain
+from mbprof.language.source import Entry, Scalar, value_of
 from mbprof.network import conventions
 from mbprof.network.graph import Graph, layers
 from mbprof.network.load import SpecLike, as_spec
@@ -295,10 +295,10 @@ def _knob(argument: Argument, given: Scalar | Value) -> Knob | None:
     """Return an argument as a knob; None where the block itself is to fill it in."""
     name, word = argument.name, argument.kind.word
     loc = given.loc if isinstance(given, Scalar) else None
-    value = parse(given.text) if isinstance(given, Scalar) else given
+    value = value_of(given) if isinstance(given, Scalar) else given
     if value is None and argument.default is not None:
         node = argument.default.node
-        value = parse(node.text) if isinstance(node, Scalar) else None
+        value = value_of(node) if isinstance(node, Scalar) else None
         if value is None or (isinstance(value, str) and word != "name"):
             return None  # an expression, which may depend on other arguments
     if value is None:

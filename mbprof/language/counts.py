@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from mbprof.errors import SpecError
 from mbprof.language import fmt
 from mbprof.language.source import Scalar
+from mbprof.symbolic.symbols import inside
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -17,8 +18,8 @@ _POWERS = {"k": 3, "m": 6, "million": 6, "g": 9, "b": 9, "billion": 9, "t": 12}
 UNIT = "million|billion|[kmgbt]"
 """What can stand behind a number, in capitals or not, as a pattern."""
 _COUNT = re.compile(
-    r"[~≈]?\s*(\d{1,3}(?:,\d{3}){1,10}|\d{1,30}(?:_\d{1,9}){0,9})(\.\d{1,18})?"
-    rf"(?:e\+?(\d{{1,2}})|\s*({UNIT}))?"
+    r"[~≈]?\s*([0-9]{1,3}(?:,[0-9]{3}){1,10}|[0-9]{1,30}(?:_[0-9]{1,9}){0,9})(\.[0-9]{1,18})?"
+    rf"(?:e\+?([0-9]{{1,2}})|\s*({UNIT}))?"
     r"\s*(flops?|macs?|params?|parameters|madds?|(?:mult|multiply)-adds?)?",
     re.IGNORECASE,
 )
@@ -59,7 +60,7 @@ def read(text: str) -> Quantity:
 
     Without a unit it is exact; else it is rounded to its last digit, or cut off after it. Where
     the digits end in zeros, of which two digits are not, they may be rounded, too.
-    Raises: ValueError: no count, or not a whole one; the message says so.
+    Raises: ValueError: no count, not a whole one, or more than 10^30; the message says so.
 
     >>> read("3.2e6").value, read("300 k").value, read("4.24 M params").kinds
     (3200000, 300000, ('params',))
@@ -77,6 +78,8 @@ def read(text: str) -> Quantity:
     value, rest = divmod(written * 10 ** max(0, place), 10 ** max(0, -place))
     if rest:
         raise ValueError(f"{text} is no whole number")
+    if not inside(value):
+        raise ValueError(f"{text} is more than 10^30")
     ranges = _ranges(value, place, bool(exponent), bool(decimals))
     kinds = ("params",) if noun.lower().startswith("param") else ("cost",)
     return Quantity(text, value, ranges, kinds if noun else ("params", "cost"))

@@ -7,10 +7,11 @@
     signed     := "-" signed | atom
     atom       := number | count | 'text' | name | name.c | name(value, ...) | (value)
 
-Integers are exact, and so are counts with a unit, such as 3.4M. ``/`` of two integers must divide
-exactly. A size of equal sides is a number. A number with a decimal point, such
-as a width multiplier, is an IEEE double, because the reference implementations compute with
-doubles and their truncation is reproduced bit for bit: ``int(0.29 * 100)`` is 28 there and here.
+No number is larger than 10^30. Integers are exact, and so are counts with a unit, such as 3.4M.
+``/`` of two integers must divide exactly. A size of equal sides is a number. A number with a
+decimal point, such as a width multiplier, is an IEEE double, because the reference implementations
+compute with doubles and their truncation is reproduced bit for bit: ``int(0.29 * 100)`` is 28 there
+and here.
 """
 
 from __future__ import annotations
@@ -19,27 +20,40 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from mbprof.errors import ExpressionError, nearest, unknown
 from mbprof.language import counts
-from mbprof.language.fmt import Env, Value, flag_meant, parse, plain, several
+from mbprof.language.fmt import LONGEST, Env, Value, flag_meant, parse, plain, several
 from mbprof.language.source import Scalar
 from mbprof.symbolic.arithmetic import FUNCTIONS, OPERATIONS, Inexact, is_flag, is_number
+from mbprof.symbolic.symbols import bounded, inside
 
 MAX_LENGTH = 400
 MAX_DEPTH = 40
-MAX_DIGITS = 18
+_TOO_LARGE = "the number is larger than 10^30"
 _MEANT = {"$": "an argument is written by its bare name here", "=": "equality is written =="}
 _COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
 _WORDS = {"if", "else", "and", "or", "not"}
 _CONSTANTS: dict[str, Value] = {"true": True, "false": False, "none": None}
 _TOKEN = re.compile(
-    rf"\s*(?:(?P<count>\d+(?:_\d+)*(?:\.\d+)? ?(?i:{counts.UNIT})(?!\w))"
-    r"|(?P<number>(?:\d+\.\d*|\.\d+|\d+(?:_\d+)*)(?:[eE][-+]?\d{1,3})?)"
+    rf"\s*(?:(?P<count>[0-9]+(?:_[0-9]+)*(?:\.[0-9]+)? ?(?i:{counts.UNIT})(?!\w))"
+    r"|(?P<number>(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?:_[0-9]+)*)(?:[eE][-+]?[0-9]{1,9})?)"
     r"|(?P<name>[A-Za-z_]\w*(?:\.[a-z]+)?)"
     r"|(?P<text>'[^']*')|(?P<sign><=|>=|==|!=|//|[-+*/%<>(),])|(?P<other>\S))"
 )
+
+
+Limit: TypeAlias = Callable[[Any], Any]
+
+
+def unlimited(number: Any) -> Any:
+    """Return a number: what is computed from costs has no end but that of its expression.
+
+    >>> unlimited(10**40) == 10**40
+    True
+    """
+    return number
 
 
 class Fail(Exception):
@@ -99,7 +113,7 @@ def _name(name: str, at: int) -> _Node:
     return _Node(value, at)
 
 
-def _binary(sign: str, left: _Node, right: _Node, at: int) -> _Node:
+def _binary(sign: str, left: _Node, right: _Node, at: int, limit: Limit) -> _Node:
     def logical(env: Env) -> Value:
         first = bool(_flag(left, env))
         return _flag(right, env) if first == (sign == "and") else first
@@ -112,11 +126,12 @@ def _binary(sign: str, left: _Node, right: _Node, at: int) -> _Node:
         values = left.eval(env), right.eval(env)
         x, y = _number(values[0], left.at), _number(values[1], right.at)
         try:
-            return OPERATIONS[sign].plain(x, y)
+            result = OPERATIONS[sign].plain(x, y)
+            return result if is_flag(result) else limit(result)
         except ZeroDivisionError:
             raise Fail(f"{_show(x)} {sign} 0 divides by zero", at) from None
         except OverflowError:
-            raise Fail("the number is too large", at) from None
+            raise Fail(_TOO_LARGE, at) from None
         except Inexact:
             hint = f"write {x} // {y} to round down, or {x} / {y}.0 for a decimal"
             raise Fail(f"{x} / {y} does not divide exactly", at, hint) from None
@@ -125,14 +140,16 @@ def _binary(sign: str, left: _Node, right: _Node, at: int) -> _Node:
     return _Node(special.get(sign, arithmetic), at)
 
 
-def _call(name: str, arguments: list[_Node], at: int) -> _Node:
+def _call(name: str, arguments: list[_Node], at: int, limit: Limit) -> _Node:
     def value(env: Env) -> Any:
         numbers = [_number(node.eval(env), node.at) for node in arguments]
         try:
-            return OPERATIONS[name].plain(*numbers)
+            return limit(OPERATIONS[name].plain(*numbers))
         except ZeroDivisionError:
             raise Fail(f"{name}() divides by zero", at) from None
-        except (OverflowError, ValueError):
+        except OverflowError:
+            raise Fail(_TOO_LARGE, at) from None
+        except ValueError:
             raise Fail(f"{name}() has no finite value here", at) from None
 
     return _Node(value, at)
@@ -144,7 +161,11 @@ def _equal(left: Value, right: Value) -> bool:
     if isinstance(left, tuple) == isinstance(right, tuple):
         return left == right
     size, other = (left, right) if isinstance(left, tuple) else (right, left)
-    other = parse(other) if isinstance(other, str) else other
+    if isinstance(other, str):
+        try:
+            other = parse(other)
+        except ValueError:
+            return False
     return size == (other if isinstance(other, tuple) else (other,) * len(size))  # type: ignore[arg-type]
 
 
@@ -180,7 +201,8 @@ def _show(value: Value) -> str:
 class _Parser:
     """Recursive descent; length and depth are bounded because specs come from strangers."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, limit: Limit) -> None:
+        self.limit = limit
         self.tokens = list(tokens(text))
         self.names: list[tuple[str, int]] = []
         self.counts: list[Token] = []
@@ -235,7 +257,7 @@ class _Parser:
             return _Node(lambda env: not _flag(operand, env), token.at)
         left = self.sum()
         if token := self.take(*_COMPARISONS):
-            return _binary(token.text, left, self.sum(), token.at)
+            return _binary(token.text, left, self.sum(), token.at, self.limit)
         return left
 
     def sum(self) -> _Node:
@@ -244,7 +266,7 @@ class _Parser:
     def chain(self, part: Callable[[], _Node], *signs: str) -> _Node:
         node = part()
         while token := self.take(*signs):
-            node = _binary(token.text, node, part(), token.at)
+            node = _binary(token.text, node, part(), token.at, self.limit)
         return node
 
     def signed(self) -> _Node:
@@ -274,8 +296,8 @@ class _Parser:
         return _name(token.text, token.at)
 
     def number(self, token: Token) -> _Node:
-        if len(token.text) > MAX_DIGITS:
-            raise Fail(f"a number of more than {MAX_DIGITS} digits", token.at)
+        if len(token.text) > LONGEST:
+            raise Fail(f"a number of more than {LONGEST} characters", token.at)
         if token.kind == "count":
             self.counts.append(token)
             try:
@@ -283,7 +305,10 @@ class _Parser:
             except ValueError as error:
                 raise Fail(str(error), token.at, counts.HINT) from None
         digits = token.text.replace("_", "")
-        return _literal(int(digits) if digits.isdigit() else float(digits), token.at)
+        value = int(digits) if digits.isdigit() else float(digits)
+        if not inside(value):
+            raise Fail(_TOO_LARGE, token.at)
+        return _literal(value, token.at)
 
     def call(self, name: Token) -> _Node:
         if name.text not in FUNCTIONS:
@@ -299,12 +324,12 @@ class _Parser:
             takes = f"{function.least} to " if function.most > function.least else ""
             takes += several(function.most, "argument")
             raise Fail(f"{name.text}() takes {takes}, not {len(arguments)}", name.at)
-        return _call(name.text, arguments, name.at)
+        return _call(name.text, arguments, name.at, self.limit)
 
 
 @lru_cache(maxsize=4096)
-def _parse(text: str) -> tuple[_Node, tuple[tuple[str, int], ...], tuple[Token, ...]]:
-    parser = _Parser(text)
+def _parse(text: str, limit: Limit) -> tuple[_Node, tuple[tuple[str, int], ...], tuple[Token, ...]]:
+    parser = _Parser(text, limit)
     return parser.whole(), tuple(parser.names), tuple(parser.counts)
 
 
@@ -324,13 +349,13 @@ class Expr:
     counts: tuple[Token, ...] = ()
 
     @classmethod
-    def parse(cls, scalar: Scalar) -> Expr:
-        """Parse a scalar's text.
+    def parse(cls, scalar: Scalar, limit: Limit = bounded) -> Expr:
+        """Parse a scalar's text; ``limit`` takes each result, or raises an OverflowError.
 
         Raises: ExpressionError: at the character where it stops making sense.
         """
         try:
-            return cls(scalar, *_parse(scalar.text))
+            return cls(scalar, *_parse(scalar.text, limit))
         except Fail as fail:
             raise ExpressionError(fail.message, scalar.place(fail.at), fail.hint) from None
 

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple, TypeAlias
 
+from mbprof.symbolic.symbols import inside
+
 Value: TypeAlias = "int | float | bool | str | tuple[Value, ...] | None"
 Env: TypeAlias = Mapping[str, Value]
 Shape: TypeAlias = tuple[int, ...]
@@ -26,13 +28,19 @@ class Ratio(NamedTuple):
         return self.part / self.whole
 
 
-_INT = re.compile(r"[-+]?\d{1,18}")
-_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?(nan|inf)", re.IGNORECASE)
-_SIZE = re.compile(r"(-?\d{1,18})\s*[xX×]\s*(-?\d{1,18})")
+LONGEST = 40
+"""So many characters a number has at most."""
+_WHOLE = re.compile(r"[-+]?[0-9]+")
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?|(?P<no>[-+]?(nan|inf(inity)?))", re.I)
+_SIZE = re.compile(r"(-?[0-9]{1,18})\s*[xX×]\s*(-?[0-9]{1,18})")
+_DIGITS = re.compile(r"[-+.\deE]+")
 
 
 def parse(text: str) -> Value:
     """Read a value as it is typed: none, true, false, a number, HxW, or a word.
+
+    Raises: ValueError: a number that is not finite, too large, too long, or in other digits than
+    0 to 9; the message says what it has to be.
 
     >>> parse("0.75"), parse("224"), parse("160x224"), parse("none"), parse("Conv2d_0")
     (0.75, 224, (160, 224), None, 'Conv2d_0')
@@ -41,13 +49,30 @@ def parse(text: str) -> Value:
     constants: dict[str, Value] = {"none": None, "true": True, "false": False}
     if text in constants:
         return constants[text]
-    if _INT.fullmatch(text):
-        return int(text)
-    if _NUMBER.fullmatch(text):
-        return float(text)
+    if len(text) > LONGEST:
+        if _DIGITS.fullmatch(text):
+            raise ValueError(f"must have at most {LONGEST} characters")
+        return text
     if size := _SIZE.fullmatch(text):
         return int(size[1]), int(size[2])
-    return text
+    number = _NUMBER.fullmatch(text if text.isascii() else _usual(text))
+    if number is None:
+        return text
+    if number["no"]:
+        raise ValueError("must be finite")
+    if not text.isascii():
+        raise ValueError("must be written with the digits 0 to 9")
+    value = int(text) if _WHOLE.fullmatch(text) else float(text)
+    if not inside(value):
+        raise ValueError("must be at most 10^30")
+    return value
+
+
+def _usual(text: str) -> str:
+    """Return a text with plain digits for those that are raised, lowered, wide or in a circle."""
+    import unicodedata  # which few texts need
+
+    return unicodedata.normalize("NFKC", text)
 
 
 _FLAGS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}

@@ -15,13 +15,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from mbprof.errors import Loc, Source, SourceError, SpecError, near_file, nearest, unknown
+from mbprof.errors import (
+    LimitError,
+    Loc,
+    Source,
+    SourceError,
+    SpecError,
+    near_file,
+    nearest,
+    unknown,
+)
+from mbprof.language import fmt
+from mbprof.language.fmt import Value
 
 if TYPE_CHECKING:
     from yaml import Event
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 24
+MAX_VALUES = 30_000
+"""So many single values, keys included, a text holds at most."""
+MAX_LISTED = 256
+"""So many knobs, arguments, columns or values of one field there are at most."""
+_SLOW = 1 << 15
+"""Longer texts that are not YAML are described in the words of the fast parser."""
 COMMAND_LINE = "command line"
 """What errors call a text that was typed."""
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
@@ -136,11 +153,13 @@ def parse(source: Source) -> Node:
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    with suppress(yaml.YAMLError):
-        return _Builder(source, yaml, loader).document()
-    # The C parser is fast, the Python one says the same words on every machine.
+    if len(source.text) < _SLOW:
+        with suppress(yaml.YAMLError):
+            return _Builder(source, yaml, loader).document()
+        # The C parser is fast, the Python one says the same words on every machine.
+        loader = yaml.SafeLoader
     try:
-        return _Builder(source, yaml, yaml.SafeLoader).document()
+        return _Builder(source, yaml, loader).document()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         loc = Loc(source, mark.line + 1, mark.column + 1) if mark else None
@@ -155,7 +174,7 @@ class _Builder:
     """Consumes the event stream; recursion is bounded by MAX_DEPTH."""
 
     def __init__(self, source: Source, yaml: Any, loader: Any) -> None:
-        self.source, self.yaml = source, yaml
+        self.source, self.yaml, self.left = source, yaml, MAX_VALUES
         self.events: Iterator[Event] = yaml.parse(source.text, Loader=loader)
 
     def document(self) -> Node:
@@ -185,6 +204,10 @@ class _Builder:
             raise SourceError(f"an {noun}{event.anchor}); {nouns} {outside}", self.loc(event), hint)
         if event.tag is not None and event.tag != "!":
             raise SourceError(f"a tag ({event.tag}); tags {outside}", self.loc(event))
+        self.left -= 1
+        if self.left < 0:
+            message = f"{self.source.name} holds more than {MAX_VALUES:,} values"
+            raise LimitError(message, self.loc(event))
         if isinstance(event, yaml.ScalarEvent):
             return Scalar(event.value, self.loc(event), bool(event.style))
         if depth >= MAX_DEPTH:
@@ -244,6 +267,17 @@ def word(node: Node, what: str) -> Scalar:
     return node
 
 
+def value_of(scalar: Scalar) -> Value:
+    """Return the value that is typed: none, true, false, a number, HxW, or a word.
+
+    Raises: SpecError: a number that is out of bounds, see `mbprof.language.fmt.parse`.
+    """
+    try:
+        return fmt.parse(scalar.text)
+    except ValueError as error:
+        raise SpecError(f"{scalar.text} is no number here; it {error}", scalar.loc) from None
+
+
 def words(node: Node, what: str) -> tuple[Scalar, ...]:
     """Return one value or a list of values as a tuple."""
     if isinstance(node, Seq):
@@ -270,10 +304,19 @@ def known_keys(node: Map, allowed: Iterable[str], what: str) -> None:
 
     Raises: SpecError: with the nearest allowed key.
     """
-    names = list(allowed)
+    names = dict.fromkeys(allowed)
     for key, entry in node.entries.items():
         if key not in names:
             raise SpecError(f"{what} has no key {key!r}", entry.key.loc, nearest(key, names))
+
+
+def few(items: Collection[object], what: str, loc: Loc) -> None:
+    """Refuse a list that is too long to be read at every step.
+
+    Raises: LimitError: it has more than 256 items.
+    """
+    if len(items) > MAX_LISTED:
+        raise LimitError(f"{len(items):,} {what}; there are {MAX_LISTED} at most", loc)
 
 
 def required(node: Map, key: str, what: str, loc: Loc | None = None) -> Node:

@@ -18,8 +18,9 @@ from mbprof.errors import (
     WiringError,
     nearest,
 )
-from mbprof.language.fmt import Shape, Value, several
-from mbprof.network.frame import Frame, Tensor, Tensors
+from mbprof.language.expr import MAX_LENGTH
+from mbprof.language.fmt import Shape, Shapes, Value, several
+from mbprof.network.frame import Frame, Tensor, Tensors, Work
 from mbprof.network.graph import IMAGE, Edge, Graph, Node
 from mbprof.ops import OPS, Op
 from mbprof.ops.fields import whole
@@ -27,9 +28,7 @@ from mbprof.spec import steps
 from mbprof.spec.knobs import COUNTERS
 from mbprof.spec.model import Definition, Step, Table, Wiring
 from mbprof.symbolic.arithmetic import rounded
-
-MAX_DEPTH = 32
-MAX_STEPS = 100_000
+from mbprof.symbolic.symbols import bounded
 
 
 class _Stop(Exception):
@@ -50,7 +49,8 @@ class _Builder:
         self.spec, self.knobs = spec, knobs
         self.nodes: list[Node] = []
         self.scope, self.aside = "body", False
-        self.budget = MAX_STEPS
+        self.work = Work()
+        self.depth = 0
         self.made: Counter[str] = Counter()
         self.layers: set[str] = set()
         self.endpoints: list[str] = []
@@ -67,7 +67,9 @@ class _Builder:
             if self.stop_at is not None:
                 name = str(self.stop_at)
                 hint = nearest(name, self.endpoints)
-                raise KnobError(f"{spec.name} has no endpoint {name!r}", None, hint)
+                knob = spec.knobs["final_endpoint"]
+                place = knob.loc if name == knob.default else None
+                raise KnobError(f"{spec.name} has no endpoint {name!r}", place, hint)
             if spec.head is not None:
                 self.scope, frame.place = "head", "row {} of the head"
                 self.table(spec.head, frame)
@@ -95,6 +97,14 @@ class _Builder:
 
     def table(self, table: Table, frame: Frame) -> None:
         """Run the steps of a table; rows are counted at the top and where a table names them."""
+        if self.depth >= steps.MAX_TABLES:
+            message = f"steps are nested deeper than {steps.MAX_TABLES} levels"
+            raise LimitError(message, table.loc)
+        self.depth += 1
+        self.rows(table, frame)
+        self.depth -= 1
+
+    def rows(self, table: Table, frame: Frame) -> None:
         counted = table.names is not None or not frame.inside
         i = 0
         for stage, step in enumerate(table.steps):
@@ -112,18 +122,24 @@ class _Builder:
         wiring = step.wiring
         if not frame.inside:
             frame.look_at(frame.take(wiring)[0] if wiring.inputs else frame.previous[0])
+        self.work.take(step)
         if wiring.when is not None and not wiring.when.evaluate(frame.env):
+            self.work.spend(1, wiring.loc)
             frame.pass_by(wiring)
             return 0
         if wiring.times is None:
+            self.work.spend(1, wiring.loc)
             self.step(step, frame, table, 0)
             return 1
         times: int = wiring.times.evaluate(frame.env)
         if times and (rule := self.width_rules(wiring, frame).get("n")) is not None:
             times = rule(times)
+        self.work.spend(int(times), wiring.loc)
         first = frame.env["i"]
         for j in range(int(times)):
             frame.env.update(i=first + j, j=j)
+            if j:
+                self.work.take(step)
             if j and not frame.inside:
                 frame.look_at(frame.previous[0])
             self.step(step, frame, table, j)
@@ -133,7 +149,6 @@ class _Builder:
     def step(self, step: Step, frame: Frame, table: Table, j: int) -> None:
         """Run one step once and make its output the previous one."""
         wiring = step.wiring
-        self.spend(1, wiring)
         frame.template, frame.turn = wiring.name or table.names, j
         taken = frame.take(wiring) if j == 0 else frame.previous
         frame.previous = _STEPS[type(step)](self, step, taken, frame)
@@ -162,9 +177,12 @@ class _Builder:
 
     def block(self, step: steps.BlockStep, taken: Tensors, frame: Frame) -> Tensors:
         block = self.spec.blocks[step.block]
-        if step.block in frame.inside or len(frame.inside) >= MAX_DEPTH:
+        if step.block in frame.inside:
             chain = " -> ".join((*frame.inside, step.block))
             raise WiringError(f"block {step.block} contains itself: {chain}", step.wiring.loc)
+        if len(frame.inside) >= steps.MAX_CHAIN:
+            message = f"blocks call one another deeper than {steps.MAX_CHAIN} levels"
+            raise LimitError(message, step.wiring.loc)
         if len(taken) != len(block.inputs):
             takes = several(len(block.inputs), "input")
             message = f"block {block.name} takes {takes}, not {len(taken)}"
@@ -189,6 +207,7 @@ class _Builder:
             trail=(*frame.trail, step.wiring.loc),
         )
         inner.look_at(taken[0])
+        self.work.read(8 * len(block.takes) + len(self.knobs), step.wiring.loc)
         for key, argument in block.takes.items():
             if key in values:
                 inner.env[key] = values[key]
@@ -207,7 +226,8 @@ class _Builder:
         for number, branch in enumerate(step.branches):
             place = f"step {{}} of branch {number + 1}"
             for _ in range(self.copies(branch, frame)):
-                self.spend(1, step.wiring)
+                self.work.spend(1, branch.loc)
+                self.work.read(len(frame.outputs) + len(frame.env), branch.loc)
                 inner = frame.path_from(taken[0], place, name, len(ends))
                 self.table(branch, inner)
                 ends.append(inner.single(branch))
@@ -228,8 +248,9 @@ class _Builder:
         dense = step.dense is not None and step.dense.evaluate(frame.env)
         before = list(taken)
         frame.previous = taken
-        for number in range(int(step.count.evaluate(frame.env))):
-            self.spend(1, step.wiring)
+        count = int(step.count.evaluate(frame.env))
+        self.work.spend(count, step.wiring.loc)
+        for number in range(count):
             frame.env["j"] = number
             if dense and len(before) > 1:
                 frame.previous = self.joined(before, step, frame)
@@ -248,6 +269,7 @@ class _Builder:
         """Run a path that ends in an output of its own; it belongs to the head's scope."""
         before = frame.previous
         inner = frame.path_from(taken[0], "step {} of the side path", frame.path)
+        self.work.read(len(frame.outputs) + len(frame.env), step.wiring.loc)
         scope, aside = self.scope, self.aside
         self.scope, self.aside = "head", True
         self.table(step.body, inner)
@@ -281,16 +303,12 @@ class _Builder:
                 name += f"_{frame.turn + 1}"
             if frame.path and not template.mentions("row"):
                 name = f"{frame.path}/{name}"
+        if len(name) > MAX_LENGTH:
+            raise LimitError(f"a layer's name of more than {MAX_LENGTH} characters")
+        self.work.read(len(name))
         if not frame.inside:
             frame.block, frame.unit = name, word
         return name
-
-    def spend(self, amount: int, wiring: Wiring) -> None:
-        """Count steps and edges; a LimitError ends a spec that expands without end."""
-        self.budget -= amount
-        if self.budget < 0:
-            message = f"the network expands to more than {MAX_STEPS:,} steps"
-            raise LimitError(message, wiring.loc, "lower the repeats (n, repeat)")
 
     def layer(self, op: Op | None, name: str, taken: Tensors, step: Step, frame: Frame) -> Tensors:
         """Add an op and the ops that follow it as keys of its step; together they are a layer."""
@@ -321,14 +339,17 @@ class _Builder:
             message = f"{op.word} takes {count} input{'s' * (least > 1)}, not {len(taken)}"
             hint = "name outputs with out: and list them, in: [x, _]" if least > 1 else None
             raise WiringError(message, step.wiring.loc, hint)
-        self.spend(len(taken), step.wiring)
+        self.work.spend(2 + len(taken), step.wiring.loc)
         edges, shapes, strides, rates = zip(*taken, strict=True)
         try:
             stride, rate = max(strides), max(rates)
             if op.windowed:
                 op, stride, rate = self.atrous(op, stride, rate, shapes[0])
-            outputs = op.shapes(shapes)
+            outputs = sized(op.shapes(shapes))
+            sized(((stride, rate),))
+            self.work.spend(len(outputs) - 1)
             facts = op.facts(shapes, outputs)
+            self.work.read(self.spec.calls.length(op))
             call = self.spec.calls.of(op, shapes, layer)
         except MbprofError as error:
             # Point at the field that is at fault, where the op says which one it is.
@@ -379,6 +400,17 @@ class _Builder:
             return whole(rule({**frame.env, letter: value}), 1, rule.scalar.loc)
 
         return {letter: partial(scaled, letter) for letter in rules}
+
+
+def sized(shapes: Shapes) -> Shapes:
+    """Return shapes whose sizes are numbers that are not too large.
+
+    Raises: LimitError: one is.
+    """
+    try:
+        return tuple(tuple(map(bounded, shape)) for shape in shapes)
+    except OverflowError:
+        raise LimitError("a size of the output is larger than 10^30") from None
 
 
 _STEPS: dict[type, Callable[[_Builder, Any, Tensors, Frame], Tensors]] = {

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mbprof.errors import ExpressionError, SpecError, closest, unknown
-from mbprof.language.expr import Expr
+from mbprof.language.expr import Expr, unlimited
 from mbprof.language.fmt import Shape
 from mbprof.language.source import (
     Map,
@@ -330,7 +330,7 @@ def _rules(node: Map, calls: Collection[str]) -> dict[str, Expr]:
     for keys, entry in node.entries.items():
         if isinstance(entry.value, Map | Seq):
             raise SpecError("a formula is a single value", entry.value.loc)
-        formula = Expr.parse(word(entry.value, "a formula"))
+        formula = Expr.parse(word(entry.value, "a formula"), unlimited)
         formula.check(NAMES)
         for key in (part.strip() for part in keys.split(",")):
             _check_key(key, entry.key, calls)

@@ -56,7 +56,15 @@ class Engine:
                 self.programs.append(self.trace(columns, int(pending[0])))
             program = self.programs[tried]
             tried += 1
-            matching = program.matches(_taken(columns, pending, count))
+            part = _taken(columns, pending, count)
+            large = program.large(part, len(pending))
+            if large is not None and large.any():
+                results = self.single(columns, pending[large], results)
+                pending = pending[~large]
+                part = _taken(columns, pending, count)
+            if not len(pending):
+                break
+            matching = program.matches(part)
             chosen = pending if matching is None else pending[matching]
             pending = pending[:0] if matching is None else pending[~matching]
             if len(chosen):
@@ -66,33 +74,39 @@ class Engine:
     def fill(
         self, program: Program, columns: Mapping[str, Any], chosen: Any, results: list[Any]
     ) -> list[Any]:
-        """Evaluate a program for the configurations that it holds for.
-
-        What does not fit into 64 bits is computed one by one, in Python's own integers.
-        """
-        import numpy as np
-
-        large = chosen[:0] if program.safe else chosen
-        if program.safe and not program.fits:
+        """Evaluate a program for the configurations that it holds for."""
+        part = _taken(columns, chosen, len(results[0]))
+        large = program.large(part, len(chosen), outputs=True)
+        if large is not None and large.any():
+            results = self.single(columns, chosen[large], results)
+            chosen = chosen[~large]
             part = _taken(columns, chosen, len(results[0]))
-            bound = np.max([np.abs(e) for e in program.estimates(part, len(chosen))], axis=0)
-            large = chosen[bound >= 2.0**61]
-        if len(large) > MAX_EXACT:
-            message = f"{len(large):,} configurations cost more than 2^61"
-            raise LimitError(message, hint="narrow the range of the widths or resolutions")
-        if len(large):
-            results = [result.astype(object) for result in results]
-            chosen = np.setdiff1d(chosen, large)
         if len(chosen):
-            part = _taken(columns, chosen, len(results[0]))
             for result, column in zip(results, program.evaluate(part, len(chosen)), strict=True):
                 result[chosen] = column
-        for lane in large:
-            knobs = self.knobs({name: column[lane].item() for name, column in columns.items()})
-            graph = build(self.definition, knobs)
+        return results
+
+    def single(self, columns: Mapping[str, Any], lanes: Any, results: list[Any]) -> list[Any]:
+        """Compute configurations one by one, in Python's own integers."""
+        if len(lanes) > MAX_EXACT:
+            message = f"{len(lanes):,} configurations have numbers of more than 2^61"
+            raise LimitError(message, hint="narrow the range of the widths or resolutions")
+        results = [result.astype(object) for result in results]
+        for lane in lanes:
+            graph = self.build({name: column[lane].item() for name, column in columns.items()})
             for result, counted in zip(results, self.count(graph), strict=True):
                 result[lane] = counted
         return results
+
+    def build(self, values: Mapping[str, Any], symbols: Mapping[str, Any] | None = None) -> Graph:
+        """Build the spec for one configuration, perhaps with symbols in place of its values.
+
+        Raises: MbprofError: it makes no network; the message names it.
+        """
+        try:
+            return build(self.definition, self.knobs(symbols or values))
+        except MbprofError as error:
+            raise error.through(f"at {spelled(values)}") from None
 
     def knobs(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return all knobs with the values, or symbols, of those that vary."""
@@ -113,11 +127,7 @@ class Engine:
         trace = Trace()
         values = {name: column[lane].item() for name, column in columns.items()}
         symbols = {name: trace.input(name, at, *self.ranges[name]) for name, at in values.items()}
-        try:
-            graph = build(self.definition, self.knobs(symbols))
-        except MbprofError as error:
-            raise error.through(f"at {spelled(values)}") from None
-        return Program(trace, list(self.count(graph)))
+        return Program(trace, list(self.count(self.build(values, symbols))))
 
 
 def outputs(convention: str) -> tuple[str, ...]:

@@ -11,8 +11,8 @@ from typing import Any
 
 from mbprof.errors import LimitError, Loc, SpecError, nearest, unknown
 from mbprof.language.expr import Expr
-from mbprof.language.fmt import Env, parse, several
-from mbprof.language.source import KIND_OF, Node, Scalar, Seq
+from mbprof.language.fmt import Env, several
+from mbprof.language.source import KIND_OF, Node, Scalar, Seq, few, value_of
 from mbprof.ops.padding import FAMILIES, PADDING_RULES
 from mbprof.symbolic.arithmetic import is_integral, is_number, is_real, is_whole, truncated
 
@@ -88,6 +88,15 @@ def _say(value: object) -> str:
     return repr(value) if isinstance(value, str) else str(value)
 
 
+def items_of(node: Seq) -> tuple[Node, ...]:
+    """Return the values of a list.
+
+    Raises: LimitError: there are too many.
+    """
+    few(node.items, "values", node.loc)
+    return node.items
+
+
 def expression(node: Node, known: Known, what: str) -> Expr:
     """Parse an expression that knows only some names; ``what`` is what errors expect.
 
@@ -155,7 +164,7 @@ def _padding_reader(node: Node, known: Known) -> Callable[[Env], object]:
         )
 
     if isinstance(node, Seq):
-        parts = [expression(item, known, "a number") for item in node.items]
+        parts = [expression(item, known, "a number") for item in items_of(node)]
         return lambda env: sides(tuple(part(env) for part in parts))
     word = scalar(node, "same, valid, a number or a list").text
     if word in names:
@@ -191,7 +200,7 @@ def _wholes_reader(node: Node, known: Known) -> Callable[[Env], tuple[int, ...]]
     size = _whole_reader(1)
     if not isinstance(node, Seq):
         raise SpecError(f"expected a list of numbers, found {KIND_OF[type(node)]}", node.loc)
-    parts = [size(item, known) for item in node.items]
+    parts = [size(item, known) for item in items_of(node)]
     return lambda env: tuple(part(env) for part in parts)
 
 
@@ -238,7 +247,7 @@ def choice(
 def _anything_reader(node: Node, known: Known) -> Callable[[Env], Any]:
     """Read a block's argument: an expression, a word, ``$name`` or a list of expressions."""
     if isinstance(node, Seq):
-        parts = [_anything_reader(item, known) for item in node.items]
+        parts = [_anything_reader(item, known) for item in items_of(node)]
         return lambda env: tuple(part(env) for part in parts)
     leaf = scalar(node, "a value")
     name = argument(leaf.text)
@@ -293,9 +302,9 @@ def inferred(default: Node) -> Kind:
         return ANY
     if not isinstance(default, Scalar):
         raise SpecError("a default is a single value or a list", default.loc)
-    value = parse(default.text)
-    if isinstance(value, bool | int | float):
-        return {bool: FLAG, int: ANY, float: NUMBER}[type(value)]
+    typed = value_of(default)
+    if isinstance(typed, bool | int | float):
+        return {bool: FLAG, int: ANY, float: NUMBER}[type(typed)]
     if default.text in ("same", "valid", *FAMILIES):
         return PADDING
     return WORD if default.text.isidentifier() else ANY

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from functools import reduce
 
-from mbprof.errors import ShapeError
+from mbprof.errors import LimitError, ShapeError
 from mbprof.language.fmt import Shapes, show
+from mbprof.language.source import MAX_LISTED
 from mbprof.ops.base import Facts, Free, Op, SameShape, elements, letter, maps, op
 from mbprof.ops.fields import COUNT, NUMBER, PADDING, PAIR, SIZE, SIZES, choice
 from mbprof.ops.padding import Axis, Padding, Pair
@@ -290,6 +291,8 @@ class Split(Free):
                     letter="sizes",
                 )
             return tuple((size, h, w) for size in self.sizes)
+        if self.parts > MAX_LISTED:
+            raise LimitError(f"split: {self.parts:,} parts; there are {MAX_LISTED} at most")
         if c % self.parts:
             raise ShapeError(f"split: {c} channels do not divide into {self.parts}", letter="g")
         return ((c // self.parts, h, w),) * self.parts

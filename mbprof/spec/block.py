@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mbprof.errors import KnobError, Loc, SpecError, UsageError, nearest
-from mbprof.language.fmt import Shape, parse
-from mbprof.language.source import Entry, Map, Node, Scalar, Seq, mapping, word
+from mbprof.language.fmt import Shape
+from mbprof.language.source import Entry, Map, Node, Scalar, Seq, mapping, value_of, word
 from mbprof.spec.model import Block, Definition
 from mbprof.spec.zoo import OpenedBlock, OpenedSpec
 
 DEFAULTS = {"bn": "true", "act": "relu"}
 """What follows a convolution where a block leaves it open; a block of a spec has the spec's."""
 
-_IMAGE = re.compile(r"(\d{1,9})\s*[xX×]\s*(\d{1,9})\s*[xX×]\s*(\d{1,9})")
+_IMAGE = re.compile(r"\s*[xX×]\s*".join(["([0-9]{1,9})"] * 3))
 _KEPT = ("source", "padding", "defaults", "blocks", "calls")
 
 
@@ -161,7 +161,7 @@ def _complete(block: Block, arguments: Mapping[str, Scalar]) -> None:
 
 
 def _is_number(node: Node) -> bool:
-    return isinstance(node, Scalar) and not isinstance(parse(node.text), str | None)
+    return isinstance(node, Scalar) and not isinstance(value_of(node), str | None)
 
 
 def _with_default(entry: Entry, given: Scalar) -> Entry:

@@ -10,6 +10,7 @@ from typing import TypeAlias
 from mbprof.errors import KnobError, Loc, nearest
 from mbprof.language.fmt import Value, flag_meant, parse, plain
 from mbprof.language.source import Scalar
+from mbprof.symbolic.symbols import inside
 
 LARGEST = 10**18
 """The largest whole number that a knob takes."""
@@ -99,9 +100,12 @@ def checked(knob: Knob, value: Value, loc: Loc | None = None) -> Value:
         return None
     converted = _as_kind(knob.kind, value)
     if needed := _needed(knob, converted):
-        message = f"{knob.name} is {plain(value)}; it must be {needed}"
-        raise KnobError(message, loc, _remedy(knob, value))
+        raise _refused(knob, value, f"must be {needed}", loc)
     return converted
+
+
+def _refused(knob: Knob, value: Value, why: str, loc: Loc | None) -> KnobError:
+    return KnobError(f"{knob.name} is {_said(value)}; it {why}", loc, _remedy(knob, value))
 
 
 def _remedy(knob: Knob, value: Value) -> str | None:
@@ -118,12 +122,30 @@ def _remedy(knob: Knob, value: Value) -> str | None:
     return said
 
 
+def _said(value: Value) -> str:
+    """Write a value, however large: Python refuses to write integers of thousands of digits."""
+    huge = isinstance(value, int) and not inside(value)
+    return "a number of more than 30 digits" if huge else plain(value)
+
+
+def read(knob: Knob, text: str, loc: Loc | None = None) -> Value:
+    """Return what is typed for a knob.
+
+    Raises: KnobError: see `checked`.
+    """
+    try:
+        value = parse(text)
+    except ValueError as error:
+        raise _refused(knob, text.strip(), str(error), loc) from None
+    return checked(knob, value, loc)
+
+
 def _needed(knob: Knob, value: Value) -> str:
     """Return what a value must be and is not, empty if the knob takes it."""
     if not _is_kind(knob.kind, value):
         return KNOB_TYPES[knob.kind]
-    if isinstance(value, float) and not math.isfinite(value):
-        return "finite"
+    if isinstance(value, float) and not inside(value):
+        return "at most 10^30" if math.isfinite(value) else "finite"
     if knob.one_of and value not in knob.one_of:
         return knob.range
     for number in value if isinstance(value, tuple) else (value,):
@@ -160,11 +182,11 @@ def configured(knobs: Mapping[str, Knob], given: Given, owner: str) -> dict[str,
     for name, value in given.items():
         place = value.loc if isinstance(value, Scalar) else None
         knob = knob_of(knobs, name, place, owner)
-        if isinstance(value, Scalar):
-            value = parse(value.text)
-        elif isinstance(value, str) and knob.kind != "name":
-            value = parse(value)
-        values[name] = checked(knob, value, place)
+        text = value.text if isinstance(value, Scalar) else value
+        if isinstance(text, str) and (place is not None or knob.kind != "name"):
+            values[name] = read(knob, text, place)
+        else:
+            values[name] = checked(knob, text, place)
     return values
 
 
@@ -196,7 +218,7 @@ def _as_kind(kind: str, value: Value) -> Value:
     if kind == "int" and isinstance(value, float) and value.is_integer():
         return int(value)
     if kind == "number" and isinstance(value, int):
-        return float(value) if abs(value) < 2**1000 else value
+        return float(value) if inside(value) else value
     if kind == "size" and isinstance(value, int):
         return value, value
     return value

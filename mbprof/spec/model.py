@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import ClassVar, TypeVar
 
-from mbprof.errors import Loc, SpecError
-from mbprof.language.expr import Expr
+from mbprof.errors import LimitError, Loc, SpecError
+from mbprof.language.expr import MAX_LENGTH, Expr
 from mbprof.language.fmt import Env, Value, plain
 from mbprof.language.source import Map, Node, Scalar, Seq
 from mbprof.ops import Op
@@ -34,6 +34,8 @@ class Template:
         """
         parts: list[str | Expr] = []
         text, position = scalar.text, 0
+        if len(text) > MAX_LENGTH:
+            raise LimitError(f"a name of more than {MAX_LENGTH} characters", scalar.loc)
         while (start := text.find("{", position)) >= 0:
             end = text.find("}", start)
             if end < 0:

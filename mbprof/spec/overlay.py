@@ -7,12 +7,15 @@ spec, a knob, a block, a flavour or a row. Rows are changed one by one with
 
 from __future__ import annotations
 
+import re
+
 from mbprof.errors import SpecError, nearest
 from mbprof.language.fmt import several
 from mbprof.language.source import Entry, Map, Node, Scalar, Seq
 
 _DEEP = ("knobs", "defaults", "input", "calls", "flavours", "presets", "blocks")
 _TABLES = ("body", "head")
+_NUMBER = re.compile("[0-9]{1,9}")
 
 
 def overlay(base: Map, changes: Map, drop: tuple[str, ...], skip: tuple[str, ...] = ()) -> Map:
@@ -86,12 +89,13 @@ def _rows(base: Map, changes: Map) -> Seq:
     )
     items: list[Node | None] = list(rows.items)
     for key, entry in changes.entries.items():
-        if not key.isdigit() or int(key) >= len(items):
+        number = _NUMBER.fullmatch(key)
+        if number is None or int(key) >= len(items):
             numbers = [str(i) for i in range(len(items))]
             raise SpecError(
                 f"no row {key!r} to change; rows are numbered 0 to {len(items) - 1}",
                 entry.key.loc,
-                nearest(key, numbers) if not key.isdigit() else None,
+                nearest(key, numbers) if number is None else None,
             )
         old, new = items[int(key)], entry.value
         if _removes(new):

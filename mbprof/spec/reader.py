@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from mbprof.errors import SpecError, unknown
-from mbprof.language.fmt import Value, parse
+from mbprof.errors import KnobError, Loc, SpecError, unknown
+from mbprof.language.fmt import Value
 from mbprof.language.source import (
+    Entry,
     Map,
     Node,
     Scalar,
+    few,
     identifier,
     known_keys,
     mapping,
     one_of,
     required,
     text,
+    value_of,
     word,
 )
 from mbprof.ops import OPS
 from mbprof.ops.fields import ARGUMENT_KINDS, NUMBER, SIZE, Bound, Known, inferred
 from mbprof.ops.padding import FAMILIES
-from mbprof.spec.knobs import COUNTERS, KNOB_TYPES, Knob, builtin, checked, row_names
+from mbprof.spec.knobs import COUNTERS, KNOB_TYPES, Knob, builtin, checked, read, row_names
 from mbprof.spec.model import Argument, Block, Definition, Flavour, Preset, Table
 from mbprof.spec.sections import SCOPES, budget, calls, claims, listed, section
 from mbprof.spec.steps import StepReader, width_rules
@@ -154,39 +157,53 @@ class SpecReader:
         known_keys(node, INPUT_KEYS, "input")
         scalar = word(required(node, "res", "input"), "res")
         knobs = builtin(None)
-        res = checked(knobs["res"], parse(scalar.text), scalar.loc)
-        knobs["res"] = replace(knobs["res"], default=res)
+        res = value_of(scalar)
+        if res is None:
+            raise KnobError(f"res is none; it must be {KNOB_TYPES['size']}", scalar.loc)
+        knobs["res"] = replace(knobs["res"], default=checked(knobs["res"], res, scalar.loc))
+        few(section(root, "knobs"), "knobs", (root.get("knobs") or root).loc)
         for key, entry in section(root, "knobs").items():
             identifier(entry.key, "a knob", RESERVED)
             if key == "res":
                 hint = "its default stands in input: res"
                 raise SpecError("res is a knob already", entry.key.loc, hint)
-            knobs[key] = self.knob(key, entry.value)
+            knobs[key] = self.knob(key, entry.value, knobs.get(key))
         self.knobs = knobs
         channels = node.get("channels") or Scalar("3", node.loc)
         scale = node.get("scale")
         return SIZE.read(channels, knobs), NUMBER.read(scale, knobs) if scale else None
 
-    def knob(self, name: str, node: Node) -> Knob:
-        """Read ``name: default`` or ``name: {default: ..., above: ..., doc: ...}``."""
-        if isinstance(node, Scalar):
-            default = parse(node.text)
-            return Knob(name, default, _kind_of(default, node), "", loc=node.loc, inferred=True)
+    def knob(self, name: str, node: Node, usual: Knob | None = None) -> Knob:
+        """Read ``name: default`` or ``name: {default: ..., above: ..., doc: ...}``.
+
+        ``usual`` is the knob of that name that every spec has: its type stays, and it may get
+        another default and a narrower range.
+        """
         what = f"knob {name}"
+        if isinstance(node, Scalar):
+            node = Map({"default": Entry(Scalar("default", node.loc), node)}, node.loc)
         full = mapping(node, what)
         known_keys(full, KNOB_KEYS, what)
         scalar = word(required(full, "default", what), "default")
-        default = parse(scalar.text)
-        options = tuple(parse(option.text) for option in listed(full, "one_of"))
-        said = text(full, "type")
+        default = value_of(scalar)
+        listed_options = listed(full, "one_of")
+        options = tuple(map(value_of, listed_options))
+        said = text(full, "type") or (usual.kind if usual else "")
         kind = said or _kind_of(options[0] if options else default, scalar)
         if kind not in KNOB_TYPES:
             raise unknown("type", kind, KNOB_TYPES, required(full, "type", what).loc)
         doc = text(full, "doc")
         above, below, least, most = (_bound(full, key) for key in BOUNDS)
+        if usual is not None:
+            _check_usual(usual, kind, dict(zip(options, listed_options, strict=True)), node.loc)
+            least = usual.least if least is None else max(least, usual.least or least)
         bounds = above, below, least, most, options
-        knob = Knob(name, default, kind, doc, *bounds, node.loc, not said and not options)
-        return replace(knob, default=checked(knob, default, scalar.loc))
+        knob = Knob(name, default, kind, doc, *bounds, node.loc)
+        knob = replace(knob, inferred=not said and not options)
+        try:
+            return replace(knob, default=checked(knob, default, scalar.loc))
+        except KnobError as error:
+            raise KnobError(error.message, scalar.loc) from None
 
     def block_names(self) -> list[str]:
         return [*self.local, *self.library_names()]
@@ -217,6 +234,7 @@ class SpecReader:
         what = f"block {name}"
         known_keys(node, BLOCK_KEYS, what)
         arguments: dict[str, Argument] = {}
+        few(section(node, "takes"), f"arguments of {what}", (node.get("takes") or node).loc)
         for key, entry in section(node, "takes").items():
             identifier(entry.key, "an argument", RESERVED)
             known = {**row_names(self.knobs), **arguments}
@@ -245,7 +263,7 @@ class SpecReader:
             for key, setting in values.entries.items():
                 if key != "doc":
                     scalar = word(setting.value, key)
-                    knobs[key] = checked(self.knobs[key], parse(scalar.text), scalar.loc)
+                    knobs[key] = read(self.knobs[key], scalar.text, scalar.loc)
             presets[name] = Preset(name, text(values, "doc"), knobs)
         return presets
 
@@ -258,12 +276,25 @@ def _kind_of(value: Value, scalar: Scalar) -> str:
     return kinds[type(value)]
 
 
+def _check_usual(usual: Knob, kind: str, options: Mapping[Value, Scalar], loc: Loc) -> None:
+    """Refuse what makes another knob of one that every spec has."""
+    hint = f"every spec has {usual.name}; give a knob of your own another name"
+    if kind != usual.kind:
+        message = f"{usual.name} is {KNOB_TYPES[usual.kind]} in every spec, not {KNOB_TYPES[kind]}"
+        raise SpecError(message, loc, hint)
+    for value, option in options.items():
+        try:
+            checked(usual, value, option.loc)
+        except KnobError as error:
+            raise KnobError(error.message, option.loc, hint) from None
+
+
 def _bound(node: Map, key: str) -> float | None:
     value = node.get(key)
     if value is None:
         return None
     scalar = word(value, key)
-    number = parse(scalar.text)
+    number = value_of(scalar)
     if isinstance(number, bool) or not isinstance(number, int | float):
         raise SpecError(f"{key} must be a number, found {scalar.text!r}", scalar.loc)
     return number

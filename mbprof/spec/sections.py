@@ -9,18 +9,20 @@ from fnmatch import fnmatchcase
 from mbprof.errors import ExpressionError, Loc, SpecError, unknown
 from mbprof.language.counts import Quantity, quantity
 from mbprof.language.expr import Expr
-from mbprof.language.fmt import Shapes, Value, parse, several
+from mbprof.language.fmt import Shapes, Value, several
 from mbprof.language.source import (
     Entry,
     Map,
     Node,
     Scalar,
+    few,
     known_keys,
     mapping,
     one_of,
     required,
     sequence,
     text,
+    value_of,
     word,
     words,
 )
@@ -48,7 +50,11 @@ def section(node: Map, key: str) -> Mapping[str, Entry]:
 def listed(node: Map, key: str) -> tuple[Scalar, ...]:
     """Return one value or a list of values that may be left out."""
     value = node.get(key)
-    return () if value is None else words(value, key)
+    if value is None:
+        return ()
+    texts = words(value, key)
+    few(texts, f"values of {key}", value.loc)
+    return texts
 
 
 def chosen_scope(asked: str | None, usual: str = "all") -> str:
@@ -99,6 +105,7 @@ def _expanded(item: Map) -> Iterator[Map]:
     common = {key: entry for key, entry in item.entries.items() if key not in ("columns", "rows")}
     shared = item.get("at")
     settings = shared.entries if isinstance(shared, Map) else {}
+    few(settings, "settings of a claim", item.loc)
     for row in sequence(required(item, "rows", "a table of claims"), "rows").items:
         cells = sequence(row, "a row").items
         if len(cells) != len(names):
@@ -129,7 +136,7 @@ def _claim(node: Map) -> Claim:
     return Claim(
         loc=node.loc,
         source=word(required(node, "source", "a claim"), "source").text,
-        at={key: parse(word(entry.value, key).text) for key, entry in settings.items()},
+        at={key: value_of(word(entry.value, key)) for key, entry in settings.items()},
         flavour=text(node, "flavour") or None,
         preset=text(node, "preset") or None,
         scope=one_of(node, "scope", SCOPES, "all"),
@@ -212,11 +219,18 @@ class Calls:
 
         Raises: ExpressionError: an expression gives no name.
         """
-        rules = self.rules.get(op.function, self.rules.get(op.word, ()))
+        rules = self._rules(op)
         for pattern, call in reversed(rules):
             if fnmatchcase(layer, pattern):
                 return call if isinstance(call, str) else _chosen(call, op, inputs)
         return op.called
+
+    def length(self, op: Op) -> int:
+        """Return how many characters of patterns are compared with the name of a layer."""
+        return sum(len(pattern) for pattern, _ in self._rules(op))
+
+    def _rules(self, op: Op) -> tuple[Choice, ...]:
+        return self.rules.get(op.function, self.rules.get(op.word, ()))
 
 
 def _chosen(call: Expr, op: Op, inputs: Shapes) -> str:
@@ -246,6 +260,7 @@ def calls(root: Map) -> Calls:
         if name not in known:
             raise unknown("op or activation", name, known, entry.key.loc)
         if isinstance(entry.value, Map):
+            few(entry.value.entries, f"patterns of {name}", entry.value.loc)
             pairs = [(key, choice.value) for key, choice in entry.value.entries.items()]
         else:
             pairs = [("*", entry.value)]

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import ClassVar, Self
 
-from mbprof.errors import Loc, SpecError, closest, nearest, unknown
+from mbprof.errors import LimitError, Loc, SpecError, closest, nearest, unknown
 from mbprof.language.expr import Expr
 from mbprof.language.source import (
     Map,
@@ -45,6 +46,10 @@ FOLLOWERS = {word: op.follower for word, op in OPS.items() if op.follower is not
 JOINS = tuple(sorted(word for word, op in OPS.items() if op.joins))
 
 
+MAX_CHAIN = 32
+"""So many specs, flavours or blocks may lead to one another."""
+MAX_TABLES = 64
+"""So deep steps may be nested, in rows, branches and blocks together."""
 _TABLE = {"$ref": "#/definitions/table"}
 
 
@@ -247,18 +252,29 @@ class StepReader:
     defaults: Map
     globals: Known
     bounds: dict[tuple[str, str, str], Bound] = field(default_factory=dict)
+    depth: int = 0
 
     def table(self, node: Node, known: Known, what: str) -> Table:
         """Read a list of steps, or a mapping with ``rows`` and optionally ``columns``, ``names``.
 
-        Raises: SpecError: and whatever a row of it raises.
+        Raises: LimitError: tables stand too deep in one another, through blocks or without.
+        SpecError: and whatever a row of it raises.
         """
+        if self.depth >= MAX_TABLES:
+            raise LimitError(f"steps are nested deeper than {MAX_TABLES} levels", node.loc)
+        self.depth += 1
+        try:
+            return self._table(node, known, what)
+        finally:
+            self.depth -= 1
+
+    def _table(self, node: Node, known: Known, what: str) -> Table:
         if isinstance(node, Seq):
             return Table(tuple(self.step(item, known, ()) for item in node.items), node.loc)
         table = mapping(node, what)
         known_keys(table, ("names", "columns", "rows"), what)
         columns = listed(table, "columns")
-        for i, column in enumerate(columns):
+        for i, column in enumerate(columns):  # which are few
             if column.text in [other.text for other in columns[:i]]:
                 raise SpecError(f"column {column.text!r} is there twice", column.loc)
         rows = sequence(required(table, "rows", what), "rows")
@@ -293,6 +309,7 @@ class StepReader:
         if argument(name.text) is None:
             return self.call(name, row, known)
 
+        @cache
         def read(text: str) -> OpStep | BlockStep:
             return self.call(Scalar(text, name.loc), row, known)
 

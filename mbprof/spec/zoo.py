@@ -9,6 +9,8 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 
 from mbprof.errors import (
+    LimitError,
+    Loc,
     MbprofError,
     Source,
     SourceError,
@@ -19,6 +21,7 @@ from mbprof.errors import (
     unknown,
 )
 from mbprof.language.source import (
+    MAX_BYTES,
     Entry,
     Map,
     Scalar,
@@ -36,9 +39,11 @@ from mbprof.spec.model import Block, Definition
 from mbprof.spec.overlay import overlay
 from mbprof.spec.reader import BLOCK_KEYS, SpecReader
 from mbprof.spec.sections import section
+from mbprof.spec.steps import MAX_CHAIN
 
+_LONGEST = 200
+"""No name of a spec or block has more characters; the system takes no name of more than 255."""
 _PACKAGE = Path(__file__).parent.parent
-_MAX_EXTENDS = 8
 
 
 def folder() -> Path:
@@ -66,7 +71,11 @@ def block_names() -> list[str]:
 @lru_cache(maxsize=256)
 def block_tree(name: str) -> Map | None:
     """Return the tree of a block of the library, or None."""
-    if not name.isidentifier() or not (folder() / "blocks" / f"{name}.yaml").is_file():
+    if (
+        not name.isidentifier()
+        or len(name) > _LONGEST
+        or not (folder() / "blocks" / f"{name}.yaml").is_file()
+    ):
         return None
     return _file(f"blocks/{name}")
 
@@ -318,16 +327,18 @@ def _unknown(asked: str, wanted: str) -> MbprofError:
     return error
 
 
-def _extended(root: Map, seen: tuple[str, ...]) -> Map:
-    """Lay a spec over the one that it extends."""
+def _extended(root: Map, seen: tuple[str, ...], size: int = 0) -> Map:
+    """Lay a spec over the one that it extends; ``size`` is that of the texts so far."""
     node = root.get("extend")
     if node is None:
         return root
     scalar = word(node, "extend")
-    if scalar.text in seen or len(seen) >= _MAX_EXTENDS:
-        chain = " -> ".join((*seen, scalar.text))
-        raise SpecError(f"extend goes round in a circle: {chain}", scalar.loc)
-    below = _extended(_base(scalar), (*seen, scalar.text))
+    _check_chain("extend", (*seen, scalar.text), scalar.loc)
+    size += len(root.loc.source.text)
+    if size > MAX_BYTES:
+        message = f"the specs that extend one another hold more than {MAX_BYTES:,} characters"
+        raise LimitError(message, scalar.loc)
+    below = _extended(_base(scalar), (*seen, scalar.text), size)
     return overlay(below, root, skip=("published", "presets"), drop=("extend",))
 
 
@@ -336,6 +347,8 @@ def _base(scalar: Scalar) -> Map:
 
     Beside a file at a revision that is a file at the same revision.
     """
+    if len(scalar.text) > _LONGEST:
+        raise SpecError(f"cannot extend {scalar.text!r}: there is no such spec", scalar.loc)
     if scalar.text.isidentifier() and (folder() / f"{scalar.text}.yaml").is_file():
         return _file(scalar.text)
     from mbprof.spec import git
@@ -355,6 +368,14 @@ def _base(scalar: Scalar) -> Map:
     raise SpecError(f"cannot extend {scalar.text!r}: there is no such spec", scalar.loc, hint)
 
 
+def _check_chain(key: str, names: tuple[str, ...], loc: Loc) -> None:
+    """Refuse a chain of names that comes back to one of them, or that is too long."""
+    if names[-1] in names[:-1]:
+        raise SpecError(f"{key} goes round in a circle: {' -> '.join(names)}", loc)
+    if len(names) > MAX_CHAIN:
+        raise LimitError(f"{key} leads through more than {MAX_CHAIN} others", loc)
+
+
 def _flavoured(root: Map, flavour: str, seen: tuple[str, ...] = ()) -> Map:
     """Lay a flavour over its spec, or over the one it is like; the spec's own changes nothing."""
     own = root.get("flavour")
@@ -368,9 +389,7 @@ def _flavoured(root: Map, flavour: str, seen: tuple[str, ...] = ()) -> Map:
     changes = mapping(flavours[flavour].value, f"flavour {flavour}")
     if (other := changes.get("like")) is not None:
         scalar = word(other, "like")
-        if scalar.text in (*seen, flavour):
-            chain = " -> ".join((*seen, flavour, scalar.text))
-            raise SpecError(f"like goes round in a circle: {chain}", scalar.loc)
+        _check_chain("like", (*seen, flavour, scalar.text), scalar.loc)
         if scalar.text not in flavours:
             hint = nearest(scalar.text, flavours)
             raise SpecError(f"there is no flavour {scalar.text!r}", scalar.loc, hint)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from mbprof.errors import KnobError, Loc, UsageError, near_file
 from mbprof.language.fmt import Value, parse, several
 from mbprof.language.source import Scalar
-from mbprof.spec.knobs import Knob, checked, knob_of
+from mbprof.spec.knobs import Knob, checked, knob_of, read
 
 if TYPE_CHECKING:
     from mbprof.network.load import Spec
@@ -62,12 +62,15 @@ def read_axis(knob: Knob, text: str, loc: Loc | None, random: bool = False) -> A
         bounds = part.split(":")
         if random and len(bounds) == 2 and len(text.split(",")) == 1:
             return Axis(knob, _ends(knob, bounds, part, loc), continuous=True)
-        values += _range(knob, bounds, part, loc) if len(bounds) > 1 else [parse(part)]
+        values += _range(knob, bounds, part, loc) if len(bounds) > 1 else [read(knob, part, loc)]
     return axis(knob, values, loc)
 
 
 def _ends(knob: Knob, bounds: Sequence[str], text: str, loc: Loc | None) -> tuple[Value, ...]:
-    numbers = tuple(map(parse, bounds))
+    try:
+        numbers = tuple(map(parse, bounds))
+    except ValueError as error:
+        raise KnobError(f"{knob.name}: each end of the range {text} {error}", loc) from None
     for bound, value in zip(bounds, numbers, strict=True):
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise KnobError(f"{knob.name}: {bound!r} is no number in the range {text!r}", loc)
@@ -108,7 +111,7 @@ def _range(knob: Knob, bounds: Sequence[str], text: str, loc: Loc | None) -> lis
         )
     if count >= MAX_VALUES:
         raise KnobError(f"{knob.name}: the range {text} has more than {MAX_VALUES:,} values", loc)
-    return [parse(str(start + i * step)) for i in range(int(count) + 1)]
+    return [read(knob, str(start + i * step), loc) for i in range(int(count) + 1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,5 +307,8 @@ def read_configs(path: Path) -> dict[str, list[Value]]:
             counted = several(len(row), "value"), several(len(header), "knob")
             raise UsageError(f"{path}:{number} has {' for '.join(counted)}")
         for name, cell in zip(header, row, strict=True):
-            columns[name].append(parse(cell))
+            try:
+                columns[name].append(parse(cell))
+            except ValueError as error:
+                raise UsageError(f"{path}:{number}: {name} is {cell}; it {error}") from None
     return columns

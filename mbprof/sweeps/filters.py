@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mbprof.errors import ExpressionError, Loc, MbprofError, Source, UsageError, unknown
-from mbprof.language.expr import Expr
+from mbprof.language.expr import Expr, unlimited
 from mbprof.language.fmt import Value, spelled
 from mbprof.language.source import Scalar
 from mbprof.output.model import Column as ReportColumn
@@ -44,7 +44,7 @@ class Where:
 
         Raises: ExpressionError: it does not parse, or mentions an unknown column.
         """
-        expr = Expr.parse(Scalar(text, Loc(Source("--where", text), 1, 1)))
+        expr = Expr.parse(Scalar(text, Loc(Source("--where", text), 1, 1)), unlimited)
         expr.check({**dict.fromkeys(names), **fixed})
         return cls(expr, fixed, sizes)
 

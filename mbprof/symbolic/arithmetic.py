@@ -12,6 +12,7 @@ from functools import reduce
 from typing import Any, NamedTuple, TypeGuard
 
 from mbprof.symbolic.symbols import (
+    MOST,
     UNBOUNDED,
     Condition,
     Monomial,
@@ -19,6 +20,7 @@ from mbprof.symbolic.symbols import (
     Whole,
     bounds,
     double,
+    inside,
     key,
     whole_value,
 )
@@ -373,6 +375,7 @@ OPERATIONS: dict[str, Operation] = {
     ">": Operation(operator.gt, "greater"),
     ">=": Operation(operator.ge, "greater_equal"),
     "whole": Operation(float.is_integer, lambda x: x % 1.0 == 0.0),
+    "inside": Operation(inside, lambda x: abs(x) <= float(MOST)),
     "sum": Operation(lambda x: x, lambda x: x, "as it is"),
     "real": Operation(double, "float64", "as it is"),
 }  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
 from typing import Any
 
@@ -28,16 +28,19 @@ class Program:
         self.guards = tuple(trace.guards.values())
         self.outputs = [output.terms if isinstance(output, Whole) else output for output in outputs]
         self.conditions = [output for output in outputs if isinstance(output, Condition)]
-        sums = [output.terms for output in outputs if isinstance(output, Whole)]
-        self.fits = all(_magnitude(trace, terms) < FITS for terms in sums)
-        """Whether no output can overflow, whatever the configuration."""
         asked: list[Any] = [*self.atoms, *self.guards, *self.conditions]
-        operands = (operand for thing in asked for operand in thing.args)
-        inner = [o[1] for o in operands if isinstance(o, tuple) and o[0] == "whole"]
-        self.safe = all(_magnitude(trace, terms) < FITS for terms in inner)
-        """Whether nothing on the way to an output or an answer can overflow."""
+        operands = [operand for thing in asked for operand in thing.args]
+        self.inner = _wide(trace, (o[1] for o in operands if _is(o, "whole")))
+        self.outer = _wide(trace, (out.terms for out in outputs if isinstance(out, Whole)))
+        """Sums on the way, and outputs, that may not fit into 64 bits."""
+        rounding = [atom.args[0] for atom in self.atoms if atom.whole and not _fits(atom)]
+        self.rounded = [o[1] for o in rounding if _is(o, "real")]
+        """Doubles that are made whole and may not fit."""
+        self.huge = any(isinstance(o, int) and abs(o) >= FITS for o in operands)
+        """Whether a number on the way does not fit."""
         ends = (end for atom in self.atoms if not atom.whole for end in (atom.low, atom.high))
-        self.exact = self.safe and not trace.rounds and all(map(math.isfinite, ends))
+        self.exact = not (self.inner or self.rounded or self.huge or trace.rounds)
+        self.exact &= all(map(math.isfinite, ends))
         """Whether each answer is the one that Python's own numbers give."""
 
     def matches(self, columns: Mapping[str, Column]) -> Column:
@@ -58,17 +61,39 @@ class Program:
 
     def evaluate(self, columns: Mapping[str, Column], count: int) -> list[Column]:
         """Return the outputs for columns of ``count`` configurations."""
-        return self._evaluated(Run(self.atoms, columns), np.int64, count)
+        run = Run(self.atoms, columns)
+        sums = (output if isinstance(output, int) else run.sum(output) for output in self.outputs)
+        return [np.broadcast_to(np.asarray(column, np.int64), (count,)) for column in sums]
 
-    def estimates(self, columns: Mapping[str, Column], count: int) -> list[Column]:
-        """Return the outputs as doubles, which do not overflow but round."""
-        return self._evaluated(_Rounded(self.atoms, columns), np.float64, count)
+    def large(self, columns: Mapping[str, Column], count: int, outputs: bool = False) -> Column:
+        """Return for which configurations something may not fit into 64 bits, None if for none.
 
-    def _evaluated(self, run: Run, dtype: Any, count: int) -> list[Column]:
-        columns = (
-            output if isinstance(output, int) else run.sum(output) for output in self.outputs
-        )
-        return [np.broadcast_to(np.asarray(column, dtype), (count,)) for column in columns]
+        That is asked of all that leads to answers, or of the outputs.
+        """
+        sums, doubles = (self.outer, []) if outputs else (self.inner, self.rounded)
+        factors = (abs(factor) for terms in sums for _, factor in terms)
+        if (self.huge and not outputs) or max(factors, default=0) >= FITS:
+            return np.ones(count, dtype=bool)
+        if not sums and not doubles:
+            return None
+        sizes = _Sizes(self.atoms, columns)
+        with np.errstate(all="ignore"):
+            known = [*map(sizes.sum, sums), *map(sizes.atom, doubles)]
+            fits = np.logical_and.reduce([np.asarray(size) < FITS / 2 for size in known])
+        return np.broadcast_to(np.logical_not(fits), (count,))
+
+
+def _is(operand: Any, kind: str) -> bool:
+    return isinstance(operand, tuple) and operand[0] == kind
+
+
+def _fits(atom: Atom) -> bool:
+    return bool(atom.low > -FITS and atom.high < FITS)
+
+
+def _wide(trace: Trace, sums: Iterable[Terms]) -> list[Terms]:
+    """Return the sums of which a part may not fit."""
+    return [terms for terms in dict.fromkeys(sums) if _magnitude(trace, terms) >= FITS]
 
 
 def _magnitude(trace: Trace, terms: Terms) -> int:
@@ -142,12 +167,15 @@ class Run:
         return product + self.factored(tuple(outside)) if outside else product
 
 
-class _Rounded(Run):
-    """An evaluation whose products and sums are doubles, over atoms that are exact."""
+class _Sizes(Run):
+    """What no part of a sum exceeds, as doubles, over atoms that are exact as long as they fit."""
 
     def __init__(self, atoms: Sequence[Atom], columns: Mapping[str, Column]) -> None:
         super().__init__(atoms, columns)
         self.exact = Run(atoms, columns)
 
     def atom(self, number: int) -> Column:
-        return np.asarray(self.exact.atom(number), dtype=np.float64)
+        return np.abs(np.asarray(self.exact.atom(number), dtype=np.float64))
+
+    def sum(self, terms: Terms) -> Column:
+        return self.factored(tuple((product, abs(factor)) for product, factor in terms))

@@ -19,6 +19,8 @@ Monomial: TypeAlias = tuple[int, ...]
 Terms: TypeAlias = tuple[tuple[Monomial, int], ...]
 Operator: TypeAlias = Callable[[Any, Any], Any]
 MAX_TERMS = 64
+MOST = 10**30
+"""The largest number there is, given or computed, whole or not, and its negative the least."""
 EXACT = 2**53
 """Whole numbers up to this are doubles as they are."""
 UNBOUNDED = (-math.inf, math.inf)
@@ -105,6 +107,39 @@ def key(x: Any) -> Any:
 def bounds(x: Any) -> tuple[Any, Any]:
     """Return the least and the largest value of a number, symbol or not."""
     return (x.low, x.high) if isinstance(x, Whole | Real) else (x, x)
+
+
+def _endless(end: int) -> float:
+    return math.inf if end > 0 else -math.inf
+
+
+def inside(value: float) -> bool:
+    """Whether a number is at most 10^30 and at least -10^30; what is not finite is not.
+
+    >>> inside(10**30), inside(10**30 + 1), inside(-1e30), inside(math.nan)
+    (True, False, True, False)
+    """
+    return abs(value) <= (float(MOST) if isinstance(value, float) else MOST)
+
+
+def bounded(x: Any) -> Any:
+    """Return a number that is not too large; of a symbol that is a guard, where its range is.
+
+    Raises: OverflowError: it is, see `inside`.
+
+    >>> bounded(3.5)
+    3.5
+    """
+    if not isinstance(x, Whole | Real):
+        if not inside(x):
+            raise OverflowError
+        return x
+    if inside(x.low) and inside(x.high):
+        return x
+    if not x.trace.decide("inside", (key(x),), inside(x.value)):
+        raise OverflowError
+    most: Any = MOST if isinstance(x, Whole) else float(MOST)
+    return x.within(-most, most)
 
 
 def double(x: Any) -> Any:
@@ -200,8 +235,13 @@ class Whole(Varying):
 
     def real(self) -> Any:
         """Return the number as a double."""
-        ends = float(self.low), float(self.high)
-        return self.trace.real("real", (key(self),), float(self.value), *ends)
+        low, high = (float(end) if inside(end) else _endless(end) for end in bounds(self))
+        return self.trace.real("real", (key(self),), float(self.value), low, high)
+
+    def within(self, low: int, high: int) -> Whole:
+        """Return the number as one that is known to lie between two others."""
+        ends = max(low, self.low), min(high, self.high)
+        return Whole(self.trace, self.terms, self.value, *ends)
 
     def _compare(self, op: str, other: Any, holds: Operator) -> Any:
         """Compare by the difference; where its range decides, no guard is needed."""
@@ -311,6 +351,11 @@ class Real(Varying):
 
     def __init__(self, trace: Any, number: int, value: float, low: float, high: float) -> None:
         self.trace, self.number, self.value, self.low, self.high = trace, number, value, low, high
+
+    def within(self, low: float, high: float) -> Real:
+        """Return the number as one that is known to lie between two others."""
+        low, high = max(low, self.low), min(high, self.high)
+        return Real(self.trace, self.number, self.value, low, high)
 
     @property
     def whole(self) -> Whole | None:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from mbprof.errors import LimitError
 from mbprof.symbolic.symbols import (
     UNBOUNDED,
     Atom,
@@ -19,11 +20,15 @@ from mbprof.symbolic.symbols import (
     key,
 )
 
+MAX_TERMS = 2_000_000
+"""So many terms are added up in a trace at most; a sum counts as 20 more, a guard as 1,000."""
+
 
 class Trace:
     """The atoms and guards of one build."""
 
     def __init__(self) -> None:
+        self.left = MAX_TERMS
         self.rounds = False
         """Whether a whole number that no double need be was compared with a double."""
         self.atoms: list[Atom] = []
@@ -75,6 +80,7 @@ class Trace:
     def polynomial(self, terms: dict[Monomial, int], value: int) -> Whole | int:
         """Return the sum of terms; a plain number if nothing varies in it."""
         kept = {monomial: factor for monomial, factor in terms.items() if factor}
+        self.spend(20 + len(kept))
         if not kept:
             return 0
         if len(kept) == 1 and () in kept:
@@ -104,7 +110,20 @@ class Trace:
     def decide(self, op: str, args: tuple[Any, ...], answer: bool) -> bool:
         """Answer a condition as the representative does, and note it."""
         self.guards.setdefault((op, args), Guard(op, args, answer))
+        self.spend(1_000)
         return answer
+
+    def spend(self, terms: int) -> None:
+        """Count the terms of sums and guards.
+
+        Raises: LimitError: there are too many.
+        """
+        self.left -= terms
+        if self.left < 0:
+            raise LimitError(
+                "the network asks too much of the knobs that vary",
+                hint="let fewer of them vary, or give values one by one",
+            )
 
     def fix(self, args: tuple[Any, ...]) -> None:
         """Note that two numbers are equal, and that what follows is computed with the value."""

@@ -32,6 +32,7 @@ MAKERS: dict[str, Callable[[Path], object]] = {
     "empty": lambda path: path.write_text(""),
     "comment": lambda path: path.write_text("# nothing but a comment\n"),
     "directory": lambda path: path.mkdir(),
+    "values": lambda path: path.write_text("body: [" + "a, " * 30_000 + "a]"),
     "billion": lambda path: path.write_text(BILLION_LAUGHS),
 }
 
@@ -57,4 +58,4 @@ def test_bad_input(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_every_maker_has_a_case() -> None:
     assert {case["make"] for case in map(sections, FILES) if "make" in case} == set(MAKERS)
-    assert len(FILES) == 322
+    assert len(FILES) == 369

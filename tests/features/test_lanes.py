@@ -36,8 +36,8 @@ def both(
             for name, column in columns.items()
         )
         program = Program(trace, [work(a, b)])
-        assert program.fits
-        assert program.safe
+        assert program.large(columns, len(x)) is None
+        assert program.large(columns, len(x), outputs=True) is None
         matching = program.matches(columns)
         taken = [i for i in pending if matching is None or matching[i]]
         assert first in taken
