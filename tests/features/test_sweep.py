@@ -32,7 +32,7 @@ from tests.conftest import run as command
 V1_CELLS = [(a, r) for a in (1.0, 0.75, 0.5, 0.25) for r in (224, 192, 160, 128)]
 V2_CELLS = [(a, r) for a in (1.0, 0.75, 0.5, 0.35) for r in (224, 192, 160, 128, 96)]
 V2_CELLS += [(1.3, 224), (1.4, 224)]
-FULL = "error[usage]: cannot write {}: No space left on device\n"
+FULL = "error[usage]: cannot write {}: No space left on device"
 run = partial(command, "sweep", width=100)
 
 
@@ -275,7 +275,8 @@ def test_a_full_disk_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(files, "TextIOWrapper", Full)
     asked = ("sweep", "mobilenet_v1", "--alpha", "0.5", "--format", "csv", "-o", str(path))
-    assert invoke(*asked) == ("", FULL.format(path), 2)
+    ended = invoke(*asked)
+    assert (ended.out, " ".join(ended.err.split()), ended.status) == ("", FULL.format(path), 2)
     assert [each.name for each in tmp_path.iterdir()] == ["sweep.csv"]
     assert path.read_text() == "old"
 
@@ -288,7 +289,7 @@ def test_a_small_file_system_that_fills_up(tmp_path: Path) -> None:
         asked = ("sweep", "mobilenet_v1", "--alpha", "0.1:1.0", "--random", "100000")
         path = tmp_path / "sweep.csv"
         ended = child(*MBPROF, *asked, "--format", "csv", "-o", str(path))
-        assert ended == ("", FULL.format(path), 2)
+        assert (ended.out, " ".join(ended.err.split()), ended.status) == ("", FULL.format(path), 2)
         assert list(tmp_path.iterdir()) == []
     finally:
         assert child("umount", str(tmp_path)).status == 0
