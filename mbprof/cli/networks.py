@@ -323,7 +323,8 @@ def plan_of(
     """Return which configurations the command line asks for."""
     from pathlib import Path
 
-    from mbprof.sweeps.axes import planned, read_configs
+    from mbprof.sweeps.axes import planned
+    from mbprof.sweeps.configs import read_configs
 
     if configs is not None:
         if given or random is not None:

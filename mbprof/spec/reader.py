@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from mbprof.errors import KnobError, SpecError, unknown
 from mbprof.language.fmt import Value, parse
@@ -144,6 +145,7 @@ class SpecReader:
                 for code, entry in section(root, "accept").items()
             },
             loc=name.loc,
+            again=partial(_read, self.library, self.library_names, root, path, flavour),
         )
         for local in self.local:
             self.block(local)
@@ -249,6 +251,16 @@ class SpecReader:
                     knobs[key] = checked(self.knobs[key], parse(scalar.text), scalar.loc)
             presets[name] = Preset(name, text(values, "doc"), knobs)
         return presets
+
+
+def _read(
+    library: Callable[[str], Map | None],
+    names: Callable[[], list[str]],
+    root: Map,
+    path: str,
+    flavour: str | None,
+) -> Definition:
+    return SpecReader(library, names).spec(root, path, flavour)
 
 
 def _kind_of(value: Value, scalar: Scalar) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -24,7 +23,8 @@ from mbprof.output.formats import rows_of, to_json
 from mbprof.output.model import column_of
 from mbprof.output.writers import Writer
 from mbprof.sweeps.axes import Column
-from mbprof.sweeps.filters import Front, reduced
+from mbprof.sweeps.filters import Front, area, reduced, reducers
+from mbprof.sweeps.pool import unwinding
 from mbprof.sweeps.sweep import SPEC, Chunk, Job, chunks
 
 Shown: TypeAlias = Sequence[ReportColumn]
@@ -161,26 +161,23 @@ def write(
     kept: Kept = ALL,
     jobs: int = 1,
     screen: Screen = SCREEN,
+    scheduler: str | None = None,
 ) -> None:
     """Run a sweep and write it in a format, to standard output or to a file.
 
-    Raises: UsageError: no such column, a file that cannot be written, jobs below 1. MbprofError:
+    Raises: UsageError: no such column, a file that cannot be written; see `chunks`. MbprofError:
     a configuration makes no network. Nothing is left half-written.
     """
-    if jobs < 1:
-        raise UsageError(f"--jobs is {jobs}; it must be at least 1")
     whole = columns_of(job)
     shown = arranged(whole, top=kept.top, columns=kept.columns).columns
     by = column_of(whole, kept.sort) if kept.sort is not None else None
     front = Front.parse(kept.pareto, job.names) if kept.pareto else None
-    with _progress(job.count) as advance:
-        chunked = reduced(chunks(job, jobs, advance), front, by, kept.top)
+    rules = [rule for rule in reducers(front, by, kept.top) if rule is front or kept.top]
+    rule = rules[0] if rules else None
+    apart = unwinding() if jobs > 1 or scheduler is not None else nullcontext()
+    with apart, _progress(job.count) as advance:
+        chunked = reduced(chunks(job, jobs, rule, scheduler, advance), front, by, kept.top)
         format.write(job, chunked, shown, output, screen)
-
-
-def _area(side: Any) -> int:
-    """Return what a resolution is sorted by."""
-    return math.prod(side) if isinstance(side, tuple) else int(side) ** 2
 
 
 _KNOWN = {
@@ -204,7 +201,7 @@ def columns_of(job: Job) -> Report:
     knobs = {
         axis.knob.name: ReportColumn(
             axis.knob.name, axis.knob.name, axis.knob.doc or "a knob", plain, True,
-            rank=_area if axis.knob.kind == "size" else None,
+            rank=area if axis.knob.kind == "size" else None,
         )
         for axis in job.first.plan.axes
     }  # fmt: skip
