@@ -109,7 +109,7 @@ def brief(text: str) -> str:
 
 
 def _too_many(knob: Knob, text: str, loc: Loc | None) -> LimitError:
-    return LimitError(f"{knob.name}: {brief(text)} are more than {MAX_VALUES:,} values", loc)
+    return LimitError(f"{knob.name}: {brief(text)} is more than {MAX_VALUES:,} values", loc)
 
 
 def _range(knob: Knob, bounds: Sequence[str], text: str, loc: Loc | None) -> list[Value]:
@@ -168,14 +168,14 @@ def _numbers(knob: Knob, bounds: Sequence[str], text: str, loc: Loc | None) -> l
     return numbers
 
 
-def limited(count: int, what: str) -> None:
+def limited(count: int, what: str, hint: str | None = None) -> None:
     """Refuse more configurations than a sweep may have.
 
     Raises: LimitError: there are more.
     """
     if count > MAX_ROWS:
         message = f"{what} of {count:,} configurations; a sweep has at most {MAX_ROWS:,}"
-        raise LimitError(message, hint="take fewer values, or draw some with --random")
+        raise LimitError(message, hint=hint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +185,8 @@ class Grid:
     axes: tuple[Axis, ...]
 
     def __post_init__(self) -> None:
-        limited(self.count, "a grid")
+        hint = "take fewer values, or draw some with --random"
+        limited(self.count, "a grid", hint)
 
     @property
     def count(self) -> int:

@@ -15,6 +15,7 @@ from mbprof.sweeps.axes import brief
 
 MAX_BYTES = 1 << 26
 """So large is a file at most."""
+MAX_LINE = 100_000
 PATIENCE = 1.0
 """Seconds that a pipe may have nobody who writes to it."""
 _AT_ONCE = 1 << 16
@@ -29,12 +30,12 @@ def read_configs(path: Path) -> dict[str, list[Value]]:
     columns: dict[str, list[Value]] = {}
     known = _Parsed()
     try:
-        rows = csv.reader(TextIOWrapper(BytesIO(_bytes(path)), encoding="utf-8-sig", newline=""))
+        file = TextIOWrapper(BytesIO(_bytes(path)), encoding="utf-8-sig", newline="")
+        rows = (_row(line) for line in file)
         header = [name.strip() for name in next(rows, ())]
-        for name in header:
-            if name in columns:
-                raise UsageError(f"{path} names the knob {brief(name)!r} twice")
-            columns[name] = []
+        columns = {name: [] for name in header}
+        if len(columns) < len(header):
+            raise UsageError(f"{path} names a knob twice: {brief(', '.join(header))}")
         for number, row in enumerate(rows, 2):
             if row and len(row) != len(header):
                 raise UsageError(f"{path}:{number} has {len(row)} values for {len(header)} knobs")
@@ -46,6 +47,16 @@ def read_configs(path: Path) -> dict[str, list[Value]]:
     if not header:
         raise UsageError(f"{path} is empty", hint="the first line names the knobs: alpha,res")
     return columns
+
+
+def _row(line: str) -> list[str]:
+    """Return the cells of a line; no cell goes on in the next one.
+
+    Raises: csv.Error: it is too long.
+    """
+    if len(line) > MAX_LINE:
+        raise csv.Error(f"a line of more than {MAX_LINE:,} characters")
+    return next(csv.reader((line,)), [])
 
 
 class _Parsed(dict[str, Value]):

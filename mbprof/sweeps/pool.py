@@ -28,8 +28,8 @@ _held: list[Callable[[Any], Any]] = []
 def results(work: Callable[[S], R], items: Iterable[S], jobs: int) -> Generator[R]:
     """Yield the result of every item in order; this process is one of those that work.
 
-    The others are spawned, as on every platform, and end when this one lets go of a pipe: when
-    the results are no longer wanted, and however it is killed.
+    The others are spawned, as on every platform, and killed when the results are no longer wanted;
+    however this one ends, they hear of it through a pipe.
     Raises: LimitError: one of them was killed; and whatever the work raises.
     """
     import multiprocessing
@@ -40,6 +40,7 @@ def results(work: Callable[[S], R], items: Iterable[S], jobs: int) -> Generator[
     life, thread = context.Pipe(duplex=False)
     pool = ProcessPoolExecutor(jobs - 1, context, _begin, (work, life))
     left, waiting = iter(items), deque[Future[R]]()
+    others = set(multiprocessing.active_children())
 
     def ahead(count: int) -> None:
         """Hand out items until so many are not finished."""
@@ -64,8 +65,10 @@ def results(work: Callable[[S], R], items: Iterable[S], jobs: int) -> Generator[
         message = "a process of --jobs was killed, perhaps since the memory was used up"
         raise LimitError(message, hint="take fewer --jobs; nothing was written") from None
     finally:
-        thread.close()
+        for process in set(multiprocessing.active_children()) - others:
+            process.kill()
         pool.shutdown(cancel_futures=True)
+        thread.close()
         life.close()
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
-from itertools import repeat
+from itertools import islice, repeat
 from typing import Any, NamedTuple, TypeAlias
 
 from mbprof.compare.side_by_side import common_scope
@@ -23,6 +24,8 @@ from mbprof.sweeps.filters import Reducer, Where
 
 Chunk: TypeAlias = Mapping[str, Column]
 MAX_JOBS = 256
+LOCAL = "local"
+"""The scheduler that is started for a sweep alone."""
 SPEC = "spec"
 """The column that names the spec of a row."""
 
@@ -273,7 +276,7 @@ class Work:
 
 def chunks(
     job: Job,
-    jobs: int = 1,
+    jobs: int | None = None,
     rule: Reducer | None = None,
     scheduler: str | None = None,
     advance: Callable[[int], object] = lambda done: None,
@@ -285,13 +288,21 @@ def chunks(
     Raises: MbprofError: a configuration makes no network. LimitError: a process has been killed.
     UsageError: fewer than one process or too many; no such scheduler.
     """
+    if jobs is None:
+        jobs = (os.cpu_count() or 1) if scheduler == LOCAL else 1
+    elif scheduler is not None and scheduler != LOCAL:
+        raise UsageError("--jobs are processes of this machine; leave them or --scheduler out")
     if not 1 <= jobs <= MAX_JOBS:
-        raise UsageError(f"--jobs is {jobs}; it must be at least 1 and at most {MAX_JOBS}")
-    jobs = min(jobs, -(-job.count // CHUNK))
+        bound = "at least 1" if jobs < 1 else f"at most {MAX_JOBS}"
+        raise UsageError(f"--jobs is {jobs}; it must be {bound}")
+    jobs = min(jobs, sum(1 for _ in islice(job.spans(), jobs)))
+    results: Iterator[Chunk]
     if scheduler is not None:
         from mbprof.sweeps import cluster
 
-        results = cluster.results(Work(job, rule), job.spans(), scheduler, jobs)
+        results = cluster.results(
+            Work(job, rule), job.spans(), scheduler, jobs if scheduler == LOCAL else 0
+        )
     elif jobs > 1:
         from mbprof.sweeps import pool
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -34,6 +35,8 @@ MAX_SHOWN = 10_000
 SCREEN = Screen()
 PATIENCE = 1.0
 """Seconds before a progress bar appears."""
+PAUSE = 10.0
+"""Seconds between two lines that say how far the work is."""
 
 
 def _whole(
@@ -159,7 +162,7 @@ def write(
     format: Format[Stream],
     output: str | None = None,
     kept: Kept = ALL,
-    jobs: int = 1,
+    jobs: int | None = None,
     screen: Screen = SCREEN,
     scheduler: str | None = None,
 ) -> None:
@@ -174,8 +177,8 @@ def write(
     front = Front.parse(kept.pareto, job.names) if kept.pareto else None
     rules = [rule for rule in reducers(front, by, kept.top) if rule is front or kept.top]
     rule = rules[0] if rules else None
-    apart = unwinding() if jobs > 1 or scheduler is not None else nullcontext()
-    with apart, _progress(job.count) as advance:
+    apart = unwinding() if jobs or scheduler is not None else nullcontext()
+    with apart, _progress(job.count, scheduler is not None) as advance:
         chunked = reduced(chunks(job, jobs, rule, scheduler, advance), front, by, kept.top)
         format.write(job, chunked, shown, output, screen)
 
@@ -236,10 +239,13 @@ def table(job: Job, chunks: Iterator[Chunk], shown: Shown) -> Report:
 
 
 @contextmanager
-def _progress(total: int) -> Iterator[Callable[[int], None]]:
-    """Show a bar on standard error, if it is a terminal and the work takes a while."""
+def _progress(total: int, logged: bool) -> Iterator[Callable[[int], None]]:
+    """Show a bar on standard error, if it is a terminal and the work takes a while.
+
+    Elsewhere a line now and then is ``logged`` if that is asked for.
+    """
     if not sys.stderr.isatty():
-        yield lambda done: None
+        yield _lines(total) if logged else lambda done: None
         return
     from rich.console import Console
     from rich.progress import Progress
@@ -258,3 +264,17 @@ def _progress(total: int) -> Iterator[Callable[[int], None]]:
     finally:
         if bar.live.is_started:
             bar.stop()
+
+
+def _lines(total: int) -> Callable[[int], None]:
+    """Say on standard error how far the work is: at first, every ten seconds, and at the end."""
+    count, said = 0, -math.inf
+
+    def advance(done: int) -> None:
+        nonlocal count, said
+        count += done
+        if count == total or time.monotonic() - said >= PAUSE:
+            print(f"{count:,} of {total:,} configurations", file=sys.stderr, flush=True)
+            said = time.monotonic()
+
+    return advance
