@@ -37,10 +37,9 @@ def results(work: Callable[[S], R], items: Iterable[S], jobs: int) -> Generator[
     from concurrent.futures.process import BrokenProcessPool
 
     context = multiprocessing.get_context("spawn")
-    life, thread = context.Pipe(duplex=False)
+    life, line = context.Pipe(duplex=False)
     pool = ProcessPoolExecutor(jobs - 1, context, _begin, (work, life))
     left, waiting = iter(items), deque[Future[R]]()
-    others = set(multiprocessing.active_children())
 
     def ahead(count: int) -> None:
         """Hand out items until so many are not finished."""
@@ -50,25 +49,24 @@ def results(work: Callable[[S], R], items: Iterable[S], jobs: int) -> Generator[
                 waiting.append(pool.submit(_done, item))
 
     try:
-        while True:
-            ahead(2 * jobs)
-            if not waiting:
-                return
-            while not waiting[0].done() and len(waiting) < AHEAD + 2 * jobs:
-                item = next(left, None)
-                if item is None:
-                    break
-                waiting.append(_own(work, item))
+        with alone():
+            while True:
                 ahead(2 * jobs)
-            yield waiting.popleft().result()
+                if not waiting:
+                    return
+                while not waiting[0].done() and len(waiting) < AHEAD + 2 * jobs:
+                    item = next(left, None)
+                    if item is None:
+                        break
+                    waiting.append(_own(work, item))
+                    ahead(2 * jobs)
+                yield waiting.popleft().result()
     except BrokenProcessPool:
         message = "a process of --jobs was killed, perhaps since the memory was used up"
         raise LimitError(message, hint="take fewer --jobs; nothing was written") from None
     finally:
-        for process in set(multiprocessing.active_children()) - others:
-            process.kill()
         pool.shutdown(cancel_futures=True)
-        thread.close()
+        line.close()
         life.close()
 
 
@@ -83,6 +81,19 @@ def _own(work: Callable[[S], R], item: S) -> Future[R]:
 
 
 @contextmanager
+def alone() -> Iterator[None]:
+    """Kill the processes that have been started, at the end."""
+    import multiprocessing
+
+    others = set(multiprocessing.active_children())
+    try:
+        yield
+    finally:
+        for process in set(multiprocessing.active_children()) - others:
+            process.kill()
+
+
+@contextmanager
 def apart() -> Iterator[None]:
     """Start processes that an interrupt of the terminal leaves alone, and that run no script.
 
@@ -90,6 +101,9 @@ def apart() -> Iterator[None]:
     """
     main, masked = sys.modules["__main__"], hasattr(signal, "pthread_sigmask")
     if masked:
+        from multiprocessing import resource_tracker
+
+        resource_tracker.ensure_running()  # which lets signals through when it starts
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     sys.modules["__main__"] = ModuleType("__main__")
     try:
