@@ -62,10 +62,9 @@ def _client(address: str, jobs: int) -> Iterator[Any]:
         message = "--scheduler needs the package distributed"
         raise UsageError(message, hint="pip install mbprof[dask]") from None
     with ExitStack() as stack:
-        # Workers that are dead need not be asked to end, which takes seconds.
-        workers = ExitStack()
+        # Workers that are dead, and not started anew, need not be asked to end: that takes seconds.
+        workers = stack.enter_context(ExitStack())
         workers.enter_context(alone())
-        stack.push(workers)
         if jobs:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="mbprof-"))
             with apart():
@@ -75,6 +74,7 @@ def _client(address: str, jobs: int) -> Iterator[Any]:
                         local_directory=folder, silence_logs=logging.CRITICAL,
                     )
                 )  # fmt: skip
+            workers.callback(_forsake, address)
         try:
             client = Client(address, timeout=PATIENCE, set_as_default=False)
         except (OSError, ValueError) as error:
@@ -82,6 +82,11 @@ def _client(address: str, jobs: int) -> Iterator[Any]:
         stack.enter_context(client)
         with workers:
             yield client
+
+
+def _forsake(cluster: Any) -> None:
+    for nanny in cluster.workers.values():
+        nanny.auto_restart = False
 
 
 @contextmanager
