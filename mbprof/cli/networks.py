@@ -93,7 +93,13 @@ def sweep(
         Option("--accuracy", metavar="SERIES", help="published top-1; default, or a series"),
     ] = None,
     rows: Rows,
-    jobs: Annotated[int, Option("--jobs", metavar="N", help="processes")] = 1,
+    jobs: Annotated[
+        int | None, Option("--jobs", metavar="N", help="processes of this machine; 1")
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        Option("--scheduler", metavar="ADDRESS", help="a Dask cluster; local starts one"),
+    ] = None,
     to: Output,
 ) -> None:
     """Cost many configurations: a grid, random or listed ones."""
@@ -111,7 +117,7 @@ def sweep(
         return
     kept = Kept(pareto, rows.sort, rows.top, rows.named)
     try:
-        write(job, out.format, out.path, kept, jobs, out.screen)
+        write(job, out.format, out.path, kept, jobs, out.screen, scheduler)
     except KeyboardInterrupt:
         typer.echo("interrupted; no file was written", err=True)
         raise
@@ -329,7 +335,8 @@ def plan_of(
     """Return which configurations the command line asks for."""
     from pathlib import Path
 
-    from mbprof.sweeps.axes import planned, read_configs
+    from mbprof.sweeps.axes import planned
+    from mbprof.sweeps.configs import read_configs
 
     if configs is not None:
         if given or random is not None:

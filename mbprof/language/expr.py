@@ -406,6 +406,9 @@ class Expr:
         """
         return bool(self.flag(env))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Expr.parse, (self.scalar,)
+
     @property
     def constant(self) -> bool:
         """Whether the expression mentions no names."""

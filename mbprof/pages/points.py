@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from typing import NamedTuple, cast
 
-from mbprof.errors import MbprofError, UsageError
-from mbprof.language.fmt import Value, plain, spelled
+from mbprof.errors import LimitError, MbprofError, UsageError
+from mbprof.language.fmt import Value, plain, several, spelled
 from mbprof.network.conventions import DEFAULT
 from mbprof.network.load import Spec
 from mbprof.network.rows import totals
@@ -15,6 +15,9 @@ from mbprof.published import accuracy
 from mbprof.published.rows import Published, for_spec, series
 from mbprof.spec.usual import FEW_ALPHAS, FEW_SIDES
 from mbprof.sweeps.filters import Front
+
+MAX_POINTS = 1_000
+"""So many configurations of a network are in a chart at most."""
 
 
 class Point(NamedTuple):
@@ -133,7 +136,8 @@ def axes(
     """Return the widths and resolutions to sweep, from large to small, no widths if it has none.
 
     What is not asked for is that of the published series, or else a usual choice.
-    Raises: UsageError: widths are asked for, but the network has none.
+    Raises: UsageError: widths are asked for, but the network has none. LimitError: more points
+    than a chart shows.
     """
     if alphas and not has_width(spec):
         raise UsageError(f"{spec.name} has no width multiplier", hint="leave out --alpha")
@@ -142,10 +146,14 @@ def axes(
     if has_width(spec) and len(widths) < 2 and not alphas:
         allowed = spec.definition.knobs["alpha"].one_of or FEW_ALPHAS
         widths |= {float(alpha) for alpha in allowed if isinstance(alpha, int | float)}
-    heights = {side for _, side in cells}
-    if len(heights) < 2:
+    heights = set(sides) or {side for _, side in cells}
+    if len(heights) < 2 and not sides:
         heights |= {default_res(spec)[0], *FEW_SIDES}
-    return tuple(sorted(widths, reverse=True)), tuple(sorted(sides or heights, reverse=True))
+    count = max(len(widths), 1) * len(heights)
+    if count > MAX_POINTS:
+        message = f"{several(count, 'configuration')}; a chart shows at most {MAX_POINTS:,}"
+        raise LimitError(message, hint="mbprof sweep costs any number of them")
+    return tuple(sorted(widths, reverse=True)), tuple(sorted(heights, reverse=True))
 
 
 def _cells(spec: Spec) -> dict[tuple[float | None, int], Published]:

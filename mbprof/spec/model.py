@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
-from typing import ClassVar, TypeVar
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, ClassVar, TypeVar
 
 from mbprof.errors import LimitError, Loc, SpecError
 from mbprof.language.expr import MAX_LENGTH, Expr
@@ -67,8 +67,8 @@ class Part:
 
     def held(self, *kinds: type[T]) -> Iterator[T]:
         """Yield what of some kinds is in it, at any depth."""
-        for field in fields(self):  # type: ignore[arg-type]  # every part is a dataclass
-            yield from _held(getattr(self, field.name), kinds)
+        for part in fields(self):  # type: ignore[arg-type]  # every part is a dataclass
+            yield from _held(getattr(self, part.name), kinds)
 
 
 def _held(value: object, kinds: tuple[type[T], ...]) -> Iterator[T]:
@@ -220,11 +220,21 @@ class Definition(Brief, Part):
     accept: Mapping[str, Scalar]
     """Findings that are meant to be, by code, with their reasons."""
     loc: Loc
+    again: Callable[[], Definition] = field(compare=False)
+    """Reads it from its tree once more: what is read holds functions, which cannot be sent."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        turned = {"name": self.name, "doc": self.doc, "knobs": self.knobs}
+        return _turned, (self.again, turned)
 
     @property
     def brief(self) -> str:
         """The name, and what it is."""
         return f"{self.name}: {self.doc}"
+
+
+def _turned(again: Callable[[], Definition], turned: Mapping[str, Any]) -> Definition:
+    return replace(again(), **turned)
 
 
 def leaves(*nodes: Node) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from mbprof.errors import KnobError, Loc, SpecError, unknown
 from mbprof.language.fmt import Value
@@ -147,6 +148,7 @@ class SpecReader:
                 for code, entry in section(root, "accept").items()
             },
             loc=name.loc,
+            again=partial(_read, self.library, self.library_names, root, path, flavour),
         )
         for local in self.local:
             self.block(local)
@@ -266,6 +268,16 @@ class SpecReader:
                     knobs[key] = read(self.knobs[key], scalar.text, scalar.loc)
             presets[name] = Preset(name, text(values, "doc"), knobs)
         return presets
+
+
+def _read(
+    library: Callable[[str], Map | None],
+    names: Callable[[], list[str]],
+    root: Map,
+    path: str,
+    flavour: str | None,
+) -> Definition:
+    return SpecReader(library, names).spec(root, path, flavour)
 
 
 def _kind_of(value: Value, scalar: Scalar) -> str:

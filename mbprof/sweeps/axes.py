@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
-from pathlib import Path
+from decimal import Context, Decimal, InvalidOperation
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from mbprof.errors import KnobError, Loc, UsageError, near_file
-from mbprof.language.fmt import Value, parse, several
+from mbprof.errors import KnobError, LimitError, Loc, UsageError
+from mbprof.language.fmt import Value, parse
 from mbprof.language.source import Scalar
 from mbprof.spec.knobs import Knob, checked, knob_of, read
 
 if TYPE_CHECKING:
     from mbprof.network.load import Spec
 
-MAX_VALUES = 10_000_000
+MAX_VALUES = 1_000_000
+"""So many values has an axis at most."""
+MAX_ROWS = 10**10
+"""So many configurations has a sweep at most."""
+MAX_DIGITS = 300
+MAX_QUOTED = 60
+EXACT = Context(prec=4 * MAX_DIGITS)
 CHUNK = 1 << 15
 Column: TypeAlias = Any
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Axis:
     """The values of one knob; ``continuous`` if any value between the two is meant."""
 
@@ -37,6 +42,11 @@ class Axis:
         """Whether the values are numbers that formulas can carry side by side."""
         kinds = ("int", "number", "size")
         return self.knob.kind in kinds and not self.knob.one_of and None not in self.values
+
+    @cached_property
+    def cells(self) -> Column:
+        """The values as a column."""
+        return column(self.values)
 
 
 def axis(knob: Knob, values: Iterable[Value], loc: Loc | None = None) -> Axis:
@@ -54,16 +64,23 @@ def read_axis(knob: Knob, text: str, loc: Loc | None, random: bool = False) -> A
     """Read ``0.5,0.75,1.0``, ``0.25:1.0:0.25``, or both; with ``random`` also ``0.25:1.0``.
 
     Raises: KnobError: no values, a range that runs backwards or never arrives, a wrong value.
+    LimitError: more values than an axis has.
     """
     values: list[Value] = []
-    for part in text.split(","):
+    parts = text.split(",")
+    for part in parts:
         if not part.strip():
-            raise KnobError(f"{knob.name} has an empty value in {text!r}", loc)
+            raise KnobError(f"{knob.name} has an empty value in {brief(text)!r}", loc)
         bounds = part.split(":")
-        if random and len(bounds) == 2 and len(text.split(",")) == 1:
+        if random and len(bounds) == 2 and len(parts) == 1:
             return Axis(knob, _ends(knob, bounds, part, loc), continuous=True)
-        values += _range(knob, bounds, part, loc) if len(bounds) > 1 else [read(knob, part, loc)]
-    return axis(knob, values, loc)
+        if len(bounds) > 1:
+            values += _range(knob, bounds, part, loc)
+        else:
+            values.append(read(knob, part, loc))
+        if len(values) > MAX_VALUES:
+            raise _too_many(knob, text, loc)
+    return Axis(knob, tuple(values))
 
 
 def _ends(knob: Knob, bounds: Sequence[str], text: str, loc: Loc | None) -> tuple[Value, ...]:
@@ -73,11 +90,15 @@ def _ends(knob: Knob, bounds: Sequence[str], text: str, loc: Loc | None) -> tupl
         raise KnobError(f"{knob.name}: each end of the range {text} {error}", loc) from None
     for bound, value in zip(bounds, numbers, strict=True):
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise KnobError(f"{knob.name}: {bound!r} is no number in the range {text!r}", loc)
+            raise KnobError(
+                f"{knob.name}: {bound!r} is no number in the range {brief(text)!r}", loc
+            )
     ends = axis(knob, numbers, loc).values
     low, high = map(_side, ends)
     if not low <= high:
-        raise KnobError(f"{knob.name}: the range {text} runs backwards", loc)
+        raise KnobError(f"{knob.name}: the range {brief(text)} runs backwards", loc)
+    if not math.isfinite(high - low):
+        raise KnobError(f"{knob.name}: the range {brief(text)} is wider than a double", loc)
     return ends
 
 
@@ -85,33 +106,79 @@ def _side(end: Any) -> Any:
     return end[0] if isinstance(end, tuple) else end
 
 
+def brief(text: str) -> str:
+    """Return what an error quotes of a text that may be long."""
+    return text if len(text) <= MAX_QUOTED else f"{text[: MAX_QUOTED - 1]}…"
+
+
+def _too_many(knob: Knob, text: str, loc: Loc | None) -> LimitError:
+    return LimitError(f"{knob.name}: {brief(text)} is more than {MAX_VALUES:,} values", loc)
+
+
 def _range(knob: Knob, bounds: Sequence[str], text: str, loc: Loc | None) -> list[Value]:
     """Return the values of START:STOP:STEP, STOP included, without the drift of doubles."""
+    numbers = _numbers(knob, bounds, brief(text), loc)
+    # In whole numbers of the last decimal nothing is rounded before a value is a double.
+    places = max(0, *(-int(number.as_tuple().exponent) for number in numbers))
+    start, stop, step = (int(number.scaleb(places, EXACT)) for number in numbers)
+    what = f"{knob.name}: the range {brief(text)}"
+    if start > stop:
+        raise KnobError(f"{what} runs backwards", loc)
+    if step <= 0:
+        raise KnobError(f"{what} never arrives; its step is {numbers[2]}", loc)
+    count, rest = divmod(stop - start, step)
+    if rest:
+        last = Decimal(start + count * step).scaleb(-places, EXACT)
+        raise KnobError(
+            f"{what} never arrives at {numbers[1]}; it passes {last}",
+            loc,
+            f"write {bounds[0]}:{last}:{bounds[2]}, or another step",
+        )
+    if count >= MAX_VALUES:
+        raise _too_many(knob, text, loc)
+    whole = 10**places
+    values = (start + step * i for i in range(count + 1))
+    return _all_checked(knob, [value / whole for value in values] if places else [*values], loc)
+
+
+def _all_checked(knob: Knob, values: Sequence[Any], loc: Loc | None) -> list[Value]:
+    """Check the values of a range: numbers between two that a knob takes are taken."""
+    if knob.one_of or knob.kind not in ("number", "int", "size"):
+        return [checked(knob, value, loc) for value in values]
+    for value in (*values[:2], values[-1]):
+        checked(knob, value, loc)
+    if knob.kind == "size":
+        return [(side, side) for side in values]
+    return list(map(float if knob.kind == "number" else int, values))
+
+
+def _numbers(knob: Knob, bounds: Sequence[str], text: str, loc: Loc | None) -> list[Decimal]:
+    """Read the three numbers of a range."""
     if len(bounds) != 3:
         raise KnobError(
             f"{knob.name}: {text!r} is no range", loc, "a range is START:STOP:STEP, STOP included"
         )
     try:
-        start, stop, step = (Decimal(bound.strip()) for bound in bounds)
+        numbers = [Decimal(bound.strip()) for bound in bounds]
     except InvalidOperation:
         raise KnobError(f"{knob.name}: {text!r} is no range of numbers", loc) from None
-    if not (start.is_finite() and stop.is_finite() and step.is_finite()):
+    if not all(number.is_finite() for number in numbers):
         raise KnobError(f"{knob.name}: the range {text} is not finite", loc)
-    if start > stop:
-        raise KnobError(f"{knob.name}: the range {text} runs backwards", loc)
-    if step <= 0:
-        raise KnobError(f"{knob.name}: the range {text} never arrives; its step is {step}", loc)
-    count, rest = divmod(stop - start, step)
-    if rest:
-        last = start + count * step
-        raise KnobError(
-            f"{knob.name}: the range {text} never arrives at {stop}; it passes {last}",
-            loc,
-            f"write {bounds[0]}:{last}:{bounds[2]}, or another step",
-        )
-    if count >= MAX_VALUES:
-        raise KnobError(f"{knob.name}: the range {text} has more than {MAX_VALUES:,} values", loc)
-    return [read(knob, str(start + i * step), loc) for i in range(int(count) + 1)]
+    for number in numbers:
+        if max(abs(number.adjusted()), len(number.as_tuple().digits)) > MAX_DIGITS:
+            message = f"{knob.name}: a number of the range {text} has more than {MAX_DIGITS} digits"
+            raise LimitError(message, loc)
+    return numbers
+
+
+def limited(count: int, what: str, hint: str | None = None) -> None:
+    """Refuse more configurations than a sweep may have.
+
+    Raises: LimitError: there are more.
+    """
+    if count > MAX_ROWS:
+        message = f"{what} of {count:,} configurations; a sweep has at most {MAX_ROWS:,}"
+        raise LimitError(message, hint=hint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +186,10 @@ class Grid:
     """Every combination of the axes' values; the last axis changes fastest."""
 
     axes: tuple[Axis, ...]
+
+    def __post_init__(self) -> None:
+        hint = "take fewer values, or draw some with --random"
+        limited(self.count, "a grid", hint)
 
     @property
     def count(self) -> int:
@@ -131,7 +202,7 @@ class Grid:
         sizes = tuple(len(axis.values) for axis in self.axes)
         numbers = np.unravel_index(np.arange(start, stop), sizes)
         return {
-            axis.knob.name: column(axis.values)[chosen]
+            axis.knob.name: axis.cells[chosen]
             for axis, chosen in zip(self.axes, numbers, strict=True)
         }
 
@@ -147,6 +218,7 @@ class Random:
     def __post_init__(self) -> None:
         if self.count < 1 or self.seed < 0:
             raise UsageError("--random must be at least 1 and --seed at least 0")
+        limited(self.count, "--random")
 
     def rows(self, start: int, stop: int) -> dict[str, Column]:
         """Return some of the combinations; chunks are drawn independently of each other."""
@@ -157,7 +229,7 @@ class Random:
         for axis in self.axes:
             low, high = map(_side, (axis.values[0], axis.values[-1]))
             if not axis.continuous:
-                drawn = column(axis.values)[rng.integers(0, len(axis.values), count)]
+                drawn = axis.cells[rng.integers(0, len(axis.values), count)]
             elif axis.knob.kind == "number":
                 drawn = rng.uniform(low, high, count)
             else:
@@ -281,34 +353,3 @@ def _numeric(knob: Knob, array: Column) -> tuple[Axis, Column]:
     ends = axis(knob, (suspects.astype(np.int64) if whole else suspects).tolist())
     typed = np.float64 if knob.kind == "number" else np.int64
     return Axis(knob, ends.values), array.astype(typed)
-
-
-def read_configs(path: Path) -> dict[str, list[Value]]:
-    """Read configurations from a CSV file whose header names the knobs.
-
-    Raises: UsageError: the file cannot be read, or a row does not fit its header.
-    """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.reader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        why = getattr(error, "strerror", None) or error
-        raise UsageError(f"cannot read {path}: {why}", hint=near_file(path)) from None
-    if not rows:
-        raise UsageError(f"{path} is empty", hint="the first line names the knobs: alpha,res")
-    header = [name.strip() for name in rows[0]]
-    columns: dict[str, list[Value]] = {name: [] for name in header}
-    if len(columns) < len(header):
-        raise UsageError(f"{path} names a knob twice: {', '.join(header)}")
-    for number, row in enumerate(rows[1:], 2):
-        if not row:
-            continue
-        if len(row) != len(header):
-            counted = several(len(row), "value"), several(len(header), "knob")
-            raise UsageError(f"{path}:{number} has {' for '.join(counted)}")
-        for name, cell in zip(header, row, strict=True):
-            try:
-                columns[name].append(parse(cell))
-            except ValueError as error:
-                raise UsageError(f"{path}:{number}: {name} is {cell}; it {error}") from None
-    return columns

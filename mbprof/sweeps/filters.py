@@ -13,10 +13,13 @@ from mbprof.language.fmt import Value, spelled
 from mbprof.language.source import Scalar
 from mbprof.output.model import Column as ReportColumn
 from mbprof.output.model import standing
-from mbprof.sweeps.axes import Column, column, sides
+from mbprof.sweeps.axes import CHUNK, Column, column, sides
+from mbprof.sweeps.front import unbeaten
 
 MAX_PATHS = 256
 """So often rows may differ in how a condition is answered; the rest are asked one by one."""
+AT_ONCE = 4 * CHUNK
+"""So many rows wait before they are looked through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,22 +154,46 @@ def _same(lane: Column, first: Any) -> Column:
 
 @dataclass(slots=True)
 class Reducer:
-    """Rows of a stream that are kept; fed chunk by chunk, it holds no others."""
+    """Rows of a stream that are kept; fed chunk by chunk, it holds few others."""
 
-    columns: dict[str, Column] = field(default_factory=dict, kw_only=True)
+    held: dict[str, Column] = field(default_factory=dict, kw_only=True)
+    waiting: list[Mapping[str, Column]] = field(default_factory=list, kw_only=True)
 
     def add(self, columns: Mapping[str, Column]) -> None:
         """Take further rows into account."""
+        self.waiting.append(columns)
+        # The rows are looked through anew when they have doubled, not with every chunk.
+        if sum(map(height, self.waiting)) >= max(AT_ONCE, height(self.held)):
+            self.settle()
+
+    @property
+    def columns(self) -> dict[str, Column]:
+        """The rows that are kept so far."""
+        self.settle()
+        return self.held
+
+    def settle(self) -> None:
+        """Keep what is kept of the rows that wait."""
         import numpy as np
 
-        if self.columns:
-            columns = {n: np.concatenate([self.columns[n], c]) for n, c in columns.items()}
-        kept = self.best(columns)
-        self.columns = {name: column[kept] for name, column in columns.items()}
+        if self.waiting:
+            parts = [self.held, *self.waiting] if self.held else self.waiting
+            self.held = self.kept({n: np.concatenate([p[n] for p in parts]) for n in parts[0]})
+            self.waiting = []
+
+    def kept(self, columns: Mapping[str, Column]) -> dict[str, Column]:
+        """Return the rows that are kept of some alone."""
+        rows = self.best(columns)
+        return {name: column[rows] for name, column in columns.items()}
 
     def best(self, columns: Mapping[str, Column]) -> Column:
         """Return the numbers of the rows that are kept."""
         raise NotImplementedError
+
+
+def height(columns: Mapping[str, Column]) -> int:
+    """Return how many rows some columns have."""
+    return next((len(column) for column in columns.values()), 0)
 
 
 @dataclass(slots=True)
@@ -196,17 +223,37 @@ class Front(Reducer):
     def best(self, columns: Mapping[str, Column]) -> Column:
         import numpy as np
 
-        columns = {name: columns[name] for name, _ in self.goals}
-        known = np.logical_and.reduce([column == column for column in columns.values()])
-        if not known.all():
-            # What is not known, such as an accuracy, is on no front.
-            numbers = np.flatnonzero(known)
-            return numbers[self.best({name: c[known] for name, c in columns.items()})]
-        costs = [-columns[name] if most else columns[name] for name, most in self.goals]
-        order = np.lexsort(costs[::-1])
-        ordered = [cost[order] for cost in costs]
-        kept = _staircase(*ordered) if len(ordered) == 2 else _beaten_by_none(ordered)
-        return np.sort(order[kept])
+        costs = [_cost(name, columns[name], most) for name, most in self.goals]
+        # What is not known, such as an accuracy, is on no front.
+        known = np.flatnonzero(np.logical_and.reduce([cost == cost for cost in costs]))
+        return known[unbeaten([cost[known] for cost in costs])]
+
+
+def _cost(name: str, column: Column, most: bool) -> Column:
+    """Return a column as numbers of which less is better; of a size that is its area.
+
+    Raises: UsageError: it holds words.
+    """
+    import numpy as np
+
+    if column.dtype == object:
+        cells = [math.nan if cell is None else cell for cell in column.tolist()]
+        if any(isinstance(cell, tuple) for cell in cells):
+            cells = list(map(area, cells))
+        if any(isinstance(cell, str) for cell in cells):
+            message = f"a front compares numbers, and {name} holds words"
+            raise UsageError(message, hint="leave it out of --pareto")
+        column = np.array(cells, dtype=object)
+    return -column if most else column
+
+
+def area(side: Any) -> int:
+    """Return what a size is compared by; a square one is a number.
+
+    >>> area((160, 224)), area(8)
+    (35840, 64)
+    """
+    return math.prod(side) if isinstance(side, tuple) else int(side) ** 2
 
 
 @dataclass(slots=True)
@@ -227,6 +274,11 @@ class First(Reducer):
         return np.argsort(-column, kind="stable")[: self.top]
 
 
+def reducers(front: Front | None, by: ReportColumn | None, top: int | None) -> list[Reducer]:
+    """Return what reduces a stream, in this order."""
+    return [rule for rule in (front, First(by, top) if by is not None else None) if rule]
+
+
 def reduced(
     chunks: Iterable[Mapping[str, Column]],
     front: Front | None = None,
@@ -237,11 +289,10 @@ def reduced(
 
     Only rows that are kept are held.
     """
-    for reducer in (front, First(by, top) if by is not None else None):
-        if reducer is not None:
-            for chunk in chunks:
-                reducer.add(chunk)
-            chunks = [reducer.columns]
+    for reducer in reducers(front, by, top):
+        for chunk in chunks:
+            reducer.add(chunk)
+        chunks = [reducer.columns]
     left = top
     for chunk in chunks:
         if left is not None:
@@ -250,33 +301,3 @@ def reduced(
         yield chunk
         if left == 0:
             return
-
-
-def _staircase(x: Column, y: Column) -> Column:
-    """Keep what lies below all that came before, of rows sorted by x and then y."""
-    import numpy as np
-
-    kept = np.ones(len(x), dtype=bool)
-    kept[1:] = y[1:] < np.minimum.accumulate(y)[:-1]
-    # A row that equals the one on the front before it is as good.
-    same = np.zeros(len(x), dtype=bool)
-    same[1:] = (x[1:] == x[:-1]) & (y[1:] == y[:-1])
-    front = np.maximum.accumulate(np.where(~same, np.arange(len(x)), 0))
-    return kept[front]
-
-
-def _beaten_by_none(costs: Sequence[Column]) -> Column:
-    """Keep the rows that no other row beats, of rows sorted by all columns."""
-    import numpy as np
-
-    table = np.stack(costs, axis=1)
-    kept = np.zeros(len(table), dtype=bool)
-    front: list[Any] = []
-    for row, values in enumerate(table):
-        if front:
-            best = np.array(front)
-            if ((best <= values).all(axis=1) & (best < values).any(axis=1)).any():
-                continue
-        kept[row] = True
-        front.append(values)
-    return kept

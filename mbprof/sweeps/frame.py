@@ -64,9 +64,7 @@ def sweep(
     plan = planned(loaded, axes, configs, random, seed)
     job = plan_sweeps([loaded], [plan], convention, scope, where, accuracy)
     front = Front.parse(pareto, job.names) if pareto else None
-    if jobs < 1:
-        raise UsageError(f"--jobs is {jobs}; it must be at least 1")
-    parts = reduced(costed(job, jobs), front)
+    parts = reduced(costed(job, jobs, front), front)
     if chunks:
         return (_frame(job, part) for part in parts)
     import numpy as np

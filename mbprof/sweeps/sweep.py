@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+import os
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
-from itertools import repeat
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from itertools import islice, repeat
+from typing import Any, NamedTuple, TypeAlias
 
 from mbprof.compare.side_by_side import common_scope
 from mbprof.errors import UsageError
@@ -20,14 +20,12 @@ from mbprof.published.estimate import NAMES as ACCURACY
 from mbprof.published.estimate import Joined
 from mbprof.spec.sections import chosen_scope
 from mbprof.sweeps.axes import CHUNK, Column, Plan, sides
-from mbprof.sweeps.filters import Where
-
-if TYPE_CHECKING:
-    from multiprocessing.connection import Connection
+from mbprof.sweeps.filters import Reducer, Where
 
 Chunk: TypeAlias = Mapping[str, Column]
-STOPS = (signal.SIGINT, signal.SIGTERM)
-"""The signals that end a sweep."""
+MAX_JOBS = 256
+LOCAL = "local"
+"""The scheduler that is started for a sweep alone."""
 SPEC = "spec"
 """The column that names the spec of a row."""
 
@@ -51,6 +49,12 @@ class Sweep:
     where: Where | None = None
     accuracies: Joined | None = None
     engines: dict[tuple[str, ...], Engine] = field(default_factory=dict)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # What the engines know of the spec holds functions; each process finds it out itself.
+        return Sweep, (
+            self.spec, self.plan, self.convention, self.scope, self.where, self.accuracies,
+        )  # fmt: skip
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -258,64 +262,54 @@ def plan_sweeps(
     return Job(jobs)
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What each chunk of a sweep is put through: costed, filtered, reduced."""
+
+    job: Job
+    rule: Reducer | None
+
+    def __call__(self, span: Span) -> Chunk:
+        chunk = self.job.chunk(*span)
+        return chunk if self.rule is None else self.rule.kept(chunk)
+
+
 def chunks(
-    job: Job, jobs: int, advance: Callable[[int], object] = lambda done: None
+    job: Job,
+    jobs: int | None = None,
+    rule: Reducer | None = None,
+    scheduler: str | None = None,
+    advance: Callable[[int], object] = lambda done: None,
 ) -> Iterator[Chunk]:
     """Yield the chunks of a sweep; ``advance`` is told how many rows each of them is of.
 
-    Raises: MbprofError: a configuration makes no network.
+    Where several processes or the workers of a scheduler cost them, they keep what ``rule`` keeps
+    of each.
+    Raises: MbprofError: a configuration makes no network. LimitError: a process has been killed.
+    UsageError: fewer than one process or too many; no such scheduler.
     """
-    spans = list(job.spans())
-    jobs = min(jobs, len(spans))
-    results = _forked(job, spans, jobs) if jobs > 1 else (job.chunk(*span) for span in spans)
-    for span, chunk in zip(spans, results, strict=True):
-        yield chunk
-        advance(span.stop - span.start)
+    if jobs is None:
+        jobs = (os.cpu_count() or 1) if scheduler == LOCAL else 1
+    elif scheduler is not None and scheduler != LOCAL:
+        raise UsageError("--jobs are processes of this machine; leave them or --scheduler out")
+    if not 1 <= jobs <= MAX_JOBS:
+        bound = "at least 1" if jobs < 1 else f"at most {MAX_JOBS}"
+        raise UsageError(f"--jobs is {jobs}; it must be {bound}")
+    jobs = min(jobs, sum(1 for _ in islice(job.spans(), jobs)))
+    results: Iterator[Chunk]
+    if scheduler is not None:
+        from mbprof.sweeps import cluster
 
+        results = cluster.results(
+            Work(job, rule), job.spans(), scheduler, jobs if scheduler == LOCAL else 0
+        )
+    elif jobs > 1:
+        from mbprof.sweeps import pool
 
-def _forked(job: Job, spans: Sequence[Span], jobs: int) -> Iterator[Chunk]:
-    """Yield chunks from processes that take turns; each waits until its last chunk is taken."""
-    import multiprocessing
-
-    # Formulas hold functions, which cannot be sent; a forked process has them already.
-    context = multiprocessing.get_context("fork")
-    readers, workers = [], []
-    try:
-        for first in range(jobs):
-            reader, writer = context.Pipe(duplex=False)
-            readers.append(reader)
-            arguments = (job, spans[first::jobs], writer, tuple(readers))
-            # A signal between fork and its book-keeping would leave a process that nobody knows.
-            signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
-            workers.append(context.Process(target=_work, args=arguments, daemon=True))
-            workers[-1].start()
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
-            writer.close()
-        for number in range(len(spans)):
-            result = readers[number % jobs].recv()
-            if isinstance(result, Exception):
-                raise result
-            yield result
-    finally:
-        for reader, worker in zip(readers, workers, strict=False):
-            reader.close()
-            worker.terminate()
-            worker.join()
-
-
-def _work(
-    job: Job, spans: Sequence[Span], writer: Connection, readers: Sequence[Connection]
-) -> None:
-    """Send the chunks of some spans, or what went wrong; the parent alone is interrupted."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
-    # Whoever holds a reader keeps the pipe of a parent that is gone open.
-    for reader in readers:
-        reader.close()
-    with suppress(BrokenPipeError):
-        try:
-            for span in spans:
-                writer.send(job.chunk(*span))
-        except Exception as error:
-            writer.send(error)
+        results = pool.results(Work(job, rule), job.spans(), jobs)
+    else:
+        results = map(Work(job, None), job.spans())
+    with closing(results) if isinstance(results, Generator) else nullcontext():
+        for span, chunk in zip(job.spans(), results, strict=True):
+            yield chunk
+            advance(span.stop - span.start)

@@ -6,7 +6,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -24,7 +24,8 @@ from mbprof.output.formats import rows_of, to_json
 from mbprof.output.model import column_of
 from mbprof.output.writers import Writer
 from mbprof.sweeps.axes import Column
-from mbprof.sweeps.filters import Front, reduced
+from mbprof.sweeps.filters import Front, area, reduced, reducers
+from mbprof.sweeps.pool import unwinding
 from mbprof.sweeps.sweep import SPEC, Chunk, Job, chunks
 
 Shown: TypeAlias = Sequence[ReportColumn]
@@ -34,6 +35,8 @@ MAX_SHOWN = 10_000
 SCREEN = Screen()
 PATIENCE = 1.0
 """Seconds before a progress bar appears."""
+PAUSE = 10.0
+"""Seconds between two lines that say how far the work is."""
 
 
 def _whole(
@@ -159,28 +162,25 @@ def write(
     format: Format[Stream],
     output: str | None = None,
     kept: Kept = ALL,
-    jobs: int = 1,
+    jobs: int | None = None,
     screen: Screen = SCREEN,
+    scheduler: str | None = None,
 ) -> None:
     """Run a sweep and write it in a format, to standard output or to a file.
 
-    Raises: UsageError: no such column, a file that cannot be written, jobs below 1. MbprofError:
+    Raises: UsageError: no such column, a file that cannot be written; see `chunks`. MbprofError:
     a configuration makes no network. Nothing is left half-written.
     """
-    if jobs < 1:
-        raise UsageError(f"--jobs is {jobs}; it must be at least 1")
     whole = columns_of(job)
     shown = arranged(whole, top=kept.top, columns=kept.columns).columns
     by = column_of(whole, kept.sort) if kept.sort is not None else None
     front = Front.parse(kept.pareto, job.names) if kept.pareto else None
-    with _progress(job.count) as advance:
-        chunked = reduced(chunks(job, jobs, advance), front, by, kept.top)
+    rules = [rule for rule in reducers(front, by, kept.top) if rule is front or kept.top]
+    rule = rules[0] if rules else None
+    apart = unwinding() if jobs or scheduler is not None else nullcontext()
+    with apart, _progress(job.count, scheduler is not None) as advance:
+        chunked = reduced(chunks(job, jobs, rule, scheduler, advance), front, by, kept.top)
         format.write(job, chunked, shown, output, screen)
-
-
-def _area(side: Any) -> int:
-    """Return what a resolution is sorted by."""
-    return math.prod(side) if isinstance(side, tuple) else int(side) ** 2
 
 
 _KNOWN = {
@@ -204,7 +204,7 @@ def columns_of(job: Job) -> Report:
     knobs = {
         axis.knob.name: ReportColumn(
             axis.knob.name, axis.knob.name, axis.knob.doc or "a knob", plain, True,
-            rank=_area if axis.knob.kind == "size" else None,
+            rank=area if axis.knob.kind == "size" else None,
         )
         for axis in job.first.plan.axes
     }  # fmt: skip
@@ -256,10 +256,13 @@ def _idle(job: Job, rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 
 @contextmanager
-def _progress(total: int) -> Iterator[Callable[[int], None]]:
-    """Show a bar on standard error, if it is a terminal and the work takes a while."""
+def _progress(total: int, logged: bool) -> Iterator[Callable[[int], None]]:
+    """Show a bar on standard error, if it is a terminal and the work takes a while.
+
+    Elsewhere a line now and then is ``logged`` if that is asked for.
+    """
     if not sys.stderr.isatty():
-        yield lambda done: None
+        yield _lines(total) if logged else lambda done: None
         return
     from rich.console import Console
     from rich.progress import Progress
@@ -278,3 +281,17 @@ def _progress(total: int) -> Iterator[Callable[[int], None]]:
     finally:
         if bar.live.is_started:
             bar.stop()
+
+
+def _lines(total: int) -> Callable[[int], None]:
+    """Say on standard error how far the work is: at first, every ten seconds, and at the end."""
+    count, said = 0, -math.inf
+
+    def advance(done: int) -> None:
+        nonlocal count, said
+        count += done
+        if count == total or time.monotonic() - said >= PAUSE:
+            print(f"{count:,} of {total:,} configurations", file=sys.stderr, flush=True)
+            said = time.monotonic()
+
+    return advance

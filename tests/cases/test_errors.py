@@ -5,6 +5,7 @@ A case is ``args:``, optionally ``make:`` with the name of a generated input, op
 ``--- stderr`` with all of what mbprof says.
 """
 
+import os
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -33,6 +34,9 @@ MAKERS: dict[str, Callable[[Path], object]] = {
     "comment": lambda path: path.write_text("# nothing but a comment\n"),
     "directory": lambda path: path.mkdir(),
     "values": lambda path: path.write_text("body: [" + "a, " * 30_000 + "a]"),
+    "fifo": os.mkfifo,
+    "huge": lambda path: path.write_bytes(b"\0" * ((1 << 26) + 1)),
+    "commas": lambda path: path.write_text("," * 10_000_000),
     "billion": lambda path: path.write_text(BILLION_LAUGHS),
 }
 
@@ -58,4 +62,4 @@ def test_bad_input(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_every_maker_has_a_case() -> None:
     assert {case["make"] for case in map(sections, FILES) if "make" in case} == set(MAKERS)
-    assert len(FILES) == 369
+    assert len(FILES) == 384

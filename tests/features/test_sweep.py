@@ -195,24 +195,30 @@ def test_whole_numbers_have_an_end() -> None:
         mbprof.sweep("mobilenet_v1", classes=[10**20])
 
 
-costs = st.lists(st.tuples(*[st.integers(0, 9)] * 3), min_size=1, max_size=40)
+costs = st.integers(2, 9).flatmap(
+    lambda most: st.lists(st.tuples(*[st.integers(0, most)] * 4), min_size=1, max_size=200)
+)
 
 
 @given(
-    costs, st.sampled_from(["a,b", "a,b:max", "a:max,b:max", "a,b,c", "a:max,b,c:max"]), st.data()
+    costs,
+    st.sampled_from(
+        ["a,b", "a,b:max", "a:max,b:max", "a,b,c", "a:max,b,c:max", "a,b,c,d", "a:max,b,c:max,d"]
+    ),
+    st.data(),
 )
 def test_the_front_is_what_no_other_row_beats(
     table: list[tuple[int, ...]], goals: str, data: st.DataObject
 ) -> None:
-    front = Front.parse(goals, ["a", "b", "c"])
+    front = Front.parse(goals, ["a", "b", "c", "d"])
     cut = data.draw(st.integers(0, len(table)))
     for part in (table[:cut], table[cut:]):
         if part:
-            front.add({name: np.array([row[i] for row in part]) for i, name in enumerate("abc")})
+            front.add({name: np.array([row[i] for row in part]) for i, name in enumerate("abcd")})
     signs = {name: -1 if most else 1 for name, most in front.goals}
 
     def cost(row: tuple[int, ...]) -> tuple[int, ...]:
-        return tuple(sign * row["abc".index(name)] for name, sign in signs.items())
+        return tuple(sign * row["abcd".index(name)] for name, sign in signs.items())
 
     def beaten(row: tuple[int, ...]) -> bool:
         mine = cost(row)
@@ -222,8 +228,28 @@ def test_the_front_is_what_no_other_row_beats(
         )
 
     expected = sorted(row for row in table if not beaten(row))
-    found = zip(*(front.columns[name].tolist() for name in "abc"), strict=True)
+    found = zip(*(front.columns[name].tolist() for name in "abcd"), strict=True)
     assert sorted(found) == expected
+
+
+@pytest.mark.parametrize("width", [3, 4])
+@pytest.mark.parametrize("shape", ["anywhere", "on a sphere"])
+def test_a_front_of_many_rows_takes_no_two_seconds(width: int, shape: str) -> None:
+    table = np.random.default_rng(width).random((width, 100_000))
+    if shape == "on a sphere":  # no row beats another
+        table /= np.sqrt((table * table).sum(axis=0))
+    names = "abcd"[:width]
+    front = Front.parse(",".join(names), names)
+    start = time.process_time()
+    front.add(dict(zip(names, table, strict=True)))
+    kept = front.columns["a"]
+    assert time.process_time() - start < 2
+    assert len(kept) == 100_000 if shape == "on a sphere" else 50 < len(kept) < 1000
+
+
+def test_a_front_compares_sizes_by_their_area() -> None:
+    ask = ("mobilenet_v1", "--res", "96,64x128,160x100,128", "--pareto", "res:max,macs")
+    assert [row["res"] for row in rows(*ask)] == ["96", "64x128", "128"]
 
 
 def test_formats_hold_the_same_numbers(tmp_path: Path) -> None:
