@@ -6,19 +6,25 @@ import os
 import signal
 import sys
 from copy import copy
+from typing import Any
 
 import typer
 
 from mbprof.cli import blocks, networks
-from mbprof.cli.options import app
+from mbprof.cli.options import app, complain
 from mbprof.errors import MbprofError
 
 __all__ = ["app", "blocks", "main", "networks"]
 
+_MISTYPED: Any = typer.BadParameter.__mro__[2]
+"""What typer raises where it cannot read a command line; it has no name of its own for it."""
+
 
 def main() -> None:
     """Run the command line; bad input is one message on stderr and exit status 2."""
-    for stream in (sys.stdout, sys.stderr):
+    _open_streams()
+    out = sys.stdout
+    for stream in (out, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     signal.signal(signal.SIGTERM, _terminated)
@@ -29,21 +35,48 @@ def main() -> None:
         for info in app.registered_commands
         if sys.argv[1:2] == [info.name or getattr(info.callback, "__name__", "")]
     ] or app.registered_commands
+    status = 2
     try:
-        asked(prog_name="mbprof")
+        status = asked(prog_name="mbprof", standalone_mode=False) or 0
     except MbprofError as error:
-        typer.echo(str(error), err=True)
-        sys.exit(2)
-    except BrokenPipeError:
-        # The reader, such as head, has seen enough; that is no error of ours.
-        sys.stderr.close()
-        sys.exit(0)
+        complain(str(error))
+    except _MISTYPED as error:
+        from mbprof.output.inert import terminal
+
+        error.message = terminal(error.message)
+        error.show()
+    except OSError as error:
+        from mbprof.output.files import silence
+
+        silence()
+        what = f"use {error.filename}" if error.filename else "write standard output"
+        complain(f"error[usage]: cannot {what}: {error.strerror or error}")
+    except SystemExit:
+        # Typer has put something in its place: the reader, such as head, has seen enough.
+        if sys.stdout is out:
+            raise
+        status = 0
+    finally:
+        _abandon()
+    sys.exit(status)
+
+
+def _open_streams() -> None:
+    """Open what is closed: output is refused there; a file could take its number otherwise."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            way = os.O_WRONLY if name == "stderr" else os.O_RDONLY
+            setattr(sys, name, os.fdopen(os.open(os.devnull, way), mode))
+
+
+def _abandon() -> None:
+    # A module that is being imported has not all of its names yet.
+    getattr(sys.modules.get("mbprof.output.files"), "abandon", tuple)()
 
 
 def _terminated(number: int, frame: object) -> None:
     """End at once: what was begun is thrown away, and no process is left behind."""
-    # A module that is being imported has not all of its names yet.
-    getattr(sys.modules.get("mbprof.output.files"), "abandon", tuple)()
+    _abandon()
     for child in getattr(sys.modules.get("multiprocessing"), "active_children", tuple)():
         child.kill()
     os._exit(128 + number)

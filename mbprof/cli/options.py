@@ -6,6 +6,7 @@ text, which takes a tenth of the time of a whole run.
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import update_wrapper
 from inspect import Parameter, Signature, signature
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeAlias
@@ -178,7 +179,7 @@ def hold_to(network: "Network", limits: "Budget", counted: Counted) -> None:
     subject = Subject(network, scope or network.definition.scope, convention)
     over = list(exceeded(subject, limits))
     for excess in over:
-        typer.echo(f"MB901: {excess.message}", err=True)
+        complain(f"MB901: {excess.message}")
     if over:
         raise typer.Exit(1)
 
@@ -254,6 +255,14 @@ class Outlet(NamedTuple):
 
         shown = arranged(report, rows.sort, rows.top, rows.named)
         self.write(columns_report(report) if rows.columns == HELP else shown)
+
+
+def complain(text: str) -> None:
+    """Say something on standard error, if that can be heard."""
+    from mbprof.output.inert import terminal
+
+    with suppress(OSError):
+        typer.echo(terminal(text), err=True)
 
 
 def listed(text: str | None) -> list[str]:
