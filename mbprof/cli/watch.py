@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mbprof.errors import UsageError
+from mbprof.language.source import is_file
 
 SUFFIXES = (".yaml", ".yml")
 _TICK_MS = 200
@@ -18,7 +19,7 @@ def saves(path: str) -> Iterator[None]:
     Raises: UsageError: there is no such file.
     """
     file = Path(path)
-    if not file.is_file():
+    if not is_file(file):
         raise UsageError(f"there is no file {path} to watch", hint="mbprof watch takes a file")
     # A compiled library, which no other command needs.
     from watchfiles import Change, watch
@@ -32,6 +33,9 @@ def saves(path: str) -> Iterator[None]:
         raise_interrupt=False,
     )
     # The first tick comes once the watcher stands, so that no save is missed.
-    for number, changes in enumerate(seen):
-        if changes or not number:
-            yield
+    try:
+        for number, changes in enumerate(seen):
+            if changes or not number:
+                yield
+    except OSError as error:
+        raise UsageError(f"cannot watch {path}: {error.strerror or error}") from None
