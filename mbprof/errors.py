@@ -21,6 +21,8 @@ from collections.abc import Iterable
 from typing import ClassVar, NamedTuple
 
 _EXCERPT = 96
+_BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+"""Printable characters that nobody sees; selectors of variants are besides."""
 
 
 class Source(NamedTuple):
@@ -93,7 +95,7 @@ class MbprofError(Exception):
         lines += [f"  {step}" for step in steps]
         if self.hint:
             lines.append(f"  hint: {self.hint}")
-        return "\n".join(lines)
+        return "\n".join(map(visible, lines))
 
 
 class SourceError(MbprofError):
@@ -163,11 +165,36 @@ def _excerpt(loc: Loc) -> list[str]:
     text = loc.source.line(loc.line).replace("\t", " ")
     column = min(loc.column, len(text) + 1)
     start = max(0, column - 1 - _EXCERPT * 2 // 3) if len(text) > _EXCERPT else 0
-    shown = text[start : start + _EXCERPT]
-    shown = ("…" if start else "") + shown + ("…" if len(text) > start + _EXCERPT else "")
-    caret = column - start + (1 if start else 0)
+    before, behind = visible(text[start : column - 1]), text[column - 1 : start + _EXCERPT]
+    before = ("…" if start else "") + before
+    shown = before + behind + ("…" if len(text) > start + _EXCERPT else "")
     number = str(loc.line).rjust(5)
-    return [f"{number} | {shown}".rstrip(), f"      | {' ' * (caret - 1)}^"]
+    return [f"{number} | {shown}".rstrip(), f"      | {' ' * len(before)}^"]
+
+
+def visible(text: str, kept: str = "") -> str:
+    r"""Return the text with every character that acts or hides shown as its code point.
+
+    Controls, escapes, bidirectional and zero-width characters, odd spaces, and lone surrogates are
+    such characters; those of ``kept``, such as a line break, may stay.
+
+    >>> visible("a\x1b[2Jb\u202e")
+    'a\\x1b[2Jb<U+202E>'
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(char if char in kept or _shows(char) else _code(char) for char in text)
+
+
+def _shows(char: str) -> bool:
+    variant = "\u180b" <= char <= "\u180f" or "\ufe00" <= char <= "\ufe0f" or char >= "\U000e0000"
+    shown = char.isprintable() or char == "\N{NO-BREAK SPACE}"
+    return shown and char not in _BLANK and not variant
+
+
+def _code(char: str) -> str:
+    number = ord(char)
+    return f"\\x{number:02x}" if number < 256 else f"<U+{number:04X}>"
 
 
 def closest(word: str, known: Iterable[str], likeness: float = 0.6) -> str | None:
