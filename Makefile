@@ -7,7 +7,7 @@ PARALLEL := --numprocesses=auto --maxprocesses=16 --dist=worksteal
 
 SECONDS := 60
 
-.PHONY: run test lint types tests test-lowest fuzz bench schema reports clean
+.PHONY: run test lint types tests test-lowest fuzz signals bench schema reports clean
 
 run: $(READY)  ## set up and print the first table
 	@$(BIN)/mbprof table mobilenet_v1
@@ -30,6 +30,9 @@ test-lowest: $(LOWEST)/.ready  ## the tests of cases and features with the oldes
 
 fuzz: $(READY)  ## search for inputs that break something: SECONDS=600 SEED=7 for more, or again
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+
+signals: $(READY)  ## end commands at random moments and look for what is left: TIMES=20 for fewer
+	$(BIN)/python -m tests.fuzz.signals $(if $(TIMES),--times $(TIMES)) $(if $(SEED),--seed $(SEED))
 
 bench: $(READY)  ## speed and memory, as ratios within one run
 	$(BIN)/python bench/bench.py
