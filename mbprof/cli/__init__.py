@@ -45,6 +45,8 @@ def main() -> None:
 
         error.message = terminal(error.message)
         error.show()
+    except typer.Abort:
+        status = 130  # how older versions of typer are interrupted
     except OSError as error:
         from mbprof.output.files import silence
 

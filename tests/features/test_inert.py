@@ -126,6 +126,10 @@ def test_charts_show_names_as_they_are(tmp_path: Path) -> None:
     assert [name for name in ("$\\frac$", "_x", "=1+1", "50% #1 ^~") if name not in ticks] == []
 
 
+def test_what_shows_itself_is_inert(tmp_path: Path) -> None:
+    assert not ACTS.search(repr(mbprof.load(hostile(tmp_path))))
+
+
 def test_an_underscore_keeps_its_place_in_a_legend() -> None:
     assert [style.named(name) for name in ("_a", "a")] == [" _a", "a"]
 
