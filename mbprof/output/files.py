@@ -132,18 +132,18 @@ class _Aside:
 
 
 def emit_all(files: Mapping[Path, bytes]) -> None:
-    """Write several files, all of them or none; a folder that is not there yet is made.
+    """Write several files, all of them or none; a folder beside one of them is made.
 
     Raises: UsageError: one of them cannot be written; what was there before is untouched.
     """
-    asides = []
+    asides, folders = [], {Path(os.path.realpath(path)).parent for path in files}
     with ExitStack() as stack:
         for path, content in files.items():
             with _said(str(path)):
                 target = Path(os.path.realpath(path))
                 if target.exists() and not target.is_file():
                     raise UsageError(f"cannot write {path}: it is no file")
-                if not target.parent.is_dir():
+                if target.parent.parent in folders and not target.parent.is_dir():
                     _UNFINISHED.add(target.parent)
                     stack.callback(_left, target.parent)
                     target.parent.mkdir()
