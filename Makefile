@@ -8,7 +8,7 @@ PARALLEL := --numprocesses=auto --maxprocesses=16 --dist=worksteal
 SECONDS := 60
 PYTHONS := python3.11 python3.12 python3.13
 
-.PHONY: run test lint types tests test-lowest test-pythons fuzz bench schema reports clean
+.PHONY: run test lint types tests test-lowest test-pythons fuzz signals bench schema reports clean
 
 run: $(READY)  ## set up and print the first table
 	@$(BIN)/mbprof table mobilenet_v1
@@ -38,6 +38,9 @@ test-pythons:  ## the tests of cases and features with each of PYTHONS and the n
 
 fuzz: $(READY)  ## search for inputs that break something: SECONDS=600 SEED=7 for more, or again
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+
+signals: $(READY)  ## end commands at random moments and look for what is left: TIMES=20 for fewer
+	$(BIN)/python -m tests.fuzz.signals $(if $(TIMES),--times $(TIMES)) $(if $(SEED),--seed $(SEED))
 
 bench: $(READY)  ## speed and memory, as ratios within one run
 	$(BIN)/python bench/bench.py

@@ -33,6 +33,8 @@ _YAML = (".yaml", ".yml")
 _SEARCHED = 1000
 """Files of a folder among which a near one is looked for."""
 _WORD = re.compile(r"\S{300,}")
+_BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+"""Printable characters that nobody sees; selectors of variants are besides."""
 
 
 class Source(NamedTuple):
@@ -100,14 +102,14 @@ class MbprofError(Exception):
     def said(self, width: int | None = None) -> str:
         """Return the whole message, on lines of at most ``width`` columns where words allow it."""
         head = f"error[{self.kind}]: {self.message}"
-        lines = wrapped(f"{self.loc}: {head}" if self.loc else head, width)
+        lines = wrapped(visible(f"{self.loc}: {head}" if self.loc else head), width)
         if self.loc:
             lines += _excerpt(self.loc, width)
         steps, more = self.trace, len(self.trace) - 8
         if more > 0:
             steps = [*steps[:4], f"... {more} more ...", *steps[-4:]]
         for step in [*steps, *([f"hint: {self.hint}"] if self.hint else ())]:
-            lines += wrapped(f"  {step}", width)
+            lines += wrapped(visible(f"  {step}"), width)
         return "\n".join(lines)
 
 
@@ -199,11 +201,36 @@ def _excerpt(loc: Loc, width: int | None) -> list[str]:
     text = loc.source.line(loc.line).replace("\t", " ")
     column = min(loc.column, len(text) + 1)
     start = max(0, column - 1 - most * 2 // 3) if len(text) > most else 0
-    shown = text[start : start + most]
-    shown = ("…" if start else "") + shown + ("…" if len(text) > start + most else "")
-    caret = column - start + (1 if start else 0)
+    before, behind = visible(text[start : column - 1]), text[column - 1 : start + most]
+    before = ("…" if start else "") + before
+    shown = before + visible(behind) + ("…" if len(text) > start + most else "")
     number = str(loc.line).rjust(5)
-    return [f"{number} | {shown}".rstrip(), f"      | {' ' * (caret - 1)}^"]
+    return [f"{number} | {shown}".rstrip(), f"      | {' ' * len(before)}^"]
+
+
+def visible(text: str, kept: str = "") -> str:
+    r"""Return the text with every character that acts or hides shown as its code point.
+
+    Controls, escapes, bidirectional and zero-width characters, odd spaces, and lone surrogates are
+    such characters; those of ``kept``, such as a line break, may stay.
+
+    >>> visible("a\x1b[2Jb\u202e")
+    'a\\x1b[2Jb<U+202E>'
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(char if char in kept or _shows(char) else _code(char) for char in text)
+
+
+def _shows(char: str) -> bool:
+    variant = "\u180b" <= char <= "\u180f" or "\ufe00" <= char <= "\ufe0f" or char >= "\U000e0000"
+    shown = char.isprintable() or char == "\N{NO-BREAK SPACE}"
+    return shown and char not in _BLANK and not variant
+
+
+def _code(char: str) -> str:
+    number = ord(char)
+    return f"\\x{number:02x}" if number < 256 else f"<U+{number:04X}>"
 
 
 def closest(word: str, known: Iterable[str], likeness: float = 0.6) -> str | None:

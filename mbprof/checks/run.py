@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,7 +17,7 @@ from mbprof.language.fmt import Shape, Value
 from mbprof.language.source import Scalar
 from mbprof.network import conventions
 from mbprof.network.load import Network, Spec, SpecLike, as_text, network_at
-from mbprof.output import REPORTS, Column, Formats, Note, Report, Screen, arranged, picked
+from mbprof.output import REPORTS, Column, Formats, Note, Report, Screen, arranged, inert, picked
 from mbprof.output.formats import stamp, to_json
 from mbprof.output.writers import Result
 from mbprof.spec.knobs import typed
@@ -213,7 +214,7 @@ def static_analysis(report: FindingsReport, screen: Screen) -> str:
 
 
 def _result(finding: Finding, index: int) -> dict[str, Any]:
-    text = finding.message + (f" Hint: {finding.hint}" if finding.hint else "")
+    text = inert.sarif(finding.message + (f" Hint: {finding.hint}" if finding.hint else ""))
     result: dict[str, Any] = {"ruleId": finding.code, "ruleIndex": index, "message": {"text": text}}
     accepted = finding.severity == ACCEPTED
     severity = RULES[finding.code].severity if accepted else finding.severity
@@ -221,7 +222,9 @@ def _result(finding: Finding, index: int) -> dict[str, Any]:
         result["kind"] = "open"
     result["level"] = _LEVELS.get(severity, severity)
     if accepted:
-        result["suppressions"] = [{"kind": "inSource", "justification": finding.reason}]
+        result["suppressions"] = [
+            {"kind": "inSource", "justification": inert.sarif(finding.reason or "")}
+        ]
     if finding.loc is not None:
         place: dict[str, Any] = {
             "physicalLocation": {
@@ -240,7 +243,7 @@ def _result(finding: Finding, index: int) -> dict[str, Any]:
 def _uri(path: PurePath) -> str:
     from urllib.parse import quote
 
-    return path.as_uri() if path.is_absolute() else quote(path.as_posix())
+    return path.as_uri() if path.is_absolute() else quote(os.fsencode(path.as_posix()))
 
 
 def findings_report(

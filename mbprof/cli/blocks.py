@@ -215,13 +215,12 @@ def networks_of(specs: list[str], given: "dict[str, Scalar]") -> "tuple[list[Net
 def _settings(text: str) -> "tuple[str, dict[str, Scalar]]":
     """Take ``SPEC,KNOB=VALUE,...`` apart, from the right; a file is called as it is."""
     import re
-    from pathlib import Path
 
-    from mbprof.language.source import COMMAND_LINE, Scalar
+    from mbprof.language.source import COMMAND_LINE, Scalar, is_file
 
     source = Source(COMMAND_LINE, text)
     spec, own = text, {}
-    while not Path(spec).is_file():
+    while not is_file(spec):
         found = re.fullmatch(r"(.+),\s*(\w+)=([^,]*)", spec, re.S)
         if found is None:
             break
@@ -229,6 +228,6 @@ def _settings(text: str) -> "tuple[str, dict[str, Scalar]]":
         if name in own:
             raise UsageError(f"{text}: {name} is set twice")
         own[name] = Scalar(value, Loc(source, 1, found.start(3) + 1))
-    if "," in spec and not Path(spec).is_file() and ":" not in spec:
+    if "," in spec and not is_file(spec) and ":" not in spec:
         raise UsageError(f"{text}: expected SPEC,KNOB=VALUE,...")
     return spec, own

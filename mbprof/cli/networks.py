@@ -24,6 +24,7 @@ from mbprof.cli.options import (
     SpecArgument,
     SpecsArgument,
     command,
+    complain,
     hold_to,
     listed,
 )
@@ -119,7 +120,7 @@ def sweep(
     try:
         write(job, out.format, out.path, kept, jobs, out.screen, scheduler)
     except KeyboardInterrupt:
-        typer.echo("interrupted; no file was written", err=True)
+        complain("interrupted; no file was written")
         raise
 
 
@@ -215,7 +216,7 @@ def explain(
         found = origins(spec, number, knobs.typed(), scope)
         out.table(found.report(out.layout), rows)
         if not found.origins and out.layout == "data":
-            typer.echo(found.verdict, err=True)
+            complain(found.verdict)
         return
     from mbprof.network.load import load
     from mbprof.published import tools

@@ -6,6 +6,7 @@ text, which takes a tenth of the time of a whole run.
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import update_wrapper
 from inspect import Parameter, Signature, signature
 from shutil import get_terminal_size
@@ -179,7 +180,7 @@ def hold_to(network: "Network", limits: "Budget", counted: Counted) -> None:
     subject = Subject(network, scope or network.definition.scope, convention)
     over = list(exceeded(subject, limits))
     for excess in over:
-        typer.echo(f"MB901: {excess.message}", err=True)
+        complain(f"MB901: {excess.message}")
     if over:
         raise typer.Exit(1)
 
@@ -257,9 +258,13 @@ class Outlet(NamedTuple):
         self.write(columns_report(report) if rows.columns == HELP else shown)
 
 
-def complain(error: MbprofError) -> None:
-    """Say an error on stderr, as wide as the terminal."""
-    typer.echo(error.said(get_terminal_size((80, 24)).columns), err=True)
+def complain(said: MbprofError | str) -> None:
+    """Say something on standard error, as wide as the terminal, if that can be heard."""
+    from mbprof.output.inert import terminal
+
+    width = get_terminal_size((80, 24)).columns
+    with suppress(OSError):
+        typer.echo(terminal(said if isinstance(said, str) else said.said(width)), err=True)
 
 
 def listed(text: str | None) -> list[str]:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from mbprof.errors import UsageError, near_file
+from mbprof.language.source import is_file
 
 SUFFIXES = (".yaml", ".yml")
 _TICK_MS = 200
@@ -18,24 +19,18 @@ def saves(path: str) -> Iterator[None]:
 
     The whole folder counts, as a spec can extend its neighbour, and as editors replace files. That
     the file goes away or comes back counts, too, and so does its folder.
-    Raises: UsageError: there is no such file.
+    Raises: UsageError: there is no such file, or its folder cannot be watched.
     """
     file = Path(path)
-    if not _stands(file):
+    if not is_file(file):
         hint = near_file(file) or "mbprof watch takes a file"
         raise UsageError(f"there is no file {path} to watch", hint=hint)
     stood = False
     for saved in _ticks(file.absolute().parent):
-        stands = _stands(file)
+        stands = is_file(file)
         if stands != stood or (saved and stands):
             yield
         stood = stands
-
-
-def _stands(file: Path) -> bool:
-    with suppress(OSError, ValueError):
-        return file.is_file()
-    return False
 
 
 def _ticks(folder: Path) -> Iterator[bool]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 from mbprof.errors import UsageError, nearest
@@ -17,13 +18,13 @@ from mbprof.formulas.text import (
     Symbol,
     Text,
     Tree,
-    escaped,
     number,
     parts,
     symbols,
 )
 from mbprof.language.fmt import integer, plain
 from mbprof.network.conventions import UNITS
+from mbprof.output import inert
 from mbprof.output.formats import Formats, to_json
 from mbprof.output.model import Screen
 
@@ -90,9 +91,9 @@ class Sheet(NamedTuple):
         *most, last = names
         return f"{self.formula.spec} in {', '.join(most) + ' and ' if most else ''}{last}"
 
-    def rows(self, style: Text) -> list[list[str]]:
+    def rows(self, style: Text, escaped: Callable[[str], str]) -> list[list[str]]:
         return [
-            [line.name, *(style(getattr(line, count)) for count in self.counts)]
+            [escaped(line.name), *(style(getattr(line, count)) for count in self.counts)]
             for line in self.formula.lines
         ]
 
@@ -132,7 +133,7 @@ def text(sheet: Sheet, screen: Screen) -> str:
     """Write for a terminal, with the signs of Unicode."""
     (formula, counts), width = sheet, screen.width
     style = Text(formula.alone)
-    lines = [sheet.title(style), *_rows(sheet, style, width)]
+    lines = [inert.line(sheet.title(style)), *_rows(sheet, style, width)]
     for count in counts:
         head = f"{formula.heading(count)} = "
         total = _total(style, getattr(formula.total, count), width - len(head))
@@ -150,18 +151,18 @@ def latex(sheet: Sheet, screen: Screen) -> str:
     """Write LaTeX that stands in a document with the package amsmath."""
     formula, counts = sheet
     style = Latex(formula.alone)
-    lines = [f"% {sheet.title(Text(formula.alone))}"]
+    lines = [f"% {inert.line(sheet.title(Text(formula.alone)))}"]
     if formula.lines:
         by, *heads = sheet.heads
         lines += [rf"\begin{{tabular}}{{l{'l' * len(counts)}}}"]
-        lines += [rf"{by} & {' & '.join(map(escaped, heads))} \\ \hline"]
-        for name, *cells in sheet.rows(style):
-            lines.append(" & ".join([escaped(name), *(f"${cell}$" for cell in cells)]) + r" \\")
+        lines += [rf"{by} & {' & '.join(map(inert.latex, heads))} \\ \hline"]
+        for name, *cells in sheet.rows(style, inert.latex):
+            lines.append(" & ".join([name, *(f"${cell}$" for cell in cells)]) + r" \\")
         lines.append(r"\end{tabular}")
     lines += _aligned(sheet, style, r"\begin{align*}", r"\end{align*}")
     holds = [f"${condition}$" for condition in sheet.holds(style)]
     lines += [f"Holds for {', '.join(holds)}."] if holds else []
-    lines += notes(formula, style, escaped)
+    lines += notes(formula, style, inert.latex)
     return "\n".join(lines) + "\n"
 
 
@@ -170,17 +171,17 @@ def markdown(sheet: Sheet, screen: Screen) -> str:
     """Write Markdown whose formulas GitHub renders."""
     formula, counts = sheet
     style = Markdown(formula.alone)
-    lines = [f"**{sheet.title(Text(formula.alone))}**".replace("_", r"\_"), ""]
+    lines = [f"**{inert.markdown(sheet.title(Text(formula.alone)))}**", ""]
     if formula.lines:
         lines.append(f"| {' | '.join(sheet.heads)} |")
         lines.append("| --- " * (1 + len(counts)) + "|")
-        for name, *cells in sheet.rows(style):
-            lines.append(f"| {' | '.join([f'`{name}`', *(f'${cell}$' for cell in cells)])} |")
+        for name, *cells in sheet.rows(style, partial(inert.code, cell=True)):
+            lines.append(f"| {' | '.join([name, *(f'${cell}$' for cell in cells)])} |")
         lines.append("")
     lines += _aligned(sheet, style, "```math\n\\begin{aligned}", "\\end{aligned}\n```")
     holds = [f"${condition}$" for condition in sheet.holds(style)]
     lines += ["", f"Holds for {', '.join(holds)}."] if holds else []
-    lines += ["", *notes(formula, style, lambda text: text.replace("_", r"\_"))]
+    lines += ["", *notes(formula, style, inert.markdown)]
     return "\n".join(lines) + "\n"
 
 
@@ -197,17 +198,17 @@ _ROUND = (
 
 
 def notes(
-    formula: Formula, style: Text, escaped: Callable[[str], str] | None = None
+    formula: Formula, style: Text, escaped: Callable[[str], str] = inert.line
 ) -> Iterator[str]:
     """Yield sentences: the value at the defaults, functions, what is counted and what is fixed.
 
-    Where names have to be ``escaped``, formulas stand between dollars.
+    ``escaped`` makes names harmless; formulas stand between dollars unless that is for a terminal.
     """
+    dollars = escaped is not inert.line
 
     def math(text: str) -> str:
-        return text if escaped is None else f"${text}$"
+        return f"${text}$" if dollars else text
 
-    plainly = escaped or (lambda text: text)
     values = formula.evaluate()
     at = [
         math(f"{style.name(Symbol(symbol.name))} = {number(symbol.value)}")
@@ -221,7 +222,7 @@ def notes(
     within = {p for tree in trees for p in parts(tree) if isinstance(p, Call)}
     calls = {call.name for call in within}
     if "divisible" in calls:
-        n = "n" if escaped is not None else "ₙ"
+        n = "n" if dollars else "ₙ"
         words = {letter: letter for letter in "nxm"} | {"share": f"0.9{style.times}x"}
         words |= {"call": style.called("round", ["x"], n)}
         words |= {"limited": style.called("round", ["x", "m"], n)}
@@ -234,9 +235,10 @@ def notes(
         yield f"{call} is the greatest common divisor of {math('x')} and {math('y')}."
     if any(call.doubles for call in within):
         yield "Numbers with decimals are IEEE doubles, computed in the order in which they stand."
-    yield f"Counted: {plainly(formula.convention.doc)} (convention {formula.convention.name})."
+    convention = escaped(formula.convention.name)
+    yield f"Counted: {escaped(formula.convention.doc)} (convention {convention})."
     fixed = [f"{name} {plain(value)}" for name, value in formula.fixed.items() if value is not None]
-    yield plainly(f"Scope {formula.scope}{'; fixed: ' if fixed else ''}{', '.join(fixed)}.")
+    yield escaped(f"Scope {formula.scope}{'; fixed: ' if fixed else ''}{', '.join(fixed)}.")
 
 
 def _rows(sheet: Sheet, style: Text, width: int) -> list[str]:
@@ -244,13 +246,13 @@ def _rows(sheet: Sheet, style: Text, width: int) -> list[str]:
     if not sheet.formula.lines:
         return []
     heads = sheet.heads
-    table = [heads, *sheet.rows(style)]
+    table = [heads, *sheet.rows(style, inert.line)]
     wide = [max(map(len, column)) for column in zip(*table, strict=True)]
     room = sum(wide) + 2 * len(sheet.counts)
     if room > width:
         paragraphs = []
         for line in sheet.formula.lines:
-            paragraphs += ["", line.name]
+            paragraphs += ["", inert.line(line.name)]
             for count, head in zip(sheet.counts, heads[1:], strict=True):
                 terms = style.lines(getattr(line, count))
                 paragraphs += _filled(f"  {head} = ", terms, width)

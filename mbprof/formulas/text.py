@@ -23,7 +23,6 @@ GREEK = {"alpha": "α", "beta": "β", "gamma": "γ", "phi": "φ", "rho": "ρ"}
 """Knobs that papers write with a Greek letter."""
 _LOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _HIGH = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
-_ESCAPED = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
 
 SUM, PRODUCT, ATOM = range(3)
 """How tightly a piece of text holds together."""
@@ -346,12 +345,3 @@ def number(value: float) -> str:
     """
     whole = isinstance(value, float) and value.is_integer() and abs(value) < 1e15
     return str(int(value)) if whole else repr(value)
-
-
-def escaped(text: str) -> str:
-    r"""Escape a name for LaTeX's text.
-
-    >>> escaped("Conv2d_1 100%")
-    'Conv2d\\_1 100\\%'
-    """
-    return "".join(_ESCAPED.get(char, f"\\{char}" if char in "_%&#${}" else char) for char in text)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,6 +101,28 @@ _HELD = {
 """What the texts that people write are, and the least that they need."""
 
 
+def is_file(path: str | Path) -> bool:
+    """Whether there is such a file; what cannot be a name, or cannot be looked at, is none."""
+    return _stands(Path.is_file, path)
+
+
+def is_folder(path: str | Path) -> bool:
+    """Whether there is such a folder, see `is_file`."""
+    return _stands(Path.is_dir, path)
+
+
+def exists(path: str | Path) -> bool:
+    """Whether there is anything of that name, see `is_file`."""
+    return _stands(Path.exists, path)
+
+
+def _stands(asks: Callable[[Path], bool], path: str | Path) -> bool:
+    try:
+        return asks(Path(path))
+    except (OSError, ValueError):
+        return False
+
+
 def read(path: Path, what: str = "spec") -> Source:
     """Read a text file; ``what`` says what it should hold.
 
@@ -112,8 +134,8 @@ def read(path: Path, what: str = "spec") -> Source:
             raise SourceError(f"{name} is a directory, not a {what} file")
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        why = error.strerror or error
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
         raise SourceError(f"cannot read {name}: {why}", hint=near_file(path)) from None
     return decode(name, data, what)
 

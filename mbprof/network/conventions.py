@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from mbprof.language.source import (
     Map,
     Scalar,
     Seq,
+    is_file,
     known_keys,
     mapping,
     one_of,
@@ -250,10 +252,9 @@ def load(name: str) -> Convention:
     'MACs'
     """
     if name.endswith((".yaml", ".yml")) or "/" in name:
-        path = Path(name)
-        return _read(path, path.stat().st_mtime_ns if path.is_file() else 0)
+        return _read(Path(name), Path(name).stat().st_mtime_ns if is_file(name) else 0)
     path = _FOLDER / f"{name}.yaml"
-    if not name or not path.is_file():
+    if not name or not is_file(path):
         raise unknown("convention", name, names())
     return _read(path, 0)
 
@@ -261,7 +262,7 @@ def load(name: str) -> Convention:
 @lru_cache(maxsize=64)
 def _read(path: Path, changed: int) -> Convention:
     """Read a file; one that has changed since is another file."""
-    built_in = path.resolve().parent == _FOLDER
+    built_in = Path(os.path.realpath(path)).parent == _FOLDER
     others = () if built_in else tuple(load(name) for name in names())
     what = "a convention"
     tree = mapping(parse(read(path, "convention")), what)

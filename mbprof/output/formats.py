@@ -11,6 +11,7 @@ from mbprof import __version__
 from mbprof.errors import UsageError, unknown
 from mbprof.language import fmt
 from mbprof.language.fmt import Ratio, Value
+from mbprof.output import inert
 
 if TYPE_CHECKING:
     from json import JSONEncoder
@@ -86,14 +87,16 @@ class Formats(dict[str, Format[W]]):
 
 
 def to_json(value: Any, indent: int | None = 1) -> str:
-    """Write a value as JSON, on one line if ``indent`` is None.
+    r"""Write a value as JSON, on one line if ``indent`` is None.
 
+    What acts or hides in a text stands as its number: a reader gets the text as it is.
     Raises: ValueError: a number is not finite; JSON has no word for it.
 
-    >>> to_json({"res": (8, 8), "α": None}, None)
-    '{"res": [8, 8], "α": null}'
+    >>> to_json({"res": (8, 8), "α": None, "b\u202e": 1}, None)
+    '{"res": [8, 8], "α": null, "b\\u202e": 1}'
     """
-    return _encoder(indent).encode(value)
+    text = _encoder(indent).encode(value)
+    return text if text.isascii() and "\x7f" not in text and "##" not in text else inert.json(text)
 
 
 @cache
@@ -114,10 +117,10 @@ def rows_of(file: IO[str]) -> Any:
 
 
 def cell(value: Any) -> Any:
-    """Return a value as a cell of CSV.
+    """Return a value as a cell of CSV; a text is no formula of a spreadsheet.
 
-    >>> cell((3, 3)), cell({"alpha": 0.5}), cell(True), cell(None), cell(("a", "b"))
-    ('3x3', 'alpha=0.5', 'true', '', 'a b')
+    >>> cell((3, 3)), cell({"alpha": 0.5}), cell(True), cell(None), cell(("a", "b")), cell("=a")
+    ('3x3', 'alpha=0.5', 'true', '', 'a b', "'=a")
     >>> cell(Ratio(1, 4)), cell(Ratio(0, 0))
     (0.25, '')
     """
@@ -126,10 +129,12 @@ def cell(value: Any) -> Any:
     if getattr(value, "denominator", 1) != 1:
         return float(value)
     if isinstance(value, Mapping):
-        return " ".join(f"{name}={cell(inner)}" for name, inner in value.items())
+        return inert.cell(" ".join(f"{name}={cell(inner)}" for name, inner in value.items()))
     if isinstance(value, tuple | list):
         between = " " if any(isinstance(part, str) for part in value) else "x"
-        return between.join(map(str, value))
+        return inert.cell(between.join(map(str, value)))
+    if isinstance(value, str):
+        return inert.cell(value)
     if isinstance(value, bool):
         return str(value).lower()
     return "" if value is None else value

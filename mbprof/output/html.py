@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from html import escape
 
 from mbprof.output.formats import stamped, to_json
+from mbprof.output.inert import html
 from mbprof.output.model import Column, Report
 
 _STYLE = """\
@@ -40,9 +40,9 @@ def page(report: Report) -> str:
         "<head>",
         '<meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f'<meta name="generator" content="mbprof {escape(stamp["version"])}">',
-        f'<meta name="mbprof" content="{escape(to_json(stamp, None))}">',
-        f"<title>{escape(report.title)}</title>",
+        f'<meta name="generator" content="mbprof {html(stamp["version"])}">',
+        f'<meta name="mbprof" content="{html(to_json(stamp, None))}">',
+        f"<title>{html(report.title)}</title>",
         f"<style>\n{_STYLE}\n</style>",
         "</head>",
         "<body>",
@@ -57,13 +57,13 @@ def fragment(report: Report) -> str:
 
 
 def _part(report: Report, notes: Iterable[str]) -> str:
-    lines = ["<div>", f"<p><strong>{escape(report.title)}</strong></p>"]
+    lines = ["<div>", f"<p><strong>{html(report.title)}</strong></p>"]
     if report.text is not None:
-        return "\n".join([*lines, f"<pre>{escape(report.text)}</pre>", "</div>"])
-    lines += [f"<p>{escape(line)}</p>" for line in report.lead]
+        return "\n".join([*lines, f"<pre>{html(report.text)}</pre>", "</div>"])
+    lines += [f"<p>{html(line)}</p>" for line in report.lead]
     if report.rows:
         lines += _table(report)
-    lines += [f"<p>{escape(note)}</p>" for note in notes]
+    lines += [f"<p>{html(note)}</p>" for note in notes]
     return "\n".join([*lines, "</div>"])
 
 
@@ -83,5 +83,5 @@ def _row(tag: str, columns: Iterable[Column], cells: Iterable[str]) -> str:
     parts = []
     for column, text in zip(columns, cells, strict=True):
         side = "right" if column.numeric else "left"
-        parts.append(f'<{tag} style="text-align: {side}">{escape(text)}</{tag}>')
+        parts.append(f'<{tag} style="text-align: {side}">{html(text)}</{tag}>')
     return f"<tr>{''.join(parts)}</tr>"

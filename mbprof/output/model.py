@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
-from mbprof.errors import UsageError, nearest
+from mbprof.errors import UsageError, nearest, visible
 from mbprof.language import fmt
 
 Cell: TypeAlias = Any
@@ -239,7 +239,7 @@ def columns_report(report: Report) -> Report:
 
 def line(what: object, said: str) -> str:
     """Return the line by which an object shows itself: its class, and what is said of it."""
-    said = " ".join(said.split())
+    said = visible(" ".join(said.split()))
     short = said if len(said) <= _LONGEST else f"{said[:_LONGEST]}…"
     return f"<{type(what).__name__} {short}>"
 

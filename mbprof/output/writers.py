@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from mbprof.errors import UsageError, wrapped
 from mbprof.language import fmt
+from mbprof.output import inert
 from mbprof.output.formats import Formats, cell, rows_of, to_json
 from mbprof.output.model import Brief, Report, Screen
 
@@ -51,33 +52,27 @@ def markdown(report: Report, screen: Screen) -> str:
 
 def _md_part(report: Report) -> str:
     if report.text is not None:
-        return f"# {report.title}\n\n```\n{report.text.rstrip()}\n```\n"
+        return f"# {inert.markdown(report.title)}\n\n{inert.fenced(report.text)}"
     columns = report.columns
-    lines = [f"**{_escape_md(report.title)}**", ""]
+    lines = [f"**{inert.markdown(report.title)}**", ""]
     if report.lead:
-        lines += [f"- {_escape_md(line)}" for line in report.lead]
+        lines += [f"- {inert.markdown(line)}" for line in report.lead]
         lines += [""] if report.rows else []
     if report.rows:
-        lines.append(_md_row(_escape_md(column.heading) for column in columns))
+        lines.append(_md_row(inert.markdown(column.heading) for column in columns))
         lines.append(_md_row("---:" if column.numeric else "---" for column in columns))
-    lines += [_md_row(_escape_md(cell) for cell in row) for row in report.cells()]
+    lines += [_md_row(inert.markdown(cell) for cell in row) for row in report.cells()]
     total = report.total_cells()
     if total is not None:
-        bold = (f"**{_escape_md(cell)}**" if cell.strip() else cell for cell in total)
+        bold = (f"**{inert.markdown(cell)}**" if cell.strip() else cell for cell in total)
         lines.append(_md_row(bold))
     for note in report.typed_notes():
-        lines += ["", _escape_md(note)]
+        lines += ["", inert.markdown(note)]
     return "\n".join(lines) + "\n"
 
 
 def _md_row(cells: Iterable[str]) -> str:
     return "| " + " | ".join(cells) + " |"
-
-
-def _escape_md(text: str) -> str:
-    for sign in ("\\", "|", "*", "_", "`", "<"):
-        text = text.replace(sign, "\\" + sign)
-    return text.replace("\n", " ")
 
 
 @REPORTS.add("csv", ".csv")
@@ -136,15 +131,17 @@ def _drawn(report: Report, screen: Screen) -> str:
         file=out, width=width, force_terminal=colours, color_system="auto" if colours else None,
         no_color=not colours, highlight=False, legacy_windows=False,
     )  # fmt: skip
-    console.print(Text(report.title, style="bold"))
+    console.print(Text(inert.line(report.title), style="bold"))
     for line in report.lead:
-        console.print(Text(line))
+        console.print(Text(inert.line(line)))
     if report.text is not None:
-        lines = [part for line in report.text.split("\n") for part in _broken(line, width)]
+        text = inert.terminal(report.text)
+        lines = [part for line in text.split("\n") for part in _broken(line, width)]
         console.print(Text("\n".join(lines)), soft_wrap=True)
         return out.getvalue()
-    cells, total = report.cells(), report.total_cells()
-    kept, first, least = _fitting(report, cells, total, width)
+    heads = [inert.line(column.heading) for column in report.columns]
+    cells, total = [[*map(inert.line, row)] for row in report.cells()], report.total_cells()
+    kept, first, least = _fitting(report, heads, cells, total, width)
     table = Table(
         box=box.SIMPLE,
         show_footer=total is not None,
@@ -155,7 +152,7 @@ def _drawn(report: Report, screen: Screen) -> str:
     for i in kept:
         column = report.columns[i]
         table.add_column(
-            column.heading,
+            Text(heads[i]),
             footer=Text(total[i], style="bold") if total else "",
             justify="right" if column.numeric else "left",
             no_wrap=not column.wraps,
@@ -174,7 +171,7 @@ def _drawn(report: Report, screen: Screen) -> str:
     if notes:
         console.print()
     for note in notes:
-        console.print(Text(note), style="dim" if colours else "")
+        console.print(Text(inert.line(note)), style="dim" if colours else "")
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
 
@@ -189,7 +186,11 @@ def _broken(line: str, width: int) -> list[str]:
 
 
 def _fitting(
-    report: Report, cells: list[list[str]], total: list[str] | None, width: int
+    report: Report,
+    heads: list[str],
+    cells: list[list[str]],
+    total: list[str] | None,
+    width: int,
 ) -> tuple[list[int], int, list[int]]:
     """Return the columns that fit, the width left for the first one, and the least of each.
 
@@ -198,7 +199,7 @@ def _fitting(
     """
     widths, columns = [], report.columns
     for i, column in enumerate(columns):
-        texts = [column.heading, *(row[i] for row in cells), *([total[i]] if total else [])]
+        texts = [heads[i], *(row[i] for row in cells), *([total[i]] if total else [])]
         widest = max(len(text) for text in texts)
         longest = max((len(word) for text in texts for word in text.split()), default=0)
         least = max(_NARROWEST_WRAP, min(longest, width // 3))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from mbprof.errors import UsageError
 from mbprof.language import fmt
@@ -16,8 +18,8 @@ from mbprof.network import conventions
 from mbprof.network.load import Spec, SpecLike, as_spec
 from mbprof.network.profile import Profile, Table
 from mbprof.ops.base import STORED
-from mbprof.output import Column, Report, render
-from mbprof.output.files import emit
+from mbprof.output import Column, Report, inert, render
+from mbprof.output.files import emit_all
 from mbprof.pages import plot
 from mbprof.pages.points import best, default_res, front, has_width, settings
 from mbprof.pages.points import sweep as swept
@@ -48,7 +50,7 @@ def report(*specs: SpecLike, title: str = "", output: str | Path | None = None) 
     target = Path(output)
     before = "" if target.is_absolute() or target.parent == Path() else f"{target.parent}/"
     files = build(specs, target.name, title, before)
-    _write(target.parent, files)
+    emit_all({target.parent / name: data for name, data in files.items()})
     return files[target.name].decode()
 
 
@@ -69,9 +71,10 @@ def build(
     specs = [as_spec(name) for name in names]
     stem = file.removesuffix(".md")
     drawn = _charts(specs) if charts else {}
-    quoted = f' --title "{title}"' if title else ""
-    addresses = " ".join(spec.address or spec.name for spec in specs)
-    made = f"```sh\nmbprof report {addresses}{quoted} -o {folder}{file}\n```"
+    quoted = ["--title", title] if title else []
+    addresses = [spec.address or spec.name for spec in specs]
+    typed = shlex.join(["mbprof", "report", *addresses, *quoted, "-o", folder + file])
+    made = inert.fenced(typed, "sh")
     pictures = {name: f"{stem}/{name}.svg" for name in drawn}
     single = len(specs) == 1
     parts: Iterable[str] = (_single if single else _several)(specs, title, pictures)
@@ -87,24 +90,15 @@ def regenerate(folder: str | Path, into: str | Path | None = None) -> None:
     """
     here = Path(folder)
     target = Path(into) if into is not None else here
+    written: dict[Path, bytes] = {}
     root = mapping(parse(read(here / LIST)), "a list of reports")
     for stem, entry in root.entries.items():
         item = mapping(entry.value, "a report")
         known_keys(item, ("title", "specs"), "a report")
         names = [word.text for word in words(required(item, "specs", "a report"), "specs")]
         files = build(names, f"{stem}.md", text(item, "title"), f"{here.name}/")
-        _write(target, files)
-
-
-def _write(folder: Path, files: Mapping[str, bytes]) -> None:
-    for name, data in files.items():
-        path = folder / name
-        if "/" in name:
-            try:
-                path.parent.mkdir(exist_ok=True)
-            except OSError as error:
-                raise UsageError(f"cannot write {path}: {error.strerror or error}") from None
-        emit(data, path)
+        written |= {target / name: data for name, data in files.items()}
+    emit_all(written)
 
 
 def _charts(specs: Sequence[Spec]) -> dict[str, bytes]:
@@ -131,14 +125,14 @@ _ALT = {
 
 
 def _picture(kind: str, pictures: Mapping[str, str]) -> str:
-    return f"![{_ALT[kind]}]({pictures[kind]})" if kind in pictures else ""
+    return f"![{_ALT[kind]}]({quote(pictures[kind])})" if kind in pictures else ""
 
 
 def _single(specs: Sequence[Spec], title: str, pictures: Mapping[str, str]) -> Iterator[str]:
     (spec,) = specs
     profiles = {scope: spec.build().profile(scope=scope) for scope in SCOPES}
     shown = profiles[spec.definition.scope]
-    yield f"# {title or spec.name}"
+    yield f"# {inert.markdown(title or spec.name)}"
     yield _about(spec)
     yield "## Totals"
     yield _totals(profiles)
@@ -159,12 +153,12 @@ def _single(specs: Sequence[Spec], title: str, pictures: Mapping[str, str]) -> I
 def _about(spec: Spec) -> str:
     definition, (height, width) = spec.definition, default_res(spec)
     rows = {
-        "what": definition.doc,
-        "family": definition.family,
-        "source": definition.source,
-        "spec": f"`{definition.path}`",
+        "what": inert.markdown(definition.doc),
+        "family": inert.markdown(definition.family),
+        "source": inert.markdown(definition.source),
+        "spec": inert.code(definition.path),
         "input": f"{height}×{width}",
-        "other flavours": ", ".join(f"`@{name}`" for name in definition.flavours),
+        "other flavours": ", ".join(inert.code(f"@{name}") for name in definition.flavours),
     }
     return "\n".join(f"- {name}: {value}" for name, value in rows.items() if value)
 
@@ -248,11 +242,12 @@ def _sweep(spec: Spec) -> str:
     )
     said = "Costs are of the whole network (scope all)."
     if sources:
+        publishers = inert.markdown(", ".join(sources))
         said += (
-            f" Top-1 on ImageNet-1k as published by {', '.join(sources)}. ● marks the Pareto "
+            f" Top-1 on ImageNet-1k as published by {publishers}. ● marks the Pareto "
             "front: nothing of this series costs as few MACs and scores as high."
         )
-    return f"{table}\n{said} {settings(points)}"
+    return f"{table}\n{said} {inert.markdown(settings(points))}"
 
 
 def _claims(spec: Spec) -> str:
@@ -267,16 +262,20 @@ def _claims(spec: Spec) -> str:
         for source in dict.fromkeys(verdict.source for verdict in own)
     ]
     reasons = dict.fromkeys(
-        f"- {', '.join(filter(None, (v.spec, spelled(v.at))))} ({v.source}): {v.erratum}"
+        "- "
+        + inert.markdown(
+            f"{', '.join(filter(None, (v.spec, spelled(v.at))))} ({v.source}): {v.erratum}"
+        )
         for v in own
         if v.erratum
     )
     wrong = "\n".join(["Wrong at their source:", "", *reasons]) if reasons else ""
-    return f"{report.title}\n\n{_folded('every claim', chr(10).join(parts))}\n\n{wrong}"
+    claims = _folded("every claim", "\n".join(parts))
+    return f"{inert.markdown(report.title)}\n\n{claims}\n\n{wrong}"
 
 
 def _several(specs: Sequence[Spec], title: str, pictures: Mapping[str, str]) -> Iterator[str]:
-    yield f"# {title or ', '.join(spec.name for spec in specs)}"
+    yield f"# {inert.markdown(title or ', '.join(spec.name for spec in specs))}"
     yield (
         "Each network at its default width and resolution, with the best top-1 that is published "
         "for it there."

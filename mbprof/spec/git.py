@@ -8,11 +8,10 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-from pathlib import Path
 from typing import NamedTuple
 
 from mbprof.errors import Source, SourceError, closest
-from mbprof.language.source import decode
+from mbprof.language.source import decode, is_file
 
 _SPLIT = re.compile(r"((?:[^:{]|\{[^}]*\})*):(.+)", re.S)
 _MISSING = (b" missing", b" ambiguous")
@@ -46,7 +45,7 @@ def revision(text: str) -> Revision | None:
     # A path of git is never absolute; these are drives, addresses and git's search (:/text).
     if parts is None or parts[2].startswith(("/", "\\")) or re.match(r"[A-Za-z]:.*\\", text):
         return None
-    if any(ord(sign) < 32 for sign in text) or Path(text).is_file():
+    if any(ord(sign) < 32 for sign in text) or is_file(text):
         return None
     return Revision(parts[1], parts[2])
 
@@ -102,10 +101,13 @@ def _git(asked: Revision, what: str, name: str) -> bytes:
     environment = {**os.environ, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
     command = ["git", "--no-pager", "cat-file", what]
     try:
+        typed = f"{name}\n".encode(errors="surrogateescape")
+    except UnicodeEncodeError:
+        raise SourceError(f"cannot read {asked}: no file has such a name") from None
+    try:
         done = subprocess.run(
-            command, input=f"{name}\n".encode(errors="surrogateescape"), capture_output=True,
-            env=environment, check=False,
-        )  # fmt: skip
+            command, input=typed, capture_output=True, env=environment, check=False
+        )
     except OSError as error:
         hint = "REV:PATH is a file at a revision; git is needed to read it"
         reason = "is not installed" if isinstance(error, FileNotFoundError) else error.strerror

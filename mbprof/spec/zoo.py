@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -26,6 +27,9 @@ from mbprof.language.source import (
     Map,
     Scalar,
     decode,
+    exists,
+    is_file,
+    is_folder,
     mapping,
     parse,
     read,
@@ -44,6 +48,8 @@ from mbprof.spec.steps import MAX_CHAIN
 _LONGEST = 200
 """No name of a spec or block has more characters; the system takes no name of more than 255."""
 _PACKAGE = Path(__file__).parent.parent
+_SPEC_KEYS = {"input", "body", "extend"}
+"""One of them makes a mapping a spec."""
 
 
 def folder() -> Path:
@@ -71,11 +77,7 @@ def block_names() -> list[str]:
 @lru_cache(maxsize=256)
 def block_tree(name: str) -> Map | None:
     """Return the tree of a block of the library, or None."""
-    if (
-        not name.isidentifier()
-        or len(name) > _LONGEST
-        or not (folder() / "blocks" / f"{name}.yaml").is_file()
-    ):
+    if not name.isidentifier() or not is_file(folder() / "blocks" / f"{name}.yaml"):
         return None
     return _file(f"blocks/{name}")
 
@@ -189,7 +191,7 @@ def open(text: str, wanted: str = "spec") -> OpenedSpec | OpenedBlock:  # noqa: 
         assert packed is not None, f"{known.spec} of specs/names is in the zoo"
         return OpenedSpec(_file(packed[0]), packed[1], flavour, known.knobs)
     around, _, name = text.rpartition(":")
-    if name.isidentifier() and not (Path(text).is_file() or Path(around).is_dir()):
+    if name.isidentifier() and not (is_file(text) or is_folder(around)):
         spec = _spec(around)
         if spec is not None:
             return _inside(spec, text, around, name)
@@ -274,8 +276,10 @@ def _spec(asked: str) -> OpenedSpec | None:
         return _of_zoo(*packed, flavour)
     if name == "-":
         source = read_stdin()
-    elif name and Path(name).exists():
+    elif name and exists(name):
         source = read(Path(name))
+        if Path(name).is_symlink() and not _reaches(_top(name), name):
+            return OpenedSpec(_stranger(source), None, flavour)
     else:
         from mbprof.spec import git  # which neither the zoo nor a file needs
 
@@ -293,7 +297,7 @@ def _of_zoo(stem: str, preset: str | None, flavour: str) -> OpenedSpec:
 def _split(asked: str) -> tuple[str, str]:
     """Take the flavour off a name; what git writes as HEAD@{1}:PATH or @:PATH is none."""
     name, _, flavour = asked.rpartition("@")
-    if not name or ":" in flavour or Path(asked).is_file():
+    if not name or ":" in flavour or is_file(asked):
         return asked, ""
     if not flavour:
         raise UsageError(f"{asked!r} names no flavour after the @")
@@ -304,7 +308,7 @@ def _packed(name: str) -> tuple[str, str | None] | None:
     """Return the file of the zoo that a name stands for, and the preset; None if there is none."""
     if not name.isidentifier():
         return None
-    if (folder() / f"{name}.yaml").is_file():
+    if is_file(folder() / f"{name}.yaml"):
         return name, None
     for stem in spec_names():
         # Most files are ruled out by a look at their text, before they are parsed.
@@ -319,16 +323,25 @@ def _unknown(asked: str, wanted: str) -> MbprofError:
     if "/" in name or "\\" in name or name.endswith((".yaml", ".yml")):
         usual = "a spec is a name of mbprof list, a path, or - for standard input"
         usual = "a block is a name, a file or SPEC:BLOCK" if wanted == "block" else usual
+        try:
+            Path(name).stat()
+        except (FileNotFoundError, NotADirectoryError):
+            pass
+        except (OSError, ValueError) as why:
+            return SourceError(f"cannot read {name}: {getattr(why, 'strerror', why)}")
         return SourceError(f"there is no file {name}", hint=near_file(Path(name)) or usual)
     known = [*(names() if "spec" in wanted else ()), *(block_names() if "block" in wanted else ())]
-    near = near_file(Path(name)) if (Path(f"{name}.yaml")).is_file() else None
+    near = near_file(Path(name)) if is_file(f"{name}.yaml") else None
     error = unknown(wanted, name, known)
     error.hint = near or error.hint
     return error
 
 
-def _extended(root: Map, seen: tuple[str, ...], size: int = 0) -> Map:
-    """Lay a spec over the one that it extends; ``size`` is that of the texts so far."""
+def _extended(root: Map, seen: tuple[str, ...], size: int = 0, top: Path | None = None) -> Map:
+    """Lay a spec over the one that it extends.
+
+    ``size`` is that of the texts so far, ``top`` how far up the first of them may reach.
+    """
     node = root.get("extend")
     if node is None:
         return root
@@ -338,18 +351,45 @@ def _extended(root: Map, seen: tuple[str, ...], size: int = 0) -> Map:
     if size > MAX_BYTES:
         message = f"the specs that extend one another hold more than {MAX_BYTES:,} characters"
         raise LimitError(message, scalar.loc)
-    below = _extended(_base(scalar), (*seen, scalar.text), size)
+    top = top or _top(root.loc.source.name)
+    below = _extended(_base(scalar, top), (*seen, scalar.text), size, top)
     return overlay(below, root, skip=("published", "presets"), drop=("extend",))
 
 
-def _base(scalar: Scalar) -> Map:
+def _top(name: str) -> Path:
+    """Return the folder that a spec's strangers are kept in: its repository, or else its own."""
+    own = Path(os.path.realpath(Path(name).parent))
+    return next((top for top in (own, *own.parents) if exists(top / ".git")), own)
+
+
+def _reaches(top: Path, path: str | Path) -> bool:
+    """Whether a file lies below a folder or in the zoo, wherever links lead."""
+    real = Path(os.path.realpath(path))
+    return any(real.is_relative_to(place) for place in (top, os.path.realpath(folder())))
+
+
+def _stranger(source: Source, loc: Loc | None = None) -> Map:
+    """Return the tree of a file that the user did not name; what is no spec is not quoted.
+
+    Raises: SpecError: it is no spec.
+    """
+    try:
+        tree = _tree(source)
+    except MbprofError:
+        tree = None
+    if tree is None or not tree.entries.keys() & _SPEC_KEYS:
+        raise SpecError(f"{source.name} is no spec", loc, "a spec is a mapping with input and body")
+    return tree
+
+
+def _base(scalar: Scalar, top: Path) -> Map:
     """Read the spec that another one extends: a name of the zoo, or a path from where it stands.
 
     Beside a file at a revision that is a file at the same revision.
     """
     if len(scalar.text) > _LONGEST:
         raise SpecError(f"cannot extend {scalar.text!r}: there is no such spec", scalar.loc)
-    if scalar.text.isidentifier() and (folder() / f"{scalar.text}.yaml").is_file():
+    if scalar.text.isidentifier() and is_file(folder() / f"{scalar.text}.yaml"):
         return _file(scalar.text)
     from mbprof.spec import git
 
@@ -359,11 +399,17 @@ def _base(scalar: Scalar) -> Map:
             source = git.find(beside)
         else:
             path = Path(here).parent / scalar.text
-            source = read(path) if path.is_file() else None
+            if not _reaches(top, path):
+                message = f"cannot extend {scalar.text!r}: it lies outside of the repository"
+                hint = "without a repository a spec reaches what is below its own folder"
+                raise SpecError(message, scalar.loc, f"{hint}; the zoo is always there")
+            source = read(path) if is_file(path) else None
     except SourceError as error:
         raise error.at(scalar.loc) from None
+    except ValueError:
+        source = None  # no file has such a name
     if source is not None:
-        return _tree(source)
+        return _stranger(source, scalar.loc)
     hint = near_file(Path(here).parent / scalar.text) or nearest(scalar.text, names())
     raise SpecError(f"cannot extend {scalar.text!r}: there is no such spec", scalar.loc, hint)
 

@@ -20,7 +20,7 @@ from mbprof.network.profile import COLUMNS as COUNTED
 from mbprof.output import REPORTS, Format, Formats, Report, Screen, arranged
 from mbprof.output import Column as ReportColumn
 from mbprof.output.files import bytes_to, emit, text_to
-from mbprof.output.formats import rows_of, to_json
+from mbprof.output.formats import cell, rows_of, to_json
 from mbprof.output.model import column_of
 from mbprof.output.writers import Writer
 from mbprof.sweeps.axes import Column
@@ -106,9 +106,9 @@ def parquet(
     stamp = {"mbprof": to_json(job.stamp(), None)}
 
     def table(chunk: Chunk) -> Any:
-        # What is neither number nor flag becomes text.
+        # What is neither number nor flag becomes text, without halves of characters.
         columns = {column.name: chunk[column.name] for column in shown}
-        values = (c if c.dtype != object else [plain(v) for v in c] for c in columns.values())
+        values = (c if c.dtype != object else [*map(_encodable, c)] for c in columns.values())
         named = dict(zip(columns, map(pyarrow.array, values), strict=True))
         return pyarrow.table(named).replace_schema_metadata(stamp)
 
@@ -128,7 +128,11 @@ def parquet(
 
 def _cells(values: Column) -> list[Any]:
     """Return a column as cells of CSV, empty where a value is not known."""
-    return [plain(value) for value in values] if values.dtype == object else _known(values, "")
+    return [cell(plain(v)) for v in values] if values.dtype == object else _known(values, "")
+
+
+def _encodable(value: Any) -> str:
+    return plain(value).encode(errors="backslashreplace").decode()
 
 
 def _known(values: Column, other: Any = None) -> list[Any]:

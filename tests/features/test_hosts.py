@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from markdown_it import MarkdownIt
 
 from tests.conftest import MBPROF, OFFLINE, ROOT, Ended, child, git, started
 
@@ -201,8 +202,9 @@ class Host:
         (self.repository / "specs" / "net.yaml").write_text(text)
         done = act(
             "diff.sh", self.repository, self.tools,
-            FILES="specs/*.yaml", BASE="main", COMMENT=str(self.repository.parent / "comment.md"),
-            GITHUB_REPOSITORY="o/r", PULL_REQUEST="7", COMMENTS=str(self.store), **environment,
+            **{"FILES": "specs/*.yaml", **environment},
+            BASE="main", COMMENT=str(self.repository.parent / "comment.md"),
+            GITHUB_REPOSITORY="o/r", PULL_REQUEST="7", COMMENTS=str(self.store),
         )  # fmt: skip
         assert done.status == 0, done.err
         comments = json.loads(self.store.read_text())
@@ -248,6 +250,77 @@ def test_the_action_cuts_what_is_too_long(repository: Path) -> None:
     assert len(log) > 65536
     assert posted.startswith(MARK + "Cut at 65,000 characters; the log of the job has")
     assert posted.endswith("|\n"), "whole lines"
+
+
+# What a pull request of a stranger holds: names of files, and what is in them.
+NAMES = (
+    "--convention=.c.yaml", "-o.yaml", "--help.yaml", "--fail-on=never.yaml", "-.yaml",
+    "::error::x.yaml", "a\n::error::x.yaml", "a\r::error::x.yaml", "##[error]x.yaml",
+    "a\n::stop-commands::x\n.yaml", "`a`.yaml", "a```\n# h.yaml", "a``b|c.yaml",
+    "<script>x.yaml", "<!-- x.yaml", "--><b>x.yaml", "![i](x).yaml", "[l](y).yaml", "@team.yaml",
+    "# h.yaml", "> q.yaml", "a\n\n# h.yaml", "$(touch pwned).yaml", "`touch pwned`.yaml",
+    "; touch pwned;.yaml", "a b'\"c.yaml", "$HOME.yaml", "*.yaml", "\x1b[31mx.yaml",
+    "\u202ex.yaml", "a\tb.yaml", os.fsdecode(b"\xff.yaml"),
+)  # fmt: skip
+TEXTS = (
+    "x\n::error::x", "\r::error::x", "##[error]x", "```\n# h", "![i](https://x.org/i.png)",
+    "[l](https://x.org)", "<img src=x>", "<!--", "-->", "@team", "https://x.org", "a|b\n| c |",
+    "\n\n# h", "> q", "$(touch pwned)", "\x1b[2J", "\u202e", "`touch pwned`", "~~~", "<details>",
+)  # fmt: skip
+INERT = {
+    "paragraph", "strong", "table", "thead", "tbody", "tr", "th", "td", "bullet_list", "list_item",
+}  # fmt: skip
+
+
+def stranger(number: int, **row: object) -> str:
+    """Return a spec with hostile texts in every place that has one."""
+    text, other = (TEXTS[(number + i) % len(TEXTS)] for i in (0, 7))
+    rows = [{"op": "conv", "k": 3, "c": 8, "name": f"{text}{i}"} for i in range(2)]
+    about = {"name": f"n{text}", "doc": other, "source": text, "accept": {"MB202": other}}
+    return json.dumps({**about, "input": {"res": 8}, "body": [*rows, {"name": other, **row}]})
+
+
+@pytest.mark.long
+def test_the_action_does_nothing_that_a_stranger_says(repository: Path, tmp_path: Path) -> None:
+    for number, name in enumerate(NAMES):
+        (repository / name).write_text(stranger(number, op="relu"))
+    (repository / ".c.yaml").write_text("name: c\nunit: MACs\nparams: [conv]\n")
+    git("add", ".", cwd=repository)
+    git("commit", "--quiet", "--message", "as it was", cwd=repository)
+    changes = ({"k": 1, "c": 4}, {"chans": TEXTS[0]}, {"k": 1, "c": "[l](x)"})
+    for number, name in enumerate(NAMES):
+        (repository / name).write_text(stranger(number, op="conv", **changes[number % 3]))
+    (repository / NAMES[0]).unlink()
+    (repository / NAMES[10]).unlink()
+    (repository / "new\n::error::.yaml").write_text(stranger(3, op="conv", k=1, c=4))
+    files = sorted(path.name for path in repository.rglob("*") if ".git" not in path.parts)
+    log, (posted,) = Host(repository).push(BAD, FILES="*.yaml specs/*.yaml")
+    sarif = tmp_path / "out.sarif"
+    checked = act(
+        "check.sh", repository, tmp_path, FILES="*.yaml specs/*.yaml", FAIL_ON="error",
+        SARIF=str(sarif), GITHUB_OUTPUT=str(tmp_path / "out"),
+    )  # fmt: skip
+    assert "status=1" in (tmp_path / "out").read_text()
+    assert "specs/net.yaml:4" in checked.out
+    assert "MB002" in checked.out
+    for text in (said(checked.out), log):
+        assert not re.search(r"^\s*::|##\w*\[|[\x00-\x08\x0b-\x1f\u202a-\u202e]", text, re.M)
+    results = json.loads(sarif.read_text())["runs"][0]["results"]
+    assert not [r for r in results if re.search(r"(?<!\\)\]\(", r["message"]["text"])]
+    assert "conv has no key 'chans'" in posted
+    rendered(posted.removeprefix(MARK))
+    left = sorted(path.name for path in repository.rglob("*") if ".git" not in path.parts)
+    assert left == files, "nothing was executed, and nothing written"
+
+
+def rendered(comment: str) -> None:
+    """Hold that a comment has text and tables alone, as a code host renders it."""
+    tokens = MarkdownIt("commonmark", {"html": True}).enable("table").parse(comment)
+    tokens += [inner for token in tokens for inner in token.children or ()]
+    kinds = {token.type.removesuffix("_open") for token in tokens if token.nesting >= 0}
+    assert kinds <= {*INERT, "inline", "text", "code_inline", "softbreak"}, kinds
+    plain = "".join(token.content for token in tokens if token.type == "text")
+    assert not re.search(r"(?<!\w)@\w", plain)
 
 
 BLOCK = "doc: b\nsource: s\ntakes: {c: {type: int}}\nexample: {in: 8x8x4, c: 4}\n"

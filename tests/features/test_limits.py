@@ -10,7 +10,7 @@ import pytest
 import mbprof
 from mbprof.errors import KnobError, LimitError, MbprofError, SpecError, UsageError
 from mbprof.language.fmt import parse
-from mbprof.sweeps.axes import read_configs
+from mbprof.sweeps.configs import read_configs
 
 HEAD = "name: net\ninput: {res: 8}\n"
 CONV = "{op: conv, k: 1, c: 3}"

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from operator import attrgetter
-from pathlib import Path
 from typing import Any
 
 from mbprof.checks.model import (
@@ -24,7 +23,7 @@ from mbprof.checks.model import (
 from mbprof.errors import Loc, MbprofError, Source, UnusedError, UsageError, nearest
 from mbprof.language import fmt
 from mbprof.language.fmt import Value, plain, size
-from mbprof.language.source import COMMAND_LINE
+from mbprof.language.source import COMMAND_LINE, is_file
 from mbprof.network.conventions import Convention
 from mbprof.network.profile import Profile
 from mbprof.network.rows import totals
@@ -76,7 +75,7 @@ def refused(text: str, error: MbprofError) -> Finding:
 
     Raises: MbprofError: the error itself, if it has no place in a file.
     """
-    if error.loc is None and Path(text).is_file():
+    if error.loc is None and is_file(text):
         error.at(Loc(Source(text, ""), 1, 1))
         if isinstance(error, UsageError):
             message = f"cannot be decided: {error.message}"

@@ -14,6 +14,7 @@ from matplotlib.patches import Patch
 from mbprof.errors import UsageError
 from mbprof.language.fmt import plain, several
 from mbprof.network.load import Spec
+from mbprof.output import inert
 from mbprof.pages import points
 from mbprof.pages.charts import style
 
@@ -276,7 +277,7 @@ def grid(specs: Sequence[Spec], options: Options) -> Figure:
     scale = LogNorm(min(counts) / power, max(counts) / power)
     for panel, spec, every in zip(panels, specs, swept, strict=False):
         image = _cells(panel, every, points.axes(spec, options.alphas, options.sides), power, scale)
-        panel.set_title(spec.name)
+        panel.set_title(inert.line(spec.name))
     for panel in panels[len(specs) :]:
         panel.set_visible(False)
     bar = made.colorbar(image, ax=list(panels), shrink=0.9, pad=0.015)
@@ -361,7 +362,7 @@ def layers(specs: Sequence[Spec], options: Options) -> Figure:
         panel.margins(x=0.01)
     step = -(-len(rows) // _LABELS) or 1
     ticks = range(0, len(rows), step)
-    names = (rows[i].name for i in ticks)
+    names = (inert.line(rows[i].name) for i in ticks)
     cut = [name if len(name) <= _LONGEST else f"{name[:_CUT]}…{name[-_CUT:]}" for name in names]
     panels[1].set_xticks(ticks, cut, rotation=90)
     panels[1].set_xlabel("layer" if step == 1 else f"layer (one name in {step} is shown)")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import zip_longest
 from typing import Any, Literal
 
@@ -22,6 +24,7 @@ from matplotlib.transforms import Bbox
 
 from mbprof.errors import UsageError
 from mbprof.language import fmt
+from mbprof.output import inert
 
 WIDTH = 7.2
 """Inches of a figure over both columns of a paper."""
@@ -46,6 +49,7 @@ SETTINGS: dict[str, Any] = {
     "hatch.linewidth": 0.5,
     "svg.hashsalt": "mbprof",
     "svg.fonttype": "path",
+    "text.parse_math": False,  # names are no mathematics
     "pdf.fonttype": 42,
 }
 MARKERS = "osD^vPX<>ph*"
@@ -54,9 +58,15 @@ _WIDE = 500
 _UNITS = ((10**9, "G"), (10**6, "M"), (10**3, "k"), (1, ""))
 
 
-def look() -> Any:
-    """Return the context in which figures are drawn and saved; a user's own settings stay out."""
-    return style.context(["default", SETTINGS])
+@contextmanager
+def look() -> Iterator[None]:
+    """Give the context in which figures are drawn and saved; a user's own settings stay out.
+
+    A sign that the font lacks is drawn as a box.
+    """
+    with style.context(["default", SETTINGS]), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        yield
 
 
 def axes_of(given: Axes | Iterable[Axes] | None) -> tuple[Axes, ...]:
@@ -82,7 +92,7 @@ def panels(
         # The margin takes up what ticks change after the layout.
         made = Figure(figsize=(WIDTH, height), layout=ConstrainedLayoutEngine(w_pad=0.07))
         FigureCanvasAgg(made)
-        text = textwrap.fill(caption, 135, break_long_words=False)
+        text = textwrap.fill(inert.line(caption), 135, break_long_words=False)
         made.supxlabel(text, x=0.01, ha="left", fontsize=7, color="0.35", linespacing=1.25)
         return made, made.subplots(rows, columns, squeeze=False, **shared)
     if len(given) != rows * columns:
@@ -127,7 +137,14 @@ def log_axis(axes: Axes, which: str, span: float = 1.0) -> None:
 
 def key(marker: str, colour: Any, label: str, **look: Any) -> Line2D:
     """Return a handle of a legend: a marker without a line, unless its look has one."""
-    return Line2D([], [], marker=marker, color=colour, label=label, **{"linestyle": "none"} | look)
+    return Line2D(
+        [], [], marker=marker, color=colour, label=named(label), **{"linestyle": "none"} | look
+    )
+
+
+def named(label: str) -> str:
+    """Return a label of a legend; one that starts with an underscore would be left out of it."""
+    return " " * label.startswith("_") + inert.line(label)
 
 
 def lines(handles: Sequence[Artist], most: int) -> list[Sequence[Artist]]:
@@ -200,7 +217,7 @@ def _note(axes: Axes, name: str, place: tuple[float, float], dx: int, dy: int) -
     far = max(abs(dx), abs(dy)) > _NEAR
     line = {"arrowstyle": "-", "linewidth": 0.4, "color": "0.5", "shrinkA": 0, "shrinkB": 2}
     note = axes.annotate(
-        name,
+        inert.line(name),
         place,
         (dx, dy),
         textcoords="offset points",
