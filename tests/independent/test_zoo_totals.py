@@ -1,4 +1,8 @@
-"""Networks that a library has by name: params and MACs, exactly, at its size and an odd one."""
+"""Params and MACs of the libraries' real networks, at their usual size and at an odd one.
+
+``data/zoo_totals.csv`` holds what PyTorch and Keras count; ``data/oracle/names/*.csv`` says which
+spec, and which knobs, stand for a library's name. The versions stand in ``data/README.md``.
+"""
 
 import csv
 import re
@@ -7,25 +11,24 @@ from pathlib import Path
 import pytest
 
 import mbprof
-from tests.independent.oracle import names
+from tests.independent.oracle import Name, names
 
 TOTALS = Path(__file__).parent / "data" / "zoo_totals.csv"
+ROWS = list(csv.DictReader(TOTALS.read_text().splitlines()))
 
 
-def rows() -> list[dict[str, str]]:
-    with TOTALS.open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-@pytest.mark.parametrize(
-    "row", rows(), ids=lambda row: f"{row['library']}-{row['model']}-{row['height']}"
-)
-def test_totals_of_the_real_network(row: dict[str, str]) -> None:
-    name = next(
-        each
-        for each in names()
-        if each.origin == row["library"] and re.fullmatch(each.model, row["model"])
+def known(row: dict[str, str]) -> Name:
+    """Return the name that stands for a row."""
+    return next(
+        name
+        for name in names()
+        if name.origin == row["library"] and re.fullmatch(name.model, row["model"])
     )
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: "-".join(list(row.values())[:4]))
+def test_totals_are_those_of_the_library(row: dict[str, str]) -> None:
+    name = known(row)
     res = (int(row["height"]), int(row["width"]))
     total = mbprof.load(name.spec).build(res=res, **name.knobs).profile(scope="all").total
     assert total.facts.trainable == int(row["params"])
