@@ -9,7 +9,9 @@ from mbprof.errors import Loc, UnusedError, WiringError, unknown
 from mbprof.language.fmt import Shape
 from mbprof.language.source import Scalar
 from mbprof.network.graph import Edge
+from mbprof.ops.base import channel_axis
 from mbprof.spec.model import Table, Template, Wiring
+from mbprof.symbolic.arithmetic import product
 
 
 class Tensor(NamedTuple):
@@ -68,9 +70,11 @@ class Frame:
         )
 
     def look_at(self, tensor: Tensor) -> None:
-        """Let ``in.c``, ``in.h`` and ``in.w`` speak of a tensor."""
+        """Let ``in.c``, ``in.h``, ``in.w`` and ``in.n`` speak of a tensor."""
         shape = tensor.shape
-        self.env["in.c"] = shape[0] if len(shape) == 3 else shape[-1]
+        axis = channel_axis(shape)
+        self.env["in.c"] = shape[axis]
+        self.env["in.n"] = product(shape[:axis] + shape[axis + 1 :])
         self.env["in.h"], self.env["in.w"] = shape[1:] if len(shape) == 3 else (1, 1)
 
     def take(self, wiring: Wiring) -> Tensors:
