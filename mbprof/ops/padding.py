@@ -130,6 +130,11 @@ class Axis(NamedTuple):
             return PADDING_RULES[self.padding].amounts(self.n, self.k, self.s, self.d)
         return self.padding
 
+    @property
+    def slides(self) -> int:
+        """How often a window of the kernel's extent stops on the padded input, rounded down."""
+        return (self.n + sum(self.padded) - self.extent) // self.s + 1
+
     def stops(self, word: str, ceil: bool = False) -> int:
         """Return how often the window stops; ``word`` is the op's, for the error.
 
@@ -159,7 +164,7 @@ class Axis(NamedTuple):
                 hint="use a larger resolution, a smaller kernel or p: same",
             )
         if not ceil:
-            return room // self.s + 1
+            return self.slides
         count = ceil_div(room, self.s) + 1
         return count - 1 if (count - 1) * self.s >= self.n + before else count
 
