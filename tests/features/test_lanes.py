@@ -225,7 +225,7 @@ def test_lanes_of_decoders_and_tokens_equal_single_runs(
     for text, drawn, size in ((DECODER, decoders, side), (TOKENS, encoders, eights)):
         spec = mbprof.loads(text)
         cell = st.fixed_dictionaries({**drawn, "res": st.tuples(size, size)})
-        rows = data.draw(st.lists(cell, min_size=1, max_size=6))
+        rows: list[dict[str, Any]] = data.draw(st.lists(cell, min_size=1, max_size=6))
         expected = []
         for row in rows:
             total = spec.build(**row).profile(convention, "all").total
