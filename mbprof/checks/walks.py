@@ -49,8 +49,8 @@ def area(shape: Shape) -> int:
 
 
 def widest(node: Node) -> Edge:
-    """Return the input of a node with the largest maps, the first of them."""
-    areas = [area(shape) for shape in node.in_shapes]
+    """Return the input of a node with the largest maps, else most elements, the first of them."""
+    areas = [(area(shape), product(shape)) for shape in node.in_shapes]
     return node.inputs[areas.index(max(areas))]
 
 

@@ -151,9 +151,13 @@ class _Builder:
         wiring = step.wiring
         frame.template, frame.turn = wiring.name or table.names, j
         taken = frame.take(wiring) if j == 0 else frame.previous
-        frame.previous = _STEPS[type(step)](self, step, taken, frame)
+        start = len(self.nodes)
+        made = _STEPS[type(step)](self, step, taken, frame)
         if wiring.outputs:
-            frame.declare(wiring, frame.previous)
+            frame.declare(wiring, made)
+        # An op that takes nothing, such as a trained tensor, leaves the previous output as it is.
+        if made[0].edge.node < start or self.nodes[made[0].edge.node].inputs:
+            frame.previous = made
 
     def chosen(self, step: steps.ChosenStep, taken: Tensors, frame: Frame) -> Tensors:
         word = step.chosen.evaluate(frame.env)
@@ -165,6 +169,8 @@ class _Builder:
     def op(self, step: steps.OpStep, taken: Tensors, frame: Frame) -> Tensors:
         name = self.enter(step.op.word, frame)
         letters = step.op.letters
+        if step.op.inputs == (0, 0) and not step.wiring.inputs:
+            taken = ()
         values = {key: bound.evaluate(frame.env) for key, bound in step.fields.items()}
         for letter, rule in self.width_rules(step.wiring, frame).items():
             if letter in letters and (key := letters[letter].attribute) in values:
@@ -335,12 +341,13 @@ class _Builder:
         """Add a node, infer its shapes and state its facts."""
         least, most = op.inputs
         if len(taken) < least or (most is not None and len(taken) > most):
-            count = f"{least}" if most == least else f"at least {least}"
-            message = f"{op.word} takes {count} input{'s' * (least > 1)}, not {len(taken)}"
+            count = f"at least {least}" if most is None else f"{least} or {most}"
+            count = f"{least}" if most == least else count
+            message = f"{op.word} takes {count} input{'s' * (most != 1)}, not {len(taken)}"
             hint = "name outputs with out: and list them, in: [x, _]" if least > 1 else None
             raise WiringError(message, step.wiring.loc, hint)
         self.work.spend(2 + len(taken), step.wiring.loc)
-        edges, shapes, strides, rates = zip(*taken, strict=True)
+        edges, shapes, strides, rates = zip(*taken, strict=True) if taken else ((), (), (1,), (1,))
         try:
             stride, rate = max(strides), max(rates)
             if op.windowed:

@@ -69,6 +69,18 @@ QUANTITIES: dict[str, tuple[str, Callable[[Node], Any]]] = {
         "elements of the window, 1 if there is none",
         lambda node: product(node.op.geometry(node.in_shapes).kernel or ()),
     ),
+    "step": (
+        "elements of the stride, 1 if there is none",
+        lambda node: product(node.op.geometry(node.in_shapes).stride or ()),
+    ),
+    "groups": (
+        "groups of the channels, 1 if there are none",
+        lambda node: node.op.geometry(node.in_shapes).groups or 1,
+    ),
+    "stops": (
+        "how often the window stops on the input, also of a transposed convolution",
+        lambda node: product(axis.slides for axis in node.op.axes(node.in_shapes)),
+    ),
     "covered": (
         "elements that the windows of an average pooling hold together, without padding",
         lambda node: node.op.covered(node.in_shapes, node.out_shapes),

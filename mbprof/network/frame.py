@@ -9,7 +9,9 @@ from mbprof.errors import LimitError, Loc, UnusedError, WiringError, unknown
 from mbprof.language.fmt import Shape, several
 from mbprof.language.source import Scalar
 from mbprof.network.graph import Edge
+from mbprof.ops.base import channel_axis
 from mbprof.spec.model import Step, Table, Template, Wiring, texts
+from mbprof.symbolic.arithmetic import product
 
 MAX_STEPS = 100_000
 """Steps, each round of a repeat and each edge of the graph counted."""
@@ -76,9 +78,11 @@ class Frame:
         )
 
     def look_at(self, tensor: Tensor) -> None:
-        """Let ``in.c``, ``in.h`` and ``in.w`` speak of a tensor."""
+        """Let ``in.c``, ``in.h``, ``in.w`` and ``in.n`` speak of a tensor."""
         shape = tensor.shape
-        self.env["in.c"] = shape[0] if len(shape) == 3 else shape[-1]
+        axis = channel_axis(shape)
+        self.env["in.c"] = shape[axis]
+        self.env["in.n"] = product(shape[:axis] + shape[axis + 1 :])
         self.env["in.h"], self.env["in.w"] = shape[1:] if len(shape) == 3 else (1, 1)
 
     def take(self, wiring: Wiring) -> Tensors:

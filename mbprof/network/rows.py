@@ -162,7 +162,7 @@ def costed(graph: Graph, convention: Convention) -> Iterator[tuple[str, Row]]:
             block=first.block,
             unit=first.unit,
             op=first.op.word,
-            in_shape=first.in_shapes[0],
+            in_shape=first.in_shapes[0] if first.in_shapes else (),
             out_shape=group[-1].out_shapes[0],
             **first.op.geometry(first.in_shapes)._asdict(),
             layers=1,

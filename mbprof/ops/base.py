@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import operator
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -116,6 +117,14 @@ class Geometry(NamedTuple):
     groups: int | None = None
 
 
+class Sampled(NamedTuple):
+    """An axis that is sampled anew: ``taps`` neighbours for a value, ``made`` values for ``of``."""
+
+    taps: int
+    made: int
+    of: int
+
+
 class Letter(NamedTuple):
     """A key that an op accepts in a spec: its Python name, type and meaning."""
 
@@ -143,6 +152,8 @@ class Op(ABC):
     """Whether stride and dilation take part in a spec's ``output_stride``."""
     call: ClassVar[str]
     """The class or function of PyTorch that stands for the op unless a spec's ``calls`` says so."""
+    aliases: ClassVar[tuple[str, ...]] = ()
+    """What others call it, as `simplified` writes it; errors answer those with the op's word."""
     letters: ClassVar[dict[str, Letter]]
 
     # Traits: what others ask of an op, rather than for its name.
@@ -156,6 +167,7 @@ class Op(ABC):
     folds: ClassVar[bool] = False  # it can be folded into a layer that multiplies: a batch norm
     passes: ClassVar[bool] = False  # it hands its input on as it is, at inference
     resamples: ClassVar[bool] = False  # it interpolates maps
+    mixes: ClassVar[bool] = False  # an output weighs all positions, and there are many outputs
     sees_whole: ClassVar[bool] = False  # an output can depend on all pixels, whatever its kernel
     pools_whole: ClassVar[bool] = False  # it pools maps of any size
     ends_maps: ClassVar[bool] = False  # maps end in it, as at the end of a whole network
@@ -208,6 +220,10 @@ class Op(ABC):
 
     def axes(self, inputs: Shapes) -> tuple[Axis, ...]:
         """Return height and width with the window and the padding on them, if the op has any."""
+        return ()
+
+    def sampled(self, inputs: Shapes, outputs: Shapes) -> tuple[Sampled, ...]:
+        """Return how height and width are sampled anew, if the op does that."""
         return ()
 
 
@@ -313,6 +329,40 @@ def op(word: str, call: str, family: str | None = None, **traits: Any) -> Callab
         return made  # type: ignore[no-any-return]  # dataclass() of a type variable is Any
 
     return register
+
+
+def simplified(name: str) -> str:
+    """Write the name of a class or function without its module, its dimensions and its case.
+
+    >>> simplified("nn.ConvTranspose2d"), simplified("conv2d_transpose"), simplified("UpSampling2D")
+    ('convtranspose', 'convtranspose', 'upsampling')
+    """
+    return re.sub("[123]d|[_-]", "", name.rpartition(".")[2].lower())
+
+
+def channels(shape: Shape) -> int:
+    """Return C of maps (C, H, W) and of vectors and tokens (..., C)."""
+    return shape[channel_axis(shape)]
+
+
+def channel_axis(shape: Shape) -> int:
+    """Return the axis of the channels: the first of maps, the last of everything else."""
+    return 0 if len(shape) == 3 else len(shape) - 1
+
+
+def axis_of(shape: Shape, axis: int, word: str, letter: str = "axis") -> int:
+    """Return an axis counted from 0, which may be given from the end, -1 for the last.
+
+    Raises: ShapeError: the tensor has no such axis.
+
+    >>> axis_of((197, 192), -1, "slice")
+    1
+    """
+    if not -len(shape) <= axis < len(shape):
+        last = len(shape) - 1
+        hint = f"its axes are 0 to {last}, or -{len(shape)} to -1 from the end"
+        raise ShapeError(f"{word}: {show(shape)} has no axis {axis}", letter=letter, hint=hint)
+    return axis % len(shape)
 
 
 def maps(shape: Shape, word: str) -> tuple[int, int, int]:

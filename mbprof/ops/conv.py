@@ -5,9 +5,20 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from mbprof.errors import ShapeError
-from mbprof.language.fmt import Shapes
-from mbprof.ops.base import Facts, Geometry, SameShape, Windowed, letter, maps, op
-from mbprof.ops.fields import FLAG, NUMBER, PADDING, PAIR, SIZE, choice
+from mbprof.language.fmt import Shape, Shapes
+from mbprof.ops.base import (
+    Facts,
+    Geometry,
+    SameShape,
+    Windowed,
+    axis_of,
+    channel_axis,
+    letter,
+    maps,
+    op,
+    simplified,
+)
+from mbprof.ops.fields import AXIS, FLAG, NUMBER, PADDING, PAIR, SIZE, choice
 from mbprof.ops.padding import Padding, Pair
 from mbprof.symbolic.arithmetic import product
 
@@ -27,45 +38,48 @@ class Function(NamedTuple):
     exp: int = 0
     slopes: int = 0
     non_negative: bool = False
+    aliases: tuple[str, ...] = ()
 
 
 FUNCTIONS: dict[str, Function] = {
     "relu": Function("nn.ReLU", "max(x, 0)", compare=1, non_negative=True),
     "relu6": Function("nn.ReLU6", "min(max(x, 0), 6)", compare=2, non_negative=True),
-    "leaky_relu": Function("nn.LeakyReLU", "max(x, 0.01·x)", compare=1, mul=1),
+    "leaky_relu": Function(
+        "nn.LeakyReLU", "max(x, 0.01·x)", compare=1, mul=1, aliases=("leaky", "lrelu")
+    ),
     "prelu": Function(
         "nn.PReLU", "max(x, 0) + a·min(x, 0), a trained for each channel", 2, 1, 1, slopes=1
     ),
     "elu": Function("nn.ELU", "x if x > 0 else exp(x) - 1", compare=1, add=1, exp=1),
     "sigmoid": Function("nn.Sigmoid", "1 / (1 + exp(-x))", 0, 1, 0, 1, 1, non_negative=True),
     "hsigmoid": Function("nn.Hardsigmoid", "min(max(x + 3, 0), 6) / 6", 2, 1, 1, non_negative=True),
-    "silu": Function("nn.SiLU", "x / (1 + exp(-x)), also called swish", add=1, divide=1, exp=1),
+    "silu": Function(
+        "nn.SiLU", "x / (1 + exp(-x)), also called swish", 0, 1, 0, 1, 1, aliases=("swish",)
+    ),
     "hswish": Function("nn.Hardswish", "x · min(max(x + 3, 0), 6) / 6", compare=2, add=1, mul=2),
     "tanh": Function("nn.Tanh", "1 - 2 / (1 + exp(2·x))", add=2, mul=1, divide=1, exp=1),
     "gelu": Function("nn.GELU", "x/2 · (1 + erf(x / √2))", add=1, mul=3, exp=1),
     "mish": Function("nn.Mish", "x · tanh(log(1 + exp(x)))", 0, add=3, mul=2, divide=1, exp=3),
 }
 
-_SYNONYMS = {
-    "swish": "silu",
-    "hard_swish": "hswish",
-    "hardswish": "hswish",
-    "h_swish": "hswish",
-    "hard_sigmoid": "hsigmoid",
-    "hardsigmoid": "hsigmoid",
-    "h_sigmoid": "hsigmoid",
-    "logistic": "sigmoid",
-    "lrelu": "leaky_relu",
-    "leakyrelu": "leaky_relu",
-    "linear": "none",
-    "identity": "none",
-}
-"""What libraries call some of them."""
 
-ACTIVATION = choice("activation", "an activation", (*FUNCTIONS, "none"), _SYNONYMS)
+def meant(name: str) -> str | None:
+    """Return the activation that goes by a name elsewhere, such as swish, or None.
+
+    >>> meant("Swish"), meant("nn.Hardswish"), meant("conv")
+    ('silu', 'hswish', None)
+    """
+    plain = simplified(name)
+    for function, row in FUNCTIONS.items():
+        if plain in (simplified(function), simplified(row.call), *row.aliases):
+            return function
+    return None
 
 
-@op("act", "nn.Identity", follower=ACTIVATION, elementwise=True)
+ACTIVATION = choice("activation", "an activation", (*FUNCTIONS, "none"), meant)
+
+
+@op("act", "nn.Identity", follower=ACTIVATION, elementwise=True, aliases=("activation",))
 class Activation(SameShape):
     """Apply a function to each element.
 
@@ -101,7 +115,7 @@ class Activation(SameShape):
         )
 
 
-@op("times", "*", after=("act",))
+@op("times", "*", after=("act",), aliases=("scale", "lambda"))
 class Times(SameShape):
     """Multiply each element by a constant.
 
@@ -125,18 +139,35 @@ class Times(SameShape):
 class Softmax(SameShape):
     """Turn each vector of n scores into n probabilities.
 
-    Shape: unchanged; the vector runs over the channels of maps, else over the last size.
+    Shape: unchanged; the vector runs over ``axis``, the channels unless given: of maps the first
+    axis, else the last.
     Params: none.
     Cost: for each vector n - 1 comparisons, 2·n - 1 additions, n exponentials and n divisions.
+    Raises: ShapeError: there is no such axis.
     Source: torch.nn.Softmax.
 
     >>> Softmax().facts(((1000,),), ((1000,),)).exp
     1000
+    >>> Softmax(axis=-1).facts(((3, 197, 64),), ((3, 197, 64),)).compare
+    37233
     """
 
+    axis: int | None = letter(
+        "axis", AXIS, "the axis that adds up to 1, the channels' unless given", None
+    )
+
+    def shapes(self, inputs: Shapes) -> Shapes:
+        self._axis(inputs[0])
+        return inputs
+
+    def _axis(self, shape: Shape) -> int:
+        if self.axis is None:
+            return channel_axis(shape)
+        return axis_of(shape, self.axis, "softmax")
+
     def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
-        shape, size = inputs[0], product(inputs[0])
-        vectors = size // (shape[0] if len(shape) == 3 else shape[-1])
+        size = product(inputs[0])
+        vectors = size // inputs[0][self._axis(inputs[0])]
         return Facts(
             compare=size - vectors,
             add=2 * size - vectors,
@@ -147,7 +178,13 @@ class Softmax(SameShape):
         )
 
 
-@op("conv", "nn.Conv2d", after=("bn", "act"), multiplies=True)
+@op(
+    "conv",
+    "nn.Conv2d",
+    after=("bn", "act"),
+    multiplies=True,
+    aliases=("convolution", "pwconv", "pointwise"),
+)
 class Conv(Windowed):
     """Convolve C_in maps into C_out maps, in g groups.
 
@@ -189,7 +226,15 @@ class Conv(Windowed):
         return Geometry(self.kernel, self.stride, self.dilation, self.groups)
 
 
-@op("dwconv", "nn.Conv2d", family="conv", after=("bn", "act"), multiplies=True, depthwise=True)
+@op(
+    "dwconv",
+    "nn.Conv2d",
+    family="conv",
+    after=("bn", "act"),
+    multiplies=True,
+    depthwise=True,
+    aliases=("depthwise", "depthwiseconv", "convdw"),
+)
 class DepthwiseConv(Windowed):
     """Convolve each map by itself into m maps.
 

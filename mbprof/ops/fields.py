@@ -196,12 +196,20 @@ def _number_reader(node: Node, known: Known) -> Callable[[Env], float]:
     return evaluate
 
 
-def _wholes_reader(node: Node, known: Known) -> Callable[[Env], tuple[int, ...]]:
-    size = _whole_reader(1)
-    if not isinstance(node, Seq):
-        raise SpecError(f"expected a list of numbers, found {KIND_OF[type(node)]}", node.loc)
-    parts = [size(item, known) for item in items_of(node)]
-    return lambda env: tuple(part(env) for part in parts)
+def _wholes_reader(
+    least: int, alone: bool = False
+) -> Callable[[Node, Known], Callable[[Env], tuple[int, ...]]]:
+    """Make the reader of a list of whole numbers; ``alone`` allows one without brackets."""
+    size = _whole_reader(least)
+
+    def reader(node: Node, known: Known) -> Callable[[Env], tuple[int, ...]]:
+        if not isinstance(node, Seq) and not (alone and isinstance(node, Scalar)):
+            raise SpecError(f"expected a list of numbers, found {KIND_OF[type(node)]}", node.loc)
+        items = items_of(node) if isinstance(node, Seq) else (node,)
+        parts = [size(item, known) for item in items]
+        return lambda env: tuple(part(env) for part in parts)
+
+    return reader
 
 
 def argument(text: str) -> str | None:
@@ -210,20 +218,23 @@ def argument(text: str) -> str | None:
 
 
 def choice(
-    word: str, doc: str, choices: tuple[str, ...], synonyms: Mapping[str, str] | None = None
+    word: str,
+    doc: str,
+    choices: tuple[str, ...],
+    meant: Callable[[str], str | None] = lambda text: None,
 ) -> Kind:
     """Make the type of a field that is one of a few words, or ``$name`` of an argument.
 
-    ``synonyms`` are names that others have for them, to be answered with ours.
+    ``meant`` returns the word for what others call it, if there is one.
     """
 
     def checked(value: object, loc: Loc) -> str:
         if value is None:
             value = "none"
         if not isinstance(value, str) or value not in choices:
-            meant = (synonyms or {}).get(str(value).lower().replace("-", "_"))
-            known = nearest(value if isinstance(value, str) else "", choices)
-            hint = f"did you mean {meant!r}?" if meant else known
+            typed = value if isinstance(value, str) else ""
+            known = meant(typed)
+            hint = f"did you mean {known!r}?" if known else nearest(typed, choices)
             raise SpecError(f"unknown {word} {_say(value)}", loc, hint)
         return value
 
@@ -285,7 +296,22 @@ FLAG = Kind(
 NUMBER = Kind(
     "number", "a number, decimals allowed", {"type": ["number", "string"]}, _number_reader
 )
-SIZES = Kind("ints", "a list of numbers", {"type": "array", "items": _EXPRESSION}, _wholes_reader)
+PAIR_OR_NONE = Kind(
+    "counts",
+    "a number of at least 0 for both axes, or [height, width]",
+    PAIR.schema,
+    _pair_reader(0),
+)
+_LIST = {"type": "array", "items": _EXPRESSION}
+SIZES = Kind("ints", "a list of numbers", _LIST, _wholes_reader(1))
+SHAPE = Kind("shape", "a list of sizes, one of which may be -1", _LIST, _wholes_reader(-1))
+AXIS = Kind("axis", "a whole number, from the end if below 0", _EXPRESSION, _whole_reader(-LARGEST))
+AXES = Kind(
+    "axes",
+    "an axis or a list of them, from the end if below 0",
+    {"anyOf": [_EXPRESSION, _LIST]},
+    _wholes_reader(-LARGEST, alone=True),
+)
 WORD = Kind("name", "a word, handed on as it is", {"type": "string"}, _anything_reader)
 ANY = Kind("any", "any value", {}, _anything_reader)
 

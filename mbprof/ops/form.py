@@ -5,85 +5,22 @@ from __future__ import annotations
 from functools import reduce
 
 from mbprof.errors import LimitError, ShapeError
-from mbprof.language.fmt import Shapes, show
+from mbprof.language.fmt import Shape, Shapes, show
 from mbprof.language.source import MAX_LISTED
-from mbprof.ops.base import Facts, Free, Op, SameShape, elements, letter, maps, op
-from mbprof.ops.fields import COUNT, NUMBER, PADDING, PAIR, SIZE, SIZES, choice
-from mbprof.ops.padding import Axis, Padding, Pair
-from mbprof.symbolic.arithmetic import maximum, product, truncated
-
-
-@op("pad", "F.pad")
-class Pad(Op):
-    """Surround each map with zeros.
-
-    Shape: (C, H, W) -> (C, H + top + bottom, W + left + right).
-    Params: none.
-    Cost: no arithmetic; the padded maps are written once.
-    Raises: ShapeError: the padding is not given in numbers.
-    Source: torch.nn.ZeroPad2d.
-
-    >>> Pad(padding=(0, 1, 0, 1)).shapes(((32, 112, 112),))
-    ((32, 113, 113),)
-    """
-
-    padding: Padding = letter("p", PADDING, "a number, [h, w] or [top, bottom, left, right]")
-
-    def shapes(self, inputs: Shapes) -> Shapes:
-        c, h, w = maps(inputs[0], "pad")
-        top, bottom, left, right = self._sides()
-        return ((c, h + top + bottom, w + left + right),)
-
-    def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
-        return Facts(read=product(inputs[0]), write=product(outputs[0]))
-
-    def axes(self, inputs: Shapes) -> tuple[Axis, ...]:
-        _, h, w = inputs[0]
-        top, bottom, left, right = self._sides()
-        return Axis("height", h, 1, 1, 1, (top, bottom)), Axis("width", w, 1, 1, 1, (left, right))
-
-    def _sides(self) -> tuple[int, int, int, int]:
-        if isinstance(self.padding, str):
-            raise ShapeError("pad needs numbers, there is no window to be same with", letter="p")
-        return self.padding
-
-
-@op("resize", "F.interpolate", resamples=True)
-class Resize(Op):
-    """Interpolate each map to another size.
-
-    Shape: (C, H, W) -> (C, H_out, W_out), H_out given, or ⌊H·by⌋.
-    Params: none.
-    Cost: none for ``nearest``; for ``bilinear`` 4 multiplications and 3 additions for each output.
-    Raises: ShapeError: neither or both of ``size`` and ``by``, or a factor that is not positive.
-    Source: torch.nn.Upsample.
-
-    >>> Resize(by=2).shapes(((256, 7, 7),))
-    ((256, 14, 14),)
-    """
-
-    size: Pair | None = letter("size", PAIR, "the new height and width", None)
-    by: float | None = letter("by", NUMBER, "the factor, if no size is given", None)
-    mode: str = letter(
-        "mode", choice("mode", "nearest or bilinear", ("nearest", "bilinear")), "how", "nearest"
-    )
-
-    def shapes(self, inputs: Shapes) -> Shapes:
-        c, h, w = maps(inputs[0], "resize")
-        if (self.size is None) == (self.by is None):
-            raise ShapeError("resize needs either size or by")
-        if self.size is not None:
-            return ((c, *self.size),)
-        factor = self.by or 0
-        high, wide = truncated(h * factor), truncated(w * factor)
-        if high < 1 or wide < 1:
-            raise ShapeError(f"resize: {show(inputs[0])} times {factor:g} is empty", letter="by")
-        return ((c, high, wide),)
-
-    def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
-        size = product(outputs[0])
-        linear = size if self.mode == "bilinear" else 0
-        return Facts(mul=4 * linear, add=3 * linear, read=product(inputs[0]), write=size)
+from mbprof.ops.base import (
+    Facts,
+    Free,
+    Op,
+    SameShape,
+    axis_of,
+    channel_axis,
+    elements,
+    letter,
+    maps,
+    op,
+)
+from mbprof.ops.fields import AXES, AXIS, COUNT, NUMBER, SHAPE, SIZE, SIZES
+from mbprof.symbolic.arithmetic import ceil_div, maximum, product
 
 
 @op("flatten", "torch.flatten", sees_whole=True, ends_maps=True, ends_scores=True, keeps_sign=True)
@@ -103,24 +40,35 @@ class Flatten(Free):
         return ((product(inputs[0]),),)
 
 
-@op("reshape", "Tensor.reshape", sees_whole=True, keeps_sign=True)
+@op("reshape", "Tensor.reshape", sees_whole=True, keeps_sign=True, aliases=("view",))
 class Reshape(Free):
     """Read a tensor's elements in another shape.
 
-    Shape: any -> ``to``, of as many elements.
+    Shape: any -> ``to``, of as many elements; a size of -1 is what is left for it.
     Params: none.
     Cost: nothing; the result is a view.
-    Raises: ShapeError: the number of elements differs.
+    Raises: ShapeError: the number of elements differs; two sizes are -1, or one is 0.
     Source: torch.reshape.
 
-    >>> Reshape(to=(1024,)).shapes(((1024, 1, 1),))
-    ((1024,),)
+    >>> Reshape(to=(-1, 64)).shapes(((1024, 7, 7),))
+    ((784, 64),)
     """
 
-    to: tuple[int, ...] = letter("to", SIZES, "the new sizes")
+    to: tuple[int, ...] = letter("to", SHAPE, "the new sizes, one of which may be -1")
 
     def shapes(self, inputs: Shapes) -> Shapes:
         have, want = product(inputs[0]), product(self.to)
+        if want == 0 or sum(1 for size in self.to if size == -1) > 1:
+            message = f"reshape: {show(self.to)} needs sizes of at least 1, or a single -1"
+            raise ShapeError(message, letter="to")
+        if want < 0:
+            if have % want:
+                raise ShapeError(
+                    f"reshape: {show(inputs[0])} has {have:,} elements, which do not divide by "
+                    f"{-want:,}",
+                    letter="to",
+                )
+            return (tuple(have // -want if size == -1 else size for size in self.to),)
         if have != want:
             raise ShapeError(
                 f"reshape: {show(inputs[0])} has {have:,} elements, {show(self.to)} has {want:,}",
@@ -129,7 +77,14 @@ class Reshape(Free):
         return (self.to,)
 
 
-@op("dropout", "nn.Dropout", passes=True, ends_scores=True, keeps_sign=True)
+@op(
+    "dropout",
+    "nn.Dropout",
+    aliases=("droppath", "spatialdropout"),
+    passes=True,
+    ends_scores=True,
+    keeps_sign=True,
+)
 class Dropout(Free):
     """Drop elements in training; hand them on at inference.
 
@@ -151,7 +106,7 @@ class Dropout(Free):
         return inputs
 
 
-@op("identity", "nn.Identity", passes=True, keeps_sign=True)
+@op("identity", "nn.Identity", passes=True, keeps_sign=True, aliases=("skip", "shortcut"))
 class Identity(SameShape, Free):
     """Hand a tensor on as it is.
 
@@ -196,7 +151,16 @@ class Add(Op):
         return Facts(add=(len(inputs) - 1) * size, read=elements(inputs), write=size)
 
 
-@op("mul", "*", inputs=(2, None), after=("act",), joins=True, gates=True, elementwise=True)
+@op(
+    "mul",
+    "*",
+    aliases=("multiply",),
+    inputs=(2, None),
+    after=("act",),
+    joins=True,
+    gates=True,
+    elementwise=True,
+)
 class Mul(Op):
     """Multiply tensors element by element, repeating sizes of 1.
 
@@ -228,7 +192,15 @@ class Mul(Op):
         return Facts(mul=(len(inputs) - 1) * size, read=elements(inputs), write=size)
 
 
-@op("concat", "torch.cat", inputs=(2, None), after=("bn", "act"), joins=True, rearranges=True)
+@op(
+    "concat",
+    "torch.cat",
+    aliases=("concatenate", "concatenation"),
+    inputs=(2, None),
+    after=("bn", "act"),
+    joins=True,
+    rearranges=True,
+)
 class Concat(Op):
     """Put tensors behind each other, by channel unless ``axis`` says otherwise.
 
@@ -242,12 +214,10 @@ class Concat(Op):
     ((256, 28, 28),)
     """
 
-    axis: int = letter("axis", COUNT, "the axis, 0 for channels", 0)
+    axis: int = letter("axis", AXIS, "the axis, 0 for channels of maps", 0)
 
     def shapes(self, inputs: Shapes) -> Shapes:
-        first, axis = inputs[0], self.axis
-        if axis >= len(first):
-            raise ShapeError(f"concat: {show(first)} has no axis {axis}", letter="axis")
+        first, axis = inputs[0], axis_of(inputs[0], self.axis, "concat")
         for other in inputs[1:]:
             if len(other) != len(first) or (
                 first[:axis] + first[axis + 1 :] != other[:axis] + other[axis + 1 :]
@@ -257,48 +227,145 @@ class Concat(Op):
                     hint="give the branches the same stride and padding",
                 )
         joined = sum(shape[axis] for shape in inputs)
-        return ((*first[:axis], joined, *first[axis + 1 :]),)
+        return (_resized(first, axis, joined),)
 
     def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
         size = product(outputs[0])
         return Facts(read=size, write=size)
 
 
-@op("split", "torch.chunk", rearranges=True)
+@op("split", "torch.chunk", rearranges=True, aliases=("chunk",))
 class Split(Free):
     """Part a tensor by channel, into g equal parts or into parts of given sizes.
 
-    Shape: (C, H, W) -> g times (C/g, H, W); name the parts with ``out: [left, right]``.
+    Shape: (C, H, W) -> g times (C/g, H, W); name the parts with ``out: [left, right]``. With
+    ``keep`` only one part goes on.
     Params: none.
     Cost: nothing; the parts are views.
-    Raises: ShapeError: C is no multiple of g, or the sizes do not add up to C.
+    Raises: ShapeError: C is no multiple of g, the sizes do not add up to C, there is no such part.
     Source: arXiv:1807.11164, section 3.
 
     >>> Split().shapes(((116, 28, 28),))
     ((58, 28, 28), (58, 28, 28))
+    >>> Split(parts=3, keep=0).shapes(((197, 576),))
+    ((197, 192),)
     """
 
     parts: int = letter("g", SIZE, "the number of equal parts", 2)
     sizes: tuple[int, ...] = letter("sizes", SIZES, "the channels of each part", ())
+    axis: int | None = letter("axis", AXIS, "the axis, the channels' unless given", None)
+    keep: int | None = letter(
+        "keep", COUNT, "the part that goes on, from 0; all unless given", None
+    )
 
     def shapes(self, inputs: Shapes) -> Shapes:
-        c, h, w = maps(inputs[0], "split")
-        if self.sizes:
-            if sum(self.sizes) != c:
-                raise ShapeError(
-                    f"split: parts of {', '.join(map(str, self.sizes))} make "
-                    f"{sum(self.sizes)} channels, not {c}",
-                    letter="sizes",
-                )
-            return tuple((size, h, w) for size in self.sizes)
+        shape = inputs[0]
+        given = self.axis is not None
+        axis = axis_of(shape, self.axis or 0, "split") if given else channel_axis(shape)
+        c, what = shape[axis], f"elements of axis {axis}" if given else "channels"
+        if self.sizes and sum(self.sizes) != c:
+            raise ShapeError(
+                f"split: parts of {', '.join(map(str, self.sizes))} make "
+                f"{sum(self.sizes)} {what}, not {c}",
+                letter="sizes",
+            )
         if self.parts > MAX_LISTED:
             raise LimitError(f"split: {self.parts:,} parts; there are {MAX_LISTED} at most")
-        if c % self.parts:
-            raise ShapeError(f"split: {c} channels do not divide into {self.parts}", letter="g")
-        return ((c // self.parts, h, w),) * self.parts
+        if not self.sizes and c % self.parts:
+            raise ShapeError(f"split: {c} {what} do not divide into {self.parts}", letter="g")
+        sizes = self.sizes or (c // self.parts,) * self.parts
+        if self.keep is not None:
+            if self.keep >= len(sizes):
+                message = f"split: there is no part {self.keep}; the last is {len(sizes) - 1}"
+                raise ShapeError(message, letter="keep")
+            sizes = (sizes[self.keep],)
+        return tuple(_resized(shape, axis, size) for size in sizes)
 
 
-@op("shuffle", "Tensor.transpose", rearranges=True, elementwise=True)
+@op("slice", "Tensor.slice", rearranges=True, aliases=("narrow", "select", "stridedslice"))
+class Slice(Free):
+    """Keep a part of a tensor along one axis.
+
+    Shape: (N, C) -> (⌈(to - from)/step⌉, C) for axis 0; positions below 0 count from the end.
+    Params: none.
+    Cost: nothing; the result is a view.
+    Raises: ShapeError: there is no such axis or position, or nothing between the two.
+    Source: torch.narrow.
+
+    >>> Slice(start=1).shapes(((197, 192),))
+    ((196, 192),)
+    >>> Slice(axis=-1, step=2).shapes(((64, 7, 7),))
+    ((64, 7, 4),)
+    """
+
+    axis: int = letter("axis", AXIS, "the axis", 0)
+    start: int = letter("from", AXIS, "the first position, from 0", 0)
+    stop: int | None = letter(
+        "to", AXIS, "the position behind the last; the end unless given", None
+    )
+    step: int = letter("step", SIZE, "how far it is to the next", 1)
+
+    def shapes(self, inputs: Shapes) -> Shapes:
+        shape = inputs[0]
+        axis = axis_of(shape, self.axis, "slice")
+        n = shape[axis]
+        first = self.start + n if self.start < 0 else self.start
+        end = n if self.stop is None else self.stop + n if self.stop < 0 else self.stop
+        for position, key in ((first, "from"), (end, "to")):
+            if position < 0 or position > n:
+                message = f"slice: axis {axis} of {show(shape)} has no position {position}"
+                raise ShapeError(message, letter=key)
+        if first >= end:
+            key = "from" if self.stop is None else "to"
+            raise ShapeError(f"slice: nothing stands from {first} to {end}", letter=key)
+        return (_resized(shape, axis, ceil_div(end - first, self.step)),)
+
+
+def _resized(shape: Shape, axis: int, size: int) -> Shape:
+    return (*shape[:axis], size, *shape[axis + 1 :])
+
+
+@op(
+    "permute",
+    "Tensor.permute",
+    mixes=True,
+    rearranges=True,
+    sees_whole=True,
+    keeps_sign=True,
+    aliases=("transpose",),
+)
+class Permute(Op):
+    """Put the axes of a tensor into another order.
+
+    Shape: axis i of the output is axis ``axes[i]`` of the input: (N, C) -> (C, N) for [1, 0].
+    Params: none.
+    Cost: no arithmetic; every element is read and written once.
+    Raises: ShapeError: an axis lacks, or stands there twice.
+    Source: torch.permute.
+
+    >>> Permute(order=(1, 2, 0)).shapes(((64, 7, 5),))
+    ((7, 5, 64),)
+    """
+
+    order: tuple[int, ...] = letter("axes", AXES, "the axes of the input in their new order")
+
+    def shapes(self, inputs: Shapes) -> Shapes:
+        shape = inputs[0]
+        order = [axis_of(shape, axis, "permute", "axes") for axis in self.order]
+        if sorted(order) != list(range(len(shape))):
+            raise ShapeError(
+                f"permute: {show(shape)} has {len(shape)} axes, and each has to be there once",
+                letter="axes",
+                hint=f"such as {[*range(1, len(shape)), 0]}",
+            )
+        return (tuple(shape[axis] for axis in order),)
+
+    def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
+        size = product(inputs[0])
+        return Facts(read=size, write=size)
+
+
+@op("shuffle", "Tensor.transpose", rearranges=True, elementwise=True, aliases=("channelshuffle",))
 class ChannelShuffle(Op):
     """Interleave the channels of g groups.
 

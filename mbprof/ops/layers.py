@@ -1,4 +1,4 @@
-"""Layers besides convolutions: linear ones, normalisations, pooling over windows and whole maps."""
+"""Linear layers, pooling over windows and whole maps, means and maxima over axes."""
 
 from __future__ import annotations
 
@@ -6,20 +6,28 @@ from dataclasses import replace
 from typing import ClassVar
 
 from mbprof.errors import ShapeError
-from mbprof.language.fmt import Shape, Shapes, show
-from mbprof.ops.base import Facts, Geometry, Op, SameShape, Windowed, letter, maps, op
+from mbprof.language.fmt import Shapes, show
+from mbprof.ops.base import Facts, Geometry, Op, Windowed, axis_of, channels, letter, maps, op
 from mbprof.ops.conv import multiplied
-from mbprof.ops.fields import FLAG, PADDING, PAIR, SIZE
+from mbprof.ops.fields import AXES, FLAG, PADDING, PAIR, SIZE
 from mbprof.ops.padding import Padding, Pair, covered
 from mbprof.symbolic.arithmetic import gcd, product
 
 
-@op("linear", "nn.Linear", after=("bn", "act"), multiplies=True, sees_whole=True, ends_maps=True)
+@op(
+    "linear",
+    "nn.Linear",
+    after=("bn", "act"),
+    multiplies=True,
+    sees_whole=True,
+    ends_maps=True,
+    aliases=("dense", "fc", "fullyconnected", "innerproduct"),
+)
 class Linear(Op):
     """Multiply each vector of C_in features by a matrix.
 
-    Shape: (C_in) -> (C_out), and (N, C_in) -> (N, C_out) for N tokens; (C_in, 1, 1) counts as a
-    vector.
+    Shape: (C_in) -> (C_out), and (N, C_in) -> (N, C_out) for N tokens, or stacks of them;
+    (C_in, 1, 1) counts as a vector.
     Params: C_in·C_out weights, and C_out biases if ``bias``.
     MACs: N·C_in·C_out.
     Raises: ShapeError: the input is a stack of maps.
@@ -35,136 +43,15 @@ class Linear(Op):
     def shapes(self, inputs: Shapes) -> Shapes:
         shape = inputs[0]
         if len(shape) == 3 and (shape[1] != 1 or shape[2] != 1):
-            hint = "put gap (global average pooling) or flatten before it"
+            hint = "put gap (global average pooling), flatten or tokens before it"
             raise ShapeError(f"linear needs a vector or tokens, got {show(shape)}", hint=hint)
-        if len(shape) == 2:
-            return ((shape[0], self.channels),)
-        return ((self.channels,),)
+        return ((self.channels,) if len(shape) == 3 else (*shape[:-1], self.channels),)
 
     def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
-        features = product(inputs[0]) if len(inputs[0]) != 2 else inputs[0][1]
-        return multiplied(features, self.channels, inputs, outputs, self.bias)
+        return multiplied(channels(inputs[0]), self.channels, inputs, outputs, self.bias)
 
 
-@op("matmul", "@", inputs=(2, 2), sees_whole=True)
-class MatMul(Op):
-    """Multiply two tensors as stacks of matrices.
-
-    Shape: (..., M, K), (..., K, N) -> (..., M, N); with ``t`` the second is (..., N, K).
-    Params: none.
-    MACs: M·K·N for each matrix of the stack.
-    Raises: ShapeError: the inner sizes or the stacks differ.
-    Source: torch.matmul; arXiv:1706.03762, equation 1.
-
-    >>> MatMul().facts(((3, 197, 64), (3, 64, 197)), ((3, 197, 197),)).mac
-    7451328
-    """
-
-    transposed: bool = letter("t", FLAG, "whether the second input is transposed", False)
-
-    def shapes(self, inputs: Shapes) -> Shapes:
-        left, right = inputs
-        if len(left) < 2 or len(left) != len(right) or left[:-2] != right[:-2]:
-            raise ShapeError(f"matmul: cannot multiply {show(left)} by {show(right)}")
-        inner, columns = (right[-1], right[-2]) if self.transposed else (right[-2], right[-1])
-        if left[-1] != inner:
-            raise ShapeError(
-                f"matmul: cannot multiply {show(left)} by {show(right)}; "
-                f"{left[-1]} columns meet {inner} rows",
-                hint="write t: true to multiply by the transposed matrix",
-            )
-        return ((*left[:-1], columns),)
-
-    def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
-        size = product(outputs[0])
-        read = product(inputs[0]) + product(inputs[1])
-        return Facts(mac=size * inputs[0][-1], read=read, write=size)
-
-
-def _channels(shape: Shape) -> int:
-    """Return C of maps (C, H, W) and of vectors and tokens (..., C)."""
-    return shape[0] if len(shape) == 3 else shape[-1]
-
-
-@op("bn", "nn.BatchNorm2d", after=("act",), follower=FLAG, folds=True)
-class BatchNorm(SameShape):
-    """Scale and shift each channel by its running statistics.
-
-    Shape: unchanged.
-    Params: C scales and C shifts, trained; C means and C variances, not trained.
-    Cost: one multiplication and one addition for each element, at inference.
-    Source: arXiv:1502.03167, algorithm 2.
-
-    >>> BatchNorm(scale=False).facts(((32, 112, 112),), ((32, 112, 112),)).params
-    96
-    """
-
-    scale: bool = letter("scale", FLAG, "whether a scale (gamma) is trained", True)
-    shift: bool = letter("shift", FLAG, "whether a shift (beta) is trained", True)
-
-    def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
-        size, c = product(inputs[0]), _channels(inputs[0])
-        return Facts(
-            norm_scale=c if self.scale else 0,
-            norm_shift=c if self.shift else 0,
-            norm_mean=c,
-            norm_variance=c,
-            mul=size,
-            add=size,
-            read=size + (2 + self.scale + self.shift) * c,
-            write=size,
-        )
-
-
-@op("ln", "nn.LayerNorm", after=("act",))
-class LayerNorm(SameShape):
-    """Normalise the channels of each position, or of each token.
-
-    Shape: unchanged.
-    Params: C scales and C shifts, both trained; there are no statistics.
-    Cost: for each element 4 additions (two sums, mean and shift) and 3 multiplications (square,
-    deviation, scale); for each position two divisions and a square root.
-    Source: arXiv:1607.06450, equation 4.
-
-    >>> LayerNorm().facts(((197, 192),), ((197, 192),)).params
-    384
-    """
-
-    scale: bool = letter("scale", FLAG, "whether a scale (gamma) is trained", True)
-    shift: bool = letter("shift", FLAG, "whether a shift (beta) is trained", True)
-
-    def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
-        size, c = product(inputs[0]), _channels(inputs[0])
-        return Facts(
-            norm_scale=c if self.scale else 0,
-            norm_shift=c if self.shift else 0,
-            add=(3 + self.shift) * size,
-            mul=(2 + self.scale) * size,
-            divide=3 * (size // c),
-            read=size + (self.scale + self.shift) * c,
-            write=size,
-        )
-
-
-@op("normalize", "Normalization")
-class Normalize(SameShape):
-    """Shift and scale each channel of the input by constants of the data set.
-
-    Shape: unchanged.
-    Params: C means, C variances and the number of images that they come from, never trained.
-    Cost: one addition and one division for each element.
-    Source: keras.layers.Normalization.
-
-    >>> Normalize().facts(((3, 224, 224),), ((3, 224, 224),)).constants
-    7
-    """
-
-    def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
-        size, constants = product(inputs[0]), 2 * _channels(inputs[0]) + 1
-        return Facts(constants=constants, add=size, divide=size, read=size + constants, write=size)
-
-
-@op("maxpool", "nn.MaxPool2d", keeps_sign=True)
+@op("maxpool", "nn.MaxPool2d", keeps_sign=True, aliases=("maxpooling",))
 class MaxPool(Windowed):
     """Take the largest value of each window.
 
@@ -190,7 +77,12 @@ class MaxPool(Windowed):
         return Facts(compare=compared, read=product(inputs[0]), write=size)
 
 
-@op("avgpool", "nn.AvgPool2d", keeps_sign=True)
+@op(
+    "avgpool",
+    "nn.AvgPool2d",
+    keeps_sign=True,
+    aliases=("averagepooling", "averagepool", "avgpooling"),
+)
 class AvgPool(Windowed):
     """Take the mean of each window.
 
@@ -287,7 +179,7 @@ def _covered(n: int, m: int) -> int:
     return covered
 
 
-@op("gap", "nn.AdaptiveAvgPool2d")
+@op("gap", "nn.AdaptiveAvgPool2d", aliases=("globalavgpool", "globalaveragepooling"))
 class GlobalAvgPool(WholePool):
     """Take the mean of each map.
 
@@ -308,7 +200,7 @@ class GlobalAvgPool(WholePool):
         return product(inputs[0])
 
 
-@op("gmp", "nn.AdaptiveMaxPool2d")
+@op("gmp", "nn.AdaptiveMaxPool2d", aliases=("globalmaxpool", "globalmaxpooling"))
 class GlobalMaxPool(WholePool):
     """Take the largest value of each map.
 
@@ -324,3 +216,72 @@ class GlobalMaxPool(WholePool):
     def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
         size, c = product(inputs[0]), inputs[0][0]
         return Facts(compare=size - c, read=size, write=c)
+
+
+class Reduced(Op):
+    """An op that takes each vector along some axes for one value."""
+
+    keeps_sign: ClassVar[bool] = True
+    sees_whole: ClassVar[bool] = True
+    along: tuple[int, ...]
+    keep: bool
+
+    def shapes(self, inputs: Shapes) -> Shapes:
+        shape = inputs[0]
+        gone = {axis_of(shape, axis, self.word, "axes") for axis in self.along}
+        if not gone:
+            raise ShapeError(f"{self.word} needs at least one axis", letter="axes")
+        if self.keep:
+            return (tuple(1 if axis in gone else n for axis, n in enumerate(shape)),)
+        left = tuple(n for axis, n in enumerate(shape) if axis not in gone)
+        if not left:
+            raise ShapeError(
+                f"{self.word} over all axes of {show(shape)} leaves a single number",
+                letter="axes",
+                hint="keep: true leaves sizes of 1",
+            )
+        return (left,)
+
+
+@op("mean", "Tensor.mean", aliases=("reducemean",))
+class Mean(Reduced):
+    """Take the mean along some axes.
+
+    Shape: (N, C) -> (C) for ``axes: 0``, (1, C) with ``keep``.
+    Params: none.
+    Cost: for each output the elements that it is made of less one in additions, and one division.
+    Raises: ShapeError: there is no such axis, or none is left.
+    Source: torch.mean.
+
+    >>> Mean(along=(0,)).facts(((196, 768),), ((768,),)).add
+    149760
+    """
+
+    along: tuple[int, ...] = letter("axes", AXES, "the axes that vanish")
+    keep: bool = letter("keep", FLAG, "whether they stay with a size of 1", False)
+
+    def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
+        size, made = product(inputs[0]), product(outputs[0])
+        return Facts(add=size - made, divide=made, read=size, write=made)
+
+
+@op("max", "torch.amax", aliases=("reducemax", "maximum"))
+class Max(Reduced):
+    """Take the largest value along some axes.
+
+    Shape: (C, H, W) -> (1, H, W) for ``axes: 0`` with ``keep``.
+    Params: none.
+    Cost: for each output the elements that it is made of less one in comparisons.
+    Raises: ShapeError: there is no such axis, or none is left.
+    Source: torch.amax; arXiv:1807.06521, section 3, spatial attention.
+
+    >>> Max(along=(0,), keep=True).facts(((64, 7, 7),), ((1, 7, 7),)).compare
+    3087
+    """
+
+    along: tuple[int, ...] = letter("axes", AXES, "the axes that vanish")
+    keep: bool = letter("keep", FLAG, "whether they stay with a size of 1", False)
+
+    def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
+        size, made = product(inputs[0]), product(outputs[0])
+        return Facts(compare=size - made, read=size, write=made)

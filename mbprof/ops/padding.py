@@ -24,6 +24,8 @@ class PaddingRule(NamedTuple):
     source: str
     size: Callable[[int, int], int] | None = None
     """The output size from n and s, where it does not depend on the kernel."""
+    spread: Callable[[int, int, int, int | None], int] | None = None
+    """The output size of a transposed convolution from n, extent, s and output padding."""
 
 
 def effective(k: int, d: int) -> int:
@@ -54,15 +56,27 @@ def _keras(n: int, k: int, s: int, d: int) -> Pair:
     return _tf_same(n, k, s, d) if s == 1 else (k // 2 - (1 - n % 2), k // 2)
 
 
+def _spread_same(n: int, extent: int, s: int, extra: int | None) -> int:
+    return n * s if extra is None else (n - 1) * s + extent % 2 + extra
+
+
+def _spread_valid(n: int, extent: int, s: int, extra: int | None) -> int:
+    return (n - 1) * s + (maximum(extent, s) if extra is None else extent + extra)
+
+
 PADDING_RULES: dict[str, PaddingRule] = {
     "tf-same": PaddingRule(
         _tf_same,
         "output ⌈n/s⌉; an odd amount of padding goes one more after than before",
         "tensorflow/python/ops/nn_ops.py, padding SAME",
         size=ceil_div,
+        spread=_spread_same,
     ),
     "valid": PaddingRule(
-        lambda n, k, s, d: (0, 0), "no padding", "tensorflow/python/ops/nn_ops.py, padding VALID"
+        lambda n, k, s, d: (0, 0),
+        "no padding",
+        "tensorflow/python/ops/nn_ops.py, padding VALID",
+        spread=_spread_valid,
     ),
     "torch": PaddingRule(
         _torch, "⌊d·(k - 1)/2⌋ on both sides", "torchvision/ops/misc.py, Conv2dNormActivation"
@@ -71,16 +85,19 @@ PADDING_RULES: dict[str, PaddingRule] = {
         _fixed,
         "d·(k - 1) in total, whatever the size and the stride",
         "TF-slim research/slim/nets/resnet_utils.py, conv2d_same",
+        spread=_spread_same,
     ),
     "keras-v1": PaddingRule(
         lambda n, k, s, d: _tf_same(n, k, s, d) if s == 1 else (0, 1),
         "as tf-same at stride 1, else nothing before and 1 after",
         "keras/src/applications/mobilenet.py, ZeroPadding2D(((0, 1), (0, 1)))",
+        spread=_spread_same,
     ),
     "keras": PaddingRule(
         _keras,
         "as tf-same at stride 1, else ⌊k/2⌋ after and one less before at even sizes",
         "keras/src/applications/imagenet_utils.py, correct_pad",
+        spread=_spread_same,
     ),
 }
 
@@ -113,6 +130,11 @@ class Axis(NamedTuple):
             return PADDING_RULES[self.padding].amounts(self.n, self.k, self.s, self.d)
         return self.padding
 
+    @property
+    def slides(self) -> int:
+        """How often a window of the kernel's extent stops on the padded input, rounded down."""
+        return (self.n + sum(self.padded) - self.extent) // self.s + 1
+
     def stops(self, word: str, ceil: bool = False) -> int:
         """Return how often the window stops; ``word`` is the op's, for the error.
 
@@ -142,9 +164,41 @@ class Axis(NamedTuple):
                 hint="use a larger resolution, a smaller kernel or p: same",
             )
         if not ceil:
-            return room // self.s + 1
+            return self.slides
         count = ceil_div(room, self.s) + 1
         return count - 1 if (count - 1) * self.s >= self.n + before else count
+
+    def spreads(self, word: str, extra: int | None = None) -> int:
+        """Return the output size of a transposed convolution; ``extra`` is its output padding.
+
+        (n - 1)·s - before - after + ((k - 1)·d + 1) + extra. Without ``extra`` a ``same`` of
+        TensorFlow and Keras gives n·s, and ``valid`` at least the stride in place of the extent.
+        Raises: ShapeError: nothing is left; ``extra`` is as large as stride and dilation.
+        Source: torch.nn.ConvTranspose2d, "Shape"; keras/src/backend/common/backend_utils.py,
+        _get_output_shape_given_tf_padding.
+
+        >>> Axis("height", 5, 3, 2, 1, "torch").spreads("tconv")
+        9
+        >>> Axis("height", 5, 3, 2, 1, "tf-same").spreads("tconv")
+        10
+        """
+        if extra is not None and extra >= self.s and extra >= self.d:
+            raise ShapeError(
+                f"{word}: an output padding of {extra} is not below the stride of {self.s} or "
+                f"the dilation of {self.d}",
+                letter="p_out",
+            )
+        rule = PADDING_RULES[self.padding] if isinstance(self.padding, str) else None
+        if rule is not None and rule.spread is not None:
+            return rule.spread(self.n, self.extent, self.s, extra)
+        made = (self.n - 1) * self.s - sum(self.padded) + self.extent + (extra or 0)
+        if made < 1:
+            raise ShapeError(
+                f"{word}: padding of {sum(self.padded)} leaves nothing of the {self.name} of "
+                f"{made + sum(self.padded)}",
+                letter="p",
+            )
+        return made
 
 
 def covered(n: int, out: int, kernel: int, stride: int, before: int) -> int:

@@ -13,6 +13,7 @@ from itertools import zip_longest
 from typing import NamedTuple
 
 from mbprof.spec.model import Block, Step, Table, Wiring, written
+from mbprof.spec.steps import OpStep
 
 _WIDEST = 40
 
@@ -39,14 +40,13 @@ class _Wires:
 
     def table(self, table: Table, previous: int, named: dict[str, int]) -> int:
         for step in table.steps:
-            inputs = [scalar.text for scalar in step.wiring.inputs] or ["_"]
+            alone = isinstance(step, OpStep) and step.op.inputs == (0, 0)
+            inputs = [scalar.text for scalar in step.wiring.inputs] or ["_"] * (not alone)
             takes = [previous if n == "_" else named.get(n, previous) for n in inputs]
             made = self.step(step, takes, named)
-            if step.leaves:
-                continue
-            previous = made
             for number, scalar in enumerate(step.wiring.outputs):
-                named[scalar.text] = previous + number
+                named[scalar.text] = made + number
+            previous = previous if step.leaves or alone else made
         return previous
 
     def step(self, step: Step, takes: list[int], named: dict[str, int]) -> int:

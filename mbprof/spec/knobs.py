@@ -30,6 +30,7 @@ INPUT_NAMES = {
     "in.c": "channels of the block's input, or of the row's where it stands in no block",
     "in.h": "height of the same",
     "in.w": "width of the same",
+    "in.n": "how many tokens or pixels it has, 1 for a vector",
 }
 
 

@@ -24,7 +24,7 @@ from mbprof.language.source import (
     word,
     words,
 )
-from mbprof.ops import OPS, Op
+from mbprof.ops import OPS, Op, meant
 from mbprof.ops.fields import COUNT, FLAG, WORD, Bound, Kind, Known, argument
 from mbprof.spec.model import Block, Follower, Step, Table, Template, Wiring, written
 from mbprof.spec.overlay import as_mapping
@@ -228,21 +228,6 @@ def _followed(followers: tuple[Follower, ...]) -> str:
     return "".join(f" + {name}" for name in names if name not in ("false", "none"))
 
 
-_SYNONYMS = {
-    "fc": "linear",
-    "dense": "linear",
-    "depthwise": "dwconv",
-    "convdw": "dwconv",
-    "relu": "act",
-    "batchnorm": "bn",
-    "layernorm": "ln",
-    "globalavgpool": "gap",
-    "avg_pool": "avgpool",
-    "max_pool": "maxpool",
-    "skip": "identity",
-}
-
-
 @dataclass(slots=True)
 class StepReader:
     """Reads steps in the context of one spec: its knobs, defaults, width rule and blocks."""
@@ -323,9 +308,8 @@ class StepReader:
         if name.text in OPS:
             return self.op_step(OPS[name.text], row, known)
         names = [*OPS, *self.block_names()]
-        synonym = _SYNONYMS.get(name.text.lower())
         wrong = unknown("op or block", name.text, names, name.loc)
-        wrong.hint = f"did you mean {synonym!r}?" if synonym else wrong.hint
+        wrong.hint = meant(name.text) or wrong.hint
         raise wrong
 
     def op_step(self, op: type[Op], row: Map, known: Known) -> OpStep:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mbprof
+from mbprof.network import conventions
 from mbprof.network.many import Engine, counter
 from mbprof.spec import zoo
 from mbprof.spec.knobs import Knob
@@ -154,6 +155,85 @@ def test_lanes_equal_single_runs_for_random_knobs(name: str, data: st.DataObject
         configs = {knob: [row[knob] for row in kept] for knob in kept[0]}
         frame = mbprof.sweep(spec, configs=configs, scope="all")
         assert list(zip(frame["params"], frame["macs"], strict=True)) == expected
+
+
+DECODER = """
+name: decoder
+input: {channels: 3, res: 32}
+padding: torch
+knobs: {c: 8, g: 2, s: 2, k: 3, cut: 1}
+body:
+  - {op: conv, k: 3, s: 2, c: 4 * c, out: skip}
+  - {op: gn, g: g}
+  - {op: maxpool, k: 2}
+  - {op: tconv, k: k, s: s, c: c * g, g: g, p_out: 1, p: 1, bias: true, out: big}
+  - {op: crop, in: skip, p: 1}
+  - {op: pad, in: [_, skip], c: 5 * c}
+  - {op: crop, size: 5}
+  - {op: resize, in: [_, big]}
+  - {op: slice, from: cut, to: -cut}
+  - {op: slice, axis: 1, from: 1, step: 2}
+  - {op: pixelshuffle, by: 1}
+  - {op: lrn, size: 3}
+  - {op: softmax, axis: 1}
+  - {op: permute, axes: [0, 2, 1]}
+  - {op: mean, axes: 0, keep: true, out: m}
+  - {op: max, axes: 0, keep: true, in: m}
+  - {op: pad, p: 1, c: 4}
+  - {op: reshape, to: [4, -1]}
+  - {op: mean, axes: -1}
+"""
+TOKENS = """
+name: encoder
+input: {channels: 3, res: 32}
+padding: tf-same
+knobs: {d: 4, heads: 2, kv: 1, windows: 1, classes: 10}
+defaults: {linear: {bias: true}}
+body:
+  - {op: conv, k: 4, s: 4, c: heads * d, p: valid, out: image}
+  - {op: tokens, out: x0}
+  - {op: param, shape: [in.n, in.c], out: pos}
+  - {op: add, in: [x0, pos], out: x1}
+  - {op: rms}
+  - {op: linear, c: d * (heads + 2 * kv)}
+  - {op: split, sizes: [d * heads, d * kv, d * kv], out: [q, k, v]}
+  - {op: sdpa, in: [q, k, v], heads: heads, kv_heads: kv, windows: windows}
+  - {op: param, shape: [1, in.c], out: gamma}
+  - {op: mul, in: [_, gamma]}
+  - {op: add, in: [_, x1]}
+  - {op: maps, in: [_, image]}
+  - {op: tconv, k: 2, s: 4, c: d, p: same}
+  - {op: pixelunshuffle, by: 2}
+  - {op: tokens}
+  - {op: reshape, to: [-1, 2 * d]}
+  - {op: linear, c: classes}
+"""
+
+
+@settings(deadline=None, max_examples=15)
+@given(convention=st.sampled_from(conventions.names()), data=st.data())
+def test_lanes_of_decoders_and_tokens_equal_single_runs(
+    convention: str, data: st.DataObject
+) -> None:
+    few, some = st.integers(1, 3), st.integers(2, 5)
+    side = st.integers(13, 40)
+    decoders = {"c": some, "g": st.sampled_from([1, 2, 4]), "s": some, "k": some, "cut": few}
+    encoders = {"d": some, "heads": st.sampled_from([2, 4]), "kv": st.sampled_from([1, 2])}
+    encoders |= {"windows": st.sampled_from([1, 2, 4]), "classes": few}
+    # Windows of 4 need rows of 2 tokens of 4x4 pixels.
+    eights = st.integers(1, 5).map(lambda n: 8 * n)
+    for text, drawn, size in ((DECODER, decoders, side), (TOKENS, encoders, eights)):
+        spec = mbprof.loads(text)
+        cell = st.fixed_dictionaries({**drawn, "res": st.tuples(size, size)})
+        rows: list[dict[str, Any]] = data.draw(st.lists(cell, min_size=1, max_size=6))
+        expected = []
+        for row in rows:
+            total = spec.build(**row).profile(convention, "all").total
+            expected.append((total.params, *total.costs))
+        configs = {knob: [row[knob] for row in rows] for knob in rows[0]}
+        frame = mbprof.sweep(spec, configs=configs, scope="all", convention=convention)
+        kept = ["params", *conventions.load(convention).measures]
+        assert list(zip(*(frame[name] for name in kept), strict=True)) == expected
 
 
 def test_lanes_part_where_a_shortcut_exists_for_some_widths_only() -> None:

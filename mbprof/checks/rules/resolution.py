@@ -86,7 +86,7 @@ def collapsed(subject: Subject) -> Iterator[Found]:
     resolution.
     """
     empty, pooled = [], set[int]()
-    for number, node in enumerate(subject.nodes):
+    for number, node in ((n, node) for n, node in enumerate(subject.nodes) if node.inputs):
         shape, kernel = node.in_shapes[0], node.op.geometry(node.in_shapes).kernel
         ends = area(node.out_shapes[0]) == 1
         whole = node.op.pools_whole or (ends and kernel == shape[1:])
@@ -136,10 +136,9 @@ def receptive_fields(graph: Graph) -> list[Field | None]:
 def _behind(node: Node, field: Field) -> Field:
     """Return the field behind a node; interpolation looks at the next pixel, too."""
     size, jump = list(field.size), list(field.jump)
-    for i in (0, 1) if node.op.resamples else ():
-        if getattr(node.op, "mode", "") == "bilinear":
-            size[i] += jump[i]
-        jump[i] *= Fraction(node.in_shapes[0][1 + i], node.out_shapes[0][1 + i])
+    for i, sampled in enumerate(node.op.sampled(node.in_shapes, node.out_shapes)):
+        size[i] += (sampled.taps - 1) * jump[i]
+        jump[i] *= Fraction(sampled.of, sampled.made)
     for i, axis in enumerate(node.op.axes(node.in_shapes) if node.op.windowed else ()):
         size[i] += (axis.extent - 1) * jump[i]
         jump[i] *= axis.s
@@ -174,7 +173,12 @@ def narrow_view(subject: Subject) -> Iterator[Found]:
 
 
 def _last_maps(subject: Subject, fields: Sequence[Field | None]) -> tuple[int, Field] | None:
-    """Return the last node on the main path that does not see the whole image by its nature."""
+    """Return the last node on the main path that does not see the whole image by its nature.
+
+    None where attention, or another product of positions, lets everything behind it see it.
+    """
+    if any(node.op.mixes for node in subject.nodes):
+        return None
     number = subject.graph.outputs[0].node
     while number >= 0:
         node, field = subject.nodes[number], fields[number]
@@ -182,6 +186,8 @@ def _last_maps(subject: Subject, fields: Sequence[Field | None]) -> tuple[int, F
             return number, field
         if area(node.out_shapes[0]) > 1 and not node.op.sees_whole:
             return None  # a path that sees the whole image has been joined
+        if not node.inputs:
+            return None
         number = widest(node).node
     return None
 
