@@ -20,6 +20,7 @@ import pytest
 
 import mbprof
 from mbprof import cli
+from mbprof.spec import zoo
 
 ROOT = Path(__file__).parents[1]
 MBPROF = (sys.executable, "-m", "mbprof")
@@ -37,6 +38,13 @@ LONGEST = 600
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Start with the long ones, so that no process is left alone with one at the end."""
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
+def sampled() -> list[str]:
+    """Return every spec of the zoo, and a third of their presets: what is tested on networks."""
+    specs = zoo.spec_names()
+    presets = [name for name in zoo.names() if name not in specs]
+    return sorted([*specs, *presets[::3]])
 
 
 @cache

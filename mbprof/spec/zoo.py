@@ -58,6 +58,7 @@ def folder() -> Path:
     return packed if packed.is_dir() else _PACKAGE.parent / "specs"
 
 
+@lru_cache(maxsize=1)
 def spec_names() -> list[str]:
     """Return the names of the zoo's files, without presets, in alphabetical order."""
     return sorted(path.stem for path in folder().glob("*.yaml"))
@@ -69,12 +70,13 @@ def names() -> list[str]:
     return sorted(name for stem in spec_names() for name in (stem, *_presets(_file(stem))))
 
 
+@lru_cache(maxsize=1)
 def block_names() -> list[str]:
     """Return the names of the block library."""
     return sorted(path.stem for path in (folder() / "blocks").glob("*.yaml"))
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1024)
 def block_tree(name: str) -> Map | None:
     """Return the tree of a block of the library, or None."""
     if not name.isidentifier() or not is_file(folder() / "blocks" / f"{name}.yaml"):
@@ -82,10 +84,15 @@ def block_tree(name: str) -> Map | None:
     return _file(f"blocks/{name}")
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=512)
+def _text(name: str) -> str:
+    return read(folder() / f"{name}.yaml").text
+
+
+@lru_cache(maxsize=512)
 def _file(name: str) -> Map:
     """Read a file of the zoo once; it is known by its path inside the project."""
-    return _tree(Source(f"specs/{name}.yaml", read(folder() / f"{name}.yaml").text))
+    return _tree(Source(f"specs/{name}.yaml", _text(name)))
 
 
 def _tree(source: Source) -> Map:
@@ -106,8 +113,10 @@ class OpenedSpec:
         preset: str | None = None,
         flavour: str = "",
         library: Mapping[str, str] | None = None,
+        plain: OpenedSpec | None = None,
     ) -> None:
         self.own, self.preset, self.flavour, self.library = own, preset, flavour, library
+        self.plain = plain
 
     @cached_property
     def root(self) -> Map:
@@ -119,13 +128,18 @@ class OpenedSpec:
         return _flavoured(root, self.flavour) if self.flavour else root
 
     @cached_property
+    def read(self) -> Definition:
+        """The spec, read as if no preset were asked for."""
+        reader = SpecReader(block_tree, block_names)
+        return reader.spec(self.root, self.own.loc.source.name, self.flavour or None)
+
+    @cached_property
     def definition(self) -> Definition:
         """The spec, read.
 
         Raises: SpecError, ExpressionError: it is no spec. UsageError: no such flavour.
         """
-        reader = SpecReader(block_tree, block_names)
-        spec = reader.spec(self.root, self.own.loc.source.name, self.flavour or None)
+        spec = self.plain.read if self.plain else self.read
         if self.preset is not None:
             preset = spec.presets[self.preset]
             own = {
@@ -189,7 +203,8 @@ def open(text: str, wanted: str = "spec") -> OpenedSpec | OpenedBlock:  # noqa: 
         name, flavour = _split(known.spec)
         packed = _packed(name)
         assert packed is not None, f"{known.spec} of specs/names is in the zoo"
-        return OpenedSpec(_file(packed[0]), packed[1], flavour, known.knobs)
+        plain = _of_zoo(packed[0], None, flavour)
+        return OpenedSpec(plain.own, packed[1], flavour, known.knobs, plain)
     around, _, name = text.rpartition(":")
     if name.isidentifier() and not (is_file(text) or is_folder(around)):
         spec = _spec(around)
@@ -291,7 +306,8 @@ def _spec(asked: str) -> OpenedSpec | None:
 
 @lru_cache(maxsize=512)
 def _of_zoo(stem: str, preset: str | None, flavour: str) -> OpenedSpec:
-    return OpenedSpec(_file(stem), preset, flavour)
+    plain = _of_zoo(stem, None, flavour) if preset else None
+    return OpenedSpec(_file(stem), preset, flavour, plain=plain)
 
 
 def _split(asked: str) -> tuple[str, str]:
@@ -312,8 +328,7 @@ def _packed(name: str) -> tuple[str, str | None] | None:
         return name, None
     for stem in spec_names():
         # Most files are ruled out by a look at their text, before they are parsed.
-        text = (folder() / f"{stem}.yaml").read_text(encoding="utf-8")
-        if f"{name}:" in text and name in _presets(_file(stem)):
+        if f"{name}:" in _text(stem) and name in _presets(_file(stem)):
             return stem, name
     return None
 

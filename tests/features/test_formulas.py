@@ -26,10 +26,10 @@ from mbprof.network.profile import Profile
 from mbprof.spec import open_block, zoo
 from mbprof.spec.block import lone
 from mbprof.symbolic.arithmetic import divisible
-from tests.conftest import profile
+from tests.conftest import profile, sampled
 from tests.conftest import run as command
 
-NAMES = zoo.names()
+NAMES = sampled()
 kept = cache(formula)
 
 

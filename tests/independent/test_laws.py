@@ -11,17 +11,16 @@ from hypothesis import strategies as st
 import mbprof
 from mbprof.errors import ExpressionError
 from mbprof.ops.base import Facts
-from mbprof.spec import zoo
 from mbprof.sweeps.axes import column
 from mbprof.sweeps.filters import Where
 from mbprof.symbolic.arithmetic import FUNCTIONS
-from tests.conftest import network, profile
+from tests.conftest import network, profile, sampled
 
 alphas = st.decimals(min_value="0.05", max_value="2", places=2).map(float)
 resolutions = st.integers(32, 300)
 
 
-@pytest.mark.parametrize("name", zoo.names())
+@pytest.mark.parametrize("name", sampled())
 @pytest.mark.parametrize("by", ["layer", "block", "op"])
 @pytest.mark.parametrize("scope", ["body", "all"])
 def test_rows_add_up_to_the_total(name: str, by: str, scope: str) -> None:
@@ -64,7 +63,7 @@ def test_depthwise_equals_a_convolution_in_as_many_groups_as_channels(
     assert dw.output_shape == grouped.output_shape
 
 
-@pytest.mark.parametrize("name", zoo.names())
+@pytest.mark.parametrize("name", sampled())
 def test_the_graph_is_the_network(name: str) -> None:
     built = network(name)
     graph = built.graph
@@ -82,7 +81,7 @@ def test_the_graph_is_the_network(name: str) -> None:
         assert shape in graph.nodes[target]["in_shapes"]
 
 
-@pytest.mark.parametrize("name", zoo.names())
+@pytest.mark.parametrize("name", sampled())
 def test_final_endpoints_grow_towards_the_whole_body(name: str) -> None:
     spec = mbprof.load(name)
     body = profile(name, "body")
