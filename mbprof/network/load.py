@@ -142,9 +142,11 @@ class Network(Result):
         >>> load("efficientnet_b0").build(alpha=0.5).idle()
         ('alpha',)
         """
-        rows, same = self.profile(convention, scope).rows if self.changed else (), []
-        for name in self.changed:
-            usual = {**self.knobs, name: self.definition.knobs[name].default}
+        knobs = self.definition.knobs.items()
+        usual_values = {n: k.default for n, k in knobs if self.knobs[n] != k.default}
+        rows, same = self.profile(convention, scope).rows if usual_values else (), []
+        for name, value in usual_values.items():
+            usual = {**self.knobs, name: value}
             with suppress(MbprofError):
                 if self.spec.build_at(usual).profile(convention, scope).rows == rows:
                     same.append(name)

@@ -281,7 +281,7 @@ def chunks(
     scheduler: str | None = None,
     advance: Callable[[int], object] = lambda done: None,
 ) -> Iterator[Chunk]:
-    """Yield the chunks of a sweep; ``advance`` is told how many rows each of them is of.
+    """Return the chunks of a sweep; ``advance`` is told how many rows each of them is of.
 
     Where several processes or the workers of a scheduler cost them, they keep what ``rule`` keeps
     of each.
@@ -296,6 +296,16 @@ def chunks(
         bound = "at least 1" if jobs < 1 else f"at most {MAX_JOBS}"
         raise UsageError(f"--jobs is {jobs}; it must be {bound}")
     jobs = min(jobs, sum(1 for _ in islice(job.spans(), jobs)))
+    return _chunks(job, jobs, rule, scheduler, advance)
+
+
+def _chunks(
+    job: Job,
+    jobs: int,
+    rule: Reducer | None,
+    scheduler: str | None,
+    advance: Callable[[int], object],
+) -> Iterator[Chunk]:
     results: Iterator[Chunk]
     if scheduler is not None:
         from mbprof.sweeps import cluster

@@ -231,7 +231,7 @@ def test_a_folder_that_may_not_be_read_is_said(tmp_path: Path) -> None:
         ended = child(sys.executable, "-c", program, *words, str(shut / "net.yaml"))
         assert ended.status == 2, ended.err
         assert "Traceback" not in ended.err
-        assert len(ended.err.splitlines()) <= 2
+        assert ended.err.count("error[") == 1
 
 
 @pytest.mark.parametrize(
@@ -297,7 +297,7 @@ def test_a_signal_leaves_no_half_of_a_report(number: signal.Signals, tmp_path: P
     written = "for n in range(10**6): emit_all({Path('r.md'): b'%d' % n, Path('r/a'): b'%d' % n})"
     program = "import sys\nfrom pathlib import Path\nfrom mbprof import cli\n"
     program += f"from mbprof.output.files import emit_all\ndef run(**options):\n {written}\n"
-    program += "cli.app = run\ncli.copy = lambda app: run\nrun.registered_commands = []\n"
+    program += "cli.app = lambda words: run\n"
     program += "sys.argv = ['mbprof']\ntry: cli.main()\nexcept KeyboardInterrupt: pass"
     for delay in (0.3, 0.33, 0.36):
         with started(sys.executable, "-c", program, cwd=tmp_path) as process:

@@ -314,7 +314,7 @@ def test_widths_of_a_network_without_any_are_refused() -> None:
         ("1,,2", "res has an empty value in '1,,2'"),
         ("a", "res is a; it must be a whole number"),
         ("0", "res is 0; it must be above 0"),
-        ("nan", "res is nan; it must be a whole number"),
+        ("nan", "res is nan; it must be finite"),
         ("1.5", "res is 1.5; it must be a whole number"),
         ("9:1:1", "res: the range 9:1:1 runs backwards"),
     ],
