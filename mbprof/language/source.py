@@ -7,6 +7,7 @@ duplicate keys and further documents are refused, size and depth are capped.
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -99,6 +100,18 @@ _HELD = {
     "convention": ("a short list of weights and formulas", "name, unit and params"),
 }
 """What the texts that people write are, and the least that they need."""
+
+
+def repository_of(name: str) -> Path:
+    """Return the folder whose files a spec may read: its repository, or else its own folder."""
+    own = Path(os.path.realpath(Path(name).parent))
+    return next((top for top in (own, *own.parents) if exists(top / ".git")), own)
+
+
+def lies_below(path: str | Path, *folders: Path) -> bool:
+    """Whether a file lies below one of some folders, wherever links lead."""
+    real = Path(os.path.realpath(path))
+    return any(real.is_relative_to(os.path.realpath(folder)) for folder in folders)
 
 
 def is_file(path: str | Path) -> bool:

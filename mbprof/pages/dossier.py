@@ -41,8 +41,8 @@ def report(*specs: SpecLike, title: str = "", output: str | Path | None = None) 
     Raises: UsageError: no such spec, another ending, or a file that cannot be written.
     MbprofError: a spec cannot be read.
 
-    >>> report("mobilenet_v1").splitlines()[0]
-    '# mobilenet_v1'
+    >>> report("squeezenet").splitlines()[0]
+    '# squeezenet'
     """
     if output is None:
         (page,) = build(specs, "report.md", title, charts=False).values()
@@ -103,13 +103,13 @@ def regenerate(folder: str | Path, into: str | Path | None = None) -> None:
 
 def _charts(specs: Sequence[Spec]) -> dict[str, bytes]:
     """Draw what there is to draw, by the kind of the chart."""
-    scored = all(any(point.top1 is not None for point in swept(spec)) for spec in specs)
+    scores = [any(point.top1 is not None for point in swept(spec)) for spec in specs]
+    scored = any(scores)
     if len(specs) > 1:
-        if scored:
-            return {"accuracy": plot.draw(specs, "accuracy")}
-        with suppress(UsageError):  # More lines than can be told apart; the table has them all.
-            return {"cost": plot.draw(specs, "cost")}
-        return {}
+        if not all(scores):
+            with suppress(UsageError):  # More lines than can be told apart.
+                return {"cost": plot.draw(specs, "cost")}
+        return {"accuracy": plot.draw(specs, "accuracy")} if scored else {}
     (spec,) = specs
     cost, grid = len(swept(spec)) > 1, has_width(spec)
     wanted = {"accuracy": scored, "cost": cost, "grid": grid, "layers": True}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -30,10 +29,12 @@ from mbprof.language.source import (
     exists,
     is_file,
     is_folder,
+    lies_below,
     mapping,
     parse,
     read,
     read_stdin,
+    repository_of,
     word,
 )
 from mbprof.ops import OPS
@@ -293,7 +294,7 @@ def _spec(asked: str) -> OpenedSpec | None:
         source = read_stdin()
     elif name and exists(name):
         source = read(Path(name))
-        if Path(name).is_symlink() and not _reaches(_top(name), name):
+        if Path(name).is_symlink() and not lies_below(name, repository_of(name), folder()):
             return OpenedSpec(_stranger(source), None, flavour)
     else:
         from mbprof.spec import git  # which neither the zoo nor a file needs
@@ -366,21 +367,9 @@ def _extended(root: Map, seen: tuple[str, ...], size: int = 0, top: Path | None 
     if size > MAX_BYTES:
         message = f"the specs that extend one another hold more than {MAX_BYTES:,} characters"
         raise LimitError(message, scalar.loc)
-    top = top or _top(root.loc.source.name)
+    top = top or repository_of(root.loc.source.name)
     below = _extended(_base(scalar, top), (*seen, scalar.text), size, top)
     return overlay(below, root, skip=("published", "presets"), drop=("extend",))
-
-
-def _top(name: str) -> Path:
-    """Return the folder that a spec's strangers are kept in: its repository, or else its own."""
-    own = Path(os.path.realpath(Path(name).parent))
-    return next((top for top in (own, *own.parents) if exists(top / ".git")), own)
-
-
-def _reaches(top: Path, path: str | Path) -> bool:
-    """Whether a file lies below a folder or in the zoo, wherever links lead."""
-    real = Path(os.path.realpath(path))
-    return any(real.is_relative_to(place) for place in (top, os.path.realpath(folder())))
 
 
 def _stranger(source: Source, loc: Loc | None = None) -> Map:
@@ -414,7 +403,7 @@ def _base(scalar: Scalar, top: Path) -> Map:
             source = git.find(beside)
         else:
             path = Path(here).parent / scalar.text
-            if not _reaches(top, path):
+            if not lies_below(path, top, folder()):
                 message = f"cannot extend {scalar.text!r}: it lies outside of the repository"
                 hint = "without a repository a spec reaches what is below its own folder"
                 raise SpecError(message, scalar.loc, f"{hint}; the zoo is always there")
