@@ -114,18 +114,23 @@ class Graph(Brief):
     def to_networkx(self) -> networkx.DiGraph[str]:
         """Return the graph as a networkx DiGraph, one node for each op and one for the input.
 
+        The input is ``input``, with a prime behind it where a layer bears that name.
         Node attributes: ``op``, ``in_shapes``, ``out_shapes``, ``layer``, ``block``, ``unit``,
         ``scope``, ``facts``, ``call``. Edge attribute: ``shape``.
         """
         import networkx
 
         graph: networkx.DiGraph[str] = networkx.DiGraph()
-        graph.add_node("input", op="input", in_shapes=(), out_shapes=(self.image,))
+        names, image = {node.name for node in self.nodes}, "input"
+        while image in names:
+            image += "'"
+        graph.add_node(image, op="input", in_shapes=(), out_shapes=(self.image,))
         for node in self.nodes:
             attributes = {name: getattr(node, name) for name in _ATTRIBUTES}
             graph.add_node(node.name, op=node.op.word, **attributes)
             for edge, shape in zip(node.inputs, node.in_shapes, strict=True):
-                graph.add_edge(self.name_of(edge), node.name, shape=shape)
+                made = self.producer(edge)
+                graph.add_edge(made.name if made else image, node.name, shape=shape)
         return graph
 
     def name_of(self, edge: Edge) -> str:
