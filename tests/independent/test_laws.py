@@ -68,7 +68,8 @@ def test_the_graph_is_the_network(name: str) -> None:
     built = network(name)
     graph = built.graph
     assert networkx.is_directed_acyclic_graph(graph)
-    assert list(graph.predecessors("input")) == []
+    (image,) = (node for node, op in graph.nodes(data="op") if op == "input")
+    assert list(graph.predecessors(image)) == []
     assert graph.number_of_nodes() == len(built.compiled.nodes) + 1
     costs: Mapping[str, Any] = networkx.get_node_attributes(graph, "facts")
     total = profile(name, "all").total
