@@ -197,15 +197,15 @@ def library(text: str = "", convention: str = DEFAULT) -> Library:
 class LibraryNames(Result):
     """What a library calls networks of the zoo."""
 
-    library: str
+    owner: str
     known: tuple[Known, ...]
 
     def report(self, layout: str = "page") -> Report:
         """Lay the names out, each with the spec that it is and the knobs that the library sets."""
         return Report(
-            title=f"{fmt.several(len(self.known), 'network')} of {self.library}",
+            title=f"{fmt.several(len(self.known), 'network')} of {self.owner}",
             columns=(
-                Column("name", "name", f"to type, behind {self.library}:"),
+                Column("name", "name", f"to type, behind {self.owner}:"),
                 Column("spec", "spec", "the spec of the zoo that it is"),
                 Column("knobs", "with", "what the library sets", spelled, wraps=True),
             ),

@@ -81,9 +81,9 @@ RESERVED |= {"if", "else", "and", "or", "not"}
 
 @dataclass(slots=True)
 class SpecReader:
-    """Reads one spec; ``library`` returns the tree of a shared block, or None."""
+    """Reads one spec; ``block_tree`` returns the tree of a shared block, or None."""
 
-    library: Callable[[str], Map | None]
+    block_tree: Callable[[str], Map | None]
     library_names: Callable[[], list[str]]
     blocks: dict[str, Block] = field(default_factory=dict)
     local: dict[str, Node] = field(default_factory=dict)
@@ -148,7 +148,7 @@ class SpecReader:
                 for code, entry in section(root, "accept").items()
             },
             loc=name.loc,
-            again=partial(_read, self.library, self.library_names, root, path, flavour),
+            again=partial(_read, self.block_tree, self.library_names, root, path, flavour),
         )
         for local in self.local:
             self.block(local)
@@ -220,7 +220,7 @@ class SpecReader:
         node = self.local.get(name)
         shared = node is None
         if shared and name not in OPS:
-            node = self.library(name)
+            node = self.block_tree(name)
         if node is None:
             return None
         block = self.signature(name, mapping(node, f"block {name}"), shared)
@@ -271,13 +271,13 @@ class SpecReader:
 
 
 def _read(
-    library: Callable[[str], Map | None],
+    block_tree: Callable[[str], Map | None],
     names: Callable[[], list[str]],
     root: Map,
     path: str,
     flavour: str | None,
 ) -> Definition:
-    return SpecReader(library, names).spec(root, path, flavour)
+    return SpecReader(block_tree, names).spec(root, path, flavour)
 
 
 def _kind_of(value: Value, scalar: Scalar) -> str:

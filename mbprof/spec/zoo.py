@@ -113,10 +113,10 @@ class OpenedSpec:
         own: Map,
         preset: str | None = None,
         flavour: str = "",
-        library: Mapping[str, str] | None = None,
+        settings: Mapping[str, str] | None = None,
         plain: OpenedSpec | None = None,
     ) -> None:
-        self.own, self.preset, self.flavour, self.library = own, preset, flavour, library
+        self.own, self.preset, self.flavour, self.settings = own, preset, flavour, settings
         self.plain = plain
 
     @cached_property
@@ -149,9 +149,9 @@ class OpenedSpec:
             }
             knobs = {**spec.knobs, **own}
             spec = replace(spec, name=preset.name, doc=preset.doc or spec.doc, knobs=knobs)
-        if self.library is not None:
+        if self.settings is not None:
             # A library has no scope: it counts the network with its head.
-            spec = replace(spec, scope="all", knobs=turned(spec.knobs, self.library, spec.name))
+            spec = replace(spec, scope="all", knobs=turned(spec.knobs, self.settings, spec.name))
         return replace(spec, name=f"{spec.name}@{self.flavour}") if self.flavour else spec
 
 
@@ -202,10 +202,9 @@ def open(text: str, wanted: str = "spec") -> OpenedSpec | OpenedBlock:  # noqa: 
         return OpenedBlock(text, text, node)
     if ":" in text and (known := library_names.named(folder(), text)) is not None:
         name, flavour = _split(known.spec)
-        packed = _packed(name)
-        assert packed is not None, f"{known.spec} of specs/names is in the zoo"
-        plain = _of_zoo(packed[0], None, flavour)
-        return OpenedSpec(plain.own, packed[1], flavour, known.knobs, plain)
+        stem, preset = _packed(name) or (name, None)
+        plain = _of_zoo(stem, None, flavour)
+        return OpenedSpec(plain.own, preset, flavour, known.knobs, plain)
     around, _, name = text.rpartition(":")
     if name.isidentifier() and not (is_file(text) or is_folder(around)):
         spec = _spec(around)
