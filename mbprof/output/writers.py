@@ -141,7 +141,7 @@ def _drawn(report: Report, screen: Screen) -> str:
         return out.getvalue()
     heads = [inert.line(column.heading) for column in report.columns]
     cells, total = [[*map(inert.line, row)] for row in report.cells()], report.total_cells()
-    kept, first, least = _fitting(report, heads, cells, total, width)
+    kept, first, given = _fitting(report, heads, cells, total, width)
     table = Table(
         box=box.SIMPLE,
         show_footer=total is not None,
@@ -158,7 +158,7 @@ def _drawn(report: Report, screen: Screen) -> str:
             no_wrap=not column.wraps,
             overflow="fold" if column.wraps else "ellipsis",
             max_width=first if i == 0 and not column.wraps else None,
-            min_width=least[i] if column.wraps and least else None,
+            width=given.get(i) if column.wraps else None,
             style="dim" if column.yields > 2 else "",
         )
     whole = not report.columns[0].wraps
@@ -191,19 +191,21 @@ def _fitting(
     cells: list[list[str]],
     total: list[str] | None,
     width: int,
-) -> tuple[list[int], int, list[int]]:
-    """Return the columns that fit, the width left for the first one, and the least of each.
+) -> tuple[list[int], int, dict[int, int]]:
+    """Return the columns that fit, the width left for the first one, and that of all of them.
 
-    What wraps does so between words where these take no more than a third of the width; the least
-    widths are left out where even they do not fit.
+    What wraps does so between words where these take no more than a third of the width; the widths
+    are left out where even the least do not fit.
     """
-    widths, columns = [], report.columns
+    widths, tight, whole, columns = [], [], [], report.columns
     for i, column in enumerate(columns):
         texts = [heads[i], *(row[i] for row in cells), *([total[i]] if total else [])]
         widest = max(len(text) for text in texts)
         longest = max((len(word) for text in texts for word in text.split()), default=0)
         least = max(_NARROWEST_WRAP, min(longest, width // 3))
         widths.append(min(widest, least) if column.wraps else widest)
+        tight.append(min(widths[i], max(len(heads[i]), min(longest, width // 3))))
+        whole.append(widest)
     kept = list(range(len(widths)))
     ranks = [
         0 if column.tells and len({row[i] for row in cells}) > 1 else column.yields
@@ -220,9 +222,20 @@ def _fitting(
             if i in kept and ranks[i] == yields and needed() - spare > width:
                 group = columns[i].group
                 kept = [k for k in kept if k != i and not (group and columns[k].group == group)]
+    wraps = [i for i in kept if columns[i].wraps]
+    for i in wraps:
+        widths[i] -= min(widths[i] - tight[i], max(0, needed() - width))
     over = max(0, needed() - width)
     first = max(_NARROWEST_NAME if name > _NARROWEST_NAME else name, name - over)
-    return kept, first, [] if over else widths
+    if over:
+        return kept, first, {}
+    # What is left over goes to what wraps, the column that wants least of it first.
+    spare = width - needed()
+    for number, i in enumerate(sorted(wraps, key=lambda i: whole[i] - widths[i])):
+        more = min(whole[i] - widths[i], spare // (len(wraps) - number))
+        widths[i] += more
+        spare -= more
+    return kept, first, {i: widths[i] for i in kept}
 
 
 def _shortened(text: str, width: int) -> str:

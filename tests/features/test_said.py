@@ -5,9 +5,13 @@ import io
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import mbprof
 from mbprof.errors import nearest, wrapped
+from mbprof.output.model import Column, Report
+from mbprof.output.writers import render
 from mbprof.pages import dossier
 from mbprof.spec import zoo
 from tests.conftest import invoke, run
@@ -61,6 +65,36 @@ def test_errors_end_lines_between_words_and_use_the_width(tmp_path: Path) -> Non
         assert len(excerpt) <= width
         assert excerpt[caret.index("^") :].startswith("fc")
     assert wrapped("x" * 30, 10) == ["x" * 30]
+
+
+WORDS = st.lists(st.sampled_from(["a", "some", "F.adaptive_avg_pool2d"]), max_size=9).map(" ".join)
+
+
+@given(
+    st.lists(st.tuples(st.booleans(), st.integers(0, 10**15), WORDS), min_size=1, max_size=7),
+    st.integers(0, 20),
+)
+def test_no_number_is_cut(cells: list[tuple[bool, int, str]], spare: int) -> None:
+    """A number is shown whole wherever the columns can be made to fit between words."""
+    columns = [Column("name", "name", "a name")]
+    row: dict[str, object] = {"name": "n"}
+    for number, (wraps, count, words) in enumerate(cells):
+        name = f"c{number}"
+        columns.append(Column(name, name, "a cell", numeric=not wraps, wraps=wraps))
+        row[name] = words if wraps else count
+    least = sum(
+        max(16, *map(len, words.split()), 0) if wraps else max(2, len(str(count)))
+        for wraps, count, words in cells
+    )
+    width = 4 + least + 2 * len(cells) + spare
+    drawn = render(Report("title", tuple(columns), (row,), [row]), "rich", width)
+    assert all(len(line) <= width for line in drawn.splitlines())
+    assert {str(count) for wraps, count, _ in cells if not wraps} <= set(drawn.split())
+
+
+def test_explain_cuts_no_difference_at_80_columns() -> None:
+    lines = run("explain", "mobilenet_v2@torchvision", "--from", "kernels", "--to", "ptflops")
+    assert "+13,356,224\n" in lines
 
 
 def test_a_drawing_goes_on_beside_a_line_that_is_broken() -> None:
