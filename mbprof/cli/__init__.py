@@ -39,8 +39,8 @@ def main() -> None:
 
         error.message = terminal(error.message)
         error.show()
-    except typer.Abort:
-        status = 130  # how older versions of typer are interrupted
+    except (typer.Abort, KeyboardInterrupt):
+        status = 130  # typer answers an interrupt so, but for one that it does not see
     except OSError as error:
         from mbprof.output.files import silence
 

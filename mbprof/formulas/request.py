@@ -9,19 +9,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mbprof.errors import KnobError, Loc, ShapeError, UsageError, nearest, unknown
+from mbprof.errors import KnobError, Loc, ShapeError, SpecError, UsageError, nearest, unknown
 from mbprof.formulas.builds import SIZES, Builds, Domain, placed
 from mbprof.formulas.closed import Formula, Line
 from mbprof.formulas.collect import Collector, Items, Letters
 from mbprof.formulas.conditions import equal, pinned, stated
 from mbprof.formulas.naming import Variables, replaced
-from mbprof.language.fmt import Value, plain
+from mbprof.language.fmt import Value, parse, plain
 from mbprof.language.source import Entry, Scalar, value_of
 from mbprof.network import conventions
 from mbprof.network.graph import Graph, layers
 from mbprof.network.load import SpecLike, as_spec
 from mbprof.ops.fields import Bound
-from mbprof.spec.block import by_itself, input_of
+from mbprof.spec.block import by_itself, input_of, lone
 from mbprof.spec.knobs import Given, Knob, checked, configured
 from mbprof.spec.model import Argument, Definition
 from mbprof.spec.sections import chosen_scope
@@ -42,7 +42,7 @@ USUAL = {"k": 3, "s": 1, "t": 6, "r": 4, "c": 128, "e": 256, "g": 4}
 CHANNELS, SIDE, WIDTH = 64, 56, 32
 """What stands for the input's channels and sides, and for other widths."""
 INSTEAD: tuple[dict[str, Value], ...] = ({}, {"c": CHANNELS}, {"s": 2})
-"""Arguments to try one after the other, until the block's shapes fit."""
+"""Arguments to try one after the other, before those of its example, until the block fits."""
 PREFIX = "block/"
 """What the names of the block's layers begin with."""
 INPUT = {"C": "the channels", "H": "the height", "W": "the width"}
@@ -96,10 +96,16 @@ def formula_at(
     named = isinstance(spec, str | Path)
     opened = open_either(str(spec), "spec or block") if named else as_spec(spec)
     if isinstance(opened, OpenedBlock):
-        for tried in INSTEAD[:-1]:
-            with suppress(ShapeError):
-                return answer(*block_spec(opened, {**tried, **given}), PREFIX)
-        return answer(*block_spec(opened, {**INSTEAD[-1], **given}), PREFIX)
+        tries = [(values, CHANNELS) for values in INSTEAD]
+        if opened.node.get("example") is not None:
+            example = lone(opened)
+            values = {name: parse(value) for name, value in example.arguments.items()}
+            tries.append((values, example.image[0]))
+        for values, channels in tries[:-1]:
+            with suppress(ShapeError, SpecError, UsageError):
+                return answer(*block_spec(opened, {**values, **given}, channels), PREFIX)
+        values, channels = tries[-1]
+        return answer(*block_spec(opened, {**values, **given}, channels), PREFIX)
     definition = opened.definition
     unclashed({n: k.loc for n, k in definition.knobs.items()}, SIZES, definition.name)
     alpha = definition.knobs.get("alpha")
@@ -249,9 +255,12 @@ def unclashed(names: Mapping[str, Loc | None], letters: Iterable[str], owner: st
             )
 
 
-def block_spec(source: OpenedBlock, given: Given) -> tuple[Definition, tuple[str, ...]]:
+def block_spec(
+    source: OpenedBlock, given: Given, channels: int = CHANNELS
+) -> tuple[Definition, tuple[str, ...]]:
     """Return a spec that is one block, and which of its knobs are symbols unless told otherwise.
 
+    ``channels`` stand for those of the input.
     Raises: UsageError: an argument without a value. KnobError: a value that an argument does not
     take. SourceError, SpecError: the block cannot be read.
 
@@ -279,14 +288,14 @@ def block_spec(source: OpenedBlock, given: Given) -> tuple[Definition, tuple[str
         name: Entry(Scalar(name, place), Scalar(plain(knob.default), place))
         for name, knob in knobs.items()
     }
-    image = input_of((CHANNELS, SIDE, SIDE), place)
+    image = input_of((channels, SIDE, SIDE), place)
     opened = by_itself(source, PREFIX.rstrip("/"), image, arguments, {**outer, **declared})
-    channels = Knob("C", CHANNELS, "int", "input channels", least=1)
+    width = Knob("C", channels, "int", "input channels", least=1)
     made = replace(
         opened.definition,
         name=source.text,
         channels=Bound(Scalar("C", place), lambda env: env["C"]),
-        knobs={**opened.definition.knobs, **knobs, "C": channels},
+        knobs={**opened.definition.knobs, **knobs, "C": width},
     )
     return made, (*free, "C", "H", "W")
 

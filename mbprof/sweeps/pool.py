@@ -45,7 +45,7 @@ def results(work: Callable[[S], R], items: Iterable[S], jobs: int) -> Generator[
         """Hand out items until so many are not finished."""
         unfinished = sum(not future.done() for future in waiting)
         for item in (item for _, item in zip(range(count - unfinished), left, strict=False)):
-            with apart():
+            with apart(signal.SIGTERM):
                 waiting.append(pool.submit(_done, item))
 
     try:
@@ -94,9 +94,10 @@ def alone() -> Iterator[None]:
 
 
 @contextmanager
-def apart() -> Iterator[None]:
+def apart(*later: signal.Signals) -> Iterator[None]:
     """Start processes that an interrupt of the terminal leaves alone, and that run no script.
 
+    Signals for this process that come ``later`` leave none half started, to complain of it.
     A spawned process runs the main module anew, which would sweep once more.
     """
     main, masked = sys.modules["__main__"], hasattr(signal, "pthread_sigmask")
@@ -104,7 +105,7 @@ def apart() -> Iterator[None]:
         from multiprocessing import resource_tracker
 
         resource_tracker.ensure_running()  # which lets signals through when it starts
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, *later})
     sys.modules["__main__"] = ModuleType("__main__")
     try:
         yield
@@ -119,6 +120,8 @@ def _begin(work: Callable[[Any], Any], life: Connection) -> None:
     import threading
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # see `apart`
 
     def follow() -> None:
         life.poll(None)

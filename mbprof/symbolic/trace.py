@@ -109,8 +109,9 @@ class Trace:
 
     def decide(self, op: str, args: tuple[Any, ...], answer: bool) -> bool:
         """Answer a condition as the representative does, and note it."""
-        self.guards.setdefault((op, args), Guard(op, args, answer))
-        self.spend(1_000)
+        if (op, args) not in self.guards:
+            self.guards[op, args] = Guard(op, args, answer)
+            self.spend(1_000)
         return answer
 
     def spend(self, terms: int) -> None:

@@ -20,7 +20,7 @@ RANDOM = ("--alpha", "0.35:1.4", "--res", "96:224", "--random")
 FEW = ("sweep", "mobilenet_v2", *RANDOM, str(5 * CHUNK))
 LONG = ("sweep", "mobilenet_v2", *RANDOM, "1000000000")
 KILLED = (
-    "error[limit]: a process of --jobs was killed, perhaps since the memory was used up\n"
+    "error[limit]: a process of --jobs was killed, perhaps since the memory was used\n    up\n"
     "  hint: take fewer --jobs; nothing was written\n"
 )
 
