@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mbprof.errors import KnobError, Loc, ShapeError, SpecError, UsageError, nearest, unknown
+from mbprof.errors import (
+    KnobError,
+    Loc,
+    MbprofError,
+    ShapeError,
+    SpecError,
+    UsageError,
+    nearest,
+    unknown,
+)
 from mbprof.formulas.builds import SIZES, Builds, Domain, placed
 from mbprof.formulas.closed import Formula, Line
 from mbprof.formulas.collect import Collector, Items, Letters
@@ -101,11 +109,13 @@ def formula_at(
             example = lone(opened)
             values = {name: parse(value) for name, value in example.arguments.items()}
             tries.append((values, example.image[0]))
-        for values, channels in tries[:-1]:
-            with suppress(ShapeError, SpecError, UsageError):
+        failed: list[MbprofError] = []
+        for values, channels in tries:
+            try:
                 return answer(*block_spec(opened, {**values, **given}, channels), PREFIX)
-        values, channels = tries[-1]
-        return answer(*block_spec(opened, {**values, **given}, channels), PREFIX)
+            except (ShapeError, SpecError, UsageError) as error:
+                failed.append(error)
+        raise failed[0]
     definition = opened.definition
     unclashed({n: k.loc for n, k in definition.knobs.items()}, SIZES, definition.name)
     alpha = definition.knobs.get("alpha")
