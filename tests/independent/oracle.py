@@ -1,8 +1,9 @@
 """Networks measured from their real implementations, and the spec that stands for each.
 
-A file of ``data/oracle`` names a model of a library. ``data/oracle/names/*.csv`` says which spec
-that is (``model`` is a regular expression) and which knobs it needs, so that a new file of a known
-model is a new test without a line of code.
+A file of ``data/oracle`` names a model of a library, and is compared with what the zoo has under
+that name, so that a new file is a new test without a line of code. For slim, whose names the zoo
+does not list, ``data/oracle/slim.csv`` says which spec a model is (a regular expression), and
+which knobs it needs.
 """
 
 from __future__ import annotations
@@ -30,16 +31,8 @@ OPTIONS: dict[str, str | None] = {
     "width_mult": None,
     "tag": None,
 }
-
-
-@dataclass(frozen=True)
-class Name:
-    """What a library calls a model, and what it is called here."""
-
-    origin: str
-    model: str
-    spec: str
-    knobs: dict[str, Any]
+TAGS = {"reparam": {"deployed": True}}
+"""What was done to a model before it was measured, and the knobs that say so."""
 
 
 @dataclass(frozen=True)
@@ -56,35 +49,28 @@ class Oracle:
         return f"{self.path.parent.name}/{self.path.stem}"
 
 
-def names() -> list[Name]:
-    """Return the models that the zoo has."""
-    found = []
-    for path in sorted((FOLDER / "names").glob("*.csv")):
-        with path.open(newline="") as file:
-            for row in csv.DictReader(file):
-                settings = (part.split("=") for part in row["knobs"].split())
-                knobs = {name: parse(value) for name, value in settings}
-                found.append(Name(row["library"], row["model"], row["spec"], knobs))
-    return found
+def _slim(model: str) -> tuple[str, dict[str, Any]]:
+    """Return the spec of a model of slim, and the knobs that it needs."""
+    with (FOLDER / "slim.csv").open(newline="") as file:
+        row = next(row for row in csv.DictReader(file) if re.fullmatch(row["model"], model))
+    settings = (part.split("=") for part in row["knobs"].split())
+    return row["spec"], {name: parse(value) for name, value in settings}
 
 
 @cache
 def oracles() -> tuple[Oracle, ...]:
     """Return every measured network, with the spec that stands for it."""
-    known = names()
-    return tuple(_oracle(path, known) for path in sorted(FOLDER.glob("*/*.json")))
+    return tuple(map(_oracle, sorted(FOLDER.glob("*/*.json"))))
 
 
-def _oracle(path: Path, known: list[Name]) -> Oracle:
+def _oracle(path: Path) -> Oracle:
     measured = json.loads(path.read_text())
     library = path.name.partition(".")[0] if path.parent.name == "torch" else path.parent.name
-    name = next(
-        (n for n in known if n.origin == library and re.fullmatch(n.model, measured["model"])),
-        Name(library, measured["model"], "", {}),
-    )
+    model, tag = measured["model"], measured["options"].get("tag")
+    spec, own = _slim(model) if library == "slim" else (f"{library}:{model}", {})
     channels, *res = measured["input"]
     assert channels == 3
-    knobs: dict[str, Any] = {"res": tuple(res), **name.knobs}
+    knobs: dict[str, Any] = {"res": tuple(res), **own, **TAGS.get(tag, {})}
     for option, value in measured["options"].items():
         knob = OPTIONS.get(option, option)
         if knob is not None:
@@ -93,7 +79,7 @@ def _oracle(path: Path, known: list[Name]) -> Oracle:
         knobs["alpha"] = measured["alpha"]
     if measured["classes"] is not None:
         knobs["classes"] = measured["classes"]
-    return Oracle(path, name.spec, knobs, "all" if measured["top"] else "body", measured)
+    return Oracle(path, spec, knobs, "all" if measured["top"] else "body", measured)
 
 
 def settings(oracle: Oracle, spec: mbprof.Spec) -> dict[str, Any]:
