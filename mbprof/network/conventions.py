@@ -168,8 +168,12 @@ class Measure:
         return value
 
     def rule(self, node: Node) -> Expr | None:
-        """Return the formula that holds for a node: its call's, its function's or its op's."""
-        keys = (node.call, node.op.function, node.op.word)
+        """Return the formula that holds for a node: its call's, its function's or its op's.
+
+        What a call is made of, as in ``nn.Linear of a view``, matters where a formula says so.
+        """
+        called = node.call.partition(" of ")[0]
+        keys = (node.call, called, node.op.function, node.op.word)
         return next((self.rules[key] for key in keys if key in self.rules), None)
 
 
