@@ -8,7 +8,7 @@ PARALLEL := --numprocesses=auto --maxprocesses=16 --dist=worksteal
 SECONDS := 60
 PYTHONS := python3.11 python3.12 python3.13
 
-.PHONY: run test lint types tests test-lowest test-pythons fuzz signals bench schema reports clean
+.PHONY: run test lint types tests test-lowest test-pythons fuzz signals bench schema index reports clean
 
 run: $(READY)  ## set up and print the first table
 	@$(BIN)/mbprof table mobilenet_v1
@@ -47,6 +47,10 @@ bench: $(READY)  ## speed and memory, as ratios within one run
 
 schema: $(READY)  ## regenerate the JSON Schema for editors
 	$(BIN)/mbprof schema -o specs/spec.schema.json
+
+index: $(READY)  ## regenerate what mbprof list reads
+	$(BIN)/python -c "from mbprof.pages.zoo import index_of_the_zoo as made; text = made(); \
+	  open('specs/index.csv', 'w', encoding='utf-8').write(text)"
 
 reports: $(READY)  ## regenerate the committed reports
 	$(BIN)/mbprof report --all reports

@@ -21,8 +21,8 @@ from mbprof.output.formats import stamp
 from mbprof.output.model import line
 from mbprof.output.writers import Result
 from mbprof.pages.wiring import block_lines, block_text, columns, table_lines, table_rows
+from mbprof.spec import index, zoo
 from mbprof.spec import names as spec_names
-from mbprof.spec import zoo
 from mbprof.spec.block import LoneBlock, lone
 from mbprof.spec.knobs import builtin, typed
 from mbprof.spec.model import Definition, written
@@ -102,12 +102,54 @@ def catalogue(text: str = "", convention: str = DEFAULT, scope: str | None = Non
     >>> [entry.costs for entry in catalogue("V1_cifar")]
     [{'macs': 46354432}]
     """
-    wanted, names = text.lower(), zoo.names()
-    held = [n for n in names if wanted in n or wanted in load(n).definition.family.lower()]
+    wanted, indexed = text.lower(), index.rows(zoo.folder()) or {}
+    names = sorted(indexed or zoo.names())
+
+    def family(name: str) -> str:
+        return indexed[name]["family"] if name in indexed else load(name).definition.family
+
+    held = [name for name in names if wanted in name or wanted in family(name).lower()]
     if not held:
         raise UsageError(f"no name or family holds {text!r}", hint=nearest(text, names))
-    entries = [_entry(name, convention, scope) for name in held]
+    usual = (convention, scope) == (DEFAULT, None)
+    entries = [
+        _indexed(indexed[name]) if usual and name in indexed else _entry(name, convention, scope)
+        for name in held
+    ]
     return Catalogue(sorted(entries, key=lambda entry: (entry.family.lower(), entry.name)))
+
+
+def index_of_the_zoo() -> str:
+    """Return the text of ``specs/index.csv``: each name built with its defaults."""
+    folder = zoo.folder()
+    entries = [_entry(name, DEFAULT, None)._asdict() for name in zoo.names()]
+    joined = {"flavours": " ".join, "knobs": " ".join}
+    return index.written(
+        folder,
+        [
+            {
+                name: joined.get(name, str)(({**entry, **entry["costs"]})[name])
+                for name in index.COLUMNS
+            }
+            for entry in entries
+        ],
+    )
+
+
+def _indexed(row: dict[str, str]) -> ZooEntry:
+    """Return an entry as the index has it."""
+    return ZooEntry(
+        row["name"],
+        row["family"],
+        row["doc"],
+        row["source"],
+        tuple(row["flavours"].split()),
+        tuple(row["knobs"].split()),
+        row["scope"],
+        DEFAULT,
+        int(row["params"]),
+        {"macs": int(row["macs"])},
+    )
 
 
 def _entry(name: str, convention: str, scope: str | None) -> ZooEntry:

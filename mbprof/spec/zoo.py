@@ -38,6 +38,7 @@ from mbprof.language.source import (
     word,
 )
 from mbprof.ops import OPS
+from mbprof.spec import index
 from mbprof.spec import names as library_names
 from mbprof.spec.knobs import turned
 from mbprof.spec.model import Block, Definition
@@ -68,6 +69,8 @@ def spec_names() -> list[str]:
 @lru_cache(maxsize=1)
 def names() -> list[str]:
     """Return the names of the zoo's specs, presets included, in alphabetical order."""
+    if (indexed := index.rows(folder())) is not None:
+        return sorted(indexed)
     return sorted(name for stem in spec_names() for name in (stem, *_presets(_file(stem))))
 
 

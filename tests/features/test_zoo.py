@@ -16,7 +16,7 @@ from mbprof.network.conventions import load as convention
 from mbprof.ops import OPS
 from mbprof.output.model import Screen
 from mbprof.published.verify import verify
-from mbprof.spec import zoo
+from mbprof.spec import index, zoo
 from mbprof.spec.schema import FORMATS, schema
 from tests.conftest import OFFLINE, child, sampled
 
@@ -77,6 +77,19 @@ def test_the_committed_schema_is_the_generated_one() -> None:
     assert (ROOT / "specs" / "spec.schema.json").read_text() == FORMATS["json"].write(
         schema(), Screen()
     )
+
+
+def test_the_committed_index_is_of_the_specs_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = index.rows(zoo.folder())
+    assert rows is not None, "run make index"
+    for name in sorted(rows)[::40]:
+        total = mbprof.load(name).build().profile().total
+        assert (name, total.params, total.cost) == (
+            name, int(rows[name]["params"]), int(rows[name]["macs"])
+        )  # fmt: skip
+    monkeypatch.setattr(index, "rows", lambda folder: None)  # as it is where a file was changed
+    assert sorted(rows) == zoo.names.__wrapped__()
+    assert mbprof.list("mobilenet_v1")[0].params == int(rows["mobilenet_v1"]["params"])
 
 
 def test_no_architecture_is_named_in_python() -> None:
