@@ -49,7 +49,7 @@ schema: $(READY)  ## regenerate the JSON Schema for editors
 	$(BIN)/mbprof schema -o specs/spec.schema.json
 
 index: $(READY)  ## regenerate what mbprof list reads
-	$(BIN)/python -c "from mbprof.pages.zoo import index_of_the_zoo as made; text = made(); \
+	$(BIN)/python -c "from mbprof.pages.catalogue import index_of_the_zoo as made; text = made(); \
 	  open('specs/index.csv', 'w', encoding='utf-8').write(text)"
 
 reports: $(READY)  ## regenerate the committed reports

@@ -41,11 +41,11 @@ if TYPE_CHECKING:
     from mbprof.network.rows import Row as Row
     from mbprof.pages.block import BlockNetwork as BlockNetwork
     from mbprof.pages.block import block as block
+    from mbprof.pages.catalogue import Catalogue as Catalogue
+    from mbprof.pages.catalogue import catalogue
     from mbprof.pages.dossier import report as report
     from mbprof.pages.plot import plot as plot
-    from mbprof.pages.zoo import Catalogue as Catalogue
     from mbprof.pages.zoo import SpecPage as SpecPage
-    from mbprof.pages.zoo import catalogue
     from mbprof.pages.zoo import show as show
     from mbprof.published.accuracy import Accuracies as Accuracies
     from mbprof.published.accuracy import accuracy as accuracy
@@ -76,7 +76,8 @@ _HOMES = {
     "pages.block": "BlockNetwork block",
     "pages.dossier": "report",
     "pages.plot": "plot",
-    "pages.zoo": "Catalogue SpecPage list=catalogue show",
+    "pages.catalogue": "Catalogue list=catalogue",
+    "pages.zoo": "SpecPage show",
     "published.accuracy": "Accuracies accuracy",
     "published.estimate": "Estimate estimate",
     "published.origins": "Origins",

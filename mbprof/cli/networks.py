@@ -269,7 +269,7 @@ def list_specs(
     to: Output,
 ) -> None:
     """List the networks of the zoo by family, or the block library."""
-    from mbprof.pages.zoo import catalogue, library, library_names
+    from mbprof.pages.catalogue import catalogue, library, library_names
 
     out, (scope, convention) = to.open(), counted
     if names is not None:

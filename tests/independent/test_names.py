@@ -14,7 +14,7 @@ import pytest
 import mbprof
 from mbprof.errors import UsageError
 from mbprof.language.fmt import Value
-from mbprof.pages.zoo import library_names
+from mbprof.pages.catalogue import library_names
 from mbprof.spec import names, zoo
 from tests.conftest import invoke, run
 
