@@ -24,7 +24,7 @@ from mbprof.symbolic.arithmetic import product
 
 
 class Function(NamedTuple):
-    """Arithmetic of an activation for one element, and trained values for one channel.
+    """Arithmetic of an activation for one element, and trained values of a channel or of all.
 
     ``non_negative`` says that it gives no negative values.
     """
@@ -37,6 +37,7 @@ class Function(NamedTuple):
     divide: int = 0
     exp: int = 0
     slopes: int = 0
+    shared: int = 0
     non_negative: bool = False
     aliases: tuple[str, ...] = ()
 
@@ -59,6 +60,9 @@ FUNCTIONS: dict[str, Function] = {
     "hswish": Function("nn.Hardswish", "x · min(max(x + 3, 0), 6) / 6", compare=2, add=1, mul=2),
     "tanh": Function("nn.Tanh", "1 - 2 / (1 + exp(2·x))", add=2, mul=1, divide=1, exp=1),
     "gelu": Function("nn.GELU", "x/2 · (1 + erf(x / √2))", add=1, mul=3, exp=1),
+    "star_relu": Function(
+        "StarReLU", "s·max(x, 0)² + b, s and b trained", compare=1, add=1, mul=2, shared=2
+    ),
     "mish": Function("nn.Mish", "x · tanh(log(1 + exp(x)))", 0, add=3, mul=2, divide=1, exp=3),
 }
 
@@ -84,9 +88,10 @@ class Activation(SameShape):
     """Apply a function to each element.
 
     Shape: unchanged.
-    Params: none, but C slopes for ``prelu``.
+    Params: none, but C slopes for ``prelu``, and a scale and a shift for ``star_relu``.
     Cost: the operations of the function's formula for each element, see `FUNCTIONS`.
-    Source: torch.nn, "Non-linear Activations"; hswish and hsigmoid: arXiv:1905.02244, section 5.2.
+    Source: torch.nn, "Non-linear Activations"; hswish and hsigmoid: arXiv:1905.02244, section 5.2;
+    star_relu: arXiv:2210.13452, equation 3.
 
     >>> Activation("hswish").facts(((16, 112, 112),), ((16, 112, 112),)).mul
     401408
@@ -102,15 +107,16 @@ class Activation(SameShape):
         if self.function == "none":
             return Facts()
         size, function = product(inputs[0]), FUNCTIONS[self.function]
-        slopes = function.slopes * inputs[0][0]
+        channels = inputs[0][channel_axis(inputs[0])]
+        trained = function.slopes * channels + function.shared
         return Facts(
-            other=slopes,
+            other=trained,
             compare=function.compare * size,
             add=function.add * size,
             mul=function.mul * size,
             divide=function.divide * size,
             exp=function.exp * size,
-            read=size + slopes,
+            read=size + trained,
             write=size,
         )
 

@@ -11,6 +11,7 @@ from mbprof.language.fmt import Shape
 from mbprof.network.graph import Node
 from mbprof.ops import OPS
 from mbprof.ops.base import Facts, op
+from mbprof.ops.conv import Activation
 
 
 def node(image: str, step: str, padding: str = "torch") -> Node:
@@ -62,6 +63,11 @@ ONE_INPUT: dict[str, tuple[str, Shape, Facts]] = {
         "{op: act, f: prelu}",
         (2, 4, 4),
         Facts(other=2, compare=64, add=32, mul=32, read=34, write=32),
+    ),
+    "star_relu": (
+        "{op: act, f: star_relu}",
+        (2, 4, 4),
+        Facts(other=2, compare=32, add=32, mul=64, read=34, write=32),
     ),
     "sigmoid": (
         "{op: act, f: sigmoid}",
@@ -270,6 +276,10 @@ def test_channels_are_the_last_axis_of_tokens() -> None:
     stack = "{op: reshape, to: [2, 2, 2, 4]}, {op: linear, c: 3}"
     found = node("2x4", stack)
     assert (found.out_shapes, found.facts.kernels, found.facts.mac) == (((2, 2, 2, 3),), 12, 96)
+
+
+def test_slopes_go_by_the_channels_of_tokens() -> None:
+    assert Activation("prelu").facts(((5, 4),), ((5, 4),)).other == 4
 
 
 def test_matmul_of_tokens() -> None:

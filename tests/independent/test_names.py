@@ -22,6 +22,8 @@ FOLDER = zoo.folder()
 DATA = Path(__file__).parent / "data"
 with (DATA / "zoo_totals.csv").open(newline="") as file:
     MEASURED = list(csv.DictReader(file))
+with (DATA / "zoo_deployed.csv").open(newline="") as file:
+    DEPLOYED = list(csv.DictReader(file))
 ALL = [
     (library, name) for library in names.libraries(FOLDER) for name in names.names(FOLDER, library)
 ]
@@ -33,12 +35,22 @@ def costs(address: str, **knobs: Value) -> tuple[int, int]:
     return total.facts.trainable, total.cost
 
 
+def compare(row: dict[str, str], **knobs: Value) -> None:
+    """Hold a measured row beside the network of its name."""
+    res = int(row["height"]), int(row["width"])
+    measured = int(row["params"]), int(row["macs"])
+    assert costs(f"{row['library']}:{row['model']}", res=res, **knobs) == measured, row
+
+
 @pytest.mark.parametrize("number", range(32))
 def test_a_name_costs_what_the_library_s_network_costs(number: int) -> None:
     for row in MEASURED[number::32]:
-        res = int(row["height"]), int(row["width"])
-        measured = int(row["params"]), int(row["macs"])
-        assert costs(f"{row['library']}:{row['model']}", res=res) == measured, row
+        compare(row)
+
+
+def test_a_deployed_network_costs_what_the_library_s_costs_once_it_is_fused() -> None:
+    for row in DEPLOYED:
+        compare(row, deployed=True)
 
 
 def test_every_name_is_measured_or_of_keras() -> None:
