@@ -58,7 +58,7 @@ def test_every_block_of_the_library_stands_alone_by_its_example(name: str) -> No
     data, block = network.to_dict(), network.block
     layers, total = data["layers"], data["total"]
     assert sum(layer["macs"] for layer in layers) == total["macs"] > 0
-    c, h, w = block.image
+    c, h, w = block.images[0]
     assert layers[0]["in_shape"] in ([c, h, w], [c // 2, h, w])
     assert data["knobs"]["res"] in (h, [h, w])
     names = {each["name"] for each in data["alternatives"] + data["impossible"]}
@@ -88,7 +88,7 @@ def test_what_cannot_be_says_why() -> None:
 
 
 def test_a_block_of_a_spec_has_its_defaults_and_knobs() -> None:
-    block = mbprof.block("mobilenet_v2:inv_res", "56x56x24", c=24)
+    block = mbprof.block("mobilenet_v2:inv_res", "56x56x24", c=24, t=6)
     ops = [node.op.word for node in block.compiled.nodes]
     assert ops == ["conv", "bn", "act", "dwconv", "bn", "act", "conv", "bn", "add"]
     assert {node.op.function for node in block.compiled.nodes} == {"", "relu6"}
