@@ -19,6 +19,7 @@ from mbprof.errors import (
 )
 from mbprof.language.expr import MAX_LENGTH
 from mbprof.language.fmt import Shape, Shapes, Value, several
+from mbprof.language.source import Scalar
 from mbprof.network.frame import Frame, Tensor, Tensors, Work, sized
 from mbprof.network.graph import IMAGE, Edge, Graph, Node, once
 from mbprof.network.ports import assembled, images
@@ -57,8 +58,7 @@ def first_call(
     try:
         _Builder(spec, knobs, block).graph()
     except _Met as call:
-        shapes, arguments = call.args
-        return shapes, arguments
+        return call.args[0], call.args[1]
     return None
 
 
@@ -73,34 +73,35 @@ class _Builder:
         self.layers: set[str] = set()
         self.endpoints: list[str] = []
         self.sides: list[Edge] = []
-        self.bare: set[Edge] = set()
-        """What stands for the scores of classifiers that are left out."""
+        self.bare: set[Edge] = set()  # what stands for the scores of classifiers that are left out
         self.stop_at = knobs.get("final_endpoint")
 
     def graph(self) -> Graph:
         spec = self.spec
         starts = images(spec, self.knobs)
         tensors = [Tensor(Edge(IMAGE, port), image.shape) for port, image in enumerate(starts)]
-        names = [image.name for image in starts] if len(starts) > 1 else ["x"]
+        names = [image.name for image in starts] if starts[1:] else ["x"]
         env = {**self.knobs, **dict.fromkeys(COUNTERS, 0), "row": ""}
-        frame = Frame(env, tuple(tensors[:1]), dict(zip(names, tensors, strict=True)), {})
+        ports = {} if len(starts) == 1 else {i.name: Scalar(i.name, i.loc) for i in spec.inputs}
+        frame = Frame(env, tuple(tensors[:1]), dict(zip(names, tensors, strict=True)), ports)
         try:
             self.table(spec.body, frame)
             if self.stop_at is not None:
                 name = str(self.stop_at)
-                hint = nearest(name, self.endpoints)
                 knob = spec.knobs["final_endpoint"]
                 place = knob.loc if name == knob.default else None
-                raise KnobError(f"{spec.name} has no endpoint {name!r}", place, hint)
+                wrong = f"{spec.name} has no endpoint {name!r}"
+                raise KnobError(wrong, place, nearest(name, self.endpoints))
             if spec.head is not None:
                 self.scope, frame.place = "head", "row {} of the head"
                 self.table(spec.head, frame)
             results = frame.results(spec.outputs) or (frame.single(spec.body),)
+            idle = [name for name in names if ports.pop(name, None)]
             frame.close()
         except _Stop as stop:
             graph = Graph(tuple(self.nodes), starts, ()).cut(stop.args[0].edge)
             return replace(graph, nodes=once(graph.nodes))
-        return assembled(spec, self.nodes, starts, results, self.sides)
+        return assembled(spec, self.nodes, starts, results, self.sides, idle)
 
     def table(self, table: Table, frame: Frame) -> None:
         """Run the steps of a table; rows are counted at the top and where a table names them."""

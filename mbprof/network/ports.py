@@ -44,8 +44,9 @@ def assembled(
     starts: tuple[Image, ...],
     results: Tensors,
     sides: Sequence[Edge],
+    idle: Sequence[str],
 ) -> Graph:
-    """Return the graph of nodes that lead from inputs to results.
+    """Return the graph of nodes that lead from inputs to results; ``idle`` are inputs not named.
 
     Raises: SpecError: there are no nodes. WiringError: a result is an input. UnusedError: nobody
     takes an input, or an output that is no result.
@@ -59,7 +60,8 @@ def assembled(
     named = tuple(name.text for name in names)
     graph = Graph(once(nodes), starts, (*edges, *sides), named)
     for edge in graph.unused():
-        raise _unused(spec, graph, edge)
+        if edge.node != IMAGE or starts[edge.port].name in idle:
+            raise _unused(spec, graph, edge)
     return graph
 
 
@@ -67,7 +69,7 @@ def _unused(spec: Definition, graph: Graph, edge: Edge) -> UnusedError:
     """Return what is said of an output, or of an input, that nobody takes."""
     if edge.node == IMAGE:
         wanted = spec.inputs[edge.port]
-        hint = f"take it with  in: {wanted.name}" if len(spec.inputs) > 1 else None
+        hint = f"take it with  in: {wanted.name}"
         return UnusedError(f"the input {wanted.name!r} is never used", wanted.loc, hint)
     hint = "take it with in:, or leave the step out with when:"
     if spec.outputs:

@@ -151,6 +151,7 @@ def by_itself(
         row["out"] = around["outputs"] = Seq(block.outputs, place)
     if source.around is not None:
         entries = source.around.root.entries
+        around["defaults"] = Map({}, place)
         around |= {key: entries[key].value for key in _KEPT if key in entries}
     else:
         around |= {key: node for key in ("accept", "budget") if (node := source.node.get(key))}

@@ -208,7 +208,8 @@ class SpecReader:
         entries = mapping(several, "inputs").entries
         few(entries, "inputs", several.loc)
         if not entries:
-            raise SpecError("inputs names none", several.loc, "{left: {channels: 3, res: 224}}")
+            hint = "write {left: {channels: 3, res: 224}, right: {channels: 3}}"
+            raise SpecError("inputs names none", several.loc, hint)
         for entry in entries.values():
             identifier(entry.key, "an input", RESERVED - {"x"})
         return {name: mapping(entry.value, name) for name, entry in entries.items()}

@@ -415,7 +415,8 @@ def check_shares(*tables: Table) -> None:
         if not often and names.count(name.text) == 1:
             others = [other for other in names if other != name.text]
             message = f"nothing else says share: {name.text}"
-            hint = nearest(name.text, others) or "a layer shares its weights with another one"
+            usual = "a layer shares its weights with another step of that name, or has n:"
+            hint = nearest(name.text, others) if others else usual
             raise SpecError(message, name.loc, hint)
 
 

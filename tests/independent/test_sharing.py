@@ -168,7 +168,7 @@ head:
 
 def test_sweeps_of_inputs_and_classes_equal_single_runs() -> None:
     pair = mbprof.loads(PAIR)
-    axes = {"alpha": [0.5, 1.0], "res": [24, (20, 31)], "right_res": [16, (9, 13)]}
+    axes: dict[str, Any] = {"alpha": [0.5, 1.0], "res": [24, (20, 31)], "right_res": [16, (9, 13)]}
     axes |= {"channels": [3], "right_channels": [3], "classes": [0, 1, 10]}
     frame = mbprof.sweep(pair, **axes)
     assert len(frame) == 24
@@ -208,6 +208,12 @@ def test_channels_stand_for_what_the_input_says() -> None:
     [
         # timm 1.0.31, create_model(name, num_classes=0): trained values, MACs of conv and linear.
         ("resnet50", 23_508_032, 4_087_136_256),
+        ("mobilenetv3_large_100", 4_202_032, 215_309_760),
+        ("deit_tiny_distilled_patch16_224", 5_524_800, 1_260_619_776),
+        ("convnext_tiny", 27_820_128, 4_454_763_264),
+        ("dpn68", 11_778_602, 2_325_331_456),
+        ("vgg16", 134_260_544, 15_466_168_320),
+        ("inception_v3", 21_785_568, 5_711_168_096),
     ],
 )
 def test_no_classes_is_the_network_without_its_classifier(
