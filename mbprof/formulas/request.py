@@ -308,12 +308,13 @@ def block_spec(
     square = ((channels, SIDE, SIDE),)
     opened = by_itself(source, PREFIX.rstrip("/"), square, place, arguments, {**outer, **declared})
     image = opened.definition.inputs[0]
+    usual = {name: knob for name, knob in opened.definition.knobs.items() if name != image.knob}
     width = Knob("C", channels, "int", "input channels", least=1)
     made = replace(
         opened.definition,
         name=source.text,
         inputs=(replace(image, knob="", channels=Bound(Scalar("C", place), lambda env: env["C"])),),
-        knobs={**opened.definition.knobs, **knobs, "C": width},
+        knobs={**usual, **knobs, "C": width},
     )
     return made, (*(name for name in free if name in knobs), "C", "H", "W")
 
