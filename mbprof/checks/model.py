@@ -156,7 +156,8 @@ class Subject:
     @cached_property
     def widened(self) -> list[Variant]:
         """A block with twice the output channels, or a spec with a knob of its input's channels."""
-        node = self.spec.definition.channels.node
+        channels = self.spec.definition.inputs[0].channels
+        node = channels.node if channels else None
         name = "c" if self.spec.alone else node.text if isinstance(node, Scalar) else ""
         own = self.network.knobs.get(name)
         if not isinstance(own, int) or isinstance(own, bool):

@@ -13,7 +13,7 @@ from mbprof.checks.model import ACCEPTED, ERROR, RULES, SEVERITIES, UNDECIDED, F
 from mbprof.checks.rules.broken import refused
 from mbprof.errors import MbprofError, UsageError, nearest, unknown
 from mbprof.language import fmt
-from mbprof.language.fmt import Shape, Value
+from mbprof.language.fmt import Images, Value
 from mbprof.language.source import Scalar
 from mbprof.network import conventions
 from mbprof.network.load import Network, Spec, SpecLike, as_text, network_at
@@ -71,7 +71,7 @@ class Checked(Result):
 
 def check(
     spec: SpecLike,
-    image: str | tuple[int, int, int] | None = None,
+    image: Images = None,
     *,
     max_macs: int | str | None = None,
     max_params: int | str | None = None,
@@ -82,8 +82,9 @@ def check(
 ) -> Checked:
     """Check a spec or a block at some values of its knobs or arguments, or a network as it is.
 
-    ``image`` is the input of a block, HEIGHTxWIDTHxCHANNELS; ``max_macs`` and ``max_params`` limit
-    it besides the spec's own budget; ``ignore`` are codes, or how codes begin, that are left out.
+    ``image`` is the input of a block, HEIGHTxWIDTHxCHANNELS, or several; ``max_macs`` and
+    ``max_params`` limit it besides the spec's own budget; ``ignore`` are codes, or how codes begin,
+    that are left out.
     Raises: UsageError: no such spec, convention, scope or code; knobs of a network. KnobError: no
     such knob.
 
@@ -103,7 +104,7 @@ def check(
 
 def examine(
     what: SpecLike,
-    image: str | Shape | None = None,
+    image: Images = None,
     given: Mapping[str, Scalar] | None = None,
     limits: Budget | None = None,
     ignore: Iterable[str] = (),

@@ -191,9 +191,8 @@ def networks_of(specs: list[str], given: "dict[str, Scalar]") -> "tuple[list[Net
 
     Returns: the networks, and what each was called.
     """
-    from mbprof.network.load import Spec
+    from mbprof.network.load import Spec, alone
     from mbprof.spec import zoo
-    from mbprof.spec.block import lone
 
     taken = [_settings(spec) for spec in specs]
     if sum(name == "-" for name, _ in taken) > 1:
@@ -202,7 +201,7 @@ def networks_of(specs: list[str], given: "dict[str, Scalar]") -> "tuple[list[Net
     for name, own in taken:
         opened, knobs = zoo.open(name), {**given, **own}
         if isinstance(opened, zoo.OpenedBlock):
-            networks.append(Spec(lone(opened, None, knobs).definition).build())
+            networks.append(Spec(alone(opened, None, knobs).definition).build())
             continue
         spec = Spec(opened.definition)
         try:

@@ -88,7 +88,8 @@ SetOption = Annotated[
     Option("--set", metavar="NAME=VALUE", help="set any knob or argument; repeatable"),
 ]
 ImageOption = Annotated[
-    str | None, Option("--in", metavar="HxWxC", help="the input of a block; its example's if none")
+    list[str] | None,
+    Option("--in", metavar="HxWxC|NxC", help="an input of a block, of several each; repeatable"),
 ]
 ScopeOption = Annotated[
     str | None,

@@ -143,8 +143,11 @@ class Domain:
 
 def placed(knobs: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
     """Return knobs with numbers or symbols in their places; those of H and W are of the input."""
-    size = tuple(values.get(name, side) for name, side in zip(SIZES, knobs["res"], strict=True))
-    return {**knobs, **{n: v for n, v in values.items() if n not in SIZES}, "res": size}
+    own = {**knobs, **{n: v for n, v in values.items() if n not in SIZES}}
+    if "res" in knobs:
+        sides = zip(SIZES, knobs["res"], strict=True)
+        own["res"] = tuple(values.get(name, side) for name, side in sides)
+    return own
 
 
 IMPOSSIBLE = (MbprofError, Fixed, ArithmeticError, ValueError)

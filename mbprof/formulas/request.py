@@ -27,9 +27,11 @@ from mbprof.language.fmt import Value, parse, plain
 from mbprof.language.source import Entry, Scalar, value_of
 from mbprof.network import conventions
 from mbprof.network.graph import Graph, layers
-from mbprof.network.load import SpecLike, as_spec
+from mbprof.network.load import SpecLike, alone, as_spec
+from mbprof.ops.base import channels as channels_of
 from mbprof.ops.fields import Bound
-from mbprof.spec.block import by_itself, input_of, lone
+from mbprof.spec.block import by_itself
+from mbprof.spec.knobs import USUAL as USUAL_KNOBS
 from mbprof.spec.knobs import Given, Knob, checked, configured
 from mbprof.spec.model import Argument, Definition
 from mbprof.spec.sections import chosen_scope
@@ -106,9 +108,9 @@ def formula_at(
     if isinstance(opened, OpenedBlock):
         tries = [(values, CHANNELS) for values in INSTEAD]
         if opened.node.get("example") is not None:
-            example = lone(opened)
+            example = alone(opened)
             values = {name: parse(value) for name, value in example.arguments.items()}
-            tries.append((values, example.image[0]))
+            tries.append((values, channels_of(example.images[0])))
         failed: list[MbprofError] = []
         for values, channels in tries:
             try:
@@ -118,9 +120,10 @@ def formula_at(
         raise failed[0]
     definition = opened.definition
     unclashed({n: k.loc for n, k in definition.knobs.items()}, SIZES, definition.name)
+    sizes = SIZES if "res" in definition.knobs else ()
     alpha = definition.knobs.get("alpha")
     free = alpha is not None and alpha.kind == "number" and not alpha.one_of
-    return answer(definition, ("alpha", *SIZES) if free else SIZES)
+    return answer(definition, ("alpha", *sizes) if free else sizes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +171,7 @@ class Request:
 
         Raises: KnobError: the spec lacks it, or it is no number that can take any value.
         """
-        if name in SIZES:
+        if name in SIZES and self.size is not None:
             return Domain(name, self.size[SIZES.index(name)], 1, MOST_WHOLE)
         definition = self.definition
         knob = definition.knobs.get(name)
@@ -185,8 +188,8 @@ class Request:
 
     @property
     def size(self) -> Any:
-        """The height and the width of the input."""
-        return self.knobs["res"]
+        """The height and the width of the input, None of one that is no image."""
+        return self.knobs.get("res")
 
     def formula(
         self, builds: Builds, graph: Graph, guards: Sequence[Guard], fixed: Mapping[str, Any]
@@ -220,8 +223,10 @@ class Request:
         shown = [tree for line in (*lines, total) for tree in line[1:]]
         shown += [tree for condition in said for tree in condition.trees]
         names = {domain.name for domain in builds.domains}
-        sizes = dict(zip(SIZES, self.size, strict=True)) if names & {*SIZES} else {"res": self.size}
-        own = {n: v for n, v in self.knobs.items() if n != "res"} | sizes
+        own = dict(self.knobs)
+        if names & {*SIZES}:
+            del own["res"]
+            own |= zip(SIZES, self.size, strict=True)
         return Formula(
             self.definition.name,
             builds.domains,
@@ -290,24 +295,28 @@ def block_spec(
         if knob.kind == "int" and (name in _FREE or takes[name].default is None)
     ]
     place = source.node.loc
+    # An argument that bears the name of a knob that every spec has is a number.
+    fixed = {name: knobs.pop(name) for name in USUAL_KNOBS if name in knobs}
     arguments = {
         name: Scalar(f"${name}" if knob.kind == "name" else name, place)
         for name, knob in knobs.items()
-    }
+    } | {name: Scalar(plain(knob.default), place) for name, knob in fixed.items()}
     declared = {
         name: Entry(Scalar(name, place), Scalar(plain(knob.default), place))
         for name, knob in knobs.items()
     }
-    image = input_of((channels, SIDE, SIDE), place)
-    opened = by_itself(source, PREFIX.rstrip("/"), image, arguments, {**outer, **declared})
+    square = ((channels, SIDE, SIDE),)
+    opened = by_itself(source, PREFIX.rstrip("/"), square, place, arguments, {**outer, **declared})
+    image = opened.definition.inputs[0]
+    usual = {name: knob for name, knob in opened.definition.knobs.items() if name != image.knob}
     width = Knob("C", channels, "int", "input channels", least=1)
     made = replace(
         opened.definition,
         name=source.text,
-        channels=Bound(Scalar("C", place), lambda env: env["C"]),
-        knobs={**opened.definition.knobs, **knobs, "C": width},
+        inputs=(replace(image, knob="", channels=Bound(Scalar("C", place), lambda env: env["C"])),),
+        knobs={**usual, **knobs, "C": width},
     )
-    return made, (*free, "C", "H", "W")
+    return made, (*(name for name in free if name in knobs), "C", "H", "W")
 
 
 def _knob(argument: Argument, given: Scalar | Value) -> Knob | None:

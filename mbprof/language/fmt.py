@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 from mbprof.symbolic.symbols import inside
@@ -12,6 +12,8 @@ Value: TypeAlias = "int | float | bool | str | tuple[Value, ...] | None"
 Env: TypeAlias = Mapping[str, Value]
 Shape: TypeAlias = tuple[int, ...]
 Shapes: TypeAlias = tuple[Shape, ...]
+Images: TypeAlias = str | Shape | Sequence[str | Shape] | None
+"""The inputs of a block as a user writes them: one, several, or none where it has an example."""
 
 
 class Ratio(NamedTuple):

@@ -14,21 +14,25 @@ from mbprof.errors import (
     MbprofError,
     ShapeError,
     SpecError,
-    UnusedError,
     WiringError,
     nearest,
 )
 from mbprof.language.expr import MAX_LENGTH
 from mbprof.language.fmt import Shape, Shapes, Value, several
-from mbprof.network.frame import Frame, Tensor, Tensors, Work
-from mbprof.network.graph import IMAGE, Edge, Graph, Node
+from mbprof.language.source import Scalar
+from mbprof.network.frame import Frame, Tensor, Tensors, Work, sized
+from mbprof.network.graph import IMAGE, Edge, Graph, Node, once
+from mbprof.network.ports import assembled, images
+from mbprof.network.sharing import holders, share
 from mbprof.ops import OPS, Op
 from mbprof.ops.fields import whole
 from mbprof.spec import steps
 from mbprof.spec.knobs import COUNTERS
 from mbprof.spec.model import Definition, Step, Table, Wiring
-from mbprof.symbolic.arithmetic import rounded
-from mbprof.symbolic.symbols import bounded
+
+
+class _Met(Exception):
+    """The block that is looked for is called; the arguments are its inputs and what it is given."""
 
 
 class _Stop(Exception):
@@ -44,9 +48,23 @@ def build(spec: Definition, knobs: Mapping[str, Value]) -> Graph:
     return _Builder(spec, knobs).graph()
 
 
+def first_call(
+    spec: Definition, knobs: Mapping[str, Value], block: str
+) -> tuple[Shapes, dict[str, Value]] | None:
+    """Return what the first call of a block takes, and its arguments; None if there is none.
+
+    Raises: MbprofError: see `build`.
+    """
+    try:
+        _Builder(spec, knobs, block).graph()
+    except _Met as call:
+        return call.args[0], call.args[1]
+    return None
+
+
 class _Builder:
-    def __init__(self, spec: Definition, knobs: Mapping[str, Value]) -> None:
-        self.spec, self.knobs = spec, knobs
+    def __init__(self, spec: Definition, knobs: Mapping[str, Value], sought: str = "") -> None:
+        self.spec, self.knobs, self.sought = spec, knobs, sought
         self.nodes: list[Node] = []
         self.scope, self.aside = "body", False
         self.work = Work()
@@ -55,45 +73,35 @@ class _Builder:
         self.layers: set[str] = set()
         self.endpoints: list[str] = []
         self.sides: list[Edge] = []
+        self.bare: set[Edge] = set()  # what stands for the scores of classifiers that are left out
         self.stop_at = knobs.get("final_endpoint")
 
     def graph(self) -> Graph:
         spec = self.spec
-        image = Tensor(Edge(IMAGE), (spec.channels.evaluate(self.knobs), *self.resolution()))
+        starts = images(spec, self.knobs)
+        tensors = [Tensor(Edge(IMAGE, port), image.shape) for port, image in enumerate(starts)]
+        names = [image.name for image in starts] if starts[1:] else ["x"]
         env = {**self.knobs, **dict.fromkeys(COUNTERS, 0), "row": ""}
-        frame = Frame(env, (image,), {"x": image}, {})
+        ports = {} if len(starts) == 1 else {i.name: Scalar(i.name, i.loc) for i in spec.inputs}
+        frame = Frame(env, tuple(tensors[:1]), dict(zip(names, tensors, strict=True)), ports)
         try:
             self.table(spec.body, frame)
             if self.stop_at is not None:
                 name = str(self.stop_at)
-                hint = nearest(name, self.endpoints)
                 knob = spec.knobs["final_endpoint"]
                 place = knob.loc if name == knob.default else None
-                raise KnobError(f"{spec.name} has no endpoint {name!r}", place, hint)
+                wrong = f"{spec.name} has no endpoint {name!r}"
+                raise KnobError(wrong, place, nearest(name, self.endpoints))
             if spec.head is not None:
                 self.scope, frame.place = "head", "row {} of the head"
                 self.table(spec.head, frame)
+            results = frame.results(spec.outputs) or (frame.single(spec.body),)
+            idle = [name for name in names if ports.pop(name, None)]
             frame.close()
         except _Stop as stop:
-            return Graph(tuple(self.nodes), image.shape, ()).cut(stop.args[0].edge)
-        last = frame.single(spec.body)
-        if last.edge.node == IMAGE:
-            raise SpecError("the network has no layers with these knobs", spec.body.loc)
-        graph = Graph(tuple(self.nodes), image.shape, (last.edge, *self.sides))
-        for edge in graph.unused():
-            message = f"the output of {graph.name_of(edge)} is never used"
-            hint = "take it with in:, or leave the step out with when:"
-            raise UnusedError(message, graph.nodes[edge.node].trail[-1], hint)
-        return graph
-
-    def resolution(self) -> tuple[int, int]:
-        """Return the size of the image: the knob, times the spec's scale if it has one."""
-        res: Any = self.knobs["res"]
-        if self.spec.scale is None:
-            return res[0], res[1]
-        factor, loc = self.spec.scale.evaluate(self.knobs), self.spec.scale.loc
-        high, wide = (whole(rounded(size * factor), 1, loc) for size in res)
-        return high, wide
+            graph = Graph(tuple(self.nodes), starts, ()).cut(stop.args[0].edge)
+            return replace(graph, nodes=once(graph.nodes))
+        return assembled(spec, self.nodes, starts, results, self.sides, idle)
 
     def table(self, table: Table, frame: Frame) -> None:
         """Run the steps of a table; rows are counted at the top and where a table names them."""
@@ -123,7 +131,7 @@ class _Builder:
         if not frame.inside:
             frame.look_at(frame.take(wiring)[0] if wiring.inputs else frame.previous[0])
         self.work.take(step)
-        if wiring.when is not None and not wiring.when.evaluate(frame.env):
+        if self.left_out(step, frame):
             self.work.spend(1, wiring.loc)
             frame.pass_by(wiring)
             return 0
@@ -146,6 +154,17 @@ class _Builder:
         frame.env.update(i=first, j=0)
         return times
 
+    def left_out(self, step: Step, frame: Frame) -> bool:
+        """Whether a condition leaves a step out, or that there are no classes to score."""
+        wiring = step.wiring
+        if wiring.when is not None and not wiring.when.evaluate(frame.env):
+            return True
+        if wiring.scores is not None and wiring.scores(frame.env) == 0:
+            self.bare.update(tensor.edge for tensor in (*frame.take(wiring), *frame.previous))
+            return True
+        ranks = isinstance(step, steps.OpStep) and step.op.ranks and bool(self.bare)
+        return ranks and not self.bare.isdisjoint(tensor.edge for tensor in frame.take(wiring))
+
     def step(self, step: Step, frame: Frame, table: Table, j: int) -> None:
         """Run one step once and make its output the previous one."""
         wiring = step.wiring
@@ -153,6 +172,10 @@ class _Builder:
         taken = frame.take(wiring) if j == 0 else frame.previous
         start = len(self.nodes)
         made = _STEPS[type(step)](self, step, taken, frame)
+        if wiring.share is not None:
+            own = holders(self.nodes, start)
+            if (first := frame.shares.setdefault(wiring.share.text, own)) is not own:
+                share(self.nodes, wiring.share, first, own)
         if wiring.outputs:
             frame.declare(wiring, made)
         # An op that takes nothing, such as a trained tensor, leaves the previous output as it is.
@@ -198,6 +221,8 @@ class _Builder:
         for letter, rule in self.width_rules(step.wiring, frame).items():
             if letter in values:
                 values[letter] = rule(values[letter])
+        if step.block == self.sought:
+            raise _Met(tuple(tensor.shape for tensor in taken), values)
         if frame.turn and "s" in values:
             values["s"] = 1
         inner = replace(
@@ -206,6 +231,7 @@ class _Builder:
             previous=taken[:1],
             outputs=dict(zip(block.inputs, taken, strict=True)),
             declared={},
+            shares={},
             path=name,
             outer=(),
             inside=(*frame.inside, step.block),
@@ -220,8 +246,9 @@ class _Builder:
             elif argument.default is not None:
                 inner.env[key] = argument.default.evaluate(inner.env)
         self.table(block.body, inner)
+        outputs = inner.results(block.outputs) or inner.previous
         inner.close()
-        return self.leave(name, inner.previous, layer=False)
+        return self.leave(name, outputs, layer=False)
 
     def branch(self, step: steps.BranchStep, taken: Tensors, frame: Frame) -> Tensors:
         """A step with a name, or at the top, holds what is in its branches under that name."""
@@ -362,6 +389,8 @@ class _Builder:
             # Point at the field that is at fault, where the op says which one it is.
             letter = error.letter if isinstance(error, ShapeError) else None
             raise error.at(step.place(letter)) from None
+        if op.ends_scores and not self.bare.isdisjoint(edges):
+            self.bare.add(Edge(len(self.nodes)))
         number, place = len(self.nodes), (frame.block, frame.unit, self.scope)
         trail = (*frame.trail, step.wiring.loc)
         self.nodes.append(
@@ -407,17 +436,6 @@ class _Builder:
             return whole(rule({**frame.env, letter: value}), 1, rule.scalar.loc)
 
         return {letter: partial(scaled, letter) for letter in rules}
-
-
-def sized(shapes: Shapes) -> Shapes:
-    """Return shapes whose sizes are numbers that are not too large.
-
-    Raises: LimitError: one is.
-    """
-    try:
-        return tuple(tuple(map(bounded, shape)) for shape in shapes)
-    except OverflowError:
-        raise LimitError("a size of the output is larger than 10^30") from None
 
 
 _STEPS: dict[type, Callable[[_Builder, Any, Tensors, Frame], Tensors]] = {

@@ -227,10 +227,12 @@ class Convention:
         # Rules ask each node; only weights need the sum of all facts.
         weighs = any(measure.weights for measure in (self.params, *self.measures.values()))
         both = facts or (total(node.facts for node in stored) if weighs else Facts())
-        params = self.params.of(stored, both)
-        if costed is not stored and weighs:
-            both = total(node.facts for node in costed)
-        return Count(params, tuple(measure.of(costed, both) for measure in self.measures.values()))
+        params = self.params.of([node for node in stored if node.alone is None], both)
+        # A layer costs the same each time that it is used, also where a tool counts its weights.
+        used = [node.by_itself for node in costed]
+        if weighs and (costed is not stored or any(node.alone for node in costed)):
+            both = total(node.facts for node in used)
+        return Count(params, tuple(measure.of(used, both) for measure in self.measures.values()))
 
 
 KEYS = {

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeAlias
 
 from mbprof.errors import LimitError, Loc, UnusedError, WiringError, unknown
-from mbprof.language.fmt import Shape, several
+from mbprof.language.fmt import Shape, Shapes, several
 from mbprof.language.source import Scalar
 from mbprof.network.graph import Edge
 from mbprof.ops.base import channel_axis
 from mbprof.spec.model import Step, Table, Template, Wiring, texts
 from mbprof.symbolic.arithmetic import product
+from mbprof.symbolic.symbols import bounded
 
 MAX_STEPS = 100_000
 """Steps, each round of a repeat and each edge of the graph counted."""
@@ -58,6 +59,8 @@ class Frame:
     turn: int = 0
     outer: tuple[dict[str, Scalar], ...] = ()
     """What is declared around a path, whose names it sees."""
+    shares: dict[str, list[int]] = field(default_factory=dict)
+    """The nodes with weights of the first step that shares them by a name."""
 
     @property
     def given(self) -> Scalar | None:
@@ -98,6 +101,10 @@ class Frame:
             taken.append(self.single(wiring) if name == "_" else self.outputs[name])
         return tuple(taken)
 
+    def results(self, names: tuple[Scalar, ...]) -> Tensors:
+        """Return the tensors of some names; a WiringError if one is not in sight."""
+        return self.take(Wiring(names[0].loc, names)) if names else ()
+
     def use(self, name: str) -> None:
         """Note that a name is taken, here or in a path that sees it."""
         for declared in (self.declared, *reversed(self.outer)):
@@ -113,11 +120,16 @@ class Frame:
         return self.previous[0]
 
     def declare(self, wiring: Wiring, outputs: Tensors) -> None:
-        """Give a step's outputs the names that it says; a WiringError if it says more or fewer."""
+        """Give a step's outputs the names that it says, ``_`` for none.
+
+        A WiringError if it says more or fewer.
+        """
         if len(wiring.outputs) != len(outputs):
             message = f"out names {several(len(wiring.outputs), 'output')}, not {len(outputs)}"
             raise WiringError(message, wiring.outputs[0].loc)
         for scalar, tensor in zip(wiring.outputs, outputs, strict=True):
+            if scalar.text == "_":
+                continue
             self.outputs[scalar.text] = tensor
             self.declared[scalar.text] = scalar
 
@@ -181,3 +193,14 @@ class Work:
             names = len(step.wiring.inputs) + len(step.wiring.outputs)
             self.sizes[id(step)] = 8 * names + sum(map(len, texts(step)))
         self.read(self.sizes[id(step)], step.wiring.loc)
+
+
+def sized(shapes: Shapes) -> Shapes:
+    """Return shapes whose sizes are numbers that are not too large.
+
+    Raises: LimitError: one is.
+    """
+    try:
+        return tuple(tuple(map(bounded, shape)) for shape in shapes)
+    except OverflowError:
+        raise LimitError("a size of the output is larger than 10^30") from None

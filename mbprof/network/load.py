@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from mbprof.errors import KnobError, MbprofError, UsageError
-from mbprof.language.fmt import Shape, Value
+from mbprof.language.fmt import Images, Shape, Value
 from mbprof.language.source import Scalar
 from mbprof.network import conventions
-from mbprof.network.build import build
+from mbprof.network.build import build, first_call
 from mbprof.network.graph import Graph
 from mbprof.network.profile import Profile, Table, heading
 from mbprof.output.model import Report
@@ -25,6 +25,8 @@ from mbprof.spec.sections import chosen_scope
 if TYPE_CHECKING:
     import networkx
     import pandas
+
+    from mbprof.spec.block import LoneBlock
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -106,8 +108,24 @@ class Network(Result):
 
     @property
     def output_shape(self) -> Shape:
-        """The shape (C, H, W) of the output."""
+        """The shape (C, H, W) of the output.
+
+        Raises: UsageError: the spec names several, see `output_shapes`.
+        """
+        if len(self.compiled.results) > 1:
+            message = f"{self.spec.name} has {len(self.compiled.results)} outputs"
+            raise UsageError(message, hint="output_shapes has the shape of each")
         return self.compiled.output_shape
+
+    @property
+    def output_shapes(self) -> dict[str, Shape]:
+        """The shape of each result by its name; the only one is called by its layer.
+
+        >>> load("mobilenet_v1").build().output_shapes
+        {'Predictions': (1000,)}
+        """
+        graph = self.compiled
+        return graph.named or {graph.name_of(graph.outputs[0]): graph.output_shape}
 
     @property
     def changed(self) -> tuple[str, ...]:
@@ -214,7 +232,36 @@ def as_network(what: object, /, **knobs: Value) -> Network:
     return network_at(what, knobs)
 
 
-def network_at(what: object, given: Given, image: str | Shape | None = None) -> Network:
+def alone(
+    source: zoo.OpenedBlock, image: Images = None, given: Mapping[str, Scalar] | None = None
+) -> LoneBlock:
+    """Return a block on inputs of its own, of a spec on those of its first call there.
+
+    Raises: see `mbprof.spec.block.lone`.
+
+    >>> alone(zoo.open("mobilenet_v2:inv_res")).title
+    'inv_res, in 112x112x32, c 16, t 1, s 1'
+    """
+    from mbprof.spec.block import Called, lone, tree_of  # which no table of a spec needs
+
+    called, given = None, given or {}
+    if source.around is not None:
+        try:
+            spec = source.around.definition
+            outer = source.knobs.keys() - source.signature().takes
+            own = {name: at for name, at in given.items() if name in outer}
+            found = first_call(spec, configured(spec.knobs, own, spec.name), source.name)
+        except MbprofError:
+            if not image:
+                raise
+        else:
+            place = source.node.loc
+            nodes = {n: tree_of(at, place) for n, at in (found[1] if found else {}).items()}
+            called = Called(found[0], nodes) if found else None
+    return lone(source, image, given, called)
+
+
+def network_at(what: object, given: Given, image: Images = None) -> Network:
     """Return the network that something stands for; ``given`` are values of knobs or arguments.
 
     A block's name, file or SPEC:BLOCK stands for the block alone, on an input of its own. A
@@ -225,13 +272,11 @@ def network_at(what: object, given: Given, image: str | Shape | None = None) -> 
     """
     opened = zoo.open(str(what)) if isinstance(what, str | Path) else None
     if isinstance(opened, zoo.OpenedBlock):
-        from mbprof.spec.block import lone  # which no table of a spec needs
-
         values = {name: at for name, at in given.items() if not isinstance(at, Scalar)}
         said = {name: at for name, at in given.items() if isinstance(at, Scalar)}
-        definition = lone(opened, image, said | typed(values)).definition
+        definition = alone(opened, image, said | typed(values)).definition
         return Spec(definition, alone=True).build()
-    if image is not None:
+    if image:
         raise UsageError("--in gives a block its input; a spec has its own", hint="use --res")
     if isinstance(what, Network):
         if given:

@@ -27,7 +27,7 @@ class Engine:
     """Costs a spec for columns of knob values; what it learns of the spec is kept.
 
     ``fixed`` are the knobs that do not vary, ``ranges`` the least and largest value of those that
-    do; the resolution varies as ``res.h`` and ``res.w``, or as ``res`` where images are square.
+    do; a size such as ``res`` varies as ``res.h`` and ``res.w``, or as ``res`` where it is square.
     ``count`` returns ``width`` numbers for a graph, whose shapes may be symbols.
     """
 
@@ -111,10 +111,11 @@ class Engine:
     def knobs(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return all knobs with the values, or symbols, of those that vary."""
         knobs: dict[str, Any] = {**self.fixed, **values}
-        if "res.h" in knobs:
-            knobs["res"] = (knobs.pop("res.h"), knobs.pop("res.w"))
-        elif "res" in values:
-            knobs["res"] = (values["res"], values["res"])
+        for name, knob in self.definition.knobs.items():
+            if f"{name}.h" in knobs:
+                knobs[name] = (knobs.pop(f"{name}.h"), knobs.pop(f"{name}.w"))
+            elif name in values and knob.kind == "size":
+                knobs[name] = (values[name], values[name])
         return knobs
 
     def trace(self, columns: Mapping[str, Any], lane: int) -> Program:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from mbprof.errors import UsageError, nearest, unknown
 from mbprof.language import fmt
-from mbprof.language.fmt import Ratio, Value, spelled
+from mbprof.language.fmt import Ratio, Shape, Value, spelled
 from mbprof.network import conventions
 from mbprof.network.conventions import UNITS, Convention
 from mbprof.network.graph import Graph
@@ -153,6 +153,8 @@ class Profile(Result):
     rows: tuple[Row, ...]
     totals: Mapping[str, Total]
     changed: tuple[str, ...] = ()
+    outputs: Mapping[str, Shape] = field(default_factory=dict)
+    """The shapes of the results that the spec names."""
 
     @classmethod
     def of(
@@ -173,7 +175,7 @@ class Profile(Result):
         parts = list(costed(graph, chosen))
         rows = {name: tuple(row for part, row in parts if name in ("all", part)) for name in SCOPES}
         totals = {name: summed(part) for name, part in rows.items()}
-        return cls(spec, knobs, scope, chosen, rows[scope], totals, changed)
+        return cls(spec, knobs, scope, chosen, rows[scope], totals, changed, graph.named)
 
     @property
     def total(self) -> Total:
@@ -234,6 +236,7 @@ class Profile(Result):
                 }
                 for row in self.rows
             ],
+            **({"outputs": {n: [*of] for n, of in self.outputs.items()}} if self.outputs else {}),
             "total": {
                 "params": total.params,
                 **named(total.costs),
@@ -355,6 +358,9 @@ def _notes(profile: Profile, shown: int, found: int) -> tuple[str | Note, ...]:
     notes: list[str | Note] = []
     if shown < found:
         notes.append(f"{fmt.part(shown, found, 'row')} shown; the total is of all.")
+    if profile.outputs:
+        ends = (f"{name} {fmt.shape(of)}" for name, of in profile.outputs.items())
+        notes.append(f"Outputs: {', '.join(ends)}.")
     convention = profile.convention
     notes.append(f"Counted: {convention.doc} (convention {convention.name}).")
     other = "all" if profile.scope == "body" else "body"

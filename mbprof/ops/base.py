@@ -54,7 +54,7 @@ class Facts(NamedTuple):
     @property
     def params(self) -> int:
         """All stored values, trainable or not."""
-        return sum(self[: len(STORED)])
+        return sum(self.stored)
 
     @property
     def trainable(self) -> int:
@@ -65,6 +65,19 @@ class Facts(NamedTuple):
     def norm_statistics(self) -> int:
         """Running means and variances."""
         return self.norm_mean + self.norm_variance
+
+    @property
+    def stored(self) -> tuple[int, ...]:
+        """The stored values by kind."""
+        return self[: len(STORED)]
+
+    def again(self) -> Facts:
+        """Return what it costs to compute once more with the same stored values.
+
+        >>> Facts(kernels=864, mac=10838016).again() == Facts(mac=10838016)
+        True
+        """
+        return Facts(*(0,) * len(STORED), *self[len(STORED) :])
 
 
 STORED = {
@@ -172,6 +185,7 @@ class Op(ABC):
     pools_whole: ClassVar[bool] = False  # it pools maps of any size
     ends_maps: ClassVar[bool] = False  # maps end in it, as at the end of a whole network
     ends_scores: ClassVar[bool] = False  # it can follow the scores of a classifier
+    ranks: ClassVar[bool] = False  # it makes probabilities of scores
     keeps_sign: ClassVar[bool] = False  # it pools or hands on: what is not negative stays so
     elementwise: ClassVar[bool] = False  # guideline G4 of ShuffleNetV2 counts it as element-wise
 

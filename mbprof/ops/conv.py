@@ -141,7 +141,7 @@ class Times(SameShape):
         return Facts(mul=size, read=size, write=size)
 
 
-@op("softmax", "nn.Softmax", sees_whole=True, ends_scores=True)
+@op("softmax", "nn.Softmax", sees_whole=True, ends_scores=True, ranks=True)
 class Softmax(SameShape):
     """Turn each vector of n scores into n probabilities.
 

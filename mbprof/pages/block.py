@@ -10,16 +10,16 @@ from pathlib import Path
 
 from mbprof.errors import MbprofError
 from mbprof.language import fmt
-from mbprof.language.fmt import Shape, Value
+from mbprof.language.fmt import Images, Shape, Value
 from mbprof.language.fmt import parse as parse_value
 from mbprof.language.source import Map, Scalar, mapping, parse, read, required, sequence, word
 from mbprof.network import conventions
 from mbprof.network.conventions import Convention
-from mbprof.network.load import Network, Spec, as_text
+from mbprof.network.load import Network, Spec, alone, as_text
 from mbprof.network.rows import totals
 from mbprof.output import Column, Report
 from mbprof.pages.wiring import block_text
-from mbprof.spec.block import LoneBlock, as_map, input_of, lone, of_row
+from mbprof.spec.block import LoneBlock, as_map, as_typed, input_of, of_row
 from mbprof.spec.knobs import typed
 from mbprof.spec.zoo import open_block
 
@@ -56,6 +56,7 @@ def alternatives(
     stride = _stride(image, output)
     if stride is None:
         reason = f"no stride leads from {fmt.shape(image)} to {fmt.shape(output)}"
+        reason = reason if image else "it has several inputs or outputs"
         return tuple(Alternative(name, reason=reason) for name in _rows())
     return tuple(
         _cost(name, row, image, (output[0], stride), output, convention)
@@ -78,7 +79,7 @@ def _rows() -> dict[str, Map]:
 
 
 def _stride(image: Shape, output: Shape) -> int | None:
-    if len(output) != 3:
+    if len(output) != 3 or len(image) != 3:
         return None
     sides = list(zip(image[1:], output[1:], strict=True))
     strides = {-(-n // m) for n, m in sides}
@@ -91,9 +92,9 @@ def _cost(
 ) -> Alternative:
     given = {k: Scalar(str(n), row.loc) for k, n in zip("cs", knobs, strict=True)}
     try:
-        entry = input_of(image, row.loc)
-        alone = of_row("alternative", row, entry, as_map(given, row.loc))
-        network = Spec(alone.definition).build()
+        entry = {"input": input_of(image, row.loc)}
+        opened = of_row("alternative", row, entry, as_map(given, row.loc))
+        network = Spec(opened.definition).build()
     except MbprofError as error:
         return Alternative(name, reason=error.message)
     if network.output_shape != output:
@@ -111,13 +112,21 @@ class BlockNetwork(Network):
 
     @property
     def brief(self) -> str:
-        """The block, its input and its arguments."""
+        """The block, its inputs and its arguments."""
         return self.block.title
+
+    @property
+    def ends(self) -> tuple[Shape, Shape]:
+        """The shapes of input and output, empty where there are several of either."""
+        graph = self.compiled
+        if max(len(graph.images), len(graph.results)) > 1:
+            return (), ()
+        return graph.image, graph.output_shape
 
     def report(self, layout: str = "page") -> Report:
         """Lay the block out: its table, its wiring, and what other blocks would cost."""
         block, profile = self.block, self.profile(self.convention)
-        found = alternatives(block.image, self.output_shape, self.convention)
+        found = alternatives(*self.ends, self.convention)
         report = profile.report(layout)
         data = {
             **report.data,
@@ -132,21 +141,22 @@ class BlockNetwork(Network):
         wiring = Report(f"{block.name}, wiring", (), (), None, text=text)
         costs = profile.convention.named(profile.total.costs)
         this = Alternative(f"{block.name}, this block", profile.total.params, costs)
-        beside = _beside(block, self.output_shape, (this, *found), profile.convention)
+        beside = _beside(block.name, self.ends, (this, *found), profile.convention)
         return replace(report, title=block.title, data=data, more=(wiring, beside))
 
 
 def block(
     name: str | Path,
-    image: str | tuple[int, int, int] | None = None,
+    image: Images = None,
     *,
     convention: str = conventions.DEFAULT,
     **arguments: Value,
 ) -> BlockNetwork:
     """Compile a block of the library, of a file or of a spec (SPEC:BLOCK) alone.
 
-    ``image`` is its input, HEIGHTxWIDTHxCHANNELS or the three numbers; what is not given is taken
-    from its example. A report of it counts by the convention.
+    ``image`` is its input, HEIGHTxWIDTHxCHANNELS or the three numbers, TOKENSxCHANNELS, or several
+    of these; what is not given is taken from the first call in the spec, or from its example. A
+    report of it counts by the convention.
     Raises: UsageError: no such block or convention. MbprofError: it makes no network with these
     arguments.
 
@@ -158,27 +168,27 @@ def block(
 
 def block_network(
     name: str,
-    image: str | Shape | None,
+    image: Images,
     given: Mapping[str, Scalar],
     convention: str = conventions.DEFAULT,
 ) -> BlockNetwork:
     """Build a block alone, see `block`; ``given`` is what was typed for its arguments."""
     conventions.load(convention)
-    alone = lone(open_block(name), image, given)
-    network = Spec(alone.definition, alone=True).build()
-    return BlockNetwork(network.spec, network.knobs, network.compiled, alone, convention)
+    block = alone(open_block(name), image, given)
+    network = Spec(block.definition, alone=True).build()
+    return BlockNetwork(network.spec, network.knobs, network.compiled, block, convention)
 
 
 def _beside(
-    block: LoneBlock, output: Shape, found: Sequence[Alternative], convention: Convention
+    name: str, ends: tuple[Shape, Shape], found: Sequence[Alternative], convention: Convention
 ) -> Report:
     """Lay out a block and its alternatives; the first measure of the convention is the cost."""
     this, measure = found[0], next(iter(convention.measures), None)
-    stride = _stride(block.image, output)
+    stride = _stride(*ends)
     columns = _columns(measure, convention.unit)
     if stride is None:
         notes = (f"Nothing stands beside it: {found[1].reason}.",)
-        return Report(f"{block.name} beside other blocks", columns, (), None, notes=notes)
+        return Report(f"{name} beside other blocks", columns, (), None, notes=notes)
     rows = tuple(
         {
             "name": each.name,
@@ -191,14 +201,13 @@ def _beside(
         if not each.reason
     )
     reasons = [f"No {each.name}: {each.reason}." for each in found if each.reason]
-    c, h, w = output
-    _, high, wide = block.image
+    image, output = ends
     return Report(
-        f"{h}x{w}x{c} from {high}x{wide}x{block.image[0]} by other blocks, stride {stride}",
+        f"{as_typed(output)} from {as_typed(image)} by other blocks, stride {stride}",
         columns,
         rows,
         None,
-        notes=(*_seed_law(found[1:], c), *reasons),
+        notes=(*_seed_law(found[1:], output[0]), *reasons),
     )
 
 

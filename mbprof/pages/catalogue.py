@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from mbprof.errors import UsageError, nearest, unknown
 from mbprof.language import fmt
@@ -21,14 +21,11 @@ from mbprof.output.writers import Result
 from mbprof.spec import index, zoo
 from mbprof.spec import names as spec_names
 from mbprof.spec.block import LoneBlock, lone
-from mbprof.spec.knobs import builtin
+from mbprof.spec.knobs import USUAL
 from mbprof.spec.names import Known
 from mbprof.spec.sections import chosen_scope
 
-if TYPE_CHECKING:
-    pass
-
-COMMON = tuple(builtin(None))
+COMMON = USUAL
 
 
 class ZooEntry(NamedTuple):

@@ -146,9 +146,10 @@ def block_lines(block: Block) -> list[str]:
     """Return the lines of `block_text`."""
     taken = block.takes.values()
     takes = [f"{a.name} = {written(a.default.node)}" if a.default else a.name for a in taken]
+    gives = f" -> {', '.join(name.text for name in block.outputs)}" if block.outputs else ""
     meanings = [(argument.name, argument.doc) for argument in taken if argument.doc]
     return [
-        f"  {block.name}({', '.join(takes)})",
+        f"  {block.name}({', '.join(takes)}){gives}",
         *(f"      {text}" for text in (block.doc, block.source) if text),
         *(f"    {line}" for line in columns(meanings)),
         *(f"    {line}" for line in columns(_drawn(block.body, block.inputs))),
@@ -210,6 +211,7 @@ def _wiring(wiring: Wiring) -> str:
         f"out {outputs}" if wiring.outputs else "",
         f"when {written(wiring.when.node)}" if wiring.when is not None else "",
         f"width {rules}" if wiring.width is not None else "",
+        f"share {wiring.share.text}" if wiring.share is not None else "",
         f"as {wiring.name.scalar.text}" if wiring.name is not None else "",
     )
     return "; ".join(filter(None, parts))

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mbprof.errors import UsageError
 from mbprof.language import fmt
-from mbprof.language.fmt import Shape, Value, plain, spelled
+from mbprof.language.fmt import Images, Value, plain, spelled
 from mbprof.language.source import Scalar
 from mbprof.network.conventions import DEFAULT, UNITS
-from mbprof.network.load import Spec, SpecLike, as_spec
+from mbprof.network.load import Spec, SpecLike, alone, as_spec
 from mbprof.network.profile import Profile
 from mbprof.network.rows import Total
 from mbprof.output import Report
@@ -20,7 +20,7 @@ from mbprof.output.formats import stamp
 from mbprof.output.writers import Result
 from mbprof.pages.wiring import block_lines, block_text, columns, table_lines, table_rows
 from mbprof.spec import zoo
-from mbprof.spec.block import LoneBlock, lone
+from mbprof.spec.block import LoneBlock
 from mbprof.spec.knobs import typed
 from mbprof.spec.model import Definition, written
 from mbprof.spec.sections import Claim
@@ -101,7 +101,7 @@ class BlockPage(Result):
 
 
 def show(
-    spec: SpecLike, image: str | Shape | None = None, *, convention: str = DEFAULT, **knobs: Value
+    spec: SpecLike, image: Images = None, *, convention: str = DEFAULT, **knobs: Value
 ) -> SpecPage | BlockPage:
     """Explain a network or a block: its source, knobs, blocks, rows and the claims of others.
 
@@ -118,15 +118,15 @@ def show(
 
 def shown(
     spec: SpecLike,
-    image: str | Shape | None = None,
+    image: Images = None,
     given: Mapping[str, Scalar] | None = None,
     convention: str = DEFAULT,
 ) -> SpecPage | BlockPage:
     """Explain a network or a block, see `show`; ``given`` is what was typed for knobs."""
     opened = zoo.open(str(spec), "spec or block") if isinstance(spec, str | Path) else None
     if isinstance(opened, zoo.OpenedBlock):
-        return BlockPage(lone(opened, image, given), convention)
-    if image is not None:
+        return BlockPage(alone(opened, image, given), convention)
+    if image:
         raise UsageError("--in gives a block its input; a spec has its own", hint="use --res")
     own = as_spec(spec) if opened is None else Spec(opened.definition, str(spec))
     return SpecPage(as_spec(own.build_at(given)) if given else own, convention)
@@ -160,13 +160,12 @@ def spec_report(spec: Spec, convention: str = DEFAULT) -> Report:
 
 
 def _head(definition: Definition) -> list[str]:
-    image: Any = definition.knobs["res"].default
     this = definition.flavour
     rows = [
         ("what", definition.doc),
         ("source", definition.source),
         ("file", definition.path),
-        ("input", f"{written(definition.channels.node)}×{image[0]}×{image[1]}"),
+        *_ports(definition),
         ("same", f"padding as {definition.padding}"),
         *(
             ("flavour", f"@{f.name}{' (this one)' if f.name == this else ''}: {f.doc}")
@@ -175,6 +174,18 @@ def _head(definition: Definition) -> list[str]:
         *(("preset", f"{p.name}: {spelled(p.knobs)}") for p in definition.presets.values()),
     ]
     return columns((name, value) for name, value in rows if value)
+
+
+def _ports(definition: Definition) -> Iterator[tuple[str, str]]:
+    """Yield the inputs by their names, and the results if they have names."""
+    for wanted in definition.inputs:
+        said = written(wanted.shape.node) if wanted.shape else ""
+        if wanted.channels is not None:
+            res: Any = definition.knobs[wanted.res].default or definition.knobs["res"].default
+            deep = definition.knobs[wanted.knob].default if wanted.knob else None
+            said = f"{deep or written(wanted.channels.node)}×{res[0]}×{res[1]}"
+        yield wanted.name, said
+    yield "outputs", ", ".join(name.text for name in definition.outputs)
 
 
 def _counted(profile: Profile, scope: str) -> list[str]:
@@ -214,6 +225,7 @@ def _data(definition: Definition) -> dict[str, Any]:
         "flavours": {name: flavour.doc for name, flavour in definition.flavours.items()},
         "presets": {name: dict(preset.knobs) for name, preset in definition.presets.items()},
         "padding": definition.padding,
+        "outputs": [name.text for name in definition.outputs],
         "scope": definition.scope,
         "knobs": {
             name: {"default": k.default, "type": k.kind, "range": k.range, "doc": k.doc}

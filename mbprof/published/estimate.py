@@ -257,7 +257,7 @@ class Joined:
     def cell(self, values: Mapping[str, Any]) -> tuple[float, float, float]:
         """Return the published accuracy of a configuration, the estimate and its error."""
         knobs = {**self.fixed, **values}
-        res: Any = knobs["res"]
+        res: Any = knobs.get("res", (0, 1))
         side = res if isinstance(res, int) else res[0] if res[0] == res[1] else None
         alpha: Any = knobs.get("alpha")
         if side is None:

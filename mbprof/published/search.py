@@ -309,8 +309,8 @@ def _values(origins: Iterable[Origin]) -> int:
 
 def _at(own: Mapping[str, Value], lane: Mapping[str, Any]) -> dict[str, Value]:
     """Return all knobs with those of a lane."""
-    res = (lane["res"], lane["res"]) if "res" in lane else own["res"]
-    return {**own, **lane, "res": res}
+    res = (lane["res"], lane["res"]) if "res" in lane else own.get("res")
+    return {**own, **lane, **({"res": res} if res else {})}
 
 
 def _number(value: Any) -> float:

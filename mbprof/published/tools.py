@@ -210,7 +210,8 @@ def _counted(convention: Convention, node: Node, of: str) -> tuple[int, str]:
         return 0, _NOT_RUN
     costs = iter(convention.measures.values())
     measure = convention.params if of == "params" else next(costs, _NOTHING)
-    count = measure.of([node], node.facts)
+    counted = [node.by_itself] if of == "cost" else [node] * (node.alone is None)
+    count = measure.of(counted, total(node.facts for node in counted))
     if measure.rules:
         rule = measure.rule(node)
         return count, rule.scalar.text if rule is not None else _NO_RULE

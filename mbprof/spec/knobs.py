@@ -238,10 +238,20 @@ def _is_kind(kind: str, value: Value) -> bool:
     return kind in types and isinstance(value, types[kind])
 
 
-def builtin(res: Value) -> dict[str, Knob]:
-    """Return the knobs that every spec has, given its default resolution."""
+def sized(before: str = "") -> dict[str, Knob]:
+    """Return the knobs of an image; of one that is not the first their names begin with its own."""
+    of = f" of {before[:-1]}" if before else ""
+    wide = f"input resolution{of}{', that of the first input if none' * bool(before)}"
     knobs = (
-        Knob("res", res, "size", "input resolution", least=1, most=LARGEST_RES),
+        Knob(f"{before}res", None, "size", wide, least=1, most=LARGEST_RES),
+        Knob(f"{before}channels", None, "int", f"input channels{of}", least=1),
+    )
+    return {knob.name: knob for knob in knobs}
+
+
+def builtin() -> dict[str, Knob]:
+    """Return the knobs that every spec has besides those of its input."""
+    knobs = (
         Knob(
             "output_stride",
             None,
@@ -252,3 +262,7 @@ def builtin(res: Value) -> dict[str, Knob]:
         Knob("final_endpoint", None, "name", "the layer to stop after"),
     )
     return {knob.name: knob for knob in knobs}
+
+
+USUAL = (*sized(), *builtin())
+"""The names of the knobs that every spec with an image has."""

@@ -92,6 +92,9 @@ class Wiring(Part):
     times: Bound | None = None
     name: Template | None = None
     width: Mapping[str, Expr] | None = None
+    share: Scalar | None = None
+    scores: Expr | None = None
+    """The ``c`` of a classifier, which is left out where that is 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,10 +169,29 @@ class Block(Part):
     source: str
     takes: Mapping[str, Argument]
     inputs: tuple[str, ...]
+    outputs: tuple[Scalar, ...]
     body: Table
     loc: Loc
     shared: bool
     """Whether it comes from the block library rather than from the spec itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Input(Part):
+    """An image, or a tensor of a given shape.
+
+    ``knob`` and ``res`` are the knobs of an image's channels and resolution. Where the first is
+    none, or there is none, ``channels`` says it; where the second is none, the network's ``res``.
+    ``scale`` is a factor of the resolution, such as that of compound scaling.
+    """
+
+    name: str
+    knob: str
+    res: str
+    channels: Bound | None
+    scale: Bound | None
+    shape: Bound | None
+    loc: Loc
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,9 +222,9 @@ class Definition(Brief, Part):
     family: str
     path: str
     flavour: str | None
-    channels: Bound
-    scale: Bound | None
-    """A factor of the resolution, such as that of compound scaling."""
+    inputs: tuple[Input, ...]
+    outputs: tuple[Scalar, ...]
+    """The names of the results; without any it is the output of the last row."""
     padding: str
     scope: str
     endpoints: str

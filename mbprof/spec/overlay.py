@@ -13,7 +13,7 @@ from mbprof.errors import SpecError, nearest
 from mbprof.language.fmt import several
 from mbprof.language.source import Entry, Map, Node, Scalar, Seq
 
-_DEEP = ("knobs", "defaults", "input", "calls", "flavours", "presets", "blocks")
+_DEEP = ("knobs", "defaults", "input", "inputs", "calls", "flavours", "presets", "blocks")
 _TABLES = ("body", "head")
 _NUMBER = re.compile("[0-9]{1,9}")
 

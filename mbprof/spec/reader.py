@@ -24,12 +24,12 @@ from mbprof.language.source import (
     word,
 )
 from mbprof.ops import OPS
-from mbprof.ops.fields import ARGUMENT_KINDS, NUMBER, SIZE, Bound, Known, inferred
+from mbprof.ops.fields import ARGUMENT_KINDS, NUMBER, SIZE, SIZES, Known, inferred
 from mbprof.ops.padding import FAMILIES
-from mbprof.spec.knobs import COUNTERS, KNOB_TYPES, Knob, builtin, checked, read, row_names
-from mbprof.spec.model import Argument, Block, Definition, Flavour, Preset, Table
+from mbprof.spec.knobs import COUNTERS, KNOB_TYPES, Knob, builtin, checked, read, row_names, sized
+from mbprof.spec.model import Argument, Block, Definition, Flavour, Input, Preset, Table
 from mbprof.spec.sections import SCOPES, budget, calls, claims, listed, section
-from mbprof.spec.steps import StepReader, width_rules
+from mbprof.spec.steps import StepReader, check_shares, width_rules
 
 SPEC_KEYS = {
     "name": "the network's name, in lower case with underscores",
@@ -37,7 +37,9 @@ SPEC_KEYS = {
     "source": "the paper or code that it comes from",
     "family": "the family that it is listed with",
     "extend": "a spec that this one changes: a name of the zoo, or a path",
-    "input": "channels, default resolution, its scale if any: {channels: 3, res: 224}",
+    "input": "channels, default resolution, its scale if any: {channels: 3, res: 224}; or a shape",
+    "inputs": "several inputs by name, each as input; without res they have that of the first",
+    "outputs": "the names of all results, if there are several; else the last row gives the result",
     "padding": "what same means: " + ", ".join(FAMILIES),
     "scope": "what is counted unless the user says otherwise: all (the default) or body",
     "endpoints": "what final_endpoint can name: all (the default) or layers",
@@ -63,6 +65,7 @@ BLOCK_KEYS = {
     "source": "the paper or code that it comes from, and the figure",
     "takes": "its arguments, with a default or a type",
     "inputs": "the names of its inputs, x unless given",
+    "outputs": "the names of its outputs; what its last step gives unless given",
     "accept": "of a file that is checked by itself: as the key of a spec",
     "budget": "the same",
     "example": "an input, arguments and defaults that show it: {in: 56x56x24, c: 24}",
@@ -70,7 +73,15 @@ BLOCK_KEYS = {
 }
 """The keys of a block, with what each is."""
 
-INPUT_KEYS = ("channels", "res", "scale")
+INPUT_KEYS = {
+    "channels": "default channels, 3 unless given",
+    "res": "default resolution",
+    "scale": "a factor of the resolution",
+    "shape": "in place of these the shape of a tensor, such as [197, 192] for tokens",
+}
+"""The keys of an input, with what each is."""
+
+_SIZED = ("res", "channels")
 BOUNDS = ("above", "below", "min", "max")
 KNOB_KEYS = ("default", "type", "doc", *BOUNDS, "one_of")
 ARGUMENT_KEYS = ("default", "type", "doc")
@@ -87,7 +98,7 @@ class SpecReader:
     library_names: Callable[[], list[str]]
     blocks: dict[str, Block] = field(default_factory=dict)
     local: dict[str, Node] = field(default_factory=dict)
-    knobs: dict[str, Knob] = field(default_factory=lambda: builtin(None))
+    knobs: dict[str, Knob] = field(default_factory=lambda: {**sized(), **builtin()})
     steps: StepReader = field(init=False)
 
     def spec(self, root: Map, path: str, flavour: str | None = None) -> Definition:
@@ -97,7 +108,7 @@ class SpecReader:
         """
         known_keys(root, SPEC_KEYS, "a spec")
         name = word(required(root, "name", "the spec"), "name")
-        channels, scale = self.input(root)
+        inputs = self.inputs(root)
         padding = one_of(root, "padding", FAMILIES, "tf-same")
         names = row_names(self.knobs)
         defaults = mapping(root.get("defaults") or Map({}, root.loc), "defaults")
@@ -120,6 +131,8 @@ class SpecReader:
         body = self.steps.table(required(root, "body", "the spec"), names, "body")
         if not body.steps:
             raise SpecError("the body has no rows", body.loc)
+        behind = self.steps.table(head, names, "head") if head else None
+        check_shares(*filter(None, (body, behind)))
         spec = Definition(
             name=name.text,
             doc=text(root, "doc"),
@@ -127,8 +140,8 @@ class SpecReader:
             family=text(root, "family", name.text),
             path=path,
             flavour=flavour or text(root, "flavour") or None,
-            channels=channels,
-            scale=scale,
+            inputs=inputs,
+            outputs=distinct(listed(root, "outputs"), "output"),
             padding=padding,
             scope=one_of(root, "scope", SCOPES, "all"),
             endpoints=one_of(root, "endpoints", ENDPOINTS, "all"),
@@ -138,7 +151,7 @@ class SpecReader:
             calls=calls(root),
             blocks=self.blocks,
             body=body,
-            head=self.steps.table(head, names, "head") if head else None,
+            head=behind,
             flavours=self.flavours(root),
             presets=self.presets(root),
             published=claims(root.get("published")),
@@ -154,26 +167,73 @@ class SpecReader:
             self.block(local)
         return spec
 
-    def input(self, root: Map) -> tuple[Bound, Bound | None]:
-        node = mapping(required(root, "input", "the spec"), "input")
-        known_keys(node, INPUT_KEYS, "input")
-        scalar = word(required(node, "res", "input"), "res")
-        knobs = builtin(None)
-        res = value_of(scalar)
-        if res is None:
-            raise KnobError(f"res is none; it must be {KNOB_TYPES['size']}", scalar.loc)
-        knobs["res"] = replace(knobs["res"], default=checked(knobs["res"], res, scalar.loc))
-        few(section(root, "knobs"), "knobs", (root.get("knobs") or root).loc)
-        for key, entry in section(root, "knobs").items():
+    def inputs(self, root: Map) -> tuple[Input, ...]:
+        """Read ``input:`` or ``inputs:``, and all knobs: those of inputs and those of the spec.
+
+        Raises: SpecError, KnobError: and whatever an expression raises.
+        """
+        nodes = self.named_inputs(root)
+        images = [name for name, node in nodes.items() if "shape" not in node.entries]
+        of = {name: f"{name}_" if number else "" for number, name in enumerate(images)}
+        knobs: dict[str, Knob] = {}
+        for name, node in nodes.items():
+            known_keys(node, INPUT_KEYS, name)
+            if name in of:
+                knobs |= _sized(name, node, of[name])
+            elif wrong := next((key for key in node.entries if key != "shape"), None):
+                message = f"{name} has a shape, so that {wrong} says nothing"
+                raise SpecError(message, node.entries[wrong].key.loc)
+        own = {of[name] + key: (nodes[name], key) for name in images for key in _SIZED}
+        knobs |= builtin()
+        declared = section(root, "knobs")
+        few(declared, "knobs", (root.get("knobs") or root).loc)
+        for key, entry in declared.items():
             identifier(entry.key, "a knob", RESERVED)
-            if key == "res":
-                hint = "its default stands in input: res"
-                raise SpecError("res is a knob already", entry.key.loc, hint)
+            node, said = own.get(key, (root, ""))
+            if said == "res" or (said and knobs[key].default is not None and node.get(said)):
+                where = "inputs" if "inputs" in root.entries else "input"
+                hint = f"its default stands in {where}: {said}"
+                raise SpecError(f"{key} is a knob already", entry.key.loc, hint)
             knobs[key] = self.knob(key, entry.value, knobs.get(key))
         self.knobs = knobs
-        channels = node.get("channels") or Scalar("3", node.loc)
-        scale = node.get("scale")
-        return SIZE.read(channels, knobs), NUMBER.read(scale, knobs) if scale else None
+        return tuple(self.input(name, node, of.get(name), declared) for name, node in nodes.items())
+
+    def named_inputs(self, root: Map) -> dict[str, Map]:
+        """Return the inputs of a spec by their names, of which the only one is ``input``."""
+        several = root.get("inputs")
+        if several is None:
+            return {"input": mapping(required(root, "input", "the spec"), "input")}
+        if "input" in root.entries:
+            raise SpecError("give either input or inputs", root.entries["inputs"].key.loc)
+        entries = mapping(several, "inputs").entries
+        few(entries, "inputs", several.loc)
+        if not entries:
+            hint = "write {left: {channels: 3, res: 224}, right: {channels: 3}}"
+            raise SpecError("inputs names none", several.loc, hint)
+        for entry in entries.values():
+            identifier(entry.key, "an input", RESERVED - {"x"})
+        return {name: mapping(entry.value, name) for name, entry in entries.items()}
+
+    def input(
+        self, name: str, node: Map, before: str | None, declared: Mapping[str, Entry]
+    ) -> Input:
+        """Read one input; ``before`` is what the names of its knobs begin with, None if none."""
+        if before is None:
+            shape = SIZES.read(required(node, "shape", name), self.knobs)
+            return Input(name, "", "", None, None, shape, node.loc)
+        knob, stated, scale = f"{before}channels", node.get("channels"), node.get("scale")
+        # A knob that the spec declares is what it makes of it.
+        known = {n: k for n, k in self.knobs.items() if n != knob or n in declared}
+        channels = SIZE.read(stated or Scalar(knob if knob in declared else "3", node.loc), known)
+        return Input(
+            name,
+            "" if knob in declared else knob,
+            f"{before}res",
+            channels,
+            NUMBER.read(scale, self.knobs) if scale else None,
+            None,
+            node.loc,
+        )
 
     def knob(self, name: str, node: Node, usual: Knob | None = None) -> Knob:
         """Read ``name: default`` or ``name: {default: ..., above: ..., doc: ...}``.
@@ -196,6 +256,8 @@ class SpecReader:
             raise unknown("type", kind, KNOB_TYPES, required(full, "type", what).loc)
         doc = text(full, "doc")
         above, below, least, most = (_bound(full, key) for key in BOUNDS)
+        if name == "classes" and least == 1:
+            least = 0  # the network without its classifier
         if usual is not None:
             _check_usual(usual, kind, dict(zip(options, listed_options, strict=True)), node.loc)
             least = usual.least if least is None else max(least, usual.least or least)
@@ -230,6 +292,7 @@ class SpecReader:
         names = {**block.takes, **row_names(self.knobs)}
         body = required(mapping(node, name), "body", f"block {name}")
         self.blocks[name] = block = replace(block, body=self.steps.table(body, names, "body"))
+        check_shares(block.body)
         return block
 
     def signature(self, name: str, node: Map, shared: bool) -> Block:
@@ -241,10 +304,12 @@ class SpecReader:
             identifier(entry.key, "an argument", RESERVED)
             known = {**row_names(self.knobs), **arguments}
             arguments[key] = _argument(key, entry.value, known)
-        inputs = tuple(name.text for name in listed(node, "inputs"))
+        inputs = tuple(name.text for name in distinct(listed(node, "inputs"), "input"))
         names = inputs if "inputs" in node.entries else ("x",)
+        outputs = distinct(listed(node, "outputs"), "output")
         doc, source = text(node, "doc"), text(node, "source")
-        return Block(name, doc, source, arguments, names, Table((), node.loc), node.loc, shared)
+        body = Table((), node.loc)
+        return Block(name, doc, source, arguments, names, outputs, body, node.loc, shared)
 
     def flavours(self, root: Map) -> dict[str, Flavour]:
         own = text(root, "flavour")
@@ -278,6 +343,36 @@ def _read(
     flavour: str | None,
 ) -> Definition:
     return SpecReader(block_tree, names).spec(root, path, flavour)
+
+
+def _sized(name: str, node: Map, before: str) -> dict[str, Knob]:
+    """Return the knobs of an image: its resolution, and its channels where they are a number."""
+    knobs = sized(before)
+    res, channels = (f"{before}{key}" for key in _SIZED)
+    stated = node.get("res") if before else required(node, "res", name)
+    if stated is not None:
+        scalar = word(stated, "res")
+        size = value_of(scalar)
+        if size is None:
+            raise KnobError(f"{res} is none; it must be {KNOB_TYPES['size']}", scalar.loc)
+        knobs[res] = replace(knobs[res], default=checked(knobs[res], size, scalar.loc))
+    said = node.get("channels")
+    value = 3 if said is None else value_of(word(said, "channels"))
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        loc = said.loc if said else node.loc
+        knobs[channels] = replace(knobs[channels], default=checked(knobs[channels], value, loc))
+    return knobs
+
+
+def distinct(names: tuple[Scalar, ...], what: str) -> tuple[Scalar, ...]:
+    """Return names that are there once each.
+
+    Raises: SpecError: one is there twice.
+    """
+    for number, name in enumerate(names):
+        if name.text in [other.text for other in names[:number]]:
+            raise SpecError(f"{what} {name.text!r} is there twice", name.loc)
+    return names
 
 
 def _kind_of(value: Value, scalar: Scalar) -> str:

@@ -47,7 +47,11 @@ def schema() -> JSON:
         "type": "object",
         "properties": _spec_properties(),
         "additionalProperties": False,
-        "anyOf": [{"required": ["name", "input", "body"]}, {"required": ["name", "extend"]}],
+        "anyOf": [
+            {"required": ["name", "input", "body"]},
+            {"required": ["name", "inputs", "body"]},
+            {"required": ["name", "extend"]},
+        ],
         "definitions": {
             "step": _step(),
             "steps": {"type": "array", "items": step},
@@ -82,8 +86,11 @@ def _each(value: JSON) -> JSON:
 
 def _spec_properties() -> JSON:
     budget = {key: {**_VALUE, "description": doc} for key, doc in BUDGET_KEYS.items()}
+    port = _closed({key: {**_VALUE, "description": doc} for key, doc in INPUT_KEYS.items()})
     kinds: dict[str, JSON] = {
-        "input": _closed(dict.fromkeys(INPUT_KEYS, _VALUE)),
+        "input": port,
+        "inputs": _each(port),
+        "outputs": {"type": ["array", "string"]},
         "scope": {"enum": list(SCOPES)},
         "endpoints": {"enum": list(ENDPOINTS)},
         "knobs": _each({"$ref": "#/definitions/knob"}),

@@ -5,7 +5,7 @@ A form is one class here, in `FORMS` under its key, and what the builder does wi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import ClassVar, Self
@@ -37,6 +37,7 @@ WIRING_KEYS = {
     "n": "how often the step is repeated; s holds for the first time only",
     "name": "the layer's name; {i}, {row} and other expressions in braces are filled in",
     "width": "how c is scaled in this row, instead of the spec's width rule",
+    "share": "a name; all steps of that name have the same weights, which are counted once",
 }
 """Keys that every step accepts."""
 
@@ -150,7 +151,7 @@ class RepeatStep(Step):
     def read(cls, reader: StepReader, row: Map, known: Known) -> Self:
         """Read ``repeat: N`` with a ``body``, and ``dense: true`` for dense connectivity."""
         what = "a step with repeat"
-        known_keys(row, (*cls.keys, "in", "out", "when", "name"), what)
+        known_keys(row, (*cls.keys, "in", "out", "when", "name", "share"), what)
         dense = row.get("dense")
         return cls(
             reader.wiring(row, known),
@@ -380,8 +381,8 @@ class StepReader:
     def wiring(self, row: Map, known: Known, taken: Collection[str] = ()) -> Wiring:
         """Read the keys that every step accepts, but those that a block takes as arguments."""
         own = {key: entry.value for key, entry in row.entries.items() if key not in taken}
-        keys = ("in", "out", "when", "n", "name", "width")
-        inputs, outputs, when, times, name, width = map(own.get, keys)
+        keys = ("in", "out", "when", "n", "name", "width", "share")
+        inputs, outputs, when, times, name, width, share = map(own.get, keys)
         return Wiring(
             row.loc,
             words(inputs, "in") if inputs else (),
@@ -390,7 +391,44 @@ class StepReader:
             COUNT.read(times, known) if times else None,
             Template.parse(word(name, "name"), {**known, "row": 0}) if name else None,
             width_rules(width, known) if width else None,
+            word(share, "share") if share else None,
+            _scores(row.get("c"), known),
         )
+
+
+def _scores(node: Node | None, known: Known) -> Expr | None:
+    """Return the ``c`` of a row that makes scores of classes."""
+    if not isinstance(node, Scalar) or "classes" not in node.text or "classes" not in known:
+        return None
+    expr = Expr.parse(node)
+    return expr if any(name == "classes" for name, _ in expr.names) else None
+
+
+def check_shares(*tables: Table) -> None:
+    """Refuse a name of ``share:`` that a single step says, which is done once.
+
+    Raises: SpecError: with the nearest of the other names.
+    """
+    said = [found for table in tables for found in _shares(table, False)]
+    names = [name.text for name, _ in said]
+    for name, often in said:
+        if not often and names.count(name.text) == 1:
+            others = [other for other in names if other != name.text]
+            message = f"nothing else says share: {name.text}"
+            usual = "a layer shares its weights with another step of that name, or has n:"
+            hint = nearest(name.text, others) if others else usual
+            raise SpecError(message, name.loc, hint)
+
+
+def _shares(table: Table, often: bool) -> Iterator[tuple[Scalar, bool]]:
+    """Yield the names of ``share:`` in a table, and whether their steps may be done often."""
+    for step in table.steps:
+        many = often or step.wiring.times is not None
+        if step.wiring.share is not None:
+            yield step.wiring.share, many
+        for inner in step.tables:
+            repeated = many or inner.times is not None or isinstance(step, RepeatStep)
+            yield from _shares(inner, repeated)
 
 
 def width_rules(node: Node, known: Known) -> dict[str, Expr]:

@@ -186,7 +186,7 @@ class OpenedBlock:
         """
         reader = SpecReader(block_tree, block_names)
         if self.around is not None:
-            reader.input(self.around.root)
+            reader.inputs(self.around.root)
         return reader.signature(self.name, self.node, self.shared)
 
 

@@ -138,7 +138,8 @@ class Sweep:
             values: dict[str, Sequence[Any]] = {swept.knob.name: swept.values}
             if swept.knob.kind == "size":
                 high, wide = zip(*swept.values, strict=True)
-                values = {"res": (*high, *wide), "res.h": high, "res.w": wide}
+                name = swept.knob.name
+                values = {name: (*high, *wide), f"{name}.h": high, f"{name}.w": wide}
             ends |= {name: (min(numbers), max(numbers)) for name, numbers in values.items()}
         return ends
 
@@ -148,7 +149,7 @@ class Sweep:
         for swept in (axis for axis in self.plan.axes if axis.symbolic):
             name = swept.knob.name
             if swept.knob.kind == "size" and rows[name].dtype == object:
-                lanes["res.h"], lanes["res.w"] = sides(rows[name])
+                lanes[f"{name}.h"], lanes[f"{name}.w"] = sides(rows[name])
             else:
                 lanes[name] = rows[name]
         return lanes

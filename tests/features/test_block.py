@@ -12,7 +12,7 @@ import mbprof
 from mbprof.pages.block import alternatives, block_network
 from mbprof.spec import OpenedBlock, zoo
 from mbprof.spec.knobs import typed
-from tests.conftest import run
+from tests.conftest import invoke, run
 
 
 def report(name: str, image: str, **arguments: int) -> dict[str, object]:
@@ -58,7 +58,7 @@ def test_every_block_of_the_library_stands_alone_by_its_example(name: str) -> No
     data, block = network.to_dict(), network.block
     layers, total = data["layers"], data["total"]
     assert sum(layer["macs"] for layer in layers) == total["macs"] > 0
-    c, h, w = block.image
+    c, h, w = block.images[0]
     assert layers[0]["in_shape"] in ([c, h, w], [c // 2, h, w])
     assert data["knobs"]["res"] in (h, [h, w])
     names = {each["name"] for each in data["alternatives"] + data["impossible"]}
@@ -88,7 +88,7 @@ def test_what_cannot_be_says_why() -> None:
 
 
 def test_a_block_of_a_spec_has_its_defaults_and_knobs() -> None:
-    block = mbprof.block("mobilenet_v2:inv_res", "56x56x24", c=24)
+    block = mbprof.block("mobilenet_v2:inv_res", "56x56x24", c=24, t=6)
     ops = [node.op.word for node in block.compiled.nodes]
     assert ops == ["conv", "bn", "act", "dwconv", "bn", "act", "conv", "bn", "add"]
     assert {node.op.function for node in block.compiled.nodes} == {"", "relu6"}
@@ -120,3 +120,60 @@ def test_the_command_prints_the_contracted_object() -> None:
     assert {"name", "params", "macs"} <= set(found["alternatives"][0])
     assert found["arguments"] == {"c": 24, "t": 6, "s": 1}
     assert found["layers"][0]["name"] == "inv_res/expand"
+
+
+PARTS = """
+name: parts
+input: {channels: 8, res: 24}
+knobs: {alpha: 1.0}
+width: int(alpha * c)
+blocks:
+  lateral:
+    inputs: [x, above]
+    outputs: [level, merged]
+    body:
+      - {op: conv, k: 1, c: 16, in: x, out: own}
+      - {op: resize, in: [above, own]}
+      - {op: add, in: [own, _], out: merged}
+      - {op: conv, k: 3, c: 16, out: level}
+  scale: {takes: {c: int, k: 3}, body: [{op: conv, k: k, c: c}]}
+  bare: {takes: {channels: int}, body: [{op: conv, k: 1, c: channels}]}
+  mix: {body: [{op: ln}, {op: linear, c: in.c}, {op: add, in: [x, _]}]}
+body:
+  - {op: scale, c: 32, out: fine}
+  - {op: conv, k: 3, c: 16, s: 2, width: c, out: coarse}
+  - {op: lateral, in: [fine, coarse], out: [level, _]}
+  - {op: bare, in: level, channels: 6}
+  - {op: tokens}
+  - {op: mix}
+"""
+
+
+def test_a_block_of_a_spec_is_as_the_spec_calls_it_first(tmp_path: Path) -> None:
+    """Its cost alone is the cost of its rows in the network, at other knobs of the spec, too."""
+    path = tmp_path / "parts.yaml"
+    path.write_text(PARTS)
+    for alpha in (1.0, 0.5):
+        rows = mbprof.load(path).build(alpha=alpha).profile(scope="all").grouped("block")
+        costs = {row.unit: row.facts for row in rows}
+        for name in ("scale", "lateral", "bare", "mix"):
+            network = mbprof.block(f"{path}:{name}", alpha=alpha)
+            assert network.profile().total.facts == costs[name], name
+    images = [mbprof.block(f"{path}:{n}").block.images for n in ("lateral", "mix")]
+    assert images == [((32, 24, 24), (16, 12, 12)), ((24 * 24, 6),)]
+
+
+def test_a_block_alone_takes_inputs_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "parts.yaml"
+    path.write_text(PARTS)
+    lateral = mbprof.block(f"{path}:lateral", ["30x20x4", (15, 10, 16)])
+    assert lateral.output_shapes == {"level": (16, 30, 20), "merged": (16, 30, 20)}
+    assert lateral.profile().total.cost == 600 * (4 * 16 + 9 * 16 * 16)
+    assert "several inputs or outputs" in str(lateral.report().more[1].notes)
+    with pytest.raises(mbprof.MbprofError, match="2 outputs"):
+        _ = lateral.output_shape
+    tokens = mbprof.block(f"{path}:mix", "197x192")
+    assert (tokens.output_shape, tokens.profile().total.cost) == ((197, 192), 197 * 192 * 192)
+    ended = invoke("block", f"{path}:lateral", "--in", "8x8x4", "--in", "4x4x16", "--format", "csv")
+    assert (ended.status, len(ended.out.splitlines())) == (0, 5)
+    assert invoke("check", f"{path}:mix", "--in", "49x64").status == 0

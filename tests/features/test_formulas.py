@@ -127,7 +127,7 @@ def test_a_block_costs_what_the_command_block_says(name: str, convention: str) -
     """At its example, and on an input of odd sides, wherever the formula's conditions hold."""
     example = lone(open_block(name))
     arguments: dict[str, Any] = {n: parse(value) for n, value in example.arguments.items()}
-    c, h, w = example.image
+    c, h, w = example.images[0]
     found = kept(name, by="net", convention=convention)
     usual = {each.name for each in found.symbols}
     rest = {n: v for n, v in arguments.items() if n not in usual and found.fixed.get(n) != v}

@@ -134,7 +134,7 @@ def test_a_block_is_explained_with_its_cost() -> None:
 
 def test_a_block_of_a_spec_is_explained() -> None:
     text = run("show", "mobilenet_v1:dw_sep", "--in", "7x7x8", "--set", "c=16")
-    assert "7x7x8, c 16" in text
+    assert "7x7x8, k 3, s 1, c 16" in text
 
 
 def test_a_network_is_explained_at_the_knobs_given() -> None:

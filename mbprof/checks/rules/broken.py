@@ -27,7 +27,7 @@ from mbprof.language.source import COMMAND_LINE, is_file
 from mbprof.network.conventions import Convention
 from mbprof.network.profile import Profile
 from mbprof.network.rows import totals
-from mbprof.spec.knobs import builtin
+from mbprof.spec.knobs import USUAL
 from mbprof.spec.model import Part, texts
 from mbprof.spec.sections import Budget, Limit
 from mbprof.spec.steps import BlockStep
@@ -128,10 +128,10 @@ def unread_knob(subject: Subject) -> Iterator[Found]:
     Source: mbprof, docs/spec-language.md.
     """
     definition, own = subject.spec.definition, subject.spec.definition.loc.source
-    read = _names(definition)
+    read, usual = _names(definition), {*USUAL}
     # A flavour, or a spec that extends another one, may do without what was there before.
     flavoured = "@" in definition.name
-    for name in [name for name in definition.knobs if name not in read | builtin(None).keys()]:
+    for name in [name for name in definition.knobs if name not in read | usual]:
         place = definition.knobs[name].loc
         if place is not None and place.source == own and not (subject.spec.alone or flavoured):
             yield Found(f"nothing reads the knob {name}", loc=place)
@@ -282,7 +282,7 @@ def _fits(
         usual = [width for width in listed or hundredths if knobs["alpha"].inside(width)]
         widths = sorted(width for width in usual if width < alpha)
         largest["alpha"] = _largest(widths, partial(fits, "alpha"))
-    if kind == "macs" and not subject.spec.alone:
+    if kind == "macs" and "res" in knobs and not subject.spec.alone:
         high, wide = size(subject.network.knobs["res"])
         long = max(high, wide)
         sizes: list[Value] = [

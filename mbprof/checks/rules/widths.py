@@ -312,4 +312,4 @@ def _is_waist(subject: Subject, number: int) -> bool:
         if other != number and any(end == IMAGE or end in beside for end in ends):
             beside.add(other)
     follows = any(subject.nodes[other].op.multiplies for other in beyond - {number})
-    return follows and subject.graph.outputs[0].node not in beside
+    return follows and beside.isdisjoint(edge.node for edge in subject.graph.results)
