@@ -131,6 +131,7 @@ ONE_INPUT: dict[str, tuple[str, Shape, Facts]] = {
         Facts(mul=96, add=96, exp=32, read=32, write=32),
     ),
     "mean": ("{op: mean, axes: [0, -1]}", (4,), Facts(add=28, divide=4, read=32, write=4)),
+    "sum": ("{op: sum, axes: [0, -1]}", (4,), Facts(add=28, read=32, write=4)),
     "max": ("{op: max, axes: 0, keep: true}", (1, 4, 4), Facts(compare=16, read=32, write=16)),
     "softmax over rows": (
         "{op: softmax, axis: 1}",
