@@ -265,6 +265,28 @@ class Mean(Reduced):
         return Facts(add=size - made, divide=made, read=size, write=made)
 
 
+@op("sum", "Tensor.sum", aliases=("reducesum",))
+class Sum(Reduced):
+    """Take the sum along some axes.
+
+    Shape: (N, C) -> (C) for ``axes: 0``, (1, C) with ``keep``.
+    Params: none.
+    Cost: for each output the elements that it is made of less one in additions.
+    Raises: ShapeError: there is no such axis, or none is left.
+    Source: torch.sum.
+
+    >>> Sum(along=(-1,), keep=True).facts(((64, 4, 256),), ((64, 4, 1),)).add
+    65280
+    """
+
+    along: tuple[int, ...] = letter("axes", AXES, "the axes that vanish")
+    keep: bool = letter("keep", FLAG, "whether they stay with a size of 1", False)
+
+    def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
+        size, made = product(inputs[0]), product(outputs[0])
+        return Facts(add=size - made, read=size, write=made)
+
+
 @op("max", "torch.amax", aliases=("reducemax", "maximum"))
 class Max(Reduced):
     """Take the largest value along some axes.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from mbprof.errors import ShapeError
 from mbprof.language.fmt import Shape, Shapes, show
-from mbprof.ops.base import Facts, Op, elements, letter, maps, op
-from mbprof.ops.fields import FLAG, PAIR, SIZE, SIZES
+from mbprof.ops.base import Facts, Op, axis_of, elements, letter, maps, op
+from mbprof.ops.fields import AXIS, FLAG, PAIR, SIZE, SIZES
 from mbprof.ops.padding import Pair
 from mbprof.symbolic.arithmetic import product
 
@@ -105,6 +105,35 @@ class Param(Op):
     def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
         size = product(self.shape)
         return Facts(other=size) if self.trained else Facts(constants=size)
+
+
+@op("lookup", "Tensor.index", sees_whole=True, aliases=("gather", "index", "take", "embedding"))
+class LookUp(Op):
+    """Look up rows of a table at constant positions, along one axis.
+
+    Shape: (N, C) -> (M, C) for ``to: [M]`` and axis 0; (H, N) -> (H, Q, K) for ``to: [Q, K]`` and
+    axis 1.
+    Params: none; the table is a param, and the positions are no part of the network.
+    Cost: no arithmetic; every element of the output is read and written once.
+    Raises: ShapeError: there is no such axis, or no size.
+    Source: arXiv:2103.14030, equation 4; torch.index_select.
+
+    >>> LookUp(to=(49, 49), axis=1).shapes(((8, 49),))
+    ((8, 49, 49),)
+    """
+
+    to: tuple[int, ...] = letter("to", SIZES, "the sizes that the positions have")
+    axis: int = letter("axis", AXIS, "the axis that is looked up", 0)
+
+    def shapes(self, inputs: Shapes) -> Shapes:
+        if not self.to:
+            raise ShapeError("lookup needs at least one size", letter="to")
+        axis = axis_of(inputs[0], self.axis, "lookup")
+        return ((*inputs[0][:axis], *self.to, *inputs[0][axis + 1 :]),)
+
+    def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
+        size = product(outputs[0])
+        return Facts(read=size, write=size)
 
 
 @op(

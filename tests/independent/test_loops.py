@@ -147,7 +147,7 @@ def test_attention_scores_each_key_for_each_query(
 
 
 @given(st.data(), st.tuples(small, sizes, sizes), st.booleans())
-def test_means_maxima_and_softmax_run_along_their_axes(
+def test_means_sums_maxima_and_softmax_run_along_their_axes(
     data: st.DataObject, shape: tuple[int, int, int], keep: bool
 ) -> None:
     axes = data.draw(st.sets(st.integers(0, 2), min_size=1, max_size=2))
@@ -163,6 +163,8 @@ def test_means_maxima_and_softmax_run_along_their_axes(
         combined,
         len(found),
     )
+    total = only_row(shape, f"{{op: sum, {keys}}}", "torch")
+    assert (total.out_shape, total.facts.add) == (tuple(left), combined)
     largest = only_row(shape, f"{{op: max, {keys}}}", "torch")
     assert (largest.out_shape, largest.facts.compare) == (tuple(left), combined)
     axis = min(axes)
