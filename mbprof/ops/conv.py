@@ -59,6 +59,10 @@ FUNCTIONS: dict[str, Function] = {
     "hswish": Function("nn.Hardswish", "x · min(max(x + 3, 0), 6) / 6", compare=2, add=1, mul=2),
     "tanh": Function("nn.Tanh", "1 - 2 / (1 + exp(2·x))", add=2, mul=1, divide=1, exp=1),
     "gelu": Function("nn.GELU", "x/2 · (1 + erf(x / √2))", add=1, mul=3, exp=1),
+    "gelu_tanh": Function(
+        "F.gelu", "x/2 · (1 + tanh(√(2/π) · (x + 0.044715·x³)))", add=4, mul=7, divide=1, exp=1
+    ),
+    "quick_gelu": Function("QuickGELU", "x / (1 + exp(-1.702·x))", 0, 1, 1, 1, 1),
     "mish": Function("nn.Mish", "x · tanh(log(1 + exp(x)))", 0, add=3, mul=2, divide=1, exp=3),
 }
 
