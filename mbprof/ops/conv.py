@@ -63,6 +63,10 @@ FUNCTIONS: dict[str, Function] = {
     "star_relu": Function(
         "StarReLU", "s·max(x, 0)² + b, s and b trained", compare=1, add=1, mul=2, shared=2
     ),
+    "gelu_tanh": Function(
+        "F.gelu", "x/2 · (1 + tanh(√(2/π) · (x + 0.044715·x³)))", add=4, mul=7, divide=1, exp=1
+    ),
+    "quick_gelu": Function("QuickGELU", "x / (1 + exp(-1.702·x))", 0, 1, 1, 1, 1),
     "mish": Function("nn.Mish", "x · tanh(log(1 + exp(x)))", 0, add=3, mul=2, divide=1, exp=3),
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mbprof.errors import ShapeError
 from mbprof.language.fmt import Shape, Shapes, show
 from mbprof.ops.base import Facts, Op, axis_of, elements, letter, maps, op
-from mbprof.ops.fields import AXIS, FLAG, PAIR, SIZE, SIZES
+from mbprof.ops.fields import AXIS, COUNT, FLAG, PAIR, SIZE, SIZES
 from mbprof.ops.padding import Pair
 from mbprof.symbolic.arithmetic import product
 
@@ -245,3 +245,36 @@ class Attention(Op):
             read=elements(inputs),
             write=size,
         )
+
+
+@op("rope", "*", inputs=(1, 2), aliases=("rotary", "rotaryembedding", "rotarypositionembedding"))
+class Rotate(Op):
+    """Turn pairs of channels of each token by angles that its position decides.
+
+    Shape: unchanged. A second input are trained frequencies, of any shape; without it the angles
+    are constants.
+    Params: none; sines and cosines are tables that are not stored.
+    Cost: two multiplications and one addition for each element of the tokens behind the first
+    ``from``.
+    Raises: ShapeError: the input is no sequence of more than ``from`` tokens; an odd number of
+    channels.
+    Source: arXiv:2104.09864, equation 34; arXiv:2403.13298, for trained frequencies.
+
+    >>> Rotate(first=1).facts(((197, 192),), ((197, 192),)).mul
+    75264
+    """
+
+    first: int = letter("from", COUNT, "how many tokens at the start are not turned", 0)
+
+    def shapes(self, inputs: Shapes) -> Shapes:
+        n, c = _sequence(inputs[0], "rope")
+        if c % 2:
+            raise ShapeError(f"rope turns pairs of channels, got {c}")
+        if n < self.first:
+            raise ShapeError(f"rope: there are {n} tokens, not {self.first}", letter="from")
+        return inputs[:1]
+
+    def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
+        n, c = inputs[0]
+        turned = (n - self.first) * c
+        return Facts(mul=2 * turned, add=turned, read=elements(inputs), write=n * c)

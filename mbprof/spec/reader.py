@@ -28,7 +28,7 @@ from mbprof.ops.fields import ARGUMENT_KINDS, NUMBER, SIZE, SIZES, Known, inferr
 from mbprof.ops.padding import FAMILIES
 from mbprof.spec.knobs import COUNTERS, KNOB_TYPES, Knob, builtin, checked, read, row_names, sized
 from mbprof.spec.model import Argument, Block, Definition, Flavour, Input, Preset, Table
-from mbprof.spec.sections import SCOPES, budget, calls, claims, listed, section
+from mbprof.spec.sections import SCOPES, budget, calls, claims, listed, presets, section
 from mbprof.spec.steps import StepReader, check_shares, width_rules
 
 SPEC_KEYS = {
@@ -322,17 +322,16 @@ class SpecReader:
         return flavours
 
     def presets(self, root: Map) -> dict[str, Preset]:
-        presets = {}
-        for name, entry in section(root, "presets").items():
-            values = mapping(entry.value, f"preset {name}")
+        found = {}
+        for name, values in presets(root).items():
             known_keys(values, ("doc", *self.knobs), f"preset {name}")
             knobs = {}
             for key, setting in values.entries.items():
                 if key != "doc":
                     scalar = word(setting.value, key)
                     knobs[key] = read(self.knobs[key], scalar.text, scalar.loc)
-            presets[name] = Preset(name, text(values, "doc"), knobs)
-        return presets
+            found[name] = Preset(name, text(values, "doc"), knobs)
+        return found
 
 
 def _read(

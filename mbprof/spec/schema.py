@@ -97,7 +97,7 @@ def _spec_properties() -> JSON:
         "width": {"type": ["string", "object"]},
         "defaults": _each({"type": "object"}),
         "calls": _each({"type": ["string", "object"]}),
-        "blocks": _each({"$ref": "#/definitions/block"}),
+        "blocks": _each({"anyOf": [{"$ref": "#/definitions/block"}, {"const": "none"}]}),
         "body": _TABLE,
         "head": _TABLE,
         "flavours": _SETTINGS,

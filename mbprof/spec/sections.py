@@ -29,6 +29,7 @@ from mbprof.language.source import (
 from mbprof.ops import OPS, Op
 from mbprof.ops.conv import FUNCTIONS
 from mbprof.ops.fields import expression
+from mbprof.spec.overlay import as_mapping
 
 SCOPES = ("body", "all")
 """What of a network is counted: it without its head, or all of it."""
@@ -45,6 +46,25 @@ def section(node: Map, key: str) -> Mapping[str, Entry]:
     """
     value = node.get(key)
     return {} if value is None else mapping(value, key).entries
+
+
+def presets(node: Map) -> dict[str, Map]:
+    """Return what each preset says; under ``columns`` and ``rows`` a row is a preset.
+
+    Raises: SpecError: a row without a name or of another length, two presets of one name.
+    """
+    entries = dict(section(node, "presets"))
+    columns, rows = entries.pop("columns", None), entries.pop("rows", None)
+    found = {name: mapping(entry.value, f"preset {name}") for name, entry in entries.items()}
+    names = words(columns.value, "columns") if columns else ()
+    for item in sequence(rows.value, "rows").items if rows else ():
+        row = as_mapping(item, names)
+        name = word(required(row, "name", "a preset"), "name")
+        if name.text in found:
+            raise SpecError(f"there are two presets {name.text}", name.loc)
+        others = {key: entry for key, entry in row.entries.items() if key != "name"}
+        found[name.text] = Map(others, row.loc)
+    return found
 
 
 def listed(node: Map, key: str) -> tuple[Scalar, ...]:

@@ -44,7 +44,7 @@ from mbprof.spec.knobs import turned
 from mbprof.spec.model import Block, Definition
 from mbprof.spec.overlay import overlay
 from mbprof.spec.reader import BLOCK_KEYS, SpecReader
-from mbprof.spec.sections import section
+from mbprof.spec.sections import presets, section
 from mbprof.spec.steps import MAX_CHAIN
 
 _LONGEST = 200
@@ -71,7 +71,7 @@ def names() -> list[str]:
     """Return the names of the zoo's specs, presets included, in alphabetical order."""
     if (indexed := index.rows(folder())) is not None:
         return sorted(indexed)
-    return sorted(name for stem in spec_names() for name in (stem, *_presets(_file(stem))))
+    return sorted(name for stem in spec_names() for name in (stem, *presets(_file(stem))))
 
 
 @lru_cache(maxsize=1)
@@ -101,11 +101,6 @@ def _file(name: str) -> Map:
 
 def _tree(source: Source) -> Map:
     return mapping(parse(source), "a spec")
-
-
-def _presets(root: Map) -> list[str]:
-    presets = root.get("presets")
-    return list(presets.entries) if isinstance(presets, Map) else []
 
 
 class OpenedSpec:
@@ -329,9 +324,10 @@ def _packed(name: str) -> tuple[str, str | None] | None:
         return None
     if is_file(folder() / f"{name}.yaml"):
         return name, None
+    named = re.compile(rf"\b{name}\b")
     for stem in spec_names():
         # Most files are ruled out by a look at their text, before they are parsed.
-        if f"{name}:" in _text(stem) and name in _presets(_file(stem)):
+        if named.search(_text(stem)) and name in presets(_file(stem)):
             return stem, name
     return None
 

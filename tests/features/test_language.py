@@ -291,6 +291,22 @@ def test_a_preset_is_a_set_of_knob_values() -> None:
     assert dict(presets["net_large"].knobs) == {"c": 16, "deep": True}
 
 
+def test_presets_can_be_the_rows_of_a_table() -> None:
+    table = """
+presets:
+  columns: [name, doc, c, deep]
+  rows:
+    - [net_large, the large one, 16, true]
+    - [net_wide, "wide, not deep", 32, -]
+    - {name: net_deep, deep: true}
+"""
+    written = mbprof.loads(HEAD + PRESETS).definition.presets["net_large"]
+    presets = mbprof.loads(HEAD + PRESETS.split("presets:")[0] + table).definition.presets
+    assert presets["net_large"] == written
+    assert dict(presets["net_wide"].knobs) == {"c": 32}
+    assert dict(presets["net_deep"].knobs) == {"deep": True}
+
+
 def test_variants_state_only_what_differs() -> None:
     base = mbprof.load("mobilenet_v1").definition
     cifar = mbprof.load("mobilenet_v1_cifar").definition

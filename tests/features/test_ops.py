@@ -215,6 +215,16 @@ SEVERAL: dict[str, tuple[str, Shape, Facts]] = {
             write=32,
         ),
     ),
+    "rope": (
+        "{op: tokens}, {op: rope, from: 4}",
+        (16, 2),
+        Facts(mul=48, add=24, read=32, write=32),
+    ),
+    "rope by trained frequencies": (
+        "{op: tokens, out: t}, {op: param, shape: [2, 1], out: f}, {op: rope, in: [t, f]}",
+        (16, 2),
+        Facts(mul=64, add=32, read=34, write=32),
+    ),
     "concat of rows": ("{op: concat, in: [x, _], axis: 1}", (2, 8, 4), Facts(read=64, write=64)),
     "matmul": ("{op: matmul, in: [x, _]}", (2, 4, 4), Facts(mac=128, read=64, write=32)),
     "matmul transposed": (
@@ -350,6 +360,9 @@ REFUSED = {
     "{op: tokens, out: t}, {op: sdpa, in: [t, t, t], heads: 2, kv_heads: 1}": "k has 2 channels",
     "{op: tokens, out: t}, {op: sdpa, in: [t, t, t], windows: 3}": "16 tokens do not divide into 3",
     "{op: tokens, out: t}, {op: sdpa, in: [t, t]}": "takes 3 or 4 inputs, not 2",
+    "{op: rope}": "rope needs tokens, N×C, got 2×4×4",
+    "{op: tokens}, {op: rope, from: 17}": "rope: there are 16 tokens, not 17",
+    "{op: tokens}, {op: linear, c: 3}, {op: rope}": "rope turns pairs of channels, got 3",
     "{op: avgpool, k: 5}": "a window of 5 is larger than the input's height of 4",
 }
 

@@ -155,9 +155,10 @@ def uncalled_block(subject: Subject) -> Iterator[Found]:
     """
     definition, own = subject.spec.definition, subject.spec.definition.loc.source
     called = _names(definition) | {step.block for step in definition.held(BlockStep)}
+    chosen = {value for knob in definition.knobs.values() for value in (knob.default, *knob.one_of)}
     for block in definition.blocks.values():
         # What a spec extends may need blocks that it does not.
-        uncalled = not block.shared and block.name not in called and not subject.spec.alone
+        uncalled = not block.shared and block.name not in called | chosen and not subject.spec.alone
         if uncalled and block.loc.source == own and "@" not in definition.name:
             yield Found(f"nothing calls the block {block.name}", loc=block.loc)
 

@@ -143,6 +143,9 @@ def resampled_shortcut(subject: Subject) -> Iterator[Found]:
                 node = producer(graph, edge)
                 if node is None or not node.op.resamples or node.name in seen:
                     continue
+                source = producer(graph, node.inputs[0])
+                if source is not None and not source.inputs:
+                    continue  # a trained table is no shortcut
                 seen.add(node.name)
                 said = (
                     f"{label}the shortcut of {add.layer} is resized from "
