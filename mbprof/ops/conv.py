@@ -178,6 +178,10 @@ class Softmax(SameShape):
         )
 
 
+GAIN = "whether each output map's weights are standardised, with a trained scale"
+TRAINED = "whether training changes the weights"
+
+
 @op(
     "conv",
     "nn.Conv2d",
@@ -189,10 +193,12 @@ class Conv(Windowed):
     """Convolve C_in maps into C_out maps, in g groups.
 
     Shape: (C_in, H, W) -> (C_out, H_out, W_out), see `slide`.
-    Params: k_h·k_w·(C_in/g)·C_out weights, and C_out biases if ``bias``.
-    MACs: k_h·k_w·(C_in/g)·C_out·H_out·W_out; padding taps count, the bias is an addition.
+    Params: k_h·k_w·(C_in/g)·C_out weights, C_out biases if ``bias``, and C_out gains if ``gain``;
+    weights that are not ``trained`` are constants.
+    MACs: k_h·k_w·(C_in/g)·C_out·H_out·W_out; padding taps count, the bias is an addition. Weights
+    are standardised before inference, so that a gain costs nothing there.
     Raises: ShapeError: C_in or C_out is no multiple of g; the kernel is larger than its input.
-    Source: arXiv:1704.04861, section 3.1.
+    Source: arXiv:1704.04861, section 3.1; gain: arXiv:2102.06171, equation 2.
 
     >>> conv = Conv(channels=64, kernel=(3, 3), padding="tf-same")
     >>> conv.facts(((32, 56, 56),), conv.shapes(((32, 56, 56),))).mac
@@ -206,6 +212,8 @@ class Conv(Windowed):
     dilation: Pair = letter("d", PAIR, "dilation", (1, 1))
     groups: int = letter("g", SIZE, "groups", 1)
     bias: bool = letter("bias", FLAG, "whether a bias is added", False)
+    gain: bool = letter("gain", FLAG, GAIN, False)
+    trained: bool = letter("trained", FLAG, TRAINED, True)
 
     def shapes(self, inputs: Shapes) -> Shapes:
         c, _, _ = maps(inputs[0], "conv")
@@ -220,7 +228,8 @@ class Conv(Windowed):
 
     def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
         per_output = product(self.kernel) * (inputs[0][0] // self.groups)
-        return multiplied(per_output, outputs[0][0], inputs, outputs, self.bias)
+        facts = multiplied(per_output, outputs[0][0], inputs, outputs, self.bias)
+        return weighed(facts, outputs[0][0] if self.gain else 0, self.trained)
 
     def geometry(self, inputs: Shapes) -> Geometry:
         return Geometry(self.kernel, self.stride, self.dilation, self.groups)
@@ -239,10 +248,11 @@ class DepthwiseConv(Windowed):
     """Convolve each map by itself into m maps.
 
     Shape: (C, H, W) -> (m·C, H_out, W_out), see `slide`.
-    Params: k_h·k_w·m·C weights, and m·C biases if ``bias``.
+    Params: k_h·k_w·m·C weights, m·C biases if ``bias``, and m·C gains if ``gain``; weights that
+    are not ``trained``, such as those of a blur, are constants.
     MACs: k_h·k_w·m·C·H_out·W_out.
     Raises: ShapeError: the kernel is larger than its input.
-    Source: arXiv:1704.04861, section 3.1; m is Keras' depth_multiplier.
+    Source: arXiv:1704.04861, section 3.1; m is Keras' depth_multiplier; blur: arXiv:1904.11486.
 
     >>> conv = DepthwiseConv(kernel=(3, 3), padding="tf-same")
     >>> conv.facts(((32, 112, 112),), conv.shapes(((32, 112, 112),))).mac
@@ -255,12 +265,15 @@ class DepthwiseConv(Windowed):
     dilation: Pair = letter("d", PAIR, "dilation", (1, 1))
     multiplier: int = letter("m", SIZE, "output maps for each input map", 1)
     bias: bool = letter("bias", FLAG, "whether a bias is added", False)
+    gain: bool = letter("gain", FLAG, GAIN, False)
+    trained: bool = letter("trained", FLAG, TRAINED, True)
 
     def shapes(self, inputs: Shapes) -> Shapes:
         return ((inputs[0][0] * self.multiplier, *self.slide(inputs)),)
 
     def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
-        return multiplied(product(self.kernel), outputs[0][0], inputs, outputs, self.bias)
+        facts = multiplied(product(self.kernel), outputs[0][0], inputs, outputs, self.bias)
+        return weighed(facts, outputs[0][0] if self.gain else 0, self.trained)
 
     def geometry(self, inputs: Shapes) -> Geometry:
         return Geometry(self.kernel, self.stride, self.dilation, inputs[0][0])
@@ -279,6 +292,12 @@ def multiplied(
         read=product(inputs[0]) + kernel + biases,
         write=size,
     )
+
+
+def weighed(facts: Facts, gains: int, trained: bool) -> Facts:
+    """Return the facts of a layer whose weights have gains, or are never trained."""
+    fixed = {} if trained else {"kernels": 0, "constants": facts.kernels}
+    return facts._replace(norm_scale=gains, **fixed)
 
 
 def _divisors(c_in: int, c_out: int) -> str:
