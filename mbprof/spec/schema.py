@@ -89,6 +89,7 @@ def _spec_properties() -> JSON:
         "knobs": _each({"$ref": "#/definitions/knob"}),
         "width": {"type": ["string", "object"]},
         "defaults": _each({"type": "object"}),
+        "norm": _SETTINGS,
         "calls": _each({"type": ["string", "object"]}),
         "blocks": _each({"$ref": "#/definitions/block"}),
         "body": _TABLE,
