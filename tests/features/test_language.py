@@ -11,7 +11,7 @@ from mbprof.errors import Loc, ShapeError, Source
 from mbprof.formulas.sheet import render
 from mbprof.language import counts
 from mbprof.language.source import Scalar
-from mbprof.ops import OPS
+from mbprof.ops.norms import GroupNorm
 from mbprof.spec.sections import limit
 from mbprof.symbolic.arithmetic import FUNCTIONS, OPERATIONS, Operation, lifted, product
 
@@ -254,7 +254,7 @@ body: [{op: conv, k: 1, c: 8}, {op: bn, name: last}]
 """
     nodes = build(text).compiled.nodes
     assert [node.name for node in nodes] == ["conv_1", "conv_1/gn", "conv_1/act", "last"]
-    assert [node.op for node in nodes[1::2]] == [OPS["gn"](groups=4, scale=False, shift=False)] * 2
+    assert [node.op for node in nodes[1::2]] == [GroupNorm(groups=4, scale=False, shift=False)] * 2
 
 
 def test_a_convolution_can_take_its_weights_from_another_step() -> None:
