@@ -28,7 +28,7 @@ from mbprof.ops import OPS, Op
 from mbprof.ops.fields import whole
 from mbprof.spec import steps
 from mbprof.spec.knobs import COUNTERS
-from mbprof.spec.model import Definition, Step, Table, Wiring
+from mbprof.spec.model import Definition, Step, Table, Wiring, texts
 
 
 class _Met(Exception):
@@ -202,7 +202,21 @@ class _Builder:
             values["stride"] = (1, 1)
         if (padding := letters.get("p")) and values.get("padding", padding.default) == "same":
             values["padding"] = self.spec.padding
-        return self.layer(step.op(**values), name, taken, step, frame)
+        op = step.op(**values)
+        return self.layer(self.norm(op, taken[0]) if taken else op, name, taken, step, frame)
+
+    def norm(self, op: Op, taken: Tensor) -> Op:
+        """Return what stands in the place of an op: of a batch norm what ``norm:`` says."""
+        norm = self.spec.norm
+        if norm is None or not op.folds:
+            return op
+        self.work.read(sum(map(len, texts(norm))))
+        env: dict[str, Any] = {**self.knobs, **dict.fromkeys(COUNTERS, 0)}
+        Frame(env, (taken,), {}, {}).look_at(taken)
+        stated = {key: bound.evaluate(env) for key, bound in norm.fields.items()}
+        names = {letter.attribute for letter in norm.op.letters.values()}
+        common = {name: getattr(op, name) for name in names if hasattr(op, name)}
+        return norm.op(**{**common, **stated})
 
     def block(self, step: steps.BlockStep, taken: Tensors, frame: Frame) -> Tensors:
         block = self.spec.blocks[step.block]
@@ -353,7 +367,7 @@ class _Builder:
             values = {key: bound.evaluate(frame.env) for key, bound in follower.fields.items()}
             if isinstance(setting, str):
                 values["function"] = setting
-            after = follower.op(**values)
+            after = self.norm(follower.op(**values), outputs[0])
             outputs = self.emit(after, f"{name}/{after.word}", name, outputs, step, frame)
         given = frame.given if isinstance(step, steps.OpStep) else None
         if name in self.layers and given is not None:

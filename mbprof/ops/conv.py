@@ -188,21 +188,56 @@ class Softmax(SameShape):
         )
 
 
+GAIN = "whether each output map's weights are standardised, with a trained scale"
+TRAINED = "whether training changes the weights"
+
+
+class Convolution(Windowed):
+    """A window of weights: trained ones, fixed ones, or those that a second input brings."""
+
+    bias: bool
+    gain: bool
+    trained: bool
+
+    def per_output(self, inputs: Shapes) -> int:
+        """Return how many products each output is the sum of."""
+        return product(self.kernel) * (inputs[0][0] // (self.geometry(inputs).groups or 1))
+
+    def fitting(self, inputs: Shapes, channels: int) -> None:
+        """Raise a ShapeError if a second input brings another number of weights than it takes."""
+        if len(inputs) > 1 and product(inputs[1]) != self.per_output(inputs) * channels:
+            needed = f"{self.word}: its second input brings {product(inputs[1])} weights"
+            raise ShapeError(f"{needed}, not {self.per_output(inputs) * channels}")
+
+    def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
+        channels = outputs[0][0]
+        facts = multiplied(self.per_output(inputs), channels, inputs, outputs, self.bias)
+        facts = facts._replace(norm_scale=channels if self.gain else 0)
+        if len(inputs) > 1:
+            return facts._replace(kernels=0)
+        return facts if self.trained else facts._replace(kernels=0, constants=facts.kernels)
+
+
 @op(
     "conv",
     "nn.Conv2d",
+    inputs=(1, 2),
     after=("bn", "act"),
     multiplies=True,
     aliases=("convolution", "pwconv", "pointwise"),
 )
-class Conv(Windowed):
+class Conv(Convolution):
     """Convolve C_in maps into C_out maps, in g groups.
 
     Shape: (C_in, H, W) -> (C_out, H_out, W_out), see `slide`.
-    Params: k_h·k_w·(C_in/g)·C_out weights, and C_out biases if ``bias``.
-    MACs: k_h·k_w·(C_in/g)·C_out·H_out·W_out; padding taps count, the bias is an addition.
-    Raises: ShapeError: C_in or C_out is no multiple of g; the kernel is larger than its input.
-    Source: arXiv:1704.04861, section 3.1.
+    Params: k_h·k_w·(C_in/g)·C_out weights, C_out biases if ``bias``, and C_out gains if ``gain``;
+    weights that are not ``trained`` are constants, those of a second input are none of its own.
+    MACs: k_h·k_w·(C_in/g)·C_out·H_out·W_out; padding taps count, the bias is an addition. Weights
+    are standardised before inference, so that a gain costs nothing there.
+    Raises: ShapeError: C_in or C_out is no multiple of g; the kernel is larger than its input; a
+    second input brings another number of weights.
+    Source: arXiv:1704.04861, section 3.1; a second input: arXiv:1904.04971, equation 1; a gain:
+    arXiv:2102.06171, equation 2.
 
     >>> conv = Conv(channels=64, kernel=(3, 3), padding="tf-same")
     >>> conv.facts(((32, 56, 56),), conv.shapes(((32, 56, 56),))).mac
@@ -216,6 +251,8 @@ class Conv(Windowed):
     dilation: Pair = letter("d", PAIR, "dilation", (1, 1))
     groups: int = letter("g", SIZE, "groups", 1)
     bias: bool = letter("bias", FLAG, "whether a bias is added", False)
+    gain: bool = letter("gain", FLAG, GAIN, False)
+    trained: bool = letter("trained", FLAG, TRAINED, True)
 
     def shapes(self, inputs: Shapes) -> Shapes:
         c, _, _ = maps(inputs[0], "conv")
@@ -226,11 +263,8 @@ class Conv(Windowed):
                     letter="g",
                     hint=_divisors(c, self.channels),
                 )
+        self.fitting(inputs, self.channels)
         return ((self.channels, *self.slide(inputs)),)
-
-    def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
-        per_output = product(self.kernel) * (inputs[0][0] // self.groups)
-        return multiplied(per_output, outputs[0][0], inputs, outputs, self.bias)
 
     def geometry(self, inputs: Shapes) -> Geometry:
         return Geometry(self.kernel, self.stride, self.dilation, self.groups)
@@ -240,19 +274,21 @@ class Conv(Windowed):
     "dwconv",
     "nn.Conv2d",
     family="conv",
+    inputs=(1, 2),
     after=("bn", "act"),
     multiplies=True,
     depthwise=True,
     aliases=("depthwise", "depthwiseconv", "convdw"),
 )
-class DepthwiseConv(Windowed):
+class DepthwiseConv(Convolution):
     """Convolve each map by itself into m maps.
 
     Shape: (C, H, W) -> (m·C, H_out, W_out), see `slide`.
-    Params: k_h·k_w·m·C weights, and m·C biases if ``bias``.
+    Params: k_h·k_w·m·C weights, m·C biases if ``bias``, and m·C gains if ``gain``; weights that
+    are not ``trained``, such as those of a blur, are constants, those of a second input none.
     MACs: k_h·k_w·m·C·H_out·W_out.
     Raises: ShapeError: the kernel is larger than its input.
-    Source: arXiv:1704.04861, section 3.1; m is Keras' depth_multiplier.
+    Source: arXiv:1704.04861, section 3.1; m is Keras' depth_multiplier; blur: arXiv:1904.11486.
 
     >>> conv = DepthwiseConv(kernel=(3, 3), padding="tf-same")
     >>> conv.facts(((32, 112, 112),), conv.shapes(((32, 112, 112),))).mac
@@ -265,12 +301,14 @@ class DepthwiseConv(Windowed):
     dilation: Pair = letter("d", PAIR, "dilation", (1, 1))
     multiplier: int = letter("m", SIZE, "output maps for each input map", 1)
     bias: bool = letter("bias", FLAG, "whether a bias is added", False)
+    gain: bool = letter("gain", FLAG, GAIN, False)
+    trained: bool = letter("trained", FLAG, TRAINED, True)
 
     def shapes(self, inputs: Shapes) -> Shapes:
-        return ((inputs[0][0] * self.multiplier, *self.slide(inputs)),)
-
-    def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
-        return multiplied(product(self.kernel), outputs[0][0], inputs, outputs, self.bias)
+        channels = inputs[0][0] * self.multiplier
+        size = self.slide(inputs)
+        self.fitting(inputs, channels)
+        return ((channels, *size),)
 
     def geometry(self, inputs: Shapes) -> Geometry:
         return Geometry(self.kernel, self.stride, self.dilation, inputs[0][0])

@@ -107,6 +107,14 @@ class Follower(Part):
 
 
 @dataclass(frozen=True, slots=True)
+class Norm(Part):
+    """What stands in the place of every batch norm: an op, and its keys."""
+
+    op: type[Op]
+    fields: Mapping[str, Bound]
+
+
+@dataclass(frozen=True, slots=True)
 class Step(Part):
     """A row of a table; its forms stand in `mbprof.spec.steps`, one class each.
 
@@ -231,6 +239,7 @@ class Definition(Brief, Part):
     knobs: Mapping[str, Knob]
     width: Mapping[str, Expr]
     defaults: Map
+    norm: Norm | None
     calls: Calls
     blocks: Mapping[str, Block]
     body: Table

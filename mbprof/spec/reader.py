@@ -46,6 +46,7 @@ SPEC_KEYS = {
     "knobs": "what a user can turn, besides res, output_stride and final_endpoint",
     "width": "how every c of body and head is scaled, such as  int(alpha * c)",
     "defaults": "what an op or block has unless a row says otherwise",
+    "norm": "what stands in the place of every bn, such as {op: gn, g: in.c // 8}",
     "calls": "the class or function that a library calls for an op, where it is not PyTorch's own",
     "blocks": "pieces of the network that take arguments",
     "body": "the rows of the network",
@@ -127,7 +128,7 @@ class SpecReader:
             else:
                 known = [*OPS, *self.block_names()]
                 raise unknown("op or block", key, known, entry.key.loc)
-        width, head = root.get("width"), root.get("head")
+        width, head, norm = root.get("width"), root.get("head"), root.get("norm")
         body = self.steps.table(required(root, "body", "the spec"), names, "body")
         if not body.steps:
             raise SpecError("the body has no rows", body.loc)
@@ -148,6 +149,7 @@ class SpecReader:
             knobs=self.knobs,
             width=width_rules(width, names) if width else {},
             defaults=defaults,
+            norm=self.steps.norm(mapping(norm, "norm"), names) if norm else None,
             calls=calls(root),
             blocks=self.blocks,
             body=body,

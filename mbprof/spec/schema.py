@@ -22,6 +22,7 @@ _VALUE: JSON = {"type": ["string", "number", "boolean", "array", "object"]}
 _ANYTHING: JSON = {}
 _TEXT: JSON = {"type": "string"}
 _SETTINGS: JSON = {"type": ["object", "string"]}
+_NONE: JSON = {"const": "none"}
 _TABLE: JSON = {"$ref": "#/definitions/table"}
 
 
@@ -55,9 +56,7 @@ def schema() -> JSON:
         "definitions": {
             "step": _step(),
             "steps": {"type": "array", "items": step},
-            "table": {
-                "anyOf": [{"$ref": "#/definitions/steps"}, _closed(table), {"const": "none"}]
-            },
+            "table": {"anyOf": [{"$ref": "#/definitions/steps"}, _closed(table), _NONE]},
             "branch": {"anyOf": [{"$ref": "#/definitions/steps"}, _closed(branch)]},
             "block": _closed(block, "body"),
             "knob": {"anyOf": [{"type": ["string", "number", "boolean"]}, knob]},
@@ -95,16 +94,17 @@ def _spec_properties() -> JSON:
         "endpoints": {"enum": list(ENDPOINTS)},
         "knobs": _each({"$ref": "#/definitions/knob"}),
         "width": {"type": ["string", "object"]},
-        "defaults": _each({"type": "object"}),
+        "defaults": _each({"anyOf": [{"type": "object"}, _NONE]}),
+        "norm": _SETTINGS,
         "calls": _each({"type": ["string", "object"]}),
-        "blocks": _each({"anyOf": [{"$ref": "#/definitions/block"}, {"const": "none"}]}),
+        "blocks": _each({"anyOf": [{"$ref": "#/definitions/block"}, _NONE]}),
         "body": _TABLE,
         "head": _TABLE,
         "flavours": _SETTINGS,
         "presets": _SETTINGS,
         "published": {"type": ["array", "string"]},
         "budget": _closed(budget),
-        "accept": _each(_TEXT),
+        "accept": {"anyOf": [_each(_TEXT), _NONE]},
     }
     return {key: {**kinds.get(key, _TEXT), "description": doc} for key, doc in SPEC_KEYS.items()}
 

@@ -25,8 +25,9 @@ from mbprof.language.source import (
     words,
 )
 from mbprof.ops import OPS, Op, meant
+from mbprof.ops.base import SameShape
 from mbprof.ops.fields import COUNT, FLAG, WORD, Bound, Kind, Known, argument
-from mbprof.spec.model import Block, Follower, Step, Table, Template, Wiring, written
+from mbprof.spec.model import Block, Follower, Norm, Step, Table, Template, Wiring, written
 from mbprof.spec.overlay import as_mapping
 from mbprof.spec.sections import listed
 
@@ -327,6 +328,20 @@ class StepReader:
             if letter.required and letter.attribute not in fields:
                 raise SpecError(f"{op.word} lacks the key {key!r} ({letter.doc})", row.loc)
         return OpStep(wiring, op, fields, self.followers(op, row, known))
+
+    def norm(self, row: Map, known: Known) -> Norm:
+        """Read what stands in the place of batch norms: an op that keeps its input's shape.
+
+        Raises: SpecError: it is no such op, or says where it stands.
+        """
+        name = word(required(row, "op", "norm"), "op")
+        if name.text not in OPS or not issubclass(OPS[name.text], SameShape):
+            message = f"{name.text!r} cannot stand in the place of a batch norm"
+            raise SpecError(message, name.loc, "name an op that keeps the shape, such as gn")
+        op = OPS[name.text]
+        known_keys(row, ("op", *op.letters), "norm")
+        step = self.op_step(op, row, known)
+        return Norm(op, step.fields)
 
     def op_fields(self, op: type[Op], row: Map | None, known: Known) -> dict[str, Bound]:
         owners = (op.word, op.family)

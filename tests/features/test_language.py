@@ -7,12 +7,13 @@ import pytest
 
 import mbprof
 from mbprof import MbprofError
-from mbprof.errors import Loc, Source
+from mbprof.errors import Loc, ShapeError, Source
 from mbprof.formulas.sheet import render
 from mbprof.language import counts
 from mbprof.language.source import Scalar
+from mbprof.ops.norms import GroupNorm
 from mbprof.spec.sections import limit
-from mbprof.symbolic.arithmetic import FUNCTIONS, OPERATIONS, Operation, lifted
+from mbprof.symbolic.arithmetic import FUNCTIONS, OPERATIONS, Operation, lifted, product
 
 HEAD = "name: net\ninput: {channels: 8, res: 16}\npadding: torch\n"
 
@@ -243,6 +244,35 @@ body: [{op: conv, k: 1, c: 4}, {op: dwconv, k: 3}]
     assert [node.op.word for node in nodes] == ["conv", "bn", "act", "dwconv", "bn"]
     assert nodes[1].facts.norm_scale == 0
     assert nodes[1].facts.norm_shift == 4
+
+
+def test_a_norm_stands_in_the_place_of_every_batch_norm() -> None:
+    text = """
+norm: {op: gn, g: in.c // 2, shift: false}
+defaults: {conv: {bn: true, act: relu}, bn: {scale: false}}
+body: [{op: conv, k: 1, c: 8}, {op: bn, name: last}]
+"""
+    nodes = build(text).compiled.nodes
+    assert [node.name for node in nodes] == ["conv_1", "conv_1/gn", "conv_1/act", "last"]
+    assert [node.op for node in nodes[1::2]] == [GroupNorm(groups=4, scale=False, shift=False)] * 2
+
+
+def test_a_convolution_can_take_its_weights_from_another_step() -> None:
+    text = """
+body:
+  - {op: conv, k: 1, c: 4, out: maps}
+  - {op: param, shape: [K, 9 * 4], out: kernels}
+  - {op: DW, k: 3, in: [maps, kernels], C}
+"""
+    conv = text.replace("DW", "conv").replace("K,", "2,").replace("C}", "c: 2}")
+    depthwise = text.replace("DW", "dwconv").replace("K,", "1,").replace(", C}", "}")
+    for form, maps in ((conv, 2), (depthwise, 4)):
+        last = build(form).compiled.nodes[-1]
+        assert last.facts.params == 0
+        assert last.out_shapes == ((maps, 16, 16),)
+        assert last.facts.mac == 9 * (4 if maps == 2 else 1) * product(last.out_shapes[0])
+    with pytest.raises(ShapeError, match="brings 72 weights, not 36"):
+        build(depthwise.replace("[1,", "[2,"))
 
 
 def test_output_stride_turns_later_strides_into_dilation() -> None:

@@ -89,6 +89,7 @@ def test_an_unknown_name_gets_the_nearest() -> None:
 
 def test_the_names_of_a_library_are_listed() -> None:
     shown = run("list", "resnet5", "--names", "torchvision", "--format", "csv").splitlines()
-    assert shown[:2] == ["name,spec,knobs", "resnet50,resnet50,res=224"]
+    assert shown[0] == "name,spec,knobs"
+    assert "resnet50,resnet50,res=224" in shown
     assert len(library_names("timm").known) == len(names.names(FOLDER, "timm"))
     assert "unknown library 'tim'" in invoke("list", "--names", "tim").err
