@@ -23,6 +23,7 @@ from mbprof.language.fmt import Shape, Shapes, Value, several
 from mbprof.network.frame import Frame, Tensor, Tensors, Work
 from mbprof.network.graph import IMAGE, Edge, Graph, Node
 from mbprof.ops import OPS, Op
+from mbprof.ops.base import Facts
 from mbprof.ops.fields import whole
 from mbprof.spec import steps
 from mbprof.spec.knobs import COUNTERS
@@ -30,23 +31,26 @@ from mbprof.spec.model import Definition, Step, Table, Wiring
 from mbprof.symbolic.arithmetic import rounded
 from mbprof.symbolic.symbols import bounded
 
+FREE = Facts()
+
 
 class _Stop(Exception):
     """The final endpoint is reached; the argument is its tensor."""
 
 
-def build(spec: Definition, knobs: Mapping[str, Value]) -> Graph:
+def build(spec: Definition, knobs: Mapping[str, Value], costed: bool = True) -> Graph:
     """Compile a spec for one set of knob values, which are checked already.
 
+    Without ``costed`` the graph has shapes only; whether there is one does not depend on costs.
     Raises: ShapeError, WiringError, SpecError, ExpressionError, LimitError, KnobError: with the
     place in the spec and the way through its blocks.
     """
-    return _Builder(spec, knobs).graph()
+    return _Builder(spec, knobs, costed).graph()
 
 
 class _Builder:
-    def __init__(self, spec: Definition, knobs: Mapping[str, Value]) -> None:
-        self.spec, self.knobs = spec, knobs
+    def __init__(self, spec: Definition, knobs: Mapping[str, Value], costed: bool) -> None:
+        self.spec, self.knobs, self.costed = spec, knobs, costed
         self.nodes: list[Node] = []
         self.scope, self.aside = "body", False
         self.work = Work()
@@ -355,7 +359,7 @@ class _Builder:
             outputs = sized(op.shapes(shapes))
             sized(((stride, rate),))
             self.work.spend(len(outputs) - 1)
-            facts = op.facts(shapes, outputs)
+            facts = op.facts(shapes, outputs) if self.costed else FREE
             self.work.read(self.spec.calls.length(op))
             call = self.spec.calls.of(op, shapes, layer)
         except MbprofError as error:
