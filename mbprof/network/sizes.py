@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from mbprof.errors import LimitError, Loc, MbprofError
 from mbprof.language.fmt import Value, either, integer, size
 from mbprof.language.progressions import Numbers
+from mbprof.network.build import build
 from mbprof.network.many import Engine
 from mbprof.output import Column, Report
 from mbprof.output.formats import stamp
@@ -252,13 +253,21 @@ def walked(definition: Definition, knobs: Mapping[str, Value]) -> Sizes:
         high = wide = squares.works.nearest(high)
     lines = [squares, walk.along(every, wide), walk.along(high, every)]
     if not any(line.works for line in lines):
-        raise refused
+        build(definition, knobs, costed=False)
     square, height, width = (line.works for line in lines)
     found = Sizes(definition.name, knobs, image, (high, wide), height, width, square)
     told = lines if found.tied else lines[:1] if found.alike else lines[1:]
     sides = (side for side, _ in found.lines)
     refusals = (r for side, line in zip(sides, told, strict=True) for r in line.refusals(side))
     return replace(found, refusals=tuple(refusals))
+
+
+def in_words(definition: Definition, knobs: Mapping[str, Value]) -> str:
+    """Return which sizes make a network in a line, or why that cannot be said."""
+    try:
+        return walked(definition, knobs).text
+    except MbprofError as error:
+        return error.message
 
 
 def possible(definition: Definition, knobs: Mapping[str, Value]) -> bool:

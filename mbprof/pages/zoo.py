@@ -16,6 +16,7 @@ from mbprof.network.conventions import DEFAULT, UNITS, Convention
 from mbprof.network.load import Spec, SpecLike, as_spec, load
 from mbprof.network.profile import Profile, cost_columns
 from mbprof.network.rows import Total, totals
+from mbprof.network.sizes import in_words
 from mbprof.output import Column, Note, Report
 from mbprof.output.formats import stamp
 from mbprof.output.model import line
@@ -278,11 +279,13 @@ class BlockPage(Result):
         Raises: UsageError: no such convention. MbprofError: it makes no network like that.
         """
         block, model = self.block, self.block.block
-        profile = Spec(block.definition, alone=True).build().profile(self.convention)
+        network = Spec(block.definition, alone=True).build()
+        profile, sizes = network.profile(self.convention), in_words(block.definition, network.knobs)
         at = block.title.removeprefix(f"{block.name}, ")
         rows = (
             ("file", block.definition.path),
             ("at", at),
+            ("sizes", sizes),
             ("cost", _costs(profile.total, profile)),
             ("count", f"{profile.convention.doc} (convention {profile.convention.name})"),
         )
@@ -296,6 +299,7 @@ class BlockPage(Result):
             },
             "body": table_lines(model.body),
             "at": at,
+            "sizes": sizes,
             "params": profile.total.params,
             **profile.convention.named(profile.total.costs),
             **stamp(convention=profile.convention),
@@ -342,7 +346,7 @@ def spec_report(spec: Spec, convention: str = DEFAULT) -> Report:
     Raises: UsageError: no such convention.
     """
     definition = spec.definition
-    profile = spec.build().profile(convention)
+    profile, sizes = spec.build().profile(convention), in_words(definition, spec.knobs)
     knobs = ((k.name, plain(k.default), k.range, k.doc) for k in definition.knobs.values())
     width = ((letter, "->", rule.scalar.text) for letter, rule in definition.width.items())
     blocks = [line for block in definition.blocks.values() for line in (*block_lines(block), "")]
@@ -356,14 +360,14 @@ def spec_report(spec: Spec, convention: str = DEFAULT) -> Report:
             named = f", named {table.names.scalar.text}" if table.names else ""
             parts[title + named] = columns(table_rows(table))
     parts["published"] = columns(_claim(claim) for claim in definition.published)
-    lines = [*_head(definition), *_counted(profile, definition.scope)]
+    lines = [*_head(definition, sizes), *_counted(profile, definition.scope)]
     for title, part in parts.items():
         lines += ["", title, *part] if part else ()
     text = "\n".join(line.rstrip() for line in lines) + "\n"
-    return Report(definition.name, (), (), _data(definition), text=text)
+    return Report(definition.name, (), (), {**_data(definition), "sizes": sizes}, text=text)
 
 
-def _head(definition: Definition) -> list[str]:
+def _head(definition: Definition, sizes: str) -> list[str]:
     image: Any = definition.knobs["res"].default
     this = definition.flavour
     rows = [
@@ -371,6 +375,7 @@ def _head(definition: Definition) -> list[str]:
         ("source", definition.source),
         ("file", definition.path),
         ("input", f"{written(definition.channels.node)}×{image[0]}×{image[1]}"),
+        ("sizes", sizes),
         ("same", f"padding as {definition.padding}"),
         *(
             ("flavour", f"@{f.name}{' (this one)' if f.name == this else ''}: {f.doc}")

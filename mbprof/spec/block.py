@@ -99,6 +99,8 @@ def by_itself(
 ) -> OpenedSpec:
     """Return the spec whose body is one row, a block with arguments; ``name`` is the row's."""
     place = source.node.loc
+    if sizes := source.node.get("sizes"):
+        image = Map({**image.entries, "sizes": Entry(Scalar("sizes", sizes.loc), sizes)}, image.loc)
     row: dict[str, Node | str] = {"op": source.name, "name": name, **arguments}
     inputs = source.node.get("inputs")
     if isinstance(inputs, Seq) and len(inputs.items) > 1:

@@ -14,7 +14,7 @@ from mbprof.ops import Op
 from mbprof.ops.fields import Bound, Kind, Known, expression
 from mbprof.output.model import Brief
 from mbprof.spec.knobs import Knob
-from mbprof.spec.sections import Budget, Calls, Claim
+from mbprof.spec.sections import Budget, Calls, Claim, Stated
 
 T = TypeVar("T")
 
@@ -203,6 +203,8 @@ class Definition(Brief, Part):
     channels: Bound
     scale: Bound | None
     """A factor of the resolution, such as that of compound scaling."""
+    sizes: Stated | None
+    """The sizes that it is meant for, where it says so."""
     padding: str
     scope: str
     endpoints: str

@@ -26,9 +26,18 @@ from mbprof.language.source import (
 from mbprof.ops import OPS
 from mbprof.ops.fields import ARGUMENT_KINDS, NUMBER, SIZE, Bound, Known, inferred
 from mbprof.ops.padding import FAMILIES
-from mbprof.spec.knobs import COUNTERS, KNOB_TYPES, Knob, builtin, checked, read, row_names
+from mbprof.spec.knobs import (
+    COUNTERS,
+    KNOB_TYPES,
+    LARGEST_RES,
+    Knob,
+    builtin,
+    checked,
+    read,
+    row_names,
+)
 from mbprof.spec.model import Argument, Block, Definition, Flavour, Preset, Table
-from mbprof.spec.sections import SCOPES, budget, calls, claims, listed, section
+from mbprof.spec.sections import SCOPES, budget, calls, claims, listed, section, stated
 from mbprof.spec.steps import StepReader, width_rules
 
 SPEC_KEYS = {
@@ -37,7 +46,7 @@ SPEC_KEYS = {
     "source": "the paper or code that it comes from",
     "family": "the family that it is listed with",
     "extend": "a spec that this one changes: a name of the zoo, or a path",
-    "input": "channels, default resolution, its scale if any: {channels: 3, res: 224}",
+    "input": "channels, default resolution, its scale and sizes if any: {channels: 3, res: 224}",
     "padding": "what same means: " + ", ".join(FAMILIES),
     "scope": "what is counted unless the user says otherwise: all (the default) or body",
     "endpoints": "what final_endpoint can name: all (the default) or layers",
@@ -65,12 +74,13 @@ BLOCK_KEYS = {
     "inputs": "the names of its inputs, x unless given",
     "accept": "of a file that is checked by itself: as the key of a spec",
     "budget": "the same",
+    "sizes": "the heights and widths that it is meant for, START:STOP:STEP",
     "example": "an input, arguments and defaults that show it: {in: 56x56x24, c: 24}",
     "body": "its steps",
 }
 """The keys of a block, with what each is."""
 
-INPUT_KEYS = ("channels", "res", "scale")
+INPUT_KEYS = ("channels", "res", "scale", "sizes")
 BOUNDS = ("above", "below", "min", "max")
 KNOB_KEYS = ("default", "type", "doc", *BOUNDS, "one_of")
 ARGUMENT_KEYS = ("default", "type", "doc")
@@ -129,6 +139,9 @@ class SpecReader:
             flavour=flavour or text(root, "flavour") or None,
             channels=channels,
             scale=scale,
+            sizes=stated(
+                mapping(required(root, "input", "the spec"), "input").get("sizes"), LARGEST_RES
+            ),
             padding=padding,
             scope=one_of(root, "scope", SCOPES, "all"),
             endpoints=one_of(root, "endpoints", ENDPOINTS, "all"),
