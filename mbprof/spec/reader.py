@@ -139,9 +139,7 @@ class SpecReader:
             flavour=flavour or text(root, "flavour") or None,
             channels=channels,
             scale=scale,
-            sizes=stated(
-                mapping(required(root, "input", "the spec"), "input").get("sizes"), LARGEST_RES
-            ),
+            sizes=stated(section(root, "input").get("sizes"), LARGEST_RES),
             padding=padding,
             scope=one_of(root, "scope", SCOPES, "all"),
             endpoints=one_of(root, "endpoints", ENDPOINTS, "all"),
