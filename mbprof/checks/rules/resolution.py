@@ -280,9 +280,8 @@ def refused_size(subject: Subject) -> Iterator[Found]:
         raise Undecided(error.message) from None
     every = sorted({number for part in stated.ranges for number in part})
     if bad := [number for number in every if number not in found.square]:
-        said = (
-            f"no network at {len(bad)} of {fmt.several(len(every), 'stated size')}, the first is "
-        )
-        error = subject.at("res", (bad[0], bad[0])).error
-        said += f"{bad[0]}: {error.message if error else ''}; {found.text}"
+        refused = subject.at("res", (bad[0], bad[0])).error
+        why = f"; at {bad[0]}: {refused.message}" if refused else ""
+        said = f"no network at {len(bad)} of {fmt.several(len(every), 'stated size')}{why}"
+        said += f"; what works is {found.text}"
         yield Found(said, (), {"sizes": bad, "stated": len(every)}, loc=stated.scalar.loc)
