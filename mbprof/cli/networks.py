@@ -62,7 +62,7 @@ def table(
     hold_to(network, budget, counted)
 
 
-@command(epilog="Example: mbprof sizes swin_tiny")
+@command(epilog="Example: mbprof sizes swin")
 def sizes(
     *,
     spec: DesignArgument,

@@ -282,11 +282,13 @@ def possible(definition: Definition, knobs: Mapping[str, Value]) -> bool:
 def nearby(definition: Definition, knobs: Mapping[str, Value], error: MbprofError) -> str | None:
     """Return the hint of a size that makes no network: which near it do, and what helps at all.
 
-    Where no size does, the hint is the error's own.
+    Where none does, or a few small ones that have no room to differ, the hint is the error's own.
     """
     try:
         found = walked(definition, knobs)
     except MbprofError:
+        return error.hint
+    if not any(side.values[-1:] > [side.top // 2] for _, side in found.lines):
         return error.hint
     remedy = getattr(error, "remedy", None)
     said = [found.near, f"for all sizes: {remedy}" if remedy else error.hint]
