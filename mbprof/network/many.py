@@ -150,11 +150,12 @@ class Engine:
         values = {name: column[lane].item() for name, column in columns.items()}
         symbols = {name: trace.input(name, at, *self.ranges[name]) for name, at in values.items()}
         try:
-            return Path(Program(trace, list(self.count(self.build(values, symbols)))))
+            graph = self.build(values, symbols)
         except MbprofError as error:
             if trace.left < 0:
                 raise
             return Path(Program(trace, []), error)
+        return Path(Program(trace, list(self.count(graph))))
 
 
 def _refuse(error: MbprofError, lanes: Any, errors: Any) -> None:
