@@ -35,10 +35,12 @@ if TYPE_CHECKING:
     from mbprof.network.load import Spec as Spec
     from mbprof.network.load import load as load
     from mbprof.network.load import loads as loads
+    from mbprof.network.load import sizes as sizes
     from mbprof.network.load import table as table
     from mbprof.network.profile import Profile as Profile
     from mbprof.network.profile import Table as Table
     from mbprof.network.rows import Row as Row
+    from mbprof.network.sizes import Sizes as Sizes
     from mbprof.pages.block import BlockNetwork as BlockNetwork
     from mbprof.pages.block import block as block
     from mbprof.pages.catalogue import Catalogue as Catalogue
@@ -70,9 +72,10 @@ _HOMES = {
     "compare.side_by_side": "Comparison compare",
     "errors": "MbprofError",
     "formulas": "Formula formula",
-    "network.load": "Network Spec load loads table",
+    "network.load": "Network Spec load loads sizes table",
     "network.profile": "Profile Table",
     "network.rows": "Row",
+    "network.sizes": "Sizes",
     "pages.block": "BlockNetwork block",
     "pages.dossier": "report",
     "pages.plot": "plot",

@@ -18,7 +18,7 @@ the blocks that led there, and a hint.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -78,10 +78,28 @@ class MbprofError(Exception):
         super().__init__(message)
         self.message = _shortened(message)
         self.loc = loc
-        self.hint = hint and _shortened(hint)
+        self._hint = hint and _shortened(hint)
+        self._advice: Callable[[MbprofError], str | None] | None = None
         self.trace: list[str] = []
         self.trail: list[Loc] = []
         """Where the steps of the trace stand."""
+
+    @property
+    def hint(self) -> str | None:
+        """What would help; `advised` may have put off the work of finding it out."""
+        if self._advice is not None:
+            advice, self._advice = self._advice, None
+            self.hint = advice(self)
+        return self._hint
+
+    @hint.setter
+    def hint(self, hint: str | None) -> None:
+        self._hint = hint and _shortened(hint)
+
+    def advised(self, advice: Callable[[MbprofError], str | None]) -> MbprofError:
+        """Let the hint be found out when somebody reads it; many errors are never read."""
+        self._advice = advice
+        return self
 
     def at(self, loc: Loc) -> MbprofError:
         """Give the error a place if it has none yet."""
@@ -148,10 +166,13 @@ class ShapeError(MbprofError):
         loc: Loc | None = None,
         hint: str | None = None,
         letter: str | None = None,
+        remedy: str | None = None,
     ) -> None:
         super().__init__(message, loc, hint)
         self.letter = letter
         """The key of the op that is at fault, so that the caret can point at its value."""
+        self.remedy = remedy
+        """What helps at all sizes where the tensors fit at some."""
 
 
 class WiringError(MbprofError):

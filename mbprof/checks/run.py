@@ -17,6 +17,7 @@ from mbprof.language.fmt import Images, Value
 from mbprof.language.source import Scalar
 from mbprof.network import conventions
 from mbprof.network.load import Network, Spec, SpecLike, as_text, network_at
+from mbprof.network.sizes import in_words
 from mbprof.output import REPORTS, Column, Formats, Note, Report, Screen, arranged, inert, picked
 from mbprof.output.formats import stamp, to_json
 from mbprof.output.writers import Result
@@ -49,6 +50,12 @@ class Checked(Result):
     name: str
     findings: tuple[Finding, ...]
     stamp: Mapping[str, Any] = field(default_factory=dict)
+    network: Network | None = field(default=None, compare=False)
+
+    @property
+    def sizes(self) -> str:
+        """Which sizes make a network, in a line; nothing where there is no network at all."""
+        return in_words(self.network.definition, self.network.knobs) if self.network else ""
 
     def fails(self, on: str = "error") -> bool:
         """Whether a finding is as grave as ``on``: error, warning, advice or never.
@@ -66,7 +73,7 @@ class Checked(Result):
 
     def report(self, layout: str = "page") -> Report:
         """Lay the findings out."""
-        return findings_report([self])
+        return findings_report([self], layout=layout)
 
 
 def check(
@@ -136,7 +143,7 @@ def examine(
     reasons = network.spec.definition.accept
     kept = (_accepted(f, reasons) for f in findings if not f.code.startswith(tuple(codes)))
     about = stamp(None, network.knobs, chosen, convention)
-    return Checked(network.spec.name, tuple(sorted(kept, key=_order)), about)
+    return Checked(network.spec.name, tuple(sorted(kept, key=_order)), about, network)
 
 
 def _accepted(finding: Finding, reasons: Mapping[str, Scalar]) -> Finding:
@@ -248,9 +255,14 @@ def _uri(path: PurePath) -> str:
 
 
 def findings_report(
-    checked: Sequence[Checked], sort: str | None = None, top: int | None = None
+    checked: Sequence[Checked],
+    sort: str | None = None,
+    top: int | None = None,
+    layout: str = "page",
 ) -> FindingsReport:
     """Lay out what checks found; data is a list of findings.
+
+    Where people read, a note says which sizes of the image make a network.
 
     Raises: UsageError: no such column, or ``top`` below 1.
     """
@@ -275,6 +287,9 @@ def findings_report(
         for finding in shown
         if finding.hint or finding.reason
     ]
+    told = checked if layout != "data" else ()
+    taken = ((subject.name, subject.sizes) for subject in told)
+    notes += [f"Sizes that {name} takes, {sizes}." for name, sizes in taken if sizes]
     if shown:
         notes.append(Note(_WHY))
     report = arranged(report, sort, top)

@@ -99,7 +99,8 @@ def check(
     scope, convention = counted
     found = [examine(spec, image, given, budget, codes, convention, scope) for spec in specs]
     failed = [each.fails(fail_on) for each in found]
-    out.table(findings_report(found, rows.sort, rows.top), Rows(columns=rows.columns))
+    report = findings_report(found, rows.sort, rows.top, out.layout)
+    out.table(report, Rows(columns=rows.columns))
     if any(failed):
         raise typer.Exit(1)
 

@@ -62,6 +62,22 @@ def table(
     hold_to(network, budget, counted)
 
 
+@command(epilog="Example: mbprof sizes swin")
+def sizes(
+    *,
+    spec: DesignArgument,
+    image: ImageOption = None,
+    knobs: Knobs,
+    rows: Rows,
+    to: Output,
+) -> None:
+    """Say which heights and widths make a network, and why the others do not."""
+    from mbprof.network.load import sizes_at
+
+    out = to.open()
+    out.table(sizes_at(spec, knobs.typed(), image).report(out.layout), rows)
+
+
 @command(epilog="Example: mbprof sweep mobilenet_v2 --alpha 0.35:1.4:0.35 --res 96,128,224")
 def sweep(
     *,

@@ -25,6 +25,7 @@ from mbprof.network.graph import IMAGE, Edge, Graph, Node, once
 from mbprof.network.ports import assembled, images
 from mbprof.network.sharing import holders, share
 from mbprof.ops import OPS, Op
+from mbprof.ops.base import Facts
 from mbprof.ops.fields import whole
 from mbprof.spec import steps
 from mbprof.spec.knobs import COUNTERS
@@ -35,17 +36,21 @@ class _Met(Exception):
     """The block that is looked for is called; the arguments are its inputs and what it is given."""
 
 
+FREE = Facts()
+
+
 class _Stop(Exception):
     """The final endpoint is reached; the argument is its tensor."""
 
 
-def build(spec: Definition, knobs: Mapping[str, Value]) -> Graph:
+def build(spec: Definition, knobs: Mapping[str, Value], costed: bool = True) -> Graph:
     """Compile a spec for one set of knob values, which are checked already.
 
+    Without ``costed`` the graph has shapes only; whether there is one does not depend on costs.
     Raises: ShapeError, WiringError, SpecError, ExpressionError, LimitError, KnobError: with the
     place in the spec and the way through its blocks.
     """
-    return _Builder(spec, knobs).graph()
+    return _Builder(spec, knobs, costed).graph()
 
 
 def first_call(
@@ -56,15 +61,17 @@ def first_call(
     Raises: MbprofError: see `build`.
     """
     try:
-        _Builder(spec, knobs, block).graph()
+        _Builder(spec, knobs, sought=block).graph()
     except _Met as call:
         return call.args[0], call.args[1]
     return None
 
 
 class _Builder:
-    def __init__(self, spec: Definition, knobs: Mapping[str, Value], sought: str = "") -> None:
-        self.spec, self.knobs, self.sought = spec, knobs, sought
+    def __init__(
+        self, spec: Definition, knobs: Mapping[str, Value], costed: bool = True, sought: str = ""
+    ) -> None:
+        self.spec, self.knobs, self.costed, self.sought = spec, knobs, costed, sought
         self.nodes: list[Node] = []
         self.scope, self.aside = "body", False
         self.work = Work()
@@ -396,7 +403,7 @@ class _Builder:
             outputs = sized(op.shapes(shapes))
             sized(((stride, rate),))
             self.work.spend(len(outputs) - 1)
-            facts = op.facts(shapes, outputs)
+            facts = op.facts(shapes, outputs) if self.costed else FREE
             self.work.read(self.spec.calls.length(op))
             call = self.spec.calls.of(op, shapes, layer)
         except MbprofError as error:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from mbprof.errors import KnobError, MbprofError, UsageError
+from mbprof.errors import KnobError, MbprofError, ShapeError, UsageError
 from mbprof.language.fmt import Images, Shape, Value
 from mbprof.language.source import Scalar
 from mbprof.network import conventions
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     import networkx
     import pandas
 
+    from mbprof.network.sizes import Sizes
     from mbprof.spec.block import LoneBlock
 
 
@@ -75,6 +77,10 @@ class Spec(Result):
         except KnobError as error:
             endpoint = given.get("final_endpoint")
             raise error.at(endpoint.loc) if isinstance(endpoint, Scalar) else error from None
+        except ShapeError as error:
+            from mbprof.network.sizes import nearby  # which only errors need
+
+            raise error.advised(partial(nearby, self.definition, values)) from None
         return Network(self, values, graph)
 
     def settled(self, values: Mapping[str, Value]) -> Spec:
@@ -270,22 +276,30 @@ def network_at(what: object, given: Given, image: Images = None) -> Network:
     Raises: UsageError: see `as_spec`; knobs are given for a network, or an input for a spec.
     MbprofError: there is no network at these values.
     """
+    spec, values = opened_at(what, given, image)
+    if isinstance(what, Network) and not values:
+        return what
+    return spec.build_at(values)
+
+
+def opened_at(what: object, given: Given, image: Images = None) -> tuple[Spec, Given]:
+    """Return the spec that something stands for and what is given of its knobs, see `network_at`.
+
+    What is given to a block alone is in its spec already.
+    """
     opened = zoo.open(str(what)) if isinstance(what, str | Path) else None
     if isinstance(opened, zoo.OpenedBlock):
         values = {name: at for name, at in given.items() if not isinstance(at, Scalar)}
         said = {name: at for name, at in given.items() if isinstance(at, Scalar)}
         definition = alone(opened, image, said | typed(values)).definition
-        return Spec(definition, alone=True).build()
+        return Spec(definition, alone=True), {}
     if image:
         raise UsageError("--in gives a block its input; a spec has its own", hint="use --res")
-    if isinstance(what, Network):
-        if given:
-            message = f"this network of {what.spec.name} is built already, so that "
-            message += f"{' and '.join(given)} cannot be turned"
-            raise UsageError(message, hint="give the spec instead of the network")
-        return what
-    spec = as_spec(what) if opened is None else Spec(opened.definition, str(what))
-    return spec.build_at(given)
+    if isinstance(what, Network) and given:
+        message = f"this network of {what.spec.name} is built already, so that "
+        message += f"{' and '.join(given)} cannot be turned"
+        raise UsageError(message, hint="give the spec instead of the network")
+    return as_spec(what) if opened is None else Spec(opened.definition, str(what)), given
 
 
 def as_text(what: object) -> str:
@@ -331,3 +345,29 @@ def table(
     network = as_network(spec, **knobs)
     profile = network.profile(convention, scope)
     return Table(profile, by, sort, top, columns, network.idle(convention, scope))
+
+
+def sizes(spec: SpecLike, /, image: Images = None, **knobs: Value) -> Sizes:
+    """Say which heights and widths of the image make a network, and why the others do not.
+
+    That is read off the conditions of a few builds whose height and width are symbols, and holds
+    for every size that a spec takes. ``image`` is the input of a block; with one side of ``res``
+    the sizes of the other one are looked at.
+
+    Raises: UsageError: no such spec or block. MbprofError: no size makes a network. LimitError:
+    there are too many cases.
+
+    >>> sizes("hrnet_w18").text
+    'height and width: multiples of 32 and up to 3 less, at least 29'
+    >>> 224 in sizes("swin").height, sizes("swin").height.near(300)
+    (True, [227, 448])
+    """
+    return sizes_at(spec, typed(knobs), image)
+
+
+def sizes_at(what: object, given: Given, image: Images = None) -> Sizes:
+    """Say which sizes make a network, see `sizes`; ``given`` is what was typed for knobs."""
+    from mbprof.network.sizes import walked  # which no table needs
+
+    spec, values = opened_at(what, given, image)
+    return walked(spec.definition, configured(spec.definition.knobs, values, spec.name))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mbprof.errors import LimitError, MbprofError
 from mbprof.language.fmt import Value, spelled
@@ -19,7 +19,18 @@ if TYPE_CHECKING:
     from mbprof.symbolic.program import Program
 
 MAX_PATHS = 4096
+"""So many networks are made of the configurations of a sweep at most."""
 MAX_EXACT = 20_000
+
+
+class Path(NamedTuple):
+    """A build that serves all configurations that answer its guards alike.
+
+    Its outputs are counts, unless an error says why there is no network.
+    """
+
+    program: Program
+    error: MbprofError | None = None
 
 
 @dataclass(slots=True)
@@ -28,7 +39,8 @@ class Engine:
 
     ``fixed`` are the knobs that do not vary, ``ranges`` the least and largest value of those that
     do; a size such as ``res`` varies as ``res.h`` and ``res.w``, or as ``res`` where it is square.
-    ``count`` returns ``width`` numbers for a graph, whose shapes may be symbols.
+    ``count`` returns ``width`` numbers for a graph, whose shapes may be symbols; without any only
+    its shapes are worked out.
     """
 
     definition: Definition
@@ -36,13 +48,15 @@ class Engine:
     ranges: Mapping[str, tuple[Any, Any]]
     count: Callable[[Graph], Sequence[Any]]
     width: int
-    programs: list[Program] = field(default_factory=list)
+    most: int = MAX_PATHS
+    paths: list[Path] = field(default_factory=list)
 
-    def run(self, columns: Mapping[str, Any], count: int) -> list[Any]:
+    def run(self, columns: Mapping[str, Any], count: int, errors: Any = None) -> list[Any]:
         """Return the counts of each configuration, as int64 where they fit, else as ints.
 
-        Raises: MbprofError: a configuration makes no network; the message names it. LimitError:
-        too many costs of more than 2^62, or too many different networks.
+        Where a configuration makes no network, ``errors``, a column of objects, says why.
+        Raises: MbprofError: one makes no network and there is no such column; the message names
+        it. LimitError: too many costs of more than 2^62, or too many different networks.
         """
         import numpy as np
 
@@ -50,16 +64,16 @@ class Engine:
         pending = np.arange(count)
         tried = 0
         while len(pending):
-            if tried == len(self.programs):
-                if tried >= MAX_PATHS:
-                    raise LimitError(f"the configurations make more than {MAX_PATHS} networks")
-                self.programs.append(self.trace(columns, int(pending[0])))
-            program = self.programs[tried]
+            if tried == len(self.paths):
+                if tried >= self.most:
+                    raise LimitError(f"the configurations make more than {self.most} networks")
+                self.paths.append(self.trace(columns, int(pending[0])))
+            program, error = self.paths[tried]
             tried += 1
             part = _taken(columns, pending, count)
             large = program.large(part, len(pending))
             if large is not None and large.any():
-                results = self.single(columns, pending[large], results)
+                results = self.single(columns, pending[large], results, errors)
                 pending = pending[~large]
                 part = _taken(columns, pending, count)
             if not len(pending):
@@ -67,7 +81,9 @@ class Engine:
             matching = program.matches(part)
             chosen = pending if matching is None else pending[matching]
             pending = pending[:0] if matching is None else pending[~matching]
-            if len(chosen):
+            if len(chosen) and error is not None:
+                _refuse(error, chosen, errors)
+            elif len(chosen) and self.width:
                 results = self.fill(program, columns, chosen, results)
         return results
 
@@ -86,14 +102,20 @@ class Engine:
                 result[chosen] = column
         return results
 
-    def single(self, columns: Mapping[str, Any], lanes: Any, results: list[Any]) -> list[Any]:
+    def single(
+        self, columns: Mapping[str, Any], lanes: Any, results: list[Any], errors: Any = None
+    ) -> list[Any]:
         """Compute configurations one by one, in Python's own integers."""
         if len(lanes) > MAX_EXACT:
             message = f"{len(lanes):,} configurations have numbers of more than 2^61"
             raise LimitError(message, hint="narrow the range of the widths or resolutions")
         results = [result.astype(object) for result in results]
         for lane in lanes:
-            graph = self.build({name: column[lane].item() for name, column in columns.items()})
+            try:
+                graph = self.build({name: column[lane].item() for name, column in columns.items()})
+            except MbprofError as error:
+                _refuse(error, [lane], errors)
+                continue
             for result, counted in zip(results, self.count(graph), strict=True):
                 result[lane] = counted
         return results
@@ -104,7 +126,7 @@ class Engine:
         Raises: MbprofError: it makes no network; the message names it.
         """
         try:
-            return build(self.definition, self.knobs(symbols or values))
+            return build(self.definition, self.knobs(symbols or values), self.width > 0)
         except MbprofError as error:
             raise error.through(f"at {spelled(values)}") from None
 
@@ -118,17 +140,30 @@ class Engine:
                 knobs[name] = (values[name], values[name])
         return knobs
 
-    def trace(self, columns: Mapping[str, Any], lane: int) -> Program:
+    def trace(self, columns: Mapping[str, Any], lane: int) -> Path:
         """Build the spec for one configuration, remembering what depends on the knobs.
 
-        Raises: MbprofError: the configuration makes no network.
+        Raises: LimitError: that is too much.
         """
         from mbprof.symbolic.program import Program
 
         trace = Trace()
         values = {name: column[lane].item() for name, column in columns.items()}
         symbols = {name: trace.input(name, at, *self.ranges[name]) for name, at in values.items()}
-        return Program(trace, list(self.count(self.build(values, symbols))))
+        try:
+            graph = self.build(values, symbols)
+        except MbprofError as error:
+            if trace.left < 0:
+                raise
+            return Path(Program(trace, []), error)
+        return Path(Program(trace, list(self.count(graph))))
+
+
+def _refuse(error: MbprofError, lanes: Any, errors: Any) -> None:
+    """Say why some configurations make no network, or raise it if nobody is told."""
+    if errors is None:
+        raise error
+    errors[lanes] = error
 
 
 def outputs(convention: str) -> tuple[str, ...]:

@@ -22,6 +22,8 @@ from mbprof.ops.base import (
 from mbprof.ops.fields import AXES, AXIS, COUNT, NUMBER, SHAPE, SIZE, SIZES
 from mbprof.symbolic.arithmetic import ceil_div, maximum, product
 
+_RESIZED = "{op: resize, in: [a, b]} before the join gives a the size of b"
+
 
 @op("flatten", "torch.flatten", sees_whole=True, ends_maps=True, ends_scores=True, keeps_sign=True)
 class Flatten(Free):
@@ -143,7 +145,10 @@ class Add(Op):
                 if not strided:
                     bridge = "a 1x1 conv, or guard the add with  when: in.c == c"
                 hint = f"give the shortcut {bridge}"
-                raise ShapeError(f"add: {show(first)} and {show(other)} differ", hint=hint)
+                remedy = _RESIZED if strided else None
+                raise ShapeError(
+                    f"add: {show(first)} and {show(other)} differ", hint=hint, remedy=remedy
+                )
         return (first,)
 
     def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
@@ -184,6 +189,7 @@ class Mul(Op):
                 raise ShapeError(
                     f"mul: {show(first)} and {show(other)} cannot be broadcast",
                     hint="two sizes are equal, or one of them is 1",
+                    remedy=_RESIZED,
                 )
         return (tuple(reduce(maximum, sizes) for sizes in zip(*inputs, strict=True)),)
 
@@ -225,6 +231,7 @@ class Concat(Op):
                 raise ShapeError(
                     f"concat: {show(first)} and {show(other)} differ in more than axis {axis}",
                     hint="give the branches the same stride and padding",
+                    remedy=_RESIZED,
                 )
         joined = sum(shape[axis] for shape in inputs)
         return (_resized(first, axis, joined),)

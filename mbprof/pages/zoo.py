@@ -15,6 +15,7 @@ from mbprof.network.conventions import DEFAULT, UNITS
 from mbprof.network.load import Spec, SpecLike, alone, as_spec
 from mbprof.network.profile import Profile
 from mbprof.network.rows import Total
+from mbprof.network.sizes import in_words
 from mbprof.output import Report
 from mbprof.output.formats import stamp
 from mbprof.output.writers import Result
@@ -74,11 +75,13 @@ class BlockPage(Result):
         Raises: UsageError: no such convention. MbprofError: it makes no network like that.
         """
         block, model = self.block, self.block.block
-        profile = Spec(block.definition, alone=True).build().profile(self.convention)
+        network = Spec(block.definition, alone=True).build()
+        profile, sizes = network.profile(self.convention), in_words(block.definition, network.knobs)
         at = block.title.removeprefix(f"{block.name}, ")
         rows = (
             ("file", block.definition.path),
             ("at", at),
+            ("sizes", sizes),
             ("cost", _costs(profile.total, profile)),
             ("count", f"{profile.convention.doc} (convention {profile.convention.name})"),
         )
@@ -92,6 +95,7 @@ class BlockPage(Result):
             },
             "body": table_lines(model.body),
             "at": at,
+            "sizes": sizes,
             "params": profile.total.params,
             **profile.convention.named(profile.total.costs),
             **stamp(convention=profile.convention),
@@ -138,7 +142,7 @@ def spec_report(spec: Spec, convention: str = DEFAULT) -> Report:
     Raises: UsageError: no such convention.
     """
     definition = spec.definition
-    profile = spec.build().profile(convention)
+    profile, sizes = spec.build().profile(convention), in_words(definition, spec.knobs)
     knobs = ((k.name, plain(k.default), k.range, k.doc) for k in definition.knobs.values())
     width = ((letter, "->", rule.scalar.text) for letter, rule in definition.width.items())
     blocks = [line for block in definition.blocks.values() for line in (*block_lines(block), "")]
@@ -152,20 +156,21 @@ def spec_report(spec: Spec, convention: str = DEFAULT) -> Report:
             named = f", named {table.names.scalar.text}" if table.names else ""
             parts[title + named] = columns(table_rows(table))
     parts["published"] = columns(_claim(claim) for claim in definition.published)
-    lines = [*_head(definition), *_counted(profile, definition.scope)]
+    lines = [*_head(definition, sizes), *_counted(profile, definition.scope)]
     for title, part in parts.items():
         lines += ["", title, *part] if part else ()
     text = "\n".join(line.rstrip() for line in lines) + "\n"
-    return Report(definition.name, (), (), _data(definition), text=text)
+    return Report(definition.name, (), (), {**_data(definition), "sizes": sizes}, text=text)
 
 
-def _head(definition: Definition) -> list[str]:
+def _head(definition: Definition, sizes: str) -> list[str]:
     this = definition.flavour
     rows = [
         ("what", definition.doc),
         ("source", definition.source),
         ("file", definition.path),
         *_ports(definition),
+        ("sizes", sizes),
         ("same", f"padding as {definition.padding}"),
         *(
             ("flavour", f"@{f.name}{' (this one)' if f.name == this else ''}: {f.doc}")

@@ -157,7 +157,10 @@ def by_itself(
         around |= {key: node for key in ("accept", "budget") if (node := source.node.get(key))}
         if not source.shared:
             around["blocks"] = as_map({source.name: source.node}, place)
-    ports: dict[str, Node | str] = {"input": input_of(images[0], place)}
+    image = input_of(images[0], place)
+    if (stated := source.node.get("sizes")) is not None:
+        image = Map({**image.entries, "sizes": Entry(Scalar("sizes", stated.loc), stated)}, place)
+    ports: dict[str, Node | str] = {"input": image}
     if len(images) > 1:
         each = (input_of(image, place) for image in images)
         ports = {"inputs": as_map(dict(zip(inputs, each, strict=True)), place)}

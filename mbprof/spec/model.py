@@ -14,7 +14,7 @@ from mbprof.ops import Op
 from mbprof.ops.fields import Bound, Kind, Known, expression
 from mbprof.output.model import Brief
 from mbprof.spec.knobs import Knob
-from mbprof.spec.sections import Budget, Calls, Claim
+from mbprof.spec.sections import Budget, Calls, Claim, Stated
 
 T = TypeVar("T")
 
@@ -233,6 +233,8 @@ class Definition(Brief, Part):
     inputs: tuple[Input, ...]
     outputs: tuple[Scalar, ...]
     """The names of the results; without any it is the output of the last row."""
+    sizes: Stated | None
+    """The sizes that it is meant for, where it says so."""
     padding: str
     scope: str
     endpoints: str

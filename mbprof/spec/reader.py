@@ -26,9 +26,19 @@ from mbprof.language.source import (
 from mbprof.ops import OPS
 from mbprof.ops.fields import ARGUMENT_KINDS, NUMBER, SIZE, SIZES, Known, inferred
 from mbprof.ops.padding import FAMILIES
-from mbprof.spec.knobs import COUNTERS, KNOB_TYPES, Knob, builtin, checked, read, row_names, sized
+from mbprof.spec.knobs import (
+    COUNTERS,
+    KNOB_TYPES,
+    LARGEST_RES,
+    Knob,
+    builtin,
+    checked,
+    read,
+    row_names,
+    sized,
+)
 from mbprof.spec.model import Argument, Block, Definition, Flavour, Input, Preset, Table
-from mbprof.spec.sections import SCOPES, budget, calls, claims, listed, presets, section
+from mbprof.spec.sections import SCOPES, budget, calls, claims, listed, presets, section, stated
 from mbprof.spec.steps import StepReader, check_shares, width_rules
 
 SPEC_KEYS = {
@@ -37,7 +47,7 @@ SPEC_KEYS = {
     "source": "the paper or code that it comes from",
     "family": "the family that it is listed with",
     "extend": "a spec that this one changes: a name of the zoo, or a path",
-    "input": "channels, default resolution, its scale if any: {channels: 3, res: 224}; or a shape",
+    "input": "channels, resolution, perhaps scale and sizes: {channels: 3, res: 224}; or a shape",
     "inputs": "several inputs by name, each as input; without res they have that of the first",
     "outputs": "the names of all results, if there are several; else the last row gives the result",
     "padding": "what same means: " + ", ".join(FAMILIES),
@@ -69,6 +79,7 @@ BLOCK_KEYS = {
     "outputs": "the names of its outputs; what its last step gives unless given",
     "accept": "of a file that is checked by itself: as the key of a spec",
     "budget": "the same",
+    "sizes": "the heights and widths that it is meant for, START:STOP:STEP",
     "example": "an input, arguments and defaults that show it: {in: 56x56x24, c: 24}",
     "body": "its steps",
 }
@@ -78,6 +89,7 @@ INPUT_KEYS = {
     "channels": "default channels, 3 unless given",
     "res": "default resolution",
     "scale": "a factor of the resolution",
+    "sizes": "the heights and widths that it is meant for, START:STOP:STEP",
     "shape": "in place of these the shape of a tensor, such as [197, 192] for tokens",
 }
 """The keys of an input, with what each is."""
@@ -143,6 +155,7 @@ class SpecReader:
             flavour=flavour or text(root, "flavour") or None,
             inputs=inputs,
             outputs=distinct(listed(root, "outputs"), "output"),
+            sizes=stated(section(root, "input").get("sizes"), LARGEST_RES),
             padding=padding,
             scope=one_of(root, "scope", SCOPES, "all"),
             endpoints=one_of(root, "endpoints", ENDPOINTS, "all"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -86,6 +87,34 @@ def chosen_scope(asked: str | None, usual: str = "all") -> str:
     if scope not in SCOPES:
         raise unknown("scope", scope, SCOPES)
     return scope
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """The sizes that a network or a block is meant for, as typed and as ranges."""
+
+    scalar: Scalar
+    ranges: tuple[range, ...]
+
+
+def stated(entry: Entry | None, most: int) -> Stated | None:
+    """Read ``sizes:``, such as ``32:512:32`` or ``224, 256``; a range includes its end.
+
+    Raises: SpecError: it is no such text, or a size is below 1 or above ``most``.
+    """
+    if entry is None:
+        return None
+    scalar = word(entry.value, "sizes")
+    ranges = []
+    for part in scalar.text.split(","):
+        match = re.fullmatch(r"\s*([0-9]{1,9})(?::([0-9]{1,9})(?::([0-9]{1,9}))?)?\s*", part)
+        first, last, step = (int(number or 0) for number in match.groups()) if match else (0, 0, 0)
+        last, step = last or first, step or 1
+        if not 1 <= first <= last <= most or (last - first) % step:
+            hint = "write START:STOP:STEP, STOP included, or sizes with commas between them"
+            raise SpecError(f"{scalar.text!r} are no sizes from 1 to {most:,}", scalar.loc, hint)
+        ranges.append(range(first, last + 1, step))
+    return Stated(scalar, tuple(ranges))
 
 
 @dataclass(frozen=True, slots=True)

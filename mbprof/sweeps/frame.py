@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from mbprof.errors import UsageError
 from mbprof.network.load import SpecLike, as_spec
 from mbprof.sweeps.axes import Column, planned
 from mbprof.sweeps.filters import Front, reduced
-from mbprof.sweeps.sweep import Job, plan_sweeps
+from mbprof.sweeps.sweep import PROBLEM, Job, plan_sweeps
 from mbprof.sweeps.sweep import chunks as costed
 
 if TYPE_CHECKING:
@@ -46,9 +47,10 @@ def sweep(
     ``0.25:1.0``. ``configs`` has a column for each knob instead. With ``accuracy``, a series of
     published accuracies or ``default``, their columns stand beside. ``jobs`` are processes.
     With ``chunks`` a DataFrame comes for each part of the sweep, so that millions of rows need
-    not be held at once. ``frame.attrs["mbprof"]`` says of what the costs are.
+    not be held at once. ``frame.attrs["mbprof"]`` says of what the costs are. Where some sizes
+    make no network, a column ``problem`` says why, and their counts are missing.
     Raises: KnobError, UsageError, ExpressionError: an axis, option or filter is wrong.
-    MbprofError: a configuration makes no network.
+    MbprofError: a configuration makes no network, of whatever size.
 
     >>> frame = sweep("mobilenet_v1", alpha=[0.5, 1.0], res=[128, 224])
     >>> frame["macs"].tolist()
@@ -77,5 +79,10 @@ def _frame(job: Job, part: Mapping[str, Column]) -> pandas.DataFrame:
     import pandas
 
     frame = pandas.DataFrame({name: part[name] for name in job.names})
+    if PROBLEM in job.names:
+        # Counts stay whole numbers beside rows that have none; larger ones are Python's own.
+        for name in job.first.outputs:
+            with suppress(OverflowError):
+                frame[name] = pandas.array(frame[name].tolist(), dtype="Int64")
     frame.attrs["mbprof"] = job.stamp()
     return frame

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice, repeat
 from typing import Any, NamedTuple, TypeAlias
 
 from mbprof.compare.side_by_side import common_scope
-from mbprof.errors import UsageError
+from mbprof.errors import MbprofError, UsageError
 from mbprof.language.fmt import Value, plain
 from mbprof.network import conventions
 from mbprof.network.load import Spec
@@ -19,7 +20,7 @@ from mbprof.output.formats import stamp
 from mbprof.published.estimate import NAMES as ACCURACY
 from mbprof.published.estimate import Joined
 from mbprof.spec.sections import chosen_scope
-from mbprof.sweeps.axes import CHUNK, Column, Plan, sides
+from mbprof.sweeps.axes import CHUNK, Column, Grid, Plan, sides
 from mbprof.sweeps.filters import Reducer, Where
 
 Chunk: TypeAlias = Mapping[str, Column]
@@ -28,6 +29,8 @@ LOCAL = "local"
 """The scheduler that is started for a sweep alone."""
 SPEC = "spec"
 """The column that names the spec of a row."""
+PROBLEM = "problem"
+"""The column that says why a row's size makes no network, where some of them make none."""
 
 
 class Span(NamedTuple):
@@ -48,19 +51,28 @@ class Sweep:
     scope: str = "all"
     where: Where | None = None
     accuracies: Joined | None = None
+    refuses: bool = False
+    """Whether some of its sizes make no network."""
     engines: dict[tuple[str, ...], Engine] = field(default_factory=dict)
+    of_size: dict[int, bool] = field(default_factory=dict)
+    """Of errors, by their identity, whether another size makes a network."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         # What the engines know of the spec holds functions; each process finds it out itself.
         return Sweep, (
             self.spec, self.plan, self.convention, self.scope, self.where, self.accuracies,
+            self.refuses,
         )  # fmt: skip
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The columns: the knobs that vary, params and costs, accuracies if they are asked for."""
+        """The columns: the knobs that vary, params and costs, accuracies if they are asked for.
+
+        Where sizes make no network, the last one says why.
+        """
         more = ACCURACY if self.accuracies is not None else ()
-        return (*(axis.knob.name for axis in self.plan.axes), *self.outputs, *more)
+        why = (PROBLEM,) if self.refuses and self.where is None else ()
+        return (*(axis.knob.name for axis in self.plan.axes), *self.outputs, *more, *why)
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -80,28 +92,90 @@ class Sweep:
     def chunk(self, start: int, stop: int) -> dict[str, Column]:
         """Cost some rows of the plan.
 
-        Raises: MbprofError: a configuration makes no network; the message names it.
+        Raises: MbprofError: a configuration makes no network, of whatever size; the message
+        names it.
         """
         import numpy as np
 
         rows = self.plan.rows(start, stop)
         count = stop - start
-        results_of = {name: np.empty(count, dtype=np.int64) for name in self.outputs}
+        results, errors = self.costed(rows, count)
+        refused = np.fromiter((error is not None for error in errors), bool, count)
+        if refused.any() and not self.refuses:
+            raise errors[refused.argmax()]
+        columns = {**rows, **results}
+        if self.accuracies is not None:
+            columns.update(self.accuracies.columns(rows, count))
+        if self.where is not None:
+            # What makes no network meets no condition.
+            made = np.flatnonzero(~refused)
+            part = columns if len(made) == count else {n: c[made] for n, c in columns.items()}
+            kept = self.where.holds(part, len(made))
+            return {name: column[kept] for name, column in part.items()}
+        if self.refuses:
+            for name in results:
+                columns[name] = np.where(refused, np.nan, columns[name].astype(object))
+            columns[PROBLEM] = np.fromiter(map(_why, errors), object, count)
+        return columns
+
+    def costed(self, rows: Mapping[str, Column], count: int) -> tuple[dict[str, Column], Column]:
+        """Return the counts of some rows, and why some of their sizes make no network.
+
+        Raises: MbprofError: a configuration makes no network, and no other size of it does.
+        """
+        import numpy as np
+
+        results_of = {name: np.zeros(count, dtype=np.int64) for name in self.outputs}
+        errors = np.full(count, None, dtype=object)
         for fixed, chosen in self.groups(rows, count):
             part = rows if len(chosen) == count else {n: c[chosen] for n, c in rows.items()}
-            engine = self.engine(fixed)
-            results = engine.run(self.lanes(part), len(chosen))
+            engine, lanes = self.engine(fixed), self.lanes(part)
+            own = np.full(len(chosen), None, dtype=object) if self.sized else None
+            results = engine.run(lanes, len(chosen), own)
+            if own is not None:
+                self.check(engine, lanes, own)
+                errors[chosen] = own
             for name, result in zip(self.outputs, results, strict=True):
                 if result.dtype == object and results_of[name].dtype != object:
                     results_of[name] = results_of[name].astype(object)
                 results_of[name][chosen] = result
-        columns = {**rows, **results_of}
-        if self.accuracies is not None:
-            columns.update(self.accuracies.columns(rows, count))
-        if self.where is None:
-            return columns
-        kept = self.where.holds(columns, count)
-        return {name: column[kept] for name, column in columns.items()}
+        return results_of, errors
+
+    @property
+    def sized(self) -> bool:
+        """Whether the size of the image varies."""
+        return any(axis.symbolic and axis.knob.kind == "size" for axis in self.plan.axes)
+
+    def check(self, engine: Engine, lanes: Mapping[str, Column], errors: Column) -> None:
+        """Raise the first error that is no matter of size: no other size makes a network."""
+        for row, error in enumerate(errors):
+            if error is None or self.of_size.get(id(error)):
+                continue
+            from mbprof.network.sizes import possible  # which few sweeps need
+
+            knobs = engine.knobs({name: lane[row].item() for name, lane in lanes.items()})
+            if not possible(engine.definition, knobs):
+                raise error
+            self.of_size[id(error)] = True
+
+    def probe(self) -> bool:
+        """Whether some of the sizes make no network: of the first rows, and of each size once.
+
+        Raises: MbprofError: see `chunk`.
+        """
+        plan = self.plan
+        count = min(plan.count, CHUNK)
+        if isinstance(plan, Grid) and plan.count > CHUNK:
+            usual = (replace(axis, values=axis.values[:1]) for axis in plan.axes)
+            pairs = zip(plan.axes, usual, strict=True)
+            plan = Grid(tuple(own if own.knob.kind == "size" else one for own, one in pairs))
+            if self.refused(plan.rows(0, plan.count), plan.count):
+                return True
+        return self.refused(self.plan.rows(0, count), count)
+
+    def refused(self, rows: Mapping[str, Column], count: int) -> bool:
+        """Whether the size of some rows makes no network."""
+        return any(error is not None for error in self.costed(rows, count)[1])
 
     def groups(
         self, rows: Mapping[str, Column], count: int
@@ -155,6 +229,14 @@ class Sweep:
         return lanes
 
 
+def _why(error: MbprofError | None) -> Any:
+    """Return the reason of an error with its place; its numbers are those of the size it names."""
+    if error is None:
+        return math.nan
+    place = f"{error.loc.source.name}:{error.loc.line}: " if error.loc else ""
+    return f"{place}{error.message} ({error.trace[-1]})"
+
+
 def plan_sweep(
     spec: Spec,
     plan: Plan,
@@ -175,6 +257,7 @@ def plan_sweep(
     if where is not None:
         sizes = [axis.knob.name for axis in plan.axes if axis.symbolic and axis.knob.kind == "size"]
         job.where = Where.parse(where, job.names, job.fixed, sizes)
+    job.refuses = job.sized and job.probe()
     return job
 
 
@@ -260,6 +343,9 @@ def plan_sweeps(
         # Two files can bear one name.
         label = spec.name if before is None else path
         jobs[label] = plan_sweep(spec, plan, convention, scope, where, accuracy)
+    refuses = any(job.refuses for job in jobs.values())
+    for job in jobs.values():
+        job.refuses = refuses
     return Job(jobs)
 
 

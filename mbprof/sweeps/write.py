@@ -26,7 +26,7 @@ from mbprof.output.writers import Writer
 from mbprof.sweeps.axes import Column
 from mbprof.sweeps.filters import Front, area, reduced, reducers
 from mbprof.sweeps.pool import unwinding
-from mbprof.sweeps.sweep import SPEC, Chunk, Job, chunks
+from mbprof.sweeps.sweep import PROBLEM, SPEC, Chunk, Job, chunks
 
 Shown: TypeAlias = Sequence[ReportColumn]
 Stream: TypeAlias = Callable[[Job, Iterator[Chunk], Shown, str | None, Screen], None]
@@ -106,10 +106,10 @@ def parquet(
     stamp = {"mbprof": to_json(job.stamp(), None)}
 
     def table(chunk: Chunk) -> Any:
-        # What is neither number nor flag becomes text, without halves of characters.
         columns = {column.name: chunk[column.name] for column in shown}
-        values = (c if c.dtype != object else [*map(_encodable, c)] for c in columns.values())
-        named = dict(zip(columns, map(pyarrow.array, values), strict=True))
+        values = {name: _stored(column) for name, column in columns.items()}
+        kinds = {PROBLEM: pyarrow.string()}
+        named = {n: pyarrow.array(v, kinds.get(n)) for n, v in values.items()}
         return pyarrow.table(named).replace_schema_metadata(stamp)
 
     with bytes_to(output) as file:
@@ -128,7 +128,19 @@ def parquet(
 
 def _cells(values: Column) -> list[Any]:
     """Return a column as cells of CSV, empty where a value is not known."""
-    return [cell(plain(v)) for v in values] if values.dtype == object else _known(values, "")
+    if values.dtype != object:
+        return _known(values, "")
+    return [cell(plain(v)) if v == v else "" for v in values]
+
+
+def _stored(values: Column) -> Any:
+    """Return a column for a file: what is neither number nor flag becomes text."""
+    if values.dtype != object:
+        return values
+    known = _known(values)
+    if all(value is None or (type(value) is int and abs(value) < 2**63) for value in known):
+        return known
+    return [None if value != value else _encodable(value) for value in values]
 
 
 def _encodable(value: Any) -> str:
@@ -191,6 +203,7 @@ _KNOWN = {
     column.name: column
     for column in (
         ReportColumn(SPEC, "spec", "the network"),
+        ReportColumn(PROBLEM, "problem", "why the size makes no network", wraps=True),
         *(COUNTED[name] for name in ("params", *UNITS)),
         ReportColumn("top1", "top-1", "published accuracy in percent", "{:.1f}".format, True),
         ReportColumn(
@@ -240,9 +253,16 @@ def table(job: Job, chunks: Iterator[Chunk], shown: Shown) -> Report:
         data=rows,
         notes=(
             *(f"{name} changes nothing that is counted here." for name in _idle(job, rows)),
+            *(f"Some sizes make no network: {asked}." for asked in _refusing(job)),
             f"Scope {stamp['scope']}, convention {stamp['convention']}.",
         ),
     )
+
+
+def _refusing(job: Job) -> Iterator[str]:
+    """Yield what says which sizes make a network, where some of them make none."""
+    if job.first.refuses:
+        yield f"mbprof sizes {next(iter(job.jobs))} says which do"
 
 
 def _idle(job: Job, rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:

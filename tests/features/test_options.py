@@ -20,6 +20,7 @@ COMMANDS: dict[str, Any] = typer.main.get_command(cli.app()).commands  # type: i
 TABLES = {
     "table": ["mobilenet_v1"],
     "list": ["vgg"],
+    "sizes": ["mlperf_tiny_kws"],
     "block": ["inv_res"],
     "check": ["mobilenet_v2"],
     "compare": ["mobilenet_v1", "mobilenet_v2"],
@@ -36,9 +37,10 @@ SORTED = {
     "compare": "macs_A",
     "accuracy": "macs",
     "verify": "computed",
+    "sizes": "count",
 }
 """What the tests sort by, where that is not params."""
-KNOBS = {"table", "show", "check", "watch", "compare", "diff", "explain", "formula"}
+KNOBS = {"table", "sizes", "show", "check", "watch", "compare", "diff", "explain", "formula"}
 TAKEN = {
     "--sort": {*TABLES},
     "--top": {*TABLES},
@@ -54,7 +56,7 @@ TAKEN = {
     "--alpha": KNOBS | {"block", "sweep", "plot"},
     "--res": KNOBS | {"sweep", "plot"},
     "--set": KNOBS | {"block", "sweep"},
-    "--in": {"show", "block", "check", "watch"},
+    "--in": {"sizes", "show", "block", "check", "watch"},
     "--max-macs": {"table", "block", "check", "watch"},
     "--max-params": {"table", "block", "check", "watch"},
     "--output": {*COMMANDS} - {"watch"},

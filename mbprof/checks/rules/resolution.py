@@ -8,8 +8,10 @@ from typing import NamedTuple
 
 from mbprof.checks.model import ADVICE, WARNING, Found, Subject, Undecided, rule
 from mbprof.checks.walks import area, widest
+from mbprof.errors import LimitError
 from mbprof.language import fmt
 from mbprof.network.graph import IMAGE, Graph, Node
+from mbprof.network.sizes import walked
 from mbprof.ops.padding import Axis
 
 
@@ -256,3 +258,30 @@ def padding_over_kernel(subject: Subject) -> Iterator[Found]:
             f"pads {amount} for a kernel that reaches over {extent}"
         )
         yield Found(said, nodes, {"padding": amount, "kernel": extent, "layers": len(nodes)})
+
+
+@rule("MB408", WARNING)
+def refused_size(subject: Subject) -> Iterator[Found]:
+    """A size of those that a network or a block is meant for makes no network.
+
+    Looked at is what ``sizes:`` states, of images of n by n, with the knobs as they are. Which
+    sizes make a network is read off the conditions of the build, as mbprof sizes does.
+
+    Why: branches that round an odd size differently do not join, and a map that is smaller than a
+    window is refused; who finds out has trained at another size.
+    Remedy: the sizes that mbprof sizes prints, or a resize before the join that fails.
+    Source: the size formulas of torch.nn.Conv2d and torch.nn.MaxPool2d, section "Shape".
+    """
+    if (stated := subject.spec.definition.sizes) is None:
+        return
+    try:
+        found = walked(subject.spec.definition, subject.network.knobs)
+    except LimitError as error:
+        raise Undecided(error.message) from None
+    every = sorted({number for part in stated.ranges for number in part})
+    if bad := [number for number in every if number not in found.square]:
+        refused = subject.at("res", (bad[0], bad[0])).error
+        why = f"; at {bad[0]}: {refused.message}" if refused else ""
+        said = f"no network at {len(bad)} of {fmt.several(len(every), 'stated size')}{why}"
+        said += f"; what works is {found.text}"
+        yield Found(said, (), {"sizes": bad, "stated": len(every)}, loc=stated.scalar.loc)
