@@ -92,6 +92,8 @@ class Wiring(Part):
     times: Bound | None = None
     name: Template | None = None
     width: Mapping[str, Expr] | None = None
+    stated: Bound | None = None
+    """The channels that its first input should have."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from mbprof.language.source import (
     words,
 )
 from mbprof.ops import OPS, Op, meant
-from mbprof.ops.fields import COUNT, FLAG, WORD, Bound, Kind, Known, argument
+from mbprof.ops.fields import COUNT, FLAG, SIZE, WORD, Bound, Kind, Known, argument
 from mbprof.spec.model import Block, Follower, Step, Table, Template, Wiring, written
 from mbprof.spec.overlay import as_mapping
 from mbprof.spec.sections import listed
@@ -37,6 +37,7 @@ WIRING_KEYS = {
     "n": "how often the step is repeated; s holds for the first time only",
     "name": "the layer's name; {i}, {row} and other expressions in braces are filled in",
     "width": "how c is scaled in this row, instead of the spec's width rule",
+    "c_in": "the channels that come in, as papers' tables state them; others are an error",
 }
 """Keys that every step accepts."""
 
@@ -319,6 +320,8 @@ class StepReader:
         for key in (key for key in row.entries if key not in allowed):
             meant = closest(key, words)
             hint = f"{meant} is written {words[meant]}" if meant else nearest(key, allowed)
+            if key in FOLLOWERS:
+                hint = f"put a row with  op: {key}  behind it"
             raise SpecError(f"{op.word} has no key {key!r}", row.entries[key].key.loc, hint)
         wiring = self.wiring(row, known)
         fields = self.op_fields(op, row, known)
@@ -382,6 +385,7 @@ class StepReader:
         own = {key: entry.value for key, entry in row.entries.items() if key not in taken}
         keys = ("in", "out", "when", "n", "name", "width")
         inputs, outputs, when, times, name, width = map(own.get, keys)
+        stated = row.get("c_in")  # which is also stated to a block that takes it
         return Wiring(
             row.loc,
             words(inputs, "in") if inputs else (),
@@ -390,6 +394,7 @@ class StepReader:
             COUNT.read(times, known) if times else None,
             Template.parse(word(name, "name"), {**known, "row": 0}) if name else None,
             width_rules(width, known) if width else None,
+            SIZE.read(stated, known) if stated else None,
         )
 
 

@@ -199,7 +199,7 @@ def open(text: str, wanted: str = "spec") -> OpenedSpec | OpenedBlock:  # noqa: 
     ['OpenedSpec', 'OpenedBlock', 'OpenedBlock']
     """
     if (node := block_tree(text)) is not None:
-        return OpenedBlock(text, text, node)
+        return OpenedBlock(text, _as_name(text), node)
     if ":" in text and (known := library_names.named(folder(), text)) is not None:
         name, flavour = _split(known.spec)
         stem, preset = _packed(name) or (name, None)
@@ -367,8 +367,36 @@ def _extended(root: Map, seen: tuple[str, ...], size: int = 0, top: Path | None 
         message = f"the specs that extend one another hold more than {MAX_BYTES:,} characters"
         raise LimitError(message, scalar.loc)
     top = top or repository_of(root.loc.source.name)
-    below = _extended(_base(scalar, top), (*seen, scalar.text), size, top)
-    return overlay(below, root, skip=("published", "presets"), drop=("extend",))
+    tree, preset, flavour = _base(scalar, top)
+    below = _extended(tree, (*seen, scalar.text), size, top)
+    skip = ["published", "presets"]
+    if flavour:
+        try:
+            below = _flavoured(below, flavour)
+        except UsageError as error:
+            raise SpecError(error.message, scalar.loc, error.hint) from None
+        skip.append("flavours")  # They say what differs from the spec without a flavour.
+    if preset:
+        below = overlay(below, _preset(tree, preset), drop=())
+    return overlay(below, root, skip=tuple(skip), drop=("extend",))
+
+
+def _preset(root: Map, name: str) -> Map:
+    """Return what a preset changes in its spec: the defaults of knobs, and what the spec is."""
+    preset = mapping(section(root, "presets")[name].value, f"preset {name}")
+    changes: dict[str, dict[str, Entry]] = {"knobs": {}, "input": {}}
+    said = {}
+    for key, entry in preset.entries.items():
+        if key == "doc":
+            said[key] = entry
+        elif key == "res":
+            changes["input"][key] = entry
+        else:
+            default = Entry(Scalar("default", entry.key.loc), entry.value)
+            changes["knobs"][key] = Entry(entry.key, Map({"default": default}, entry.key.loc))
+    for key, entries in changes.items():
+        said[key] = Entry(Scalar(key, preset.loc), Map(entries, preset.loc))
+    return Map(said, preset.loc)
 
 
 def _stranger(source: Source, loc: Loc | None = None) -> Map:
@@ -385,36 +413,42 @@ def _stranger(source: Source, loc: Loc | None = None) -> Map:
     return tree
 
 
-def _base(scalar: Scalar, top: Path) -> Map:
+def _base(scalar: Scalar, top: Path) -> tuple[Map, str | None, str]:
     """Read the spec that another one extends: a name of the zoo, or a path from where it stands.
 
-    Beside a file at a revision that is a file at the same revision.
+    Returned are its tree, and the preset and flavour that are asked for. Beside a file at a
+    revision a path is that of a file at the same revision.
     """
     if len(scalar.text) > _LONGEST:
         raise SpecError(f"cannot extend {scalar.text!r}: there is no such spec", scalar.loc)
-    if scalar.text.isidentifier() and is_file(folder() / f"{scalar.text}.yaml"):
-        return _file(scalar.text)
+    name, _, flavour = scalar.text.partition("@")
+    if (packed := _packed(name)) is not None:
+        return _file(packed[0]), packed[1], flavour
+    for text, asked in ((scalar.text, ""), (name, flavour)):
+        if (source := _beside(text, scalar.loc, top)) is not None:
+            return _stranger(source, scalar.loc), None, asked
+    hint = near_file(Path(scalar.loc.source.name).parent / name) or nearest(name, names())
+    raise SpecError(f"cannot extend {scalar.text!r}: there is no such spec", scalar.loc, hint)
+
+
+def _beside(text: str, loc: Loc, top: Path) -> Source | None:
+    """Read the file at a path from where a spec stands; None if there is none."""
     from mbprof.spec import git
 
-    here = scalar.loc.source.name
+    here = loc.source.name
     try:
-        if (beside := git.beside(here, scalar.text)) is not None:
-            source = git.find(beside)
-        else:
-            path = Path(here).parent / scalar.text
-            if not lies_below(path, top, folder()):
-                message = f"cannot extend {scalar.text!r}: it lies outside of the repository"
-                hint = "without a repository a spec reaches what is below its own folder"
-                raise SpecError(message, scalar.loc, f"{hint}; the zoo is always there")
-            source = read(path) if is_file(path) else None
+        if (beside := git.beside(here, text)) is not None:
+            return git.find(beside)
+        path = Path(here).parent / text
+        if not lies_below(path, top, folder()):
+            message = f"cannot extend {text!r}: it lies outside of the repository"
+            hint = "without a repository a spec reaches what is below its own folder"
+            raise SpecError(message, loc, f"{hint}; the zoo is always there")
+        return read(path) if is_file(path) else None
     except SourceError as error:
-        raise error.at(scalar.loc) from None
+        raise error.at(loc) from None
     except ValueError:
-        source = None  # no file has such a name
-    if source is not None:
-        return _stranger(source, scalar.loc)
-    hint = near_file(Path(here).parent / scalar.text) or nearest(scalar.text, names())
-    raise SpecError(f"cannot extend {scalar.text!r}: there is no such spec", scalar.loc, hint)
+        return None  # no file has such a name
 
 
 def _check_chain(key: str, names: tuple[str, ...], loc: Loc) -> None:
