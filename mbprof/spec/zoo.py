@@ -39,12 +39,11 @@ from mbprof.language.source import (
 )
 from mbprof.ops import OPS
 from mbprof.spec import names as library_names
+from mbprof.spec.flavours import check_chain, flavoured, preset_changes
 from mbprof.spec.knobs import turned
 from mbprof.spec.model import Block, Definition
 from mbprof.spec.overlay import overlay
 from mbprof.spec.reader import BLOCK_KEYS, SpecReader
-from mbprof.spec.sections import section
-from mbprof.spec.steps import MAX_CHAIN
 
 _LONGEST = 200
 """No name of a spec or block has more characters; the system takes no name of more than 255."""
@@ -126,7 +125,7 @@ class OpenedSpec:
         Raises: UsageError: no such flavour. SourceError, SpecError: nothing to extend.
         """
         root = _extended(self.own, ())
-        return _flavoured(root, self.flavour) if self.flavour else root
+        return flavoured(root, self.flavour) if self.flavour else root
 
     @cached_property
     def read(self) -> Definition:
@@ -361,7 +360,7 @@ def _extended(root: Map, seen: tuple[str, ...], size: int = 0, top: Path | None 
     if node is None:
         return root
     scalar = word(node, "extend")
-    _check_chain("extend", (*seen, scalar.text), scalar.loc)
+    check_chain("extend", (*seen, scalar.text), scalar.loc)
     size += len(root.loc.source.text)
     if size > MAX_BYTES:
         message = f"the specs that extend one another hold more than {MAX_BYTES:,} characters"
@@ -372,31 +371,13 @@ def _extended(root: Map, seen: tuple[str, ...], size: int = 0, top: Path | None 
     skip = ["published", "presets"]
     if flavour:
         try:
-            below = _flavoured(below, flavour)
+            below = flavoured(below, flavour)
         except UsageError as error:
             raise SpecError(error.message, scalar.loc, error.hint) from None
         skip.append("flavours")  # They say what differs from the spec without a flavour.
     if preset:
-        below = overlay(below, _preset(tree, preset), drop=())
+        below = overlay(below, preset_changes(tree, preset), drop=())
     return overlay(below, root, skip=tuple(skip), drop=("extend",))
-
-
-def _preset(root: Map, name: str) -> Map:
-    """Return what a preset changes in its spec: the defaults of knobs, and what the spec is."""
-    preset = mapping(section(root, "presets")[name].value, f"preset {name}")
-    changes: dict[str, dict[str, Entry]] = {"knobs": {}, "input": {}}
-    said = {}
-    for key, entry in preset.entries.items():
-        if key == "doc":
-            said[key] = entry
-        elif key == "res":
-            changes["input"][key] = entry
-        else:
-            default = Entry(Scalar("default", entry.key.loc), entry.value)
-            changes["knobs"][key] = Entry(entry.key, Map({"default": default}, entry.key.loc))
-    for key, entries in changes.items():
-        said[key] = Entry(Scalar(key, preset.loc), Map(entries, preset.loc))
-    return Map(said, preset.loc)
 
 
 def _stranger(source: Source, loc: Loc | None = None) -> Map:
@@ -449,33 +430,3 @@ def _beside(text: str, loc: Loc, top: Path) -> Source | None:
         raise error.at(loc) from None
     except ValueError:
         return None  # no file has such a name
-
-
-def _check_chain(key: str, names: tuple[str, ...], loc: Loc) -> None:
-    """Refuse a chain of names that comes back to one of them, or that is too long."""
-    if names[-1] in names[:-1]:
-        raise SpecError(f"{key} goes round in a circle: {' -> '.join(names)}", loc)
-    if len(names) > MAX_CHAIN:
-        raise LimitError(f"{key} leads through more than {MAX_CHAIN} others", loc)
-
-
-def _flavoured(root: Map, flavour: str, seen: tuple[str, ...] = ()) -> Map:
-    """Lay a flavour over its spec, or over the one it is like; the spec's own changes nothing."""
-    own = root.get("flavour")
-    if own is not None and word(own, "flavour").text == flavour:
-        return root
-    flavours = section(root, "flavours")
-    if flavour not in flavours:
-        known = [*([word(own, "flavour").text] if own else []), *flavours]
-        name = word(root.entries["name"].value, "name").text if "name" in root.entries else "it"
-        raise UsageError(f"{name} has no flavour {flavour!r}", hint=nearest(flavour, known))
-    changes = mapping(flavours[flavour].value, f"flavour {flavour}")
-    if (other := changes.get("like")) is not None:
-        scalar = word(other, "like")
-        _check_chain("like", (*seen, flavour, scalar.text), scalar.loc)
-        if scalar.text not in flavours:
-            hint = nearest(scalar.text, flavours)
-            raise SpecError(f"there is no flavour {scalar.text!r}", scalar.loc, hint)
-        root = _flavoured(root, scalar.text, (*seen, flavour))
-    merged = overlay(root, changes, drop=("flavour", "like"))
-    return Map(merged.entries, root.loc)

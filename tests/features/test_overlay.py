@@ -155,3 +155,76 @@ def test_a_bare_dash_leaves_a_cell_out_too() -> None:
     text = f"{{name: n, input: {{res: 8}}, body: {{columns: [op, k, c], rows: {rows}}}}}"
     found = [mbprof.loads(text % cell).build().profile().rows for cell in ("~", "-")]
     assert found[0] == found[1]
+
+
+def test_alpha_is_the_width_multiplier_wherever_there_is_one() -> None:
+    """A smaller alpha has fewer weights, with all else at its default."""
+    for name in zoo.spec_names():
+        spec = mbprof.load(name)
+        knob = spec.definition.knobs.get("alpha")
+        if knob is not None:
+            few, many = (0.5, 1.0) if knob.inside(0.5) else (1.0, 2.0)
+            at = [spec.build(alpha=alpha).profile().total.params for alpha in (few, many)]
+            assert at[0] < at[1], name
+
+
+CHANNELS = """\
+name: n
+input: {channels: 3, res: 8}
+knobs: {alpha: 1.0}
+width: div8(alpha * c)
+blocks:
+  two:
+    takes: {c: int}
+    body:
+      - {op: conv, k: 1, c: c, c_in: %s}
+      - {op: conv, k: 1, c: c}
+body:
+  columns: [c_in, op, k, c, n]
+  rows:
+    - [3, conv, 3, 16, ~]
+    - [16, conv, 1, 32, 2]
+    - [32, two, ~, 64, ~]
+    - {op: conv, k: 1, c: 10, width: c, c_in: 64}
+"""
+
+
+@pytest.mark.parametrize("alpha", [0.25, 0.5, 1.0, 1.4])
+def test_stated_channels_hold_at_every_width(alpha: float) -> None:
+    spec = mbprof.loads(CHANNELS % "in.c")
+    assert spec.build(alpha=alpha).output_shape == (10, 8, 8)
+    for row, (wrong, line) in enumerate((("4", 14), ("80", 15), ("120", 16))):
+        text = (CHANNELS % "in.c").splitlines()
+        stated = ("3", "16", "32")[row]
+        text[line - 1] = text[line - 1].replace(f"[{stated},", f"[{wrong},")
+        with pytest.raises(mbprof.MbprofError, match=f"states {wrong} input channels") as raised:
+            mbprof.loads("\n".join(text)).build(alpha=alpha)
+        assert raised.value.loc is not None
+        assert raised.value.loc.line == line
+    with pytest.raises(mbprof.MbprofError, match="states 40 input channels, and"):
+        mbprof.loads(CHANNELS % "40").build(alpha=alpha)
+
+
+def test_a_sweep_with_stated_channels_equals_single_runs(tmp_path: Path) -> None:
+    (tmp_path / "net.yaml").write_text(CHANNELS % "in.c")
+    path = str(tmp_path / "net.yaml")
+    swept = mbprof.sweep(path, alpha=[0.25, 0.5, 1.0, 1.4])
+    single = [mbprof.load(path).build(alpha=a).profile().total for a in (0.25, 0.5, 1.0, 1.4)]
+    assert list(swept["params"]) == [total.params for total in single]
+    assert list(swept["macs"]) == [total.cost for total in single]
+
+
+def test_a_sum_repeats_sizes_of_one_as_a_product_does() -> None:
+    text = (
+        "{name: n, input: {channels: 4, res: %s}, body: [{op: gap, out: c}, {op: add, in: [%s]}]}"
+    )
+    for inputs in ("x, c", "c, x", "c, x, c"):
+        network = mbprof.loads(text % ("8x6", inputs)).build()
+        assert network.output_shape == (4, 8, 6)
+        added = (inputs.count(",")) * 4 * 8 * 6
+        assert network.compiled.nodes[-1].facts.add == added
+    wrong = "{name: n, input: {channels: 4, res: 8}, body: [{op: pad, c: 6, p: 0, out: p}, %s]}"
+    with pytest.raises(mbprof.MbprofError, match=r"4×8×8 and 6×8×8 differ"):
+        mbprof.loads(
+            wrong % "{op: gap, in: x, out: c}, {op: gap, in: p}, {op: add, in: [x, p]}"
+        ).build()
