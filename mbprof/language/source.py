@@ -254,20 +254,42 @@ class _Builder:
         items = []
         while not isinstance(event := next(self.events), self.yaml.SequenceEndEvent):
             items.append(self.node(event, depth + 1))
+        if start.flow_style:
+            _uncut(items)
         return Seq(tuple(items), self.loc(start))
 
     def mapping(self, start: Any, depth: int) -> Map:
-        entries: dict[str, Entry] = {}
+        parts: list[Node] = []
         while not isinstance(event := next(self.events), self.yaml.MappingEndEvent):
-            key = self.node(event, depth + 1)
+            parts.append(self.node(event, depth + 1))
+        if start.flow_style:
+            _uncut(parts)
+        entries: dict[str, Entry] = {}
+        for key, value in zip(parts[::2], parts[1::2], strict=True):
             if not isinstance(key, Scalar):
                 raise SourceError("a key must be a single word", key.loc)
             if key.text in entries:
                 line = entries[key.text].key.loc.line
                 message = f"duplicate key {key.text!r}; it is set on line {line} already"
                 raise SourceError(message, key.loc)
-            entries[key.text] = Entry(key, self.node(next(self.events), depth + 1))
+            entries[key.text] = Entry(key, value)
         return Map(entries, self.loc(start))
+
+
+def _uncut(parts: Iterable[Node]) -> None:
+    """Refuse what YAML has cut at the commas between the round brackets of an expression."""
+    cut: list[Scalar] = []
+    opened = 0
+    for part in parts:
+        if not isinstance(part, Scalar) or part.quoted:
+            continue
+        opened = max(opened + part.text.count("(") - part.text.count(")"), 0)
+        if opened or cut:
+            cut.append(part)
+        if cut and not opened:
+            whole = ", ".join(piece.text for piece in cut if piece.text)
+            message = "an expression with a comma needs quotes inside of brackets"
+            raise SourceError(message, cut[0].loc, f'write  "{whole}"')
 
 
 def mapping(node: Node, what: str) -> Map:
@@ -300,6 +322,11 @@ def word(node: Node, what: str) -> Scalar:
     if not node.text:
         raise SpecError(f"{what} is empty", node.loc)
     return node
+
+
+def left_out(cell: Node) -> bool:
+    """Whether a cell of a table says nothing: ``~``, YAML's word for none, or a bare ``-``."""
+    return isinstance(cell, Scalar) and cell.text in ("~", "-") and not cell.quoted
 
 
 def value_of(scalar: Scalar) -> Value:

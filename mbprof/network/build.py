@@ -25,8 +25,8 @@ from mbprof.network.graph import IMAGE, Edge, Graph, Node, once
 from mbprof.network.ports import assembled, images
 from mbprof.network.sharing import holders, share
 from mbprof.ops import OPS, Op
-from mbprof.ops.base import Facts
-from mbprof.ops.fields import whole
+from mbprof.ops.base import Facts, channel_axis
+from mbprof.ops.fields import Bound, whole
 from mbprof.spec import steps
 from mbprof.spec.knobs import COUNTERS
 from mbprof.spec.model import Definition, Step, Table, Wiring, texts
@@ -177,6 +177,8 @@ class _Builder:
         wiring = step.wiring
         frame.template, frame.turn = wiring.name or table.names, j
         taken = frame.take(wiring) if j == 0 else frame.previous
+        if wiring.stated is not None and j == 0:
+            self.compare(wiring.stated, taken[0], frame)
         start = len(self.nodes)
         made = _STEPS[type(step)](self, step, taken, frame)
         if wiring.share is not None:
@@ -188,6 +190,21 @@ class _Builder:
         # An op that takes nothing, such as a trained tensor, leaves the previous output as it is.
         if made[0].edge.node < start or self.nodes[made[0].edge.node].inputs:
             frame.previous = made
+
+    def compare(self, stated: Bound, taken: Tensor, frame: Frame) -> None:
+        """Refuse an input of other channels than the row states, scaled as c is, or as they are."""
+        rules = {} if frame.inside or taken.edge.node == IMAGE else self.spec.width
+        rule = rules.get("c_in", rules.get("c"))
+        channels: int = stated.evaluate(frame.env)
+        scaled = channels
+        if rule is not None:
+            scaled = whole(rule({**frame.env, "c": channels, "c_in": channels}), 1, stated.loc)
+        have = taken.shape[channel_axis(taken.shape)]
+        if scaled == have or channels == have:
+            return
+        there = f" ({scaled} at this width)" if scaled != channels else ""
+        message = f"the row states {channels} input channels{there}, and {have} come in"
+        raise ShapeError(message, stated.loc, f"c_in: {have}, or take another input with in:")
 
     def chosen(self, step: steps.ChosenStep, taken: Tensors, frame: Frame) -> Tensors:
         word = step.chosen.evaluate(frame.env)

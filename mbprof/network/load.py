@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from mbprof.errors import KnobError, MbprofError, ShapeError, UsageError
 from mbprof.language.fmt import Images, Shape, Value
 from mbprof.language.source import Scalar
-from mbprof.network import conventions
+from mbprof.network import conventions, outputs
 from mbprof.network.build import build, first_call
 from mbprof.network.graph import Graph
 from mbprof.network.profile import Profile, Table, heading
@@ -163,8 +163,8 @@ class Network(Result):
 
         Raises: UsageError: no such convention or scope.
 
-        >>> load("efficientnet_b0").build(alpha=0.5).idle()
-        ('alpha',)
+        >>> load("efficientnet_b0").build(alpha_d=0.5).idle()
+        ('alpha_d',)
         """
         knobs = self.definition.knobs.items()
         usual_values = {n: k.default for n, k in knobs if self.knobs[n] != k.default}
@@ -175,6 +175,11 @@ class Network(Result):
                 if self.spec.build_at(usual).profile(convention, scope).rows == rows:
                     same.append(name)
         return tuple(same)
+
+    def scaled_outputs(self) -> Iterator[str]:
+        """Say which outputs the width rule scales though their number is stated."""
+        for scaled in outputs.scaled_outputs(self.definition, self.knobs, self.compiled):
+            yield f"{scaled.said}; width: c in its row leaves them as they are."
 
     def report(self, layout: str = "page") -> Report:
         """Lay out what the network costs."""
@@ -344,7 +349,8 @@ def table(
     """
     network = as_network(spec, **knobs)
     profile = network.profile(convention, scope)
-    return Table(profile, by, sort, top, columns, network.idle(convention, scope))
+    idle, scaled = network.idle(convention, scope), tuple(network.scaled_outputs())
+    return Table(profile, by, sort, top, columns, idle, scaled)
 
 
 def sizes(spec: SpecLike, /, image: Images = None, **knobs: Value) -> Sizes:

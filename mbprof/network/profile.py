@@ -263,6 +263,8 @@ class Table(Result):
     columns: Sequence[str] | None = None
     idle: tuple[str, ...] = ()
     """The knobs that were turned and change nothing of the profile."""
+    scaled: tuple[str, ...] = ()
+    """What to say of outputs that the width rule scales though their number is stated."""
 
     def __post_init__(self) -> None:
         columns(self.columns, self.by, "data", self.profile.convention)
@@ -305,6 +307,7 @@ class Table(Result):
                     f"{name} changes nothing that is counted: its default gives the same."
                     for name in self.idle
                 ),
+                *self.scaled,
                 *_notes(profile, len(rows), len(profile.grouped(self.by))),
             ),
             known=known(self.by, profile.convention),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import reduce
-
 from mbprof.errors import LimitError, ShapeError
 from mbprof.language.fmt import Shape, Shapes, show
 from mbprof.language.source import MAX_LISTED
@@ -20,7 +18,7 @@ from mbprof.ops.base import (
     op,
 )
 from mbprof.ops.fields import AXES, AXIS, COUNT, NUMBER, SHAPE, SIZE, SIZES
-from mbprof.symbolic.arithmetic import ceil_div, maximum, product
+from mbprof.symbolic.arithmetic import ceil_div, product
 
 _RESIZED = "{op: resize, in: [a, b]} before the join gives a the size of b"
 
@@ -122,34 +120,64 @@ class Identity(SameShape, Free):
     """
 
 
-@op("add", "+", inputs=(2, None), after=("act",), joins=True, adds=True, elementwise=True)
-class Add(Op):
-    """Add tensors of one shape, element by element.
+def _repeated(a: int, b: int) -> int | None:
+    """Return the size of two that are joined, of which 1 is repeated; None if they do not fit."""
+    for size, other in ((a, b), (b, a)):
+        if type(other) is int and other == 1:  # which asks nothing of a size that varies
+            return size
+    if a == b or b == 1:
+        return a
+    return b if a == 1 else None
 
-    Shape: (C, H, W), (C, H, W), ... -> (C, H, W).
+
+class _Elementwise(Op):
+    """An op that joins tensors element by element, repeating sizes of 1."""
+
+    def shapes(self, inputs: Shapes) -> Shapes:
+        joined = inputs[0]
+        for other in inputs[1:]:
+            fits = len(joined) == len(other)
+            sizes = [size for size in map(_repeated, joined, other) if size is not None]
+            if not fits or len(sizes) < len(joined):
+                wrong = "differ" if self.adds else "cannot be broadcast"
+                said = f"{self.word}: {show(joined)} and {show(other)} {wrong}"
+                raise ShapeError(
+                    said, hint=self._bridge(joined, other), remedy=_remedy(joined, other)
+                )
+            joined = tuple(sizes)
+        return (joined,)
+
+    def _bridge(self, shape: Shape, other: Shape) -> str:
+        """Say how tensors are made to fit."""
+        if len(shape) != len(other):
+            c = min(shape, other, key=len)[-1]
+            return f"both have as many axes; {{op: reshape, to: [{c}, 1, 1]}} makes maps of {c}"
+        if not self.adds:
+            return "two sizes are equal, or one of them is 1"
+        strided = len(shape) == 3 and shape[1:] != other[1:]
+        fit = "the same stride" if strided else "a 1x1 conv"
+        guard = "s == 1" if strided else "in.c == c"
+        return f"give the shortcut {fit}, or guard the add with  when: {guard}"
+
+
+def _remedy(shape: Shape, other: Shape) -> str | None:
+    """Say what makes maps of other sizes fit at every size of the image."""
+    return _RESIZED if len(shape) == len(other) == 3 and shape[1:] != other[1:] else None
+
+
+@op("add", "+", inputs=(2, None), after=("act",), joins=True, adds=True, elementwise=True)
+class Add(_Elementwise):
+    """Add tensors element by element, repeating sizes of 1.
+
+    Shape: (C, H, W), (C, H, W), ... -> (C, H, W); a size of 1 is repeated.
     Params: none.
     Cost: one addition for each element and each input after the first.
-    Raises: ShapeError: the shapes differ.
-    Source: arXiv:1512.03385, equation 1.
+    Raises: ShapeError: two sizes differ and neither is 1.
+    Source: arXiv:1512.03385, equation 1; torch.add.
 
     >>> Add().facts(((24, 56, 56),) * 2, ((24, 56, 56),)).add
     75264
     """
-
-    def shapes(self, inputs: Shapes) -> Shapes:
-        first = inputs[0]
-        for other in inputs[1:]:
-            if other != first:
-                strided = any(len(first) == len(o) == 3 and first[1:] != o[1:] for o in inputs[1:])
-                bridge = "the same stride, or guard the add with  when: s == 1"
-                if not strided:
-                    bridge = "a 1x1 conv, or guard the add with  when: in.c == c"
-                hint = f"give the shortcut {bridge}"
-                remedy = _RESIZED if strided else None
-                raise ShapeError(
-                    f"add: {show(first)} and {show(other)} differ", hint=hint, remedy=remedy
-                )
-        return (first,)
 
     def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
         size = product(outputs[0])
@@ -166,7 +194,7 @@ class Add(Op):
     gates=True,
     elementwise=True,
 )
-class Mul(Op):
+class Mul(_Elementwise):
     """Multiply tensors element by element, repeating sizes of 1.
 
     Shape: (C, H, W), (C, 1, 1) -> (C, H, W): the gate of squeeze-and-excitation.
@@ -178,20 +206,6 @@ class Mul(Op):
     >>> Mul().shapes(((72, 28, 28), (72, 1, 1)))
     ((72, 28, 28),)
     """
-
-    def shapes(self, inputs: Shapes) -> Shapes:
-        first = inputs[0]
-        for other in inputs[1:]:
-            fits = len(first) == len(other) and all(
-                b == 1 or a == 1 or a == b for a, b in zip(first, other, strict=True)
-            )
-            if not fits:
-                raise ShapeError(
-                    f"mul: {show(first)} and {show(other)} cannot be broadcast",
-                    hint="two sizes are equal, or one of them is 1",
-                    remedy=_RESIZED,
-                )
-        return (tuple(reduce(maximum, sizes) for sizes in zip(*inputs, strict=True)),)
 
     def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
         size = product(outputs[0])

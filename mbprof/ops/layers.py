@@ -43,7 +43,7 @@ class Linear(Op):
     def shapes(self, inputs: Shapes) -> Shapes:
         shape = inputs[0]
         if len(shape) == 3 and (shape[1] != 1 or shape[2] != 1):
-            hint = "put gap (global average pooling), flatten or tokens before it"
+            hint = "put gap, flatten or tokens before it; of each pixel it is {op: conv, k: 1}"
             raise ShapeError(f"linear needs a vector or tokens, got {show(shape)}", hint=hint)
         return ((self.channels,) if len(shape) == 3 else (*shape[:-1], self.channels),)
 

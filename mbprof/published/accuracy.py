@@ -45,7 +45,7 @@ def width(row: Published) -> Value:
 
     >>> row = for_spec(zoo.load("efficientnet_b0"))[0]
     >>> width(row), width(join("MobileNetV1", 0.5, 160))
-    (1.2, 0.5)
+    (None, 0.5)
     """
     knob = _width_knob(row.spec)
     return None if knob is None else knob.default if row.alpha is None else row.alpha

@@ -18,6 +18,9 @@ LARGEST_RES = 65_535
 """The largest height or width of an image, as of the JPEG format."""
 
 
+WIDTH = "alpha"
+"""The knob that is the width multiplier, wherever there is one."""
+
 COUNTERS = {
     "i": "the row's number in its table, from 0, repeats counted",
     "j": "the number of the repeat, from 0",
@@ -209,8 +212,17 @@ def knob_of(knobs: Mapping[str, Knob], name: str, loc: Loc | None, spec: str) ->
     Raises: KnobError: the spec lacks it.
     """
     if name not in knobs:
-        raise KnobError(f"{spec} has no knob {name!r}", loc, nearest(name, knobs))
+        hint = nearest(name, knobs) if name != WIDTH else _of_width(knobs)
+        raise KnobError(f"{spec} has no knob {name!r}", loc, hint)
     return knobs[name]
+
+
+def _of_width(knobs: Mapping[str, Knob]) -> str:
+    """Say that there is no width multiplier, and what else sets a width."""
+    said = f"{WIDTH} is the width multiplier of specs that have one"
+    others = [knob for knob in knobs.values() if "width" in f"{knob.name} {knob.doc}"]
+    listed = ", ".join(f"{knob.name} ({knob.doc})" if knob.doc else knob.name for knob in others)
+    return f"{said}; this one has {listed}" if listed else said
 
 
 def _as_kind(kind: str, value: Value) -> Value:

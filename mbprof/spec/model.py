@@ -95,6 +95,8 @@ class Wiring(Part):
     share: Scalar | None = None
     scores: Expr | None = None
     """The ``c`` of a classifier, which is left out where that is 0."""
+    stated: Bound | None = None
+    """The channels that its first input should have."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,21 +1,23 @@
 """One tree laid over another: how ``extend`` and a flavour state only what differs.
 
 Mappings are merged key by key, lists and single values replaced; ``none`` takes away a key of the
-spec, a knob, a block, a flavour or a row. Rows are changed one by one with
-``rows: {NUMBER: {key: value}}``.
+spec, or an entry of one, such as a knob, a block, a flavour or a row. Rows are changed one by one
+with ``rows: {NUMBER: {key: value}}``.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 
 from mbprof.errors import SpecError, nearest
 from mbprof.language.fmt import several
-from mbprof.language.source import Entry, Map, Node, Scalar, Seq
+from mbprof.language.source import Entry, Map, Node, Scalar, Seq, left_out
 
-_DEEP = ("knobs", "defaults", "input", "inputs", "calls", "flavours", "presets", "blocks")
-_TABLES = ("body", "head")
 _NUMBER = re.compile("[0-9]{1,9}")
+
+Merge = Callable[[Node, Node], Node]
+"""Lays a new value over an old one."""
 
 
 def overlay(base: Map, changes: Map, drop: tuple[str, ...], skip: tuple[str, ...] = ()) -> Map:
@@ -25,41 +27,44 @@ def overlay(base: Map, changes: Map, drop: tuple[str, ...], skip: tuple[str, ...
 
     Raises: SpecError: a change of a row that is not there.
     """
-    entries = {key: entry for key, entry in base.entries.items() if key not in (*drop, *skip)}
-    for key, entry in changes.entries.items():
-        if key in drop:
-            continue
-        old = entries.get(key)
-        if _removes(entry.value):
-            entries.pop(key, None)
-        elif old is not None and key in _TABLES:
-            entries[key] = Entry(entry.key, _table(old.value, entry.value))
-        elif old is not None and key in _DEEP:
-            depth = 2 if key in ("defaults", "knobs") else 1
-            entries[key] = Entry(entry.key, _merged(old.value, entry.value, depth))
-        else:
-            entries[key] = entry
-    return Map(entries, changes.loc)
+    kept = {key: entry for key, entry in base.entries.items() if key not in (*drop, *skip)}
+    stated = {
+        key: entry
+        for key, entry in changes.entries.items()
+        if key not in drop and (key in kept or not _removes(entry.value))
+    }
+    return _merged(Map(kept, base.loc), Map(stated, changes.loc), _KEYS.get, removes=True)
 
 
 def _removes(node: Node) -> bool:
     return isinstance(node, Scalar) and node.text == "none" and not node.quoted
 
 
-def _merged(old: Node, new: Node, depth: int, removes: bool = True) -> Node:
-    """Merge mappings down to a depth; at the top of them ``none`` takes an entry away."""
-    if depth == 0 or not isinstance(old, Map) or not isinstance(new, Map):
-        return new
+def _merged(old: Map, new: Map, how: Callable[[str], Merge | None], removes: bool) -> Map:
+    """Merge two mappings; ``how`` returns what merges a key, None for one that is replaced."""
     entries = dict(old.entries)
     for key, entry in new.entries.items():
-        if removes and _removes(entry.value) and key in entries:
-            del entries[key]
-        elif key in entries:
-            merged = _merged(entries[key].value, entry.value, depth - 1, removes=False)
-            entries[key] = Entry(entry.key, merged)
+        merge = how(key)
+        if removes and _removes(entry.value):
+            if entries.pop(key, None) is None:
+                entries[key] = entry  # What reads it says that none is no value there.
+        elif key in entries and merge is not None:
+            entries[key] = Entry(entry.key, merge(entries[key].value, entry.value))
         else:
             entries[key] = entry
     return Map(entries, new.loc)
+
+
+def _mapping(inner: Merge | Mapping[str, Merge] | None = None, removes: bool = False) -> Merge:
+    """Return what merges mappings, their values by ``inner``; where ``removes``, none is none."""
+    how = inner.get if isinstance(inner, Mapping) else lambda key: inner
+
+    def merge(old: Node, new: Node) -> Node:
+        if isinstance(old, Map) and isinstance(new, Map):
+            return _merged(old, new, how, removes)
+        return new
+
+    return merge
 
 
 def _table(old: Node, new: Node) -> Node:
@@ -102,14 +107,14 @@ def _rows(base: Map, changes: Map) -> Seq:
             items[int(key)] = None
         elif isinstance(new, Map) and old is not None:
             # In a row none is a value, such as that of act.
-            items[int(key)] = _merged(as_mapping(old, names), new, 1, removes=False)
+            items[int(key)] = _ENTRIES(as_mapping(old, names), new)
         else:
             items[int(key)] = new
     return Seq(tuple(item for item in items if item is not None), rows.loc)
 
 
 def as_mapping(node: Node, columns: tuple[Scalar, ...]) -> Map:
-    """Return a row as a mapping; a list takes its keys from the columns, ``-`` leaves a cell out.
+    """Return a row as a mapping; a list takes its keys from the columns, ``~`` leaves a cell out.
 
     Raises: SpecError: a list without columns, or of another length.
     """
@@ -127,11 +132,29 @@ def as_mapping(node: Node, columns: tuple[Scalar, ...]) -> Map:
         raise SpecError(
             f"the row has {' for '.join(counted)}",
             node.loc,
-            f"the columns are {names}; write - for a cell that is left out",
+            f"the columns are {names}; write ~ for a cell that is left out",
         )
     entries = {
         column.text: Entry(column, item)
         for column, item in zip(columns, node.items, strict=True)
-        if not (isinstance(item, Scalar) and item.text == "-" and not item.quoted)
+        if not left_out(item)
     }
     return Map(entries, node.loc)
+
+
+_ENTRIES = _mapping()
+_BLOCK = _mapping({"takes": _ENTRIES, "body": _table})
+_SECTIONS: dict[str, Merge | None] = {
+    **dict.fromkeys(("knobs", "defaults"), _ENTRIES),
+    **dict.fromkeys(("input", "width", "calls", "presets", "budget", "accept"), None),
+    "blocks": _BLOCK,
+}
+"""The keys of a spec that are mappings, with what merges an entry; None replaces it."""
+_FLAVOUR = _mapping({key: _mapping(inner) for key, inner in _SECTIONS.items()})
+"""In a flavour that is stated again none stays, and its rows are those of the later spec."""
+_KEYS: dict[str, Merge] = {
+    **{key: _mapping(inner, removes=True) for key, inner in _SECTIONS.items()},
+    "flavours": _mapping(_FLAVOUR, removes=True),
+    "body": _table,
+    "head": _table,
+}

@@ -22,8 +22,9 @@ _VALUE: JSON = {"type": ["string", "number", "boolean", "array", "object"]}
 _ANYTHING: JSON = {}
 _TEXT: JSON = {"type": "string"}
 _SETTINGS: JSON = {"type": ["object", "string"]}
-_NONE: JSON = {"const": "none"}
 _TABLE: JSON = {"$ref": "#/definitions/table"}
+_NONE: JSON = {"const": "none"}
+"""What takes away a key of what a spec extends, or an entry of one."""
 
 
 def schema() -> JSON:
@@ -56,9 +57,9 @@ def schema() -> JSON:
         "definitions": {
             "step": _step(),
             "steps": {"type": "array", "items": step},
-            "table": {"anyOf": [{"$ref": "#/definitions/steps"}, _closed(table), _NONE]},
+            "table": {"anyOf": [{"$ref": "#/definitions/steps"}, _closed(table)]},
             "branch": {"anyOf": [{"$ref": "#/definitions/steps"}, _closed(branch)]},
-            "block": _closed(block, "body"),
+            "block": _closed(block),
             "knob": {"anyOf": [{"type": ["string", "number", "boolean"]}, knob]},
         },
     }
@@ -80,7 +81,7 @@ def _closed(properties: JSON, *required: str) -> JSON:
 
 
 def _each(value: JSON) -> JSON:
-    return {"type": "object", "additionalProperties": value}
+    return {"type": "object", "additionalProperties": {"anyOf": [value, _NONE]}}
 
 
 def _spec_properties() -> JSON:
@@ -106,7 +107,12 @@ def _spec_properties() -> JSON:
         "budget": _closed(budget),
         "accept": {"anyOf": [_each(_TEXT), _NONE]},
     }
-    return {key: {**kinds.get(key, _TEXT), "description": doc} for key, doc in SPEC_KEYS.items()}
+    return {
+        key: {"anyOf": [kinds[key], _NONE], "description": doc}
+        if key in kinds
+        else {**_TEXT, "description": doc}
+        for key, doc in SPEC_KEYS.items()
+    }
 
 
 def _step() -> JSON:

@@ -18,6 +18,7 @@ from mbprof.language.source import (
     Scalar,
     few,
     known_keys,
+    left_out,
     mapping,
     one_of,
     required,
@@ -163,7 +164,7 @@ def _expanded(item: Map) -> Iterator[Map]:
         filled = {
             name.text: Entry(name, cell)
             for name, cell in zip(names, cells, strict=True)
-            if not (isinstance(cell, Scalar) and cell.text == "-")
+            if not left_out(cell)
         }
         own = {key: entry for key, entry in filled.items() if key in CLAIM_KEYS}
         turned = {key: entry for key, entry in filled.items() if key not in CLAIM_KEYS}

@@ -26,7 +26,7 @@ from mbprof.language.source import (
 )
 from mbprof.ops import OPS, Op, meant
 from mbprof.ops.base import SameShape
-from mbprof.ops.fields import COUNT, FLAG, WORD, Bound, Kind, Known, argument
+from mbprof.ops.fields import COUNT, FLAG, SIZE, WORD, Bound, Kind, Known, argument
 from mbprof.spec.model import Block, Follower, Norm, Step, Table, Template, Wiring, written
 from mbprof.spec.overlay import as_mapping
 from mbprof.spec.sections import listed
@@ -39,6 +39,7 @@ WIRING_KEYS = {
     "name": "the layer's name; {i}, {row} and other expressions in braces are filled in",
     "width": "how c is scaled in this row, instead of the spec's width rule",
     "share": "a name; all steps of that name have the same weights, which are counted once",
+    "c_in": "the channels that come in, as papers' tables state them; others are an error",
 }
 """Keys that every step accepts."""
 
@@ -321,6 +322,8 @@ class StepReader:
         for key in (key for key in row.entries if key not in allowed):
             meant = closest(key, words)
             hint = f"{meant} is written {words[meant]}" if meant else nearest(key, allowed)
+            if key in FOLLOWERS:
+                hint = f"put a row with  op: {key}  behind it"
             raise SpecError(f"{op.word} has no key {key!r}", row.entries[key].key.loc, hint)
         wiring = self.wiring(row, known)
         fields = self.op_fields(op, row, known)
@@ -398,6 +401,7 @@ class StepReader:
         own = {key: entry.value for key, entry in row.entries.items() if key not in taken}
         keys = ("in", "out", "when", "n", "name", "width", "share")
         inputs, outputs, when, times, name, width, share = map(own.get, keys)
+        stated = row.get("c_in")  # which is also stated to a block that takes it
         return Wiring(
             row.loc,
             words(inputs, "in") if inputs else (),
@@ -408,6 +412,7 @@ class StepReader:
             width_rules(width, known) if width else None,
             word(share, "share") if share else None,
             _scores(row.get("c"), known),
+            SIZE.read(stated, known) if stated else None,
         )
 
 

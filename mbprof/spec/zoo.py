@@ -40,12 +40,12 @@ from mbprof.language.source import (
 from mbprof.ops import OPS
 from mbprof.spec import index
 from mbprof.spec import names as library_names
+from mbprof.spec.flavours import check_chain, flavoured, preset_changes
 from mbprof.spec.knobs import turned
 from mbprof.spec.model import Block, Definition
 from mbprof.spec.overlay import overlay
 from mbprof.spec.reader import BLOCK_KEYS, SpecReader
-from mbprof.spec.sections import presets, section
-from mbprof.spec.steps import MAX_CHAIN
+from mbprof.spec.sections import presets
 
 _LONGEST = 200
 """No name of a spec or block has more characters; the system takes no name of more than 255."""
@@ -124,7 +124,7 @@ class OpenedSpec:
         Raises: UsageError: no such flavour. SourceError, SpecError: nothing to extend.
         """
         root = _extended(self.own, ())
-        return _flavoured(root, self.flavour) if self.flavour else root
+        return flavoured(root, self.flavour) if self.flavour else root
 
     @cached_property
     def read(self) -> Definition:
@@ -197,7 +197,7 @@ def open(text: str, wanted: str = "spec") -> OpenedSpec | OpenedBlock:  # noqa: 
     ['OpenedSpec', 'OpenedBlock', 'OpenedBlock']
     """
     if (node := block_tree(text)) is not None:
-        return OpenedBlock(text, text, node)
+        return OpenedBlock(text, _as_name(text), node)
     if ":" in text and (known := library_names.named(folder(), text)) is not None:
         name, flavour = _split(known.spec)
         stem, preset = _packed(name) or (name, None)
@@ -360,14 +360,24 @@ def _extended(root: Map, seen: tuple[str, ...], size: int = 0, top: Path | None 
     if node is None:
         return root
     scalar = word(node, "extend")
-    _check_chain("extend", (*seen, scalar.text), scalar.loc)
+    check_chain("extend", (*seen, scalar.text), scalar.loc)
     size += len(root.loc.source.text)
     if size > MAX_BYTES:
         message = f"the specs that extend one another hold more than {MAX_BYTES:,} characters"
         raise LimitError(message, scalar.loc)
     top = top or repository_of(root.loc.source.name)
-    below = _extended(_base(scalar, top), (*seen, scalar.text), size, top)
-    return overlay(below, root, skip=("published", "presets"), drop=("extend",))
+    tree, preset, flavour = _base(scalar, top)
+    below = _extended(tree, (*seen, scalar.text), size, top)
+    skip = ["published", "presets"]
+    if flavour:
+        try:
+            below = flavoured(below, flavour)
+        except UsageError as error:
+            raise SpecError(error.message, scalar.loc, error.hint) from None
+        skip.append("flavours")  # They say what differs from the spec without a flavour.
+    if preset:
+        below = overlay(below, preset_changes(tree, preset), drop=())
+    return overlay(below, root, skip=tuple(skip), drop=("extend",))
 
 
 def _stranger(source: Source, loc: Loc | None = None) -> Map:
@@ -384,63 +394,39 @@ def _stranger(source: Source, loc: Loc | None = None) -> Map:
     return tree
 
 
-def _base(scalar: Scalar, top: Path) -> Map:
+def _base(scalar: Scalar, top: Path) -> tuple[Map, str | None, str]:
     """Read the spec that another one extends: a name of the zoo, or a path from where it stands.
 
-    Beside a file at a revision that is a file at the same revision.
+    Returned are its tree, and the preset and flavour that are asked for. Beside a file at a
+    revision a path is that of a file at the same revision.
     """
     if len(scalar.text) > _LONGEST:
         raise SpecError(f"cannot extend {scalar.text!r}: there is no such spec", scalar.loc)
-    if scalar.text.isidentifier() and is_file(folder() / f"{scalar.text}.yaml"):
-        return _file(scalar.text)
-    from mbprof.spec import git
-
-    here = scalar.loc.source.name
-    try:
-        if (beside := git.beside(here, scalar.text)) is not None:
-            source = git.find(beside)
-        else:
-            path = Path(here).parent / scalar.text
-            if not lies_below(path, top, folder()):
-                message = f"cannot extend {scalar.text!r}: it lies outside of the repository"
-                hint = "without a repository a spec reaches what is below its own folder"
-                raise SpecError(message, scalar.loc, f"{hint}; the zoo is always there")
-            source = read(path) if is_file(path) else None
-    except SourceError as error:
-        raise error.at(scalar.loc) from None
-    except ValueError:
-        source = None  # no file has such a name
-    if source is not None:
-        return _stranger(source, scalar.loc)
-    hint = near_file(Path(here).parent / scalar.text) or nearest(scalar.text, names())
+    name, _, flavour = scalar.text.partition("@")
+    if (packed := _packed(name)) is not None:
+        return _file(packed[0]), packed[1], flavour
+    for text, asked in ((scalar.text, ""), (name, flavour)):
+        if (source := _beside(text, scalar.loc, top)) is not None:
+            return _stranger(source, scalar.loc), None, asked
+    hint = near_file(Path(scalar.loc.source.name).parent / name) or nearest(name, names())
     raise SpecError(f"cannot extend {scalar.text!r}: there is no such spec", scalar.loc, hint)
 
 
-def _check_chain(key: str, names: tuple[str, ...], loc: Loc) -> None:
-    """Refuse a chain of names that comes back to one of them, or that is too long."""
-    if names[-1] in names[:-1]:
-        raise SpecError(f"{key} goes round in a circle: {' -> '.join(names)}", loc)
-    if len(names) > MAX_CHAIN:
-        raise LimitError(f"{key} leads through more than {MAX_CHAIN} others", loc)
+def _beside(text: str, loc: Loc, top: Path) -> Source | None:
+    """Read the file at a path from where a spec stands; None if there is none."""
+    from mbprof.spec import git
 
-
-def _flavoured(root: Map, flavour: str, seen: tuple[str, ...] = ()) -> Map:
-    """Lay a flavour over its spec, or over the one it is like; the spec's own changes nothing."""
-    own = root.get("flavour")
-    if own is not None and word(own, "flavour").text == flavour:
-        return root
-    flavours = section(root, "flavours")
-    if flavour not in flavours:
-        known = [*([word(own, "flavour").text] if own else []), *flavours]
-        name = word(root.entries["name"].value, "name").text if "name" in root.entries else "it"
-        raise UsageError(f"{name} has no flavour {flavour!r}", hint=nearest(flavour, known))
-    changes = mapping(flavours[flavour].value, f"flavour {flavour}")
-    if (other := changes.get("like")) is not None:
-        scalar = word(other, "like")
-        _check_chain("like", (*seen, flavour, scalar.text), scalar.loc)
-        if scalar.text not in flavours:
-            hint = nearest(scalar.text, flavours)
-            raise SpecError(f"there is no flavour {scalar.text!r}", scalar.loc, hint)
-        root = _flavoured(root, scalar.text, (*seen, flavour))
-    merged = overlay(root, changes, drop=("flavour", "like"))
-    return Map(merged.entries, root.loc)
+    here = loc.source.name
+    try:
+        if (beside := git.beside(here, text)) is not None:
+            return git.find(beside)
+        path = Path(here).parent / text
+        if not lies_below(path, top, folder()):
+            message = f"cannot extend {text!r}: it lies outside of the repository"
+            hint = "without a repository a spec reaches what is below its own folder"
+            raise SpecError(message, loc, f"{hint}; the zoo is always there")
+        return read(path) if is_file(path) else None
+    except SourceError as error:
+        raise error.at(loc) from None
+    except ValueError:
+        return None  # no file has such a name

@@ -28,9 +28,9 @@ from mbprof.network.conventions import Convention
 from mbprof.network.profile import Profile
 from mbprof.network.rows import totals
 from mbprof.spec.knobs import USUAL
-from mbprof.spec.model import Part, texts
+from mbprof.spec.model import Definition, Part, leaves, texts
 from mbprof.spec.sections import Budget, Limit
-from mbprof.spec.steps import BlockStep
+from mbprof.spec.steps import BlockStep, ChosenStep
 
 HEAVIEST = 5
 _PARTS, _MULTIPLE = 100, 32
@@ -155,10 +155,10 @@ def uncalled_block(subject: Subject) -> Iterator[Found]:
     """
     definition, own = subject.spec.definition, subject.spec.definition.loc.source
     called = _names(definition) | {step.block for step in definition.held(BlockStep)}
-    chosen = {value for knob in definition.knobs.values() for value in (knob.default, *knob.one_of)}
+    called |= _chosen(definition)
     for block in definition.blocks.values():
         # What a spec extends may need blocks that it does not.
-        uncalled = not block.shared and block.name not in called | chosen and not subject.spec.alone
+        uncalled = not block.shared and block.name not in called and not subject.spec.alone
         if uncalled and block.loc.source == own and "@" not in definition.name:
             yield Found(f"nothing calls the block {block.name}", loc=block.loc)
 
@@ -171,11 +171,28 @@ def accepted_in_vain(subject: Subject) -> Iterator[Found]:
     Remedy: take the line out of accept:.
     Source: mbprof, docs/checks.md.
     """
+    own = subject.spec.definition.loc.source
     for code, scalar in subject.spec.definition.accept.items():
+        if scalar.loc.source != own:
+            continue  # What it extends has that finding, or its own check says that it has not.
         known = "" if code in RULES else f"; there is no such code, {nearest(code, RULES)}"
         # This rule's own code is never found: to accept it would accept whatever is in vain.
         if code not in RULES or code == "MB013" or not any(RULES[code].apply(subject)):
             yield Found(f"{code} is accepted and not found{known}", loc=scalar.loc)
+
+
+def _chosen(definition: Definition) -> set[str]:
+    """Return the blocks that a knob can choose: the words that it takes, all where any will do."""
+    chosen = set[str]()
+    words = [knob for knob in definition.knobs.values() if knob.kind == "name"]
+    names = {name for step in definition.held(ChosenStep) for name in leaves(step.chosen.node)}
+    for knob in words:
+        chosen |= {str(word) for word in (*knob.one_of, knob.default)}
+        if f"${knob.name}" in names and not knob.one_of:
+            chosen |= definition.blocks.keys()
+    for preset in definition.presets.values():
+        chosen |= {str(value) for value in preset.knobs.values()}
+    return chosen
 
 
 def _names(part: Part) -> set[str]:

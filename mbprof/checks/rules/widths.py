@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from mbprof.checks.model import ADVICE, WARNING, Found, Subject, Variant, rule
 from mbprof.checks.walks import area, around, before, channels, groups, is_dense, producer
 from mbprof.language import fmt
-from mbprof.language.fmt import show
-from mbprof.network.graph import IMAGE, Graph, Node
+from mbprof.language.fmt import plain, show
+from mbprof.network.graph import IMAGE, Edge, Graph, Node
+from mbprof.network.outputs import scaled_outputs
 
 MULTIPLE = 8
 """What widths should be a multiple of: vector lanes and tensor cores come in eights."""
@@ -129,6 +130,9 @@ def _lost(subject: Subject, variant: Variant) -> list[Node]:
 def resampled_shortcut(subject: Subject) -> Iterator[Found]:
     """A shortcut that is resampled before it is added, at this stride or at stride 2.
 
+    A shortcut starts where the path starts that it is added to. The main line of a decoder, which
+    is resized to meet a skip, is none.
+
     Why: an interpolated map costs memory traffic and no weight fits it to what it is added to;
     residual networks stride a 1x1 convolution or pool instead.
     Remedy: stride the shortcut by a 1x1 convolution, or by average pooling before one.
@@ -146,12 +150,27 @@ def resampled_shortcut(subject: Subject) -> Iterator[Found]:
                 source = producer(graph, node.inputs[0])
                 if source is not None and not source.inputs:
                     continue  # a trained table is no shortcut
+                if not any(_leads(graph, node.inputs[0], to) for to in add.inputs if to != edge):
+                    continue  # A decoder's main line is resized to meet what skips it.
                 seen.add(node.name)
                 said = (
                     f"{label}the shortcut of {add.layer} is resized from "
                     f"{fmt.shape(node.in_shapes[0])} to {fmt.shape(node.out_shapes[0])}"
                 )
                 yield Found(said, [node], {"elements": node.facts.read + node.facts.write})
+
+
+def _leads(graph: Graph, start: Edge, edge: Edge) -> bool:
+    """Whether an edge is computed from another one."""
+    edges, seen = [edge], set[Edge]()
+    while edges:
+        edge = edges.pop()
+        if edge == start:
+            return True
+        if edge.node > start.node and edge not in seen:
+            seen.add(edge)
+            edges += graph.nodes[edge.node].inputs
+    return False
 
 
 @rule("MB105", WARNING)
@@ -303,6 +322,36 @@ def narrow_waist(subject: Subject) -> Iterator[Found]:
         node = thin[0]
         said = f"{node.layer} gives {channels(node)[1]} channels, {fmt.shape(node.out_shapes[0])}"
         yield Found(said, thin, {"channels": channels(node)[1]})
+
+
+@rule("MB205", WARNING)
+def scaled_classes(subject: Subject) -> Iterator[Found]:
+    """A classifier whose number of classes the width multiplier changes.
+
+    Looked at are the network as it is and at the alphas 0.25, 0.35, 0.5, 0.75, 1, 1.3 and 1.4:
+    rows whose c reads the knob classes, and a last layer with nothing behind but what scores pass
+    through, whose c the width rule of the spec scales. With div8 it also makes 16 classes of 10.
+
+    Why: the classes are those of the data; a network with fewer of them cannot be trained on it,
+    and one with more costs more than it says.
+    Remedy: width: c in that row, which leaves its channels as they are.
+    Source: arXiv:1704.04861, section 3.3: the input and output channels of a layer are scaled,
+    table 1 with its 1000 classes is not; TF-slim research/slim/nets/mobilenet_v1.py, num_classes.
+    """
+    own = [(subject.network.knobs, subject.graph)]
+    turned = [
+        ({**subject.network.knobs, variant.knob: variant.value}, variant.graph)
+        for variant in subject.alphas
+        if variant.graph is not None
+    ]
+    seen: set[str] = set()
+    for knobs, graph in (*own, *turned):
+        for scaled in scaled_outputs(subject.spec.definition, knobs, graph):
+            if scaled.node.layer not in seen:
+                seen.add(scaled.node.layer)
+                at = f"at alpha {plain(knobs['alpha'])} " if graph is not subject.graph else ""
+                numbers = {"stated": scaled.stated, "made": scaled.made}
+                yield Found(at + scaled.said, [scaled.node], numbers, "write width: c in its row")
 
 
 def _is_waist(subject: Subject, number: int) -> bool:

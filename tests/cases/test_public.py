@@ -1,0 +1,70 @@
+"""Questions that people asked in public, and specs of new users: the right answers, as data.
+
+A row of ``public/answers.csv`` names a spec, how it is turned, what is asked and the answer; what
+``says`` is part of a located error. Sources are the threads, or the library that was measured.
+"""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import mbprof
+from mbprof.errors import MbprofError
+from mbprof.language.fmt import parse
+from mbprof.network.load import Network, network_at
+
+FOLDER = Path(__file__).parent / "public"
+with (FOLDER / "answers.csv").open(newline="") as file:
+    ROWS = list(csv.DictReader(file))
+
+
+def asked(row: dict[str, str]) -> tuple[str, dict[str, Any], str | None]:
+    """Return the spec, the knobs or arguments, and the input of a block."""
+    at = dict(setting.split("=") for setting in row["at"].split())
+    image = at.pop("in", None)
+    path = FOLDER / row["spec"]
+    knobs = {name: parse(value) for name, value in at.items()}
+    return str(path) if path.suffix else row["spec"], knobs, image
+
+
+def answer(network: Network, what: str) -> str:
+    """Return what a network answers, as the table writes it."""
+    kind, _, name = what.partition(" ")
+    total = network.profile(scope="all").total
+    rows = {row.name: row for row in network.profile(scope="all").rows}
+    if kind == "cost":
+        return str(network.profile(name, scope="all").total.cost)
+    if kind == "output":
+        return "x".join(map(str, network.output_shape))
+    if kind == "layer":
+        trained = rows[name].facts.trainable
+        return f"{trained}, {'x'.join(map(str, rows[name].out_shape or ()))}"
+    facts = rows[name.removeprefix("of ")].facts if name.startswith("of ") else total.facts
+    if name.startswith("less than "):
+        other = mbprof.load(name.removeprefix("less than ")).build().profile(scope="all")
+        return str(other.total.facts.trainable - facts.trainable)
+    return str(facts.mac if kind == "mac" else facts.trainable)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row['case']} {row['spec']} {row['what']}")
+def test_the_answer_is_the_right_one(row: dict[str, str]) -> None:
+    spec, knobs, image = asked(row)
+    if row["what"] == "says":
+        with pytest.raises(MbprofError) as raised:
+            network_at(spec, knobs, image)
+        said = str(raised.value)
+        assert row["answer"] in said
+        assert raised.value.loc is not None or spec == row["spec"]
+    elif row["what"].startswith("finds "):
+        code = row["what"].split()[-1]
+        found = [each.message for each in mbprof.check(spec).findings if each.code == code]
+        assert all(row["answer"] in message for message in found)
+        assert bool(found) == bool(row["answer"])
+    else:
+        assert answer(network_at(spec, knobs, image), row["what"]) == row["answer"]
+
+
+def test_every_spec_is_asked_something() -> None:
+    assert {path.name for path in FOLDER.glob("*.yaml")} <= {row["spec"] for row in ROWS}
