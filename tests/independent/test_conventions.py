@@ -55,6 +55,10 @@ def network(spec: str, knobs: str, res: tuple[int, int] | None = None) -> mbprof
     return mbprof.load(spec).build(**values)
 
 
+BESIDE = {("torch/timm.efficientvit_m0.r224", "torchinfo"): -1920}
+"""What is known to be beside: torchinfo counts a norm once for each window of a batch of them."""
+
+
 @pytest.mark.parametrize("oracle", [o for o in oracles() if "peers" in o.measured], ids=str)
 def test_every_peer_of_a_measured_network(oracle: Oracle) -> None:
     spec = mbprof.load(oracle.spec)
@@ -63,6 +67,7 @@ def test_every_peer_of_a_measured_network(oracle: Oracle) -> None:
     for peer, name in PEERS.items():
         printed = oracle.measured["peers"][peer]
         costs = [printed["flops"]] + ([printed["macs"]] if "macs" in printed else [])
+        costs[0] += BESIDE.get((str(oracle), name), 0)
         found = totals(graph, name, "all")
         assert (name, found.params, *found.costs) == (name, printed["params"], *costs)
 
