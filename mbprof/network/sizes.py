@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from mbprof.errors import LimitError, Loc, MbprofError
+from mbprof.errors import LimitError, Loc, MbprofError, UsageError
 from mbprof.language.fmt import Value, either, integer, size
 from mbprof.language.progressions import Numbers
 from mbprof.network.build import build
@@ -240,11 +240,13 @@ def _side(numbers: Numbers, simple: bool) -> dict[str, Any]:
 def walked(definition: Definition, knobs: Mapping[str, Value]) -> Sizes:
     """Return which sizes make a network, with the other knobs as they are.
 
-    Raises: MbprofError: none does; the error is that of the size that is given. LimitError: there
-    are too many cases.
+    Raises: UsageError: its input is no image. MbprofError: no size does; the error is that of the
+    size that is given. LimitError: there are too many cases.
     """
     import numpy as np
 
+    if "res" not in knobs:
+        raise UsageError(f"the input of {definition.name} is no image, so that it has no sizes")
     walk, every = Walk(definition, knobs), np.arange(1, LARGEST_RES + 1)
     high, wide = image = size(knobs["res"])
     squares = walk.along(every, every)
@@ -263,7 +265,9 @@ def walked(definition: Definition, knobs: Mapping[str, Value]) -> Sizes:
 
 
 def in_words(definition: Definition, knobs: Mapping[str, Value]) -> str:
-    """Return which sizes make a network in a line, or why that cannot be said."""
+    """Return which sizes make a network in a line, or why that cannot be said; nothing of no image."""
+    if "res" not in knobs:
+        return ""
     try:
         return walked(definition, knobs).text
     except MbprofError as error:
