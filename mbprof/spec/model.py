@@ -204,6 +204,8 @@ class Definition(Brief, Part):
     scale: Bound | None
     """A factor of the resolution, such as that of compound scaling."""
     padding: str
+    pads: bool
+    """Whether the spec says whose padding its ``same`` is."""
     scope: str
     endpoints: str
     knobs: Mapping[str, Knob]

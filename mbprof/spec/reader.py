@@ -130,6 +130,7 @@ class SpecReader:
             channels=channels,
             scale=scale,
             padding=padding,
+            pads="padding" in root.entries,
             scope=one_of(root, "scope", SCOPES, "all"),
             endpoints=one_of(root, "endpoints", ENDPOINTS, "all"),
             knobs=self.knobs,
