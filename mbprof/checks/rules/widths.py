@@ -306,7 +306,7 @@ def unmixed_groups(subject: Subject) -> Iterator[Found]:
 
     Looked at are grouped 1x1 convolutions that are not depthwise and take what another one gives,
     with nothing between but norms, activations, gates, poolings and depthwise or grouped
-    convolutions, and whose groups have a common divisor above 1.
+    convolutions, and whose groups have a common divisor above 1. Vectors of a gate are left out.
 
     Why: what a group gives comes from the same group all the way up; the network is several narrow
     ones side by side.
@@ -319,7 +319,7 @@ def unmixed_groups(subject: Subject) -> Iterator[Found]:
 
     bad = []
     for node in subject.layers:
-        shared = _parts(node) if is_pointwise(node) else 1
+        shared = _parts(node) if is_pointwise(node) and area(node.out_shapes[0]) > 1 else 1
         edge = node.inputs[0]
         while shared > 1:
             above = subject.graph.producer(climb(subject.graph, edge, keeps_groups)[-1])
