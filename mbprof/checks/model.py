@@ -133,6 +133,46 @@ class Subject:
         return [self.nodes[taker] for taker in self.consumers[number]]
 
     @cached_property
+    def above(self) -> list[int]:
+        """For each node the set of those before it, as the bits of a number."""
+        above: list[int] = []
+        for node in self.nodes:
+            bits = 0
+            for edge in node.inputs:
+                if edge.node >= 0:
+                    bits |= above[edge.node] | 1 << edge.node
+            above.append(bits)
+        return above
+
+    @cached_property
+    def number(self) -> dict[str, int]:
+        """The number of each node by its name."""
+        return {node.name: number for number, node in enumerate(self.nodes)}
+
+    @cached_property
+    def answers(self) -> set[int]:
+        """The numbers of the layers whose width is that of an answer, such as scores and boxes.
+
+        They stand behind other layers of a spec, and neither a layer nor a norm nor an activation
+        that does not saturate stands behind them. The last layer of a block alone is none.
+        """
+        fed, answers = set[int](), set[int]()
+        for number in range(len(self.nodes) - 1, -1, -1):
+            node = self.nodes[number]
+            last = fed.isdisjoint(self.consumers[number])
+            if node.op.multiplies and last and self.multiplying & self.above[number]:
+                answers.add(number)
+            bends = node.op.function not in ("", "none") and not node.op.saturates
+            if not last or node.op.multiplies or node.op.normalises or bends:
+                fed.add(number)
+        return set() if self.spec.alone else answers
+
+    @cached_property
+    def multiplying(self) -> int:
+        """The nodes that multiply, as the bits of a number."""
+        return sum(1 << number for number, node in enumerate(self.nodes) if node.op.multiplies)
+
+    @cached_property
     def layers(self) -> list[Node]:
         """The nodes that multiply: convolutions and linear layers."""
         return [node for node in self.nodes if node.op.multiplies]

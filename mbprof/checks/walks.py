@@ -9,6 +9,7 @@ from typing import TypeAlias
 from mbprof.language.fmt import Shape
 from mbprof.network.graph import Edge, Graph, Node
 from mbprof.ops import Op
+from mbprof.ops.base import STORED
 from mbprof.symbolic.arithmetic import product
 
 Through: TypeAlias = Callable[[Op], bool]
@@ -20,6 +21,11 @@ LINEAR: Through = attrgetter("keeps_linear")
 def around(op: Op) -> bool:
     """Whether an op belongs to the layer before it: an activation, or what keeps it linear."""
     return op.keeps_linear or bool(op.function)
+
+
+def activates(node: Node) -> bool:
+    """Whether a node is an activation with a function."""
+    return node.op.function not in ("", "none")
 
 
 def is_dense(node: Node) -> bool:
@@ -65,6 +71,45 @@ def before(graph: Graph, edge: Edge, through: Through = LINEAR) -> list[Edge]:
 def producer(graph: Graph, edge: Edge, through: Through = LINEAR) -> Node | None:
     """Return the node behind an edge, through some ops; None for the image."""
     return graph.producer(before(graph, edge, through)[-1])
+
+
+def bends(node: Node) -> bool:
+    """Whether a node is no linear map of its input: by its facts, a gate, a product, a norm."""
+    product_of_maps = node.facts.mac > 0 and not node.op.multiplies
+    own = node.op.normalises and not node.op.folds
+    exact = node.facts.compare == node.facts.exp == 0
+    return not exact or product_of_maps or own or (node.op.gates and len(set(node.inputs)) > 1)
+
+
+def made(graph: Graph, edge: Edge) -> Node | None:
+    """Return the node that computes what an edge carries, past what only hands on or resizes."""
+    while (node := graph.producer(edge)) and len(node.inputs) == 1:
+        if any(node.facts[len(STORED) : -2]) and not node.op.resamples:
+            break
+        edge = node.inputs[0]
+    return node
+
+
+def climb(graph: Graph, edge: Edge, through: Through) -> list[Edge]:
+    """Return an edge and those above it, through some ops, of several inputs the widest."""
+    path = [edge]
+    while (node := graph.producer(path[-1])) and through(node.op) and node.inputs:
+        path.append(widest(node))
+    return path
+
+
+def pooling(graph: Graph, edge: Edge) -> tuple[Node, list[Node]] | None:
+    """Return the pooling of whole maps that a vector comes from, and the layers between.
+
+    None where several tensors make the vector, or none is pooled.
+    """
+    layers: list[Node] = []
+    while (node := graph.producer(edge)) and len(node.inputs) == 1:
+        if area(node.in_shapes[0]) > 1 == area(node.out_shapes[0]):
+            return None if node.op.multiplies or not node.op.keeps_sign else (node, layers)
+        layers += [node] if is_dense(node) else []
+        edge = node.inputs[0]
+    return None
 
 
 def traffic(node: Node) -> int:

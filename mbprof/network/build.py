@@ -140,7 +140,7 @@ class _Builder:
         self.work.take(step)
         if self.left_out(step, frame):
             self.work.spend(1, wiring.loc)
-            frame.pass_by(wiring)
+            frame.pass_by(step)
             return 0
         if wiring.times is None:
             self.work.spend(1, wiring.loc)
@@ -149,9 +149,12 @@ class _Builder:
         times: int = wiring.times.evaluate(frame.env)
         if times and (rule := self.width_rules(wiring, frame).get("n")) is not None:
             times = rule(times)
-        self.work.spend(int(times), wiring.loc)
+        rounds = int(times)
+        self.work.spend(rounds, wiring.loc)
+        if not rounds:
+            frame.leave_out(step)
         first = frame.env["i"]
-        for j in range(int(times)):
+        for j in range(rounds):
             frame.env.update(i=first + j, j=j)
             if j:
                 self.work.take(step)
@@ -296,7 +299,10 @@ class _Builder:
         ends: list[Tensor] = []
         for number, branch in enumerate(step.branches):
             place = f"step {{}} of branch {number + 1}"
-            for _ in range(self.copies(branch, frame)):
+            copies = self.copies(branch, frame)
+            if not copies:
+                frame.leave_out(branch)
+            for _ in range(copies):
                 self.work.spend(1, branch.loc)
                 self.work.read(len(frame.outputs) + len(frame.env), branch.loc)
                 inner = frame.path_from(taken[0], place, name, len(ends))
@@ -321,6 +327,8 @@ class _Builder:
         frame.previous = taken
         count = int(step.count.evaluate(frame.env))
         self.work.spend(count, step.wiring.loc)
+        if not count:
+            frame.leave_out(step)
         for number in range(count):
             frame.env["j"] = number
             if dense and len(before) > 1:

@@ -10,7 +10,7 @@ from mbprof.language.fmt import Shape, Shapes, several
 from mbprof.language.source import Scalar
 from mbprof.network.graph import Edge
 from mbprof.ops.base import channel_axis
-from mbprof.spec.model import Step, Table, Template, Wiring, texts
+from mbprof.spec.model import Part, Step, Table, Template, Wiring, texts
 from mbprof.symbolic.arithmetic import product
 from mbprof.symbolic.symbols import bounded
 
@@ -133,15 +133,23 @@ class Frame:
             self.outputs[scalar.text] = tensor
             self.declared[scalar.text] = scalar
 
-    def pass_by(self, wiring: Wiring) -> None:
+    def leave_out(self, part: Part) -> None:
+        """Note that a part that is not there would have taken what its steps name."""
+        # With nothing open there is nothing to note, and a table may be left out many times.
+        if self.declared or any(self.outer):
+            for wiring in part.held(Wiring):
+                for scalar in wiring.inputs:
+                    self.use(scalar.text)
+
+    def pass_by(self, step: Step) -> None:
         """Let a step that is left out hand on the previous output.
 
         Its name stands for that too, or for its first input where it takes others. A WiringError
         if it names several outputs.
         """
+        wiring = step.wiring
         taken = self.take(wiring) if wiring.outputs else ()
-        for scalar in wiring.inputs:
-            self.use(scalar.text)
+        self.leave_out(step)
         if not wiring.outputs:
             return
         if len(wiring.outputs) != 1:
@@ -150,8 +158,13 @@ class Frame:
         self.declare(wiring, (self.single(wiring),) if passed else taken[:1])
 
     def close(self) -> None:
-        """Refuse names that were given to outputs and never taken, with an UnusedError."""
+        """Refuse names that were given to outputs and never taken, with an UnusedError.
+
+        What the level ends in is taken by what called it.
+        """
         for name, scalar in self.declared.items():
+            if self.outputs[name] in self.previous:
+                continue
             hint = f"take it with  in: {name}  or drop the name"
             raise UnusedError(f"the output {name!r} is never used", scalar.loc, hint)
 

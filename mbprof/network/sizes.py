@@ -265,7 +265,7 @@ def walked(definition: Definition, knobs: Mapping[str, Value]) -> Sizes:
 
 
 def in_words(definition: Definition, knobs: Mapping[str, Value]) -> str:
-    """Return which sizes make a network in a line, or why that cannot be said; nothing of no image."""
+    """Return which sizes make a network in a line, or why that cannot be said; "" without image."""
     if "res" not in knobs:
         return ""
     try:

@@ -177,12 +177,15 @@ class Op(ABC):
     rearranges: ClassVar[bool] = False  # it only puts channels elsewhere
     multiplies: ClassVar[bool] = False  # it has weights: a convolution or a linear layer
     depthwise: ClassVar[bool] = False  # it multiplies each map by itself
+    normalises: ClassVar[bool] = False  # it takes mean or variance, or both, out of its input
     folds: ClassVar[bool] = False  # it can be folded into a layer that multiplies: a batch norm
     passes: ClassVar[bool] = False  # it hands its input on as it is, at inference
+    drops: ClassVar[bool] = False  # it drops elements in training
     resamples: ClassVar[bool] = False  # it interpolates maps
     mixes: ClassVar[bool] = False  # an output weighs all positions, and there are many outputs
     sees_whole: ClassVar[bool] = False  # an output can depend on all pixels, whatever its kernel
     pools_whole: ClassVar[bool] = False  # it pools maps of any size
+    shares: ClassVar[bool] = False  # it turns scores into shares that sum up to one: a softmax
     ends_maps: ClassVar[bool] = False  # maps end in it, as at the end of a whole network
     ends_scores: ClassVar[bool] = False  # it can follow the scores of a classifier
     ranks: ClassVar[bool] = False  # it makes probabilities of scores
@@ -211,6 +214,16 @@ class Op(ABC):
         return False
 
     @property
+    def saturates(self) -> bool:
+        """Whether the op is an activation that is flat on both sides."""
+        return False
+
+    @property
+    def factor(self) -> float | None:
+        """The constant that the op multiplies by, None if it is another op."""
+        return None
+
+    @property
     def keeps_linear(self) -> bool:
         """Whether the layer before stays linear behind it."""
         return self.folds or self.passes
@@ -231,6 +244,10 @@ class Op(ABC):
     def geometry(self, inputs: Shapes) -> Geometry:
         """Return kernel, stride, dilation and groups, None where the op has none."""
         return Geometry()
+
+    def scaled(self, inputs: Shapes) -> int:
+        """Return the d of the 1/√d by which the op scales scores of its own, 0 if it has none."""
+        return 0
 
     def axes(self, inputs: Shapes) -> tuple[Axis, ...]:
         """Return height and width with the window and the padding on them, if the op has any."""

@@ -26,7 +26,8 @@ from mbprof.symbolic.arithmetic import product
 class Function(NamedTuple):
     """Arithmetic of an activation for one element, and trained values of a channel or of all.
 
-    ``non_negative`` says that it gives no negative values.
+    ``non_negative`` says that it gives no negative values, ``saturates`` that it is flat on both
+    sides, so that little of a gradient comes back through it.
     """
 
     call: str
@@ -39,6 +40,7 @@ class Function(NamedTuple):
     slopes: int = 0
     shared: int = 0
     non_negative: bool = False
+    saturates: bool = False
     aliases: tuple[str, ...] = ()
 
 
@@ -52,13 +54,19 @@ FUNCTIONS: dict[str, Function] = {
         "nn.PReLU", "max(x, 0) + a·min(x, 0), a trained for each channel", 2, 1, 1, slopes=1
     ),
     "elu": Function("nn.ELU", "x if x > 0 else exp(x) - 1", compare=1, add=1, exp=1),
-    "sigmoid": Function("nn.Sigmoid", "1 / (1 + exp(-x))", 0, 1, 0, 1, 1, non_negative=True),
-    "hsigmoid": Function("nn.Hardsigmoid", "min(max(x + 3, 0), 6) / 6", 2, 1, 1, non_negative=True),
+    "sigmoid": Function(
+        "nn.Sigmoid", "1 / (1 + exp(-x))", 0, 1, 0, 1, 1, non_negative=True, saturates=True
+    ),
+    "hsigmoid": Function(
+        "nn.Hardsigmoid", "min(max(x + 3, 0), 6) / 6", 2, 1, 1, non_negative=True, saturates=True
+    ),
     "silu": Function(
         "nn.SiLU", "x / (1 + exp(-x)), also called swish", 0, 1, 0, 1, 1, aliases=("swish",)
     ),
     "hswish": Function("nn.Hardswish", "x · min(max(x + 3, 0), 6) / 6", compare=2, add=1, mul=2),
-    "tanh": Function("nn.Tanh", "1 - 2 / (1 + exp(2·x))", add=2, mul=1, divide=1, exp=1),
+    "tanh": Function(
+        "nn.Tanh", "1 - 2 / (1 + exp(2·x))", add=2, mul=1, divide=1, exp=1, saturates=True
+    ),
     "gelu": Function("nn.GELU", "x/2 · (1 + erf(x / √2))", add=1, mul=3, exp=1),
     "star_relu": Function(
         "StarReLU", "s·max(x, 0)² + b, s and b trained", compare=1, add=1, mul=2, shared=2
@@ -104,6 +112,10 @@ class Activation(SameShape):
     function: str = letter("f", ACTIVATION, "the function")
 
     @property
+    def saturates(self) -> bool:
+        return self.function != "none" and FUNCTIONS[self.function].saturates
+
+    @property
     def called(self) -> str:
         return self.call if self.function == "none" else FUNCTIONS[self.function].call
 
@@ -140,12 +152,16 @@ class Times(SameShape):
 
     by: float = letter("by", NUMBER, "the constant")
 
+    @property
+    def factor(self) -> float:
+        return self.by
+
     def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
         size = product(inputs[0])
         return Facts(mul=size, read=size, write=size)
 
 
-@op("softmax", "nn.Softmax", sees_whole=True, ends_scores=True, ranks=True)
+@op("softmax", "nn.Softmax", sees_whole=True, ends_scores=True, ranks=True, shares=True)
 class Softmax(SameShape):
     """Turn each vector of n scores into n probabilities.
 

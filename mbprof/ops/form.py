@@ -82,6 +82,7 @@ class Reshape(Free):
     "nn.Dropout",
     aliases=("droppath", "spatialdropout"),
     passes=True,
+    drops=True,
     ends_scores=True,
     keeps_sign=True,
 )

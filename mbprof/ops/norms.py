@@ -14,6 +14,7 @@ from mbprof.symbolic.arithmetic import product
     "nn.BatchNorm2d",
     after=("act",),
     follower=FLAG,
+    normalises=True,
     folds=True,
     aliases=("batchnormalization", "frozenbatchnorm"),
 )
@@ -46,7 +47,7 @@ class BatchNorm(SameShape):
         )
 
 
-@op("ln", "nn.LayerNorm", after=("act",), aliases=("layernormalization",))
+@op("ln", "nn.LayerNorm", after=("act",), normalises=True, aliases=("layernormalization",))
 class LayerNorm(SameShape):
     """Normalise the channels of each position, or of each token.
 
@@ -86,7 +87,13 @@ class Normalize(SameShape):
         return Facts(constants=constants, add=size, divide=size, read=size + constants, write=size)
 
 
-@op("gn", "nn.GroupNorm", after=("act",), aliases=("groupnormalization", "instancenorm"))
+@op(
+    "gn",
+    "nn.GroupNorm",
+    after=("act",),
+    normalises=True,
+    aliases=("groupnormalization", "instancenorm"),
+)
 class GroupNorm(SameShape):
     """Normalise each of g groups of channels over all positions.
 
@@ -117,7 +124,7 @@ class GroupNorm(SameShape):
         return _normalised(inputs, self.groups, self.scale, self.shift)
 
 
-@op("rms", "nn.RMSNorm", after=("act",), aliases=("rmsnormalization",))
+@op("rms", "nn.RMSNorm", after=("act",), normalises=True, aliases=("rmsnormalization",))
 class RMSNorm(SameShape):
     """Divide the channels of each position, or of each token, by their root mean square.
 

@@ -230,6 +230,10 @@ class Attention(Op):
                 raise ShapeError(message, letter="windows")
         return ((n, c_v // shared * heads),)
 
+    def scaled(self, inputs: Shapes) -> int:
+        d: int = inputs[0][1] // self.heads
+        return d
+
     def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
         (n, c), (m, _) = inputs[:2]
         rows = self.heads * n

@@ -238,6 +238,8 @@ class Definition(Brief, Part):
     sizes: Stated | None
     """The sizes that it is meant for, where it says so."""
     padding: str
+    pads: bool
+    """Whether the spec says whose padding its ``same`` is."""
     scope: str
     endpoints: str
     knobs: Mapping[str, Knob]

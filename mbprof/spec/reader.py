@@ -157,6 +157,7 @@ class SpecReader:
             outputs=distinct(listed(root, "outputs"), "output"),
             sizes=stated(section(root, "input").get("sizes"), LARGEST_RES),
             padding=padding,
+            pads="padding" in root.entries,
             scope=one_of(root, "scope", SCOPES, "all"),
             endpoints=one_of(root, "endpoints", ENDPOINTS, "all"),
             knobs=self.knobs,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from mbprof.checks.model import ADVICE, Found, Subject, rule
 from mbprof.checks.walks import area, around, channels, is_pointwise, producer, traffic
@@ -14,6 +14,8 @@ FEW = 5
 """With fewer layers that multiply, it is no news that one of them has most of the cost."""
 CLASSIFIER = 3
 """One part in how many of all weights makes a classifier large."""
+WIDER = 2
+"""How many times its input's channels an expansion gives at least."""
 INTENSITY = 2
 """Multiply-accumulates for each element moved, below which a depthwise layer waits for memory."""
 
@@ -23,7 +25,7 @@ def one_layer(subject: Subject) -> Iterator[Found]:
     """A single layer has more than half of all weights or MACs.
 
     Weights and multiply-accumulates of convolution and linear layers, as in convention kernels,
-    of networks of five layers or more.
+    of networks of five layers or more. What the classifier has of the weights is said by MB502.
 
     Why: whatever is saved elsewhere does not matter before this layer shrinks.
     Remedy: split it, pool before it, narrow what it takes, or factorise it.
@@ -36,13 +38,18 @@ def one_layer(subject: Subject) -> Iterator[Found]:
     for kind, fact in (("weights", "kernels"), ("MACs", "mac")):
         counts = [getattr(node.facts, fact) for node in layers]
         part, whole = max(counts), sum(counts)
-        if 2 * part > whole:
-            largest = layers[counts.index(part)]
+        largest = layers[counts.index(part)]
+        if 2 * part > whole and largest is not _classifier(layers):
             said = (
                 f"{largest.layer} has {fmt.percent(part, whole)} % of all {kind}, "
                 f"{fmt.integer(part)} of {fmt.integer(whole)}"
             )
             yield Found(said, [largest], {"part": part, "whole": whole})
+
+
+def _classifier(layers: Sequence[Node]) -> Node | None:
+    """Return the last layer, if it stands behind the pooling."""
+    return layers[-1] if area(layers[-1].in_shapes[0]) == 1 else None
 
 
 @rule("MB502", ADVICE)
@@ -61,9 +68,8 @@ def large_classifier(subject: Subject) -> Iterator[Found]:
     layers = subject.layers
     if len(layers) < FEW or not subject.is_network:
         return
-    last, whole = layers[-1], sum(node.facts.kernels for node in layers)
-    part = last.facts.kernels
-    if area(last.in_shapes[0]) == 1 and CLASSIFIER * part > whole >= 2 * part:
+    last, whole = _classifier(layers), sum(node.facts.kernels for node in layers)
+    if last is not None and CLASSIFIER * (part := last.facts.kernels) > whole:
         said = (
             f"{last.layer} ({channels(last)[0]} -> {channels(last)[1]}) has "
             f"{fmt.percent(part, whole)} % of all weights, {fmt.integer(part)} of "
@@ -77,13 +83,17 @@ def _held(node: Node) -> int:
     return elements(node.in_shapes) + elements(node.out_shapes)
 
 
+def _expands(c_in: int, c_out: int) -> bool:
+    return c_out >= WIDER * c_in
+
+
 @rule("MB601", ADVICE)
 def expansion_in_memory(subject: Subject) -> Iterator[Found]:
     """An expansion at the highest resolution rules the activation memory.
 
     Compared are the elements of inputs and outputs of each layer: the largest, if it is a 1x1
-    convolution that widens its input or what works on its output, against all layers of other
-    blocks and fires at 1.5 times.
+    convolution that gives at least twice the channels that it takes or what works on its output,
+    against all layers of other blocks and fires at 1.5 times.
 
     Why: one block sets the memory that a device needs; the rest of the network would run in
     less.
@@ -95,7 +105,7 @@ def expansion_in_memory(subject: Subject) -> Iterator[Found]:
         return
     peak = max(maps, key=_held)
     inside = [node for node in maps if node.block == peak.block]
-    wide = [node for node in inside if is_pointwise(node) and channels(node)[1] > channels(node)[0]]
+    wide = [node for node in inside if is_pointwise(node) and _expands(*channels(node))]
     others = [_held(node) for node in maps if node.block != peak.block]
     source = producer(subject.graph, peak.inputs[0], around)
     expansion = next((node for node in wide if node is peak or node is source), None)
@@ -122,7 +132,8 @@ def idle_depthwise(subject: Subject) -> Iterator[Found]:
     Why: such layers run at the speed of the memory; their few MACs do not show in their time.
     Remedy: nothing for a few; a larger kernel is nearly free there, and fusing with the layer
     before spares one pass.
-    Source: arXiv:1807.11164, section 2; arXiv:2104.00298, section 3.3, on fused blocks.
+    Source: arXiv:1807.11164, guideline G4, which counts them among the element-wise operations;
+    arXiv:2104.00298, section 3.2 and table 3, on fused blocks in early stages.
     """
     depthwise = [node for node in subject.nodes if node.op.depthwise]
     idle = [node for node in depthwise if node.facts.mac < INTENSITY * traffic(node)]

@@ -7,16 +7,20 @@ from itertools import zip_longest
 from operator import attrgetter
 
 from mbprof.checks.model import ADVICE, WARNING, Found, Subject, rule
-from mbprof.checks.walks import area, around, channels, is_pointwise, producer, widest
+from mbprof.checks.walks import (
+    activates,
+    area,
+    around,
+    bends,
+    channels,
+    is_pointwise,
+    producer,
+    widest,
+)
 from mbprof.language import fmt
 from mbprof.network.graph import Node
 from mbprof.ops import Op
 from mbprof.ops.conv import FUNCTIONS
-
-
-def _activates(node: Node) -> bool:
-    """Whether a node is an activation with a function."""
-    return node.op.function not in ("", "none")
 
 
 def _behind(
@@ -51,7 +55,7 @@ def nonlinear_bottleneck(subject: Subject) -> Iterator[Found]:
         takers = list(_behind(subject, number))
         for taker in tuple(takers):
             takers += _behind(subject, taker) if subject.nodes[taker].op.adds else ()
-        if any(_activates(subject.nodes[taker]) for taker in takers):
+        if any(activates(subject.nodes[taker]) for taker in takers):
             bad.append(node)
     if bad:
         c_in, c_out = channels(bad[0])
@@ -88,7 +92,8 @@ def linear_twice(subject: Subject) -> Iterator[Found]:
     that does the same has the kernel k1 + (k2 - 1)·s1 on each axis, no groups, and the channels of
     both ends; the rule fires where its MACs are no more than those of the two. Factorisations, by
     groups, by depth or through fewer channels, are cheaper and are left alone, and so is the
-    projection behind a depthwise convolution, the linear bottleneck.
+    projection behind a depthwise convolution, the linear bottleneck. A network in which no layer
+    stands behind a non-linearity is one finding, whatever one layer for all would cost.
 
     Why: without a non-linearity between, both are one linear map; the second adds cost and no
     power.
@@ -96,6 +101,13 @@ def linear_twice(subject: Subject) -> Iterator[Found]:
     Source: arXiv:1512.03385, section 3.2, the remark below equation 1: a single layer is a linear
     one.
     """
+    if linear := _linear(subject):
+        said = (
+            f"no layer stands behind a non-linearity: {fmt.several(len(linear), 'layer')} are one "
+            f"linear map, {linear[0].layer} first"
+        )
+        yield Found(said, linear, {"layers": len(linear)})
+        return
     bad = []
     for number, node in enumerate(subject.nodes):
         if not node.op.multiplies:
@@ -115,6 +127,15 @@ def linear_twice(subject: Subject) -> Iterator[Found]:
             f"{first.layer} ({c_in} -> {c_out}) and {second.layer} first"
         )
         yield Found(said, firsts, {"pairs": len(bad), "macs": macs})
+
+
+def _linear(subject: Subject) -> list[Node]:
+    """Return the layers of a network in which none stands behind a non-linearity."""
+    bent = sum(1 << number for number, node in enumerate(subject.nodes) if bends(node))
+    behind = [subject.above[n] for n, node in enumerate(subject.nodes) if node.op.multiplies]
+    in_line = any(above & subject.multiplying for above in behind)
+    free = not subject.spec.alone and in_line and not any(above & bent for above in behind)
+    return subject.layers if free else []
 
 
 def _merged(first: Node, second: Node) -> int:
@@ -162,7 +183,7 @@ def activation_before_norm(subject: Subject) -> Iterator[Found]:
     bad = []
     for node in subject.nodes:
         act = subject.graph.producer(node.inputs[0]) if node.op.folds else None
-        before = subject.graph.producer(act.inputs[0]) if act and _activates(act) else None
+        before = subject.graph.producer(act.inputs[0]) if act and activates(act) else None
         if before is not None and before.op.multiplies:
             bad.append((before, node))
     if bad:
@@ -192,7 +213,7 @@ def activation_of_activation(subject: Subject) -> Iterator[Found]:
             continue
         for taker in _behind(subject, number, lambda op: op.keeps_sign):
             after = subject.nodes[taker]
-            if _activates(after):
+            if activates(after):
                 second = after.op.function
                 said = f"{after.layer}: {second} of {first} {_consequence(first, second)}"
                 yield Found(said, [after, node])
@@ -219,7 +240,7 @@ def unshifted_activation(subject: Subject) -> Iterator[Found]:
     the bias.
     """
     bad = []
-    for node in filter(_activates, subject.nodes):
+    for node in filter(activates, subject.nodes):
         before = producer(subject.graph, node.inputs[0], lambda op: op.passes)
         if before is not None and before.op.multiplies and not before.op.bias:
             bad.append(before)
@@ -237,7 +258,7 @@ def norm_missing(subject: Subject) -> Iterator[Found]:
 
     Looked at are convolutions on maps of more than one pixel with a bias, no batch norm, and an
     activation behind, in a network where nine in ten of those have a batch norm, or all others
-    of a block.
+    of a block. The last layers of a network are left out; see MB201.
 
     Why: one layer without normalisation among many with it is mostly an oversight, and its scale
     is what the others were normalised against.
@@ -251,6 +272,8 @@ def norm_missing(subject: Subject) -> Iterator[Found]:
         takers = subject.takers(number)
         if any(taker.op.folds for taker in takers):
             normed += 1
+        elif number in subject.answers:
+            continue
         elif node.op.bias and any(taker.op.function for taker in takers):
             bare.append(node)
     if bare and (normed >= 9 * len(bare) or (normed > 1 and len(bare) == 1)):

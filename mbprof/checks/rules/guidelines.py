@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from mbprof.checks.model import ADVICE, Found, Subject, rule
 from mbprof.checks.walks import area, channels, groups, is_pointwise, traffic
 from mbprof.language import fmt
-from mbprof.network.graph import Graph
 
 EXCESS = 1.25
 """How far above its bound the memory access of a network's layers may be."""
@@ -29,7 +28,8 @@ def unequal_widths(subject: Subject) -> Iterator[Found]:
 
     MAC = hw·(c1 + c2) + c1·c2 >= 2·sqrt(hw·B) + B/hw with B = hw·c1·c2, equal if and only if c1
     = c2; here MAC is memory access cost in elements, summed over the network's 1x1 convolutions
-    without groups, and the rule fires where it is more than 1.25 times the bound.
+    without groups, and the rule fires where it is more than 1.25 times the bound. The last layers
+    of a network are left out, whose width is what is asked for; see MB201.
 
     Why: at the same multiply-accumulates the layer with equal widths moves least; on a GPU a
     ratio of 1:12 runs at half the speed.
@@ -37,8 +37,8 @@ def unequal_widths(subject: Subject) -> Iterator[Found]:
     Source: arXiv:1807.11164, guideline G1, equation 2 and table 1.
     """
     rows = []
-    for node in subject.layers:
-        if is_pointwise(node) and groups(node) == 1:
+    for number, node in enumerate(subject.nodes):
+        if is_pointwise(node) and groups(node) == 1 and number not in subject.answers:
             (c1, c2), hw = channels(node), area(node.out_shapes[0])
             if hw > 1:
                 b = hw * c1 * c2
@@ -102,7 +102,7 @@ def fragmented(subject: Subject) -> Iterator[Found]:
     Remedy: fewer and wider paths; join 1x1 convolutions of one input into a single one.
     Source: arXiv:1807.11164, guideline G3 and table 3.
     """
-    above = _ancestors(subject.graph)
+    above = subject.above
     joins = []
     for node in subject.nodes:
         if not node.op.joins or node.op.gates:
@@ -119,18 +119,6 @@ def fragmented(subject: Subject) -> Iterator[Found]:
             "most"
         )
         yield Found(said, [node for _, node in joins], {"joins": len(joins), "most": most})
-
-
-def _ancestors(graph: Graph) -> list[int]:
-    """Return for each node the set of those before it, as the bits of a number."""
-    above: list[int] = []
-    for node in graph.nodes:
-        bits = 0
-        for edge in node.inputs:
-            if edge.node >= 0:
-                bits |= above[edge.node] | 1 << edge.node
-        above.append(bits)
-    return above
 
 
 @rule("MB214", ADVICE)

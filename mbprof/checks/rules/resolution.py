@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
+from functools import partial
 from typing import NamedTuple
 
 from mbprof.checks.model import ADVICE, WARNING, Found, Subject, Undecided, rule
@@ -116,7 +117,8 @@ def receptive_fields(graph: Graph) -> list[Field | None]:
     """Return the receptive field of every node; None where it sees the whole image.
 
     r += (k_eff - 1)·j, j *= s on each axis; a join takes the largest of its inputs, and a gate
-    leaves the field of what it weighs. An op that changes the size divides the step.
+    leaves the field of what it weighs, or takes its own if that is larger. An op that changes the
+    size divides the step.
     Raises: Undecided: paths of different steps meet.
     Source: google-research/receptive_field, python/util/receptive_field_computation.py.
     """
@@ -128,11 +130,23 @@ def receptive_fields(graph: Graph) -> list[Field | None]:
         if node.op.sees_whole or not seen or (len(seen) < len(known) and not node.op.gates):
             fields.append(None)
             continue
-        if len({field.jump for field in seen}) > 1:
+        jumps = {field.jump for field in seen}
+        if len(jumps) > 1 and not node.op.gates:
             raise Undecided(f"{node.name} joins maps of different steps")
         high, wide = (max(field.size[axis] for field in seen) for axis in (0, 1))
-        fields.append(_behind(node, Field((high, wide), seen[0].jump)))
+        jump = min(jumps, key=partial(_beside, graph, node))
+        fields.append(_behind(node, Field((high, wide), jump)))
     return fields
+
+
+def _beside(graph: Graph, node: Node, jump: tuple[Fraction, Fraction]) -> Fraction:
+    """Return how far maps with a step are from covering the image.
+
+    A gate weighs maps where they are: one that was made smaller and larger again on its way has
+    steps that do not, and no say in the grid.
+    """
+    sizes = zip(jump, node.out_shapes[0][1:], graph.image[1:], strict=False)
+    return sum((abs(step * made - image) for step, made, image in sizes), Fraction(0))
 
 
 def _behind(node: Node, field: Field) -> Field:
@@ -154,14 +168,15 @@ def narrow_view(subject: Subject) -> Iterator[Found]:
     r += (k_eff - 1)·j and j *= s from layer to layer, k_eff = (k - 1)·d + 1; at a join the
     largest. The last maps are those that the global pooling or the first linear layer gets.
     Gates of a squeeze-and-excitation see the whole image and are left out. A block alone has no
-    image.
+    image, and in a network with attention all is seen.
 
     Why: no unit sees the whole object; what relates distant parts is left to an average or to a
     linear layer.
     Remedy: more or larger kernels, dilation, or an earlier stride; or a lower resolution.
     Source: google-research/receptive_field, README.md; arXiv:1705.07049.
     """
-    if not subject.is_network:
+    # Attention, or another product of positions, lets all that stands behind it see the image.
+    if not subject.is_network or any(node.op.mixes for node in subject.nodes):
         return
     fields = receptive_fields(subject.graph)
     last = _last_maps(subject, fields)
@@ -175,12 +190,7 @@ def narrow_view(subject: Subject) -> Iterator[Found]:
 
 
 def _last_maps(subject: Subject, fields: Sequence[Field | None]) -> tuple[int, Field] | None:
-    """Return the last node on the main path that does not see the whole image by its nature.
-
-    None where attention, or another product of positions, lets everything behind it see it.
-    """
-    if any(node.op.mixes for node in subject.nodes):
-        return None
+    """Return the last node on the main path that does not see the whole image by its nature."""
     number = subject.graph.outputs[0].node
     while number >= 0:
         node, field = subject.nodes[number], fields[number]
@@ -199,14 +209,21 @@ def asymmetric_padding(subject: Subject) -> Iterator[Found]:
     """Padding of one side more than of the other, where PyTorch pads both alike.
 
     Looked at are layers whose rule (TensorFlow's SAME, or Keras') pads before and after by
-    different amounts at this resolution, and explicit paddings that do.
+    different amounts at this resolution, where the spec names that rule under padding, and
+    explicit paddings that do.
 
     Why: a port with padding=k//2 has the same shapes and the same costs, and its maps are
     shifted by a pixel; accuracy drops with weights that were trained on the other side.
     Remedy: nothing for costs; ports of weights need an explicit pad, as timm's tf_ models have.
     Source: timm/layers/padding.py; tensorflow/python/ops/nn_ops.py, padding SAME.
     """
-    if odd := _along(subject.nodes, lambda axis: axis.padded[0] != axis.padded[1]):
+    ruled = subject.spec.definition.pads
+    if odd := _along(
+        subject.nodes,
+        lambda axis: (
+            axis.padded[0] != axis.padded[1] and (ruled or not isinstance(axis.padding, str))
+        ),
+    ):
         axis, nodes = odd
         before, after = axis.padded
         said = (
@@ -241,23 +258,41 @@ def skipped_pixels(subject: Subject) -> Iterator[Found]:
 
 @rule("MB407", WARNING)
 def padding_over_kernel(subject: Subject) -> Iterator[Found]:
-    """Padding as large as the kernel.
+    """Padding of more than half of a pooling's kernel, or as large as a convolution's.
 
-    Looked at are paddings in numbers: where p >= (k - 1)·d + 1 the first window sees nothing but
-    zeros.
+    Looked at are paddings in numbers. PyTorch refuses a pooling with p > k/2, with or without
+    dilation; it takes any padding of a convolution, of which the first window sees nothing but
+    zeros where p >= (k - 1)·d + 1.
 
-    Why: the maps get a frame that says nothing, and every layer behind pays for it.
+    Why: a spec that no framework builds describes no network; and a frame of zeros says nothing,
+    while every layer behind pays for it.
     Remedy: p: same, or at most half of the kernel.
-    Source: torch.nn.MaxPool2d, which refuses padding of more than half of the kernel.
+    Source: PyTorch, aten/src/ATen/native/Pool.h, pooling_output_shape and pool2d_shape_check, and
+    the page of torch.nn.AvgPool3d, which states it.
     """
-    if bad := _along(_windows(subject), lambda axis: max(axis.padded) >= axis.extent):
-        axis, nodes = bad
-        amount, extent = max(axis.padded), axis.extent
-        said = (
-            f"{fmt.several(len(nodes), 'layer')} with windows of padding alone; {nodes[0].layer} "
-            f"pads {amount} for a kernel that reaches over {extent}"
-        )
-        yield Found(said, nodes, {"padding": amount, "kernel": extent, "layers": len(nodes)})
+    windows = list(_windows(subject))
+    pools = [node for node in windows if not node.op.multiplies]
+    layers = [node for node in windows if node.op.multiplies]
+    for nodes, over, why in (
+        (pools, _over_half, "padding of more than half of the kernel, which PyTorch refuses"),
+        (layers, _over_all, "windows of padding alone"),
+    ):
+        if bad := _along(nodes, over):
+            axis, padded = bad
+            amount, reach = max(axis.padded), axis.extent if over is _over_all else axis.k
+            said = (
+                f"{fmt.several(len(padded), 'layer')} with {why}; {padded[0].layer} pads {amount} "
+                f"for a kernel of {reach}"
+            )
+            yield Found(said, padded, {"padding": amount, "kernel": reach, "layers": len(padded)})
+
+
+def _over_half(axis: Axis) -> bool:
+    return not isinstance(axis.padding, str) and 2 * max(axis.padding) > axis.k
+
+
+def _over_all(axis: Axis) -> bool:
+    return not isinstance(axis.padding, str) and max(axis.padding) >= axis.extent
 
 
 @rule("MB408", WARNING)

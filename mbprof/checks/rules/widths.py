@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from math import gcd
 
 from mbprof.checks.model import ADVICE, WARNING, Found, Subject, Variant, rule
-from mbprof.checks.walks import area, around, before, channels, groups, is_dense, producer
+from mbprof.checks.walks import (
+    area,
+    around,
+    before,
+    channels,
+    climb,
+    groups,
+    is_dense,
+    is_pointwise,
+    producer,
+)
 from mbprof.language import fmt
 from mbprof.language.fmt import plain, show
 from mbprof.network.graph import IMAGE, Edge, Graph, Node
 from mbprof.network.outputs import scaled_outputs
+from mbprof.ops import Op
 
 MULTIPLE = 8
 """What widths should be a multiple of: vector lanes and tensor cores come in eights."""
@@ -130,8 +142,10 @@ def _lost(subject: Subject, variant: Variant) -> list[Node]:
 def resampled_shortcut(subject: Subject) -> Iterator[Found]:
     """A shortcut that is resampled before it is added, at this stride or at stride 2.
 
-    A shortcut starts where the path starts that it is added to. The main line of a decoder, which
-    is resized to meet a skip, is none.
+    Of the inputs of an add a shortcut is one with fewer layers on its longest way from the image
+    than any has that is not resized. A main line that is enlarged and meets a skip, as in a feature
+    pyramid or a decoder, is the deeper one, and a trained tensor that is repeated comes from no
+    image.
 
     Why: an interpolated map costs memory traffic and no weight fits it to what it is added to;
     residual networks stride a 1x1 convolution or pool instead.
@@ -142,16 +156,15 @@ def resampled_shortcut(subject: Subject) -> Iterator[Found]:
     graphs = [("", subject.graph)]
     graphs += [(f"at {v.label} ", v.graph) for v in subject.strided if v.graph is not None]
     for label, graph in graphs:
+        depths = _depths(graph)
         for add in _adds(graph).values():
-            for edge in add.inputs:
-                node = producer(graph, edge)
+            ends = [(depths[edge], producer(graph, edge)) for edge in add.inputs]
+            main = min((d for d, node in ends if node is None or not node.op.resamples), default=0)
+            for depth, node in ends:
                 if node is None or not node.op.resamples or node.name in seen:
                     continue
-                source = producer(graph, node.inputs[0])
-                if source is not None and not source.inputs:
-                    continue  # a trained table is no shortcut
-                if not any(_leads(graph, node.inputs[0], to) for to in add.inputs if to != edge):
-                    continue  # A decoder's main line is resized to meet what skips it.
+                if not 0 <= depth < main:
+                    continue
                 seen.add(node.name)
                 said = (
                     f"{label}the shortcut of {add.layer} is resized from "
@@ -160,17 +173,14 @@ def resampled_shortcut(subject: Subject) -> Iterator[Found]:
                 yield Found(said, [node], {"elements": node.facts.read + node.facts.write})
 
 
-def _leads(graph: Graph, start: Edge, edge: Edge) -> bool:
-    """Whether an edge is computed from another one."""
-    edges, seen = [edge], set[Edge]()
-    while edges:
-        edge = edges.pop()
-        if edge == start:
-            return True
-        if edge.node > start.node and edge not in seen:
-            seen.add(edge)
-            edges += graph.nodes[edge.node].inputs
-    return False
+def _depths(graph: Graph) -> dict[Edge, int]:
+    """Return the layers on the longest way from the image to each output, -1 without a way."""
+    depths = {Edge(IMAGE, port): 0 for port in range(len(graph.images))}
+    for number, node in enumerate(graph.nodes):
+        depth = max((depths[edge] for edge in node.inputs), default=-1)
+        depth += node.op.multiplies and depth >= 0
+        depths |= {Edge(number, port): depth for port in range(len(node.out_shapes))}
+    return depths
 
 
 @rule("MB105", WARNING)
@@ -202,8 +212,10 @@ def shortcut_of_itself(subject: Subject) -> Iterator[Found]:
 def odd_width(subject: Subject) -> Iterator[Found]:
     """Widths that are no multiple of 8.
 
-    Looked at are convolutions with maps of more than one pixel; the classifier and the vectors
-    of a squeeze-and-excitation are not.
+    Looked at are convolutions with maps of more than one pixel; the vectors of a
+    squeeze-and-excitation are not, nor a single map, such as a mask, nor the last layers of a
+    network, whose width is the number of classes or of the numbers of a box: those behind which
+    stand neither layers nor norms nor activations other than sigmoid, tanh and softmax.
 
     Why: vector units, tensor cores and NPUs work on 8 or more channels at once; the rest of the
     last eight is computed and thrown away.
@@ -213,10 +225,13 @@ def odd_width(subject: Subject) -> Iterator[Found]:
     """
     convs = [
         node
-        for node in subject.layers
-        if node.op.windowed and is_dense(node) and area(node.out_shapes[0]) > 1
+        for number, node in enumerate(subject.nodes)
+        if node.op.windowed
+        and is_dense(node)
+        and area(node.out_shapes[0]) > 1
+        and number not in subject.answers
     ]
-    odd = [node for node in convs if channels(node)[1] % MULTIPLE]
+    odd = [node for node in convs if channels(node)[1] % MULTIPLE and channels(node)[1] > 1]
     if odd:
         widths = Counter(channels(node)[1] for node in odd)
         shown = ", ".join(f"{width}" for width in sorted(widths)[:8])
@@ -258,10 +273,12 @@ def thin_groups(subject: Subject) -> Iterator[Found]:
 def thin_gate(subject: Subject) -> Iterator[Found]:
     """A squeeze-and-excitation that squeezes to fewer than 8 channels.
 
-    Why: the gates of all maps are decided by that vector; SENet's ablation loses accuracy as the
-    ratio grows, and 8 channels are computed anyway, see MB201.
+    Why: the gates of all maps are decided by that vector. SENet's ablation is robust between ratios
+    of 2 and 16 and loses at 32, where its narrowest stage has 256/32 = 8 channels; narrower ones
+    were not tried, and 8 channels are computed anyway, see MB201.
     Remedy: a smaller reduction ratio, or max(8, ...) or div8 around the squeezed width.
-    Source: arXiv:1709.01507, section 6.1 and table 10; arXiv:1905.02244, section 5.3.
+    Source: arXiv:1709.01507, section 6.1 and table 10; arXiv:1905.02244, section 5.3, whose ratio
+    is 4 throughout.
     """
     thin = []
     for node in subject.nodes:
@@ -282,6 +299,51 @@ def thin_gate(subject: Subject) -> Iterator[Found]:
             f"channels; the least is {least}, for {maps} maps"
         )
         yield Found(said, [node for _, _, node in few], {"least": least, "gates": len(few)})
+
+
+@rule("MB206", WARNING)
+def unmixed_groups(subject: Subject) -> Iterator[Found]:
+    """Grouped 1x1 convolutions in sequence without a shuffle.
+
+    Looked at are grouped 1x1 convolutions that are not depthwise and take what another one gives,
+    with nothing between but norms, activations, gates, poolings and depthwise or grouped
+    convolutions, and whose groups have a common divisor above 1. Vectors of a gate are left out.
+
+    Why: what a group gives comes from the same group all the way up; the network is several narrow
+    ones side by side.
+    Remedy: shuffle between them, or one of them without groups.
+    Source: arXiv:1707.01083, section 3.1 and figure 1.
+    """
+
+    def keeps_groups(op: Op) -> bool:
+        return not op.rearranges and (around(op) or op.keeps_sign or op.gates or op.depthwise)
+
+    bad = []
+    for node in subject.layers:
+        shared = _parts(node) if is_pointwise(node) and area(node.out_shapes[0]) > 1 else 1
+        edge = node.inputs[0]
+        while shared > 1:
+            above = subject.graph.producer(climb(subject.graph, edge, keeps_groups)[-1])
+            shared = gcd(shared, _parts(above)) if above is not None else 1
+            if above is None or shared < 2:
+                break
+            if is_pointwise(above) and _parts(above):
+                bad.append((above, node, shared))
+                break
+            edge = above.inputs[0]
+    if bad:
+        first, second, shared = bad[0]
+        said = (
+            f"{fmt.several(len(bad), 'pair')} of grouped 1x1 convolutions with no shuffle between, "
+            f"{first.layer} and {second.layer} first: {shared} parts that never meet"
+        )
+        yield Found(said, [second for _, second, _ in bad], {"pairs": len(bad), "parts": shared})
+
+
+def _parts(node: Node) -> int:
+    """Return into how many parts a node keeps channels apart: 0 if into all, 1 if it mixes them."""
+    own = groups(node) or 1
+    return 0 if own == channels(node)[0] > 1 else own
 
 
 def _vector_layers(graph: Graph, number: int) -> list[Node]:
