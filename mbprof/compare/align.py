@@ -3,80 +3,108 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from operator import attrgetter
 from typing import NamedTuple, TypeAlias, TypeVar
 
 from mbprof.errors import LimitError
 from mbprof.language.fmt import Shape
 from mbprof.network.graph import layers
 from mbprof.network.load import Network
-from mbprof.network.rows import Row
+from mbprof.network.profile import Profile
+from mbprof.network.rows import GROUPINGS, Row
 
 MAX_CELLS = 16_000_000
-"""The largest product of two lengths that is aligned."""
+"""So many pairs may be looked at to align two sequences."""
+EXACT_CELLS = 250_000
+"""The largest product of two lengths of which all pairs are looked at."""
+NEAR = 32
+"""So far from the diagonal are the pairs of longer sequences that are looked at first."""
 
 T = TypeVar("T")
 Pairs: TypeAlias = tuple[tuple[int | None, int | None], ...]
 Score: TypeAlias = Callable[[T, T], int]
+NO_WINDOW = (None, None, None, None)
+INNER = (False, False)
 
 
 class Part(NamedTuple):
     """A layer or a group of layers, as far as an alignment looks at it.
 
-    ``octave`` is how often the image was halved up to its output, None once it is 1×1 or a vector;
-    ``after`` names what follows the op within the layer, such as bn and relu.
+    ``octave`` is how often the image was halved up to its output, None once it is 1×1 or a vector.
+    ``role`` is the op, of a group of several layers the block that it calls, and ``ends`` says
+    whether it is the first and the last of all that has weights. Of a single layer are the
+    ``window``, its kernel, stride, dilation and groups, and ``after``, which names what follows
+    the op within it, such as bn and relu.
     """
 
     row: Row
     octave: int | None
+    role: str = ""
+    ends: tuple[bool, bool] = INNER
+    window: tuple[object, ...] = NO_WINDOW
     after: tuple[str, ...] = ()
 
 
 def octave(image: Shape, shape: Shape) -> int | None:
     """Return how often an image is halved to the height of a shape, rounded.
 
+    N tokens are √N high, where the input is an image.
+
     >>> octave((3, 224, 224), (64, 56, 56)), octave((3, 299, 299), (768, 17, 17))
     (2, 4)
+    >>> octave((3, 224, 224), (197, 768))
+    4
     """
-    if len(shape) != 3 or shape[1:] == (1, 1):
+    if len(shape) == 2 and len(image) == 3:
+        area, whole = shape[0], image[1] * image[2]
+    elif len(shape) == 3:
+        area, whole = shape[1] ** 2, image[1] ** 2
+        area = 1 if shape[1:] == (1, 1) else area
+    else:
+        return None
+    if area == 1:
         return None
     halved = 0
     # The shape is nearer to the next size while h · 2^(halved + 1/2) does not exceed the image.
-    while 2 * (shape[1] << halved) ** 2 <= image[1] ** 2:
+    while 2 * area << 2 * halved <= whole:
         halved += 1
     return halved
 
 
-_window = attrgetter("kernel", "stride", "dilation", "groups")
+def _extent(shape: Shape) -> Shape:
+    """Return a shape; maps of 1×1 are a vector."""
+    return shape[:1] if shape[1:] == (1, 1) else shape
 
 
 def likeness(part: Part, other: Part) -> int:
     """Say how well two parts stand for each other; 0 if they do not.
 
-    The same name, or the same size of the output and the same op, block or kind of cost. A layer
-    whose name alone has moved (a row was added above it) counts more than one that has kept its
-    name and is another layer.
+    The same name, or the same size of the output and the same role or kind of cost; a block may
+    stand for any other. What has weights counts most, and the first and the last of it are stem
+    and classifier. A layer whose name alone has moved (a row was added above it) counts more than
+    one that has kept its name and is another layer.
     """
     a, b = part.row, other.row
-    same_name, same_op = a.name == b.name, a.op == b.op
-    same_size = part.octave == other.octave
+    same_name, same_role = a.name == b.name, part.role == other.role
+    same_size, weighs = part.octave == other.octave, bool(a.facts.kernels)
     if not same_name:
-        groups = a.kernel is None and b.kernel is None and a.layers + b.layers > 2
         # A classifier is a linear layer here and a convolution of 1×1 there.
-        alike = same_op or groups or part.octave is None
-        if not (alike and same_size and bool(a.facts.kernels) == bool(b.facts.kernels)):
+        alike = same_role or a.layers + b.layers > 2 or (weighs and part.octave is None)
+        if not (alike and same_size and weighs == bool(b.facts.kernels)):
             return 0
-    points = 1 + 4 * same_name + 4 * same_op + 2 * (_window(a) == _window(b))
-    points += 8 if a.out_shape == b.out_shape else 4 * same_size
-    points += 4 * (a.in_shape == b.in_shape) + 3 * (a.params == b.params) + 3 * (a.cost == b.cost)
+    points = 1 + 4 * same_name + 4 * same_role + 2 * (part.window == other.window)
+    points += 8 if _extent(a.out_shape) == _extent(b.out_shape) else 4 * same_size
+    points += 4 * (_extent(a.in_shape) == _extent(b.in_shape))
+    points += 3 * (a.params == b.params) + 3 * (a.cost == b.cost)
+    points += 8 * (weighs and bool(b.facts.kernels)) + 16 * (part.ends == other.ends != INNER)
     return points + (part == other)
 
 
 def align(first: Sequence[T], second: Sequence[T], score: Score[T]) -> Pairs:
     """Pair the items of two sequences in their order, so that the sum of the scores is largest.
 
-    Every item stands in one pair, alone where it has no partner; those of ``first`` come before
-    those of ``second``. Pairs of score 0 are not made. To swap the sequences swaps the pairs.
+    Of long sequences that is the largest sum of pairs near the diagonal. Every item stands in one
+    pair, alone where it has no partner; those of ``first`` come before those of ``second``. Pairs
+    of score 0 are not made. To swap the sequences swaps the pairs.
 
     Raises: LimitError: the sequences are too long.
 
@@ -90,9 +118,6 @@ def align(first: Sequence[T], second: Sequence[T], score: Score[T]) -> Pairs:
     while end < shorter - start and first[-1 - end] == second[-1 - end]:
         end += 1
     a, b = first[start : len(first) - end], second[start : len(second) - end]
-    if len(a) * len(b) > MAX_CELLS:
-        message = f"{len(a):,} and {len(b):,} layers that differ are too many to align"
-        raise LimitError(message, hint="sum them up by block")
     # Of equally good alignments one is chosen by direction; so the direction must not depend on
     # which sequence comes first.
     forwards = repr(list(a)) <= repr(list(b))
@@ -103,26 +128,54 @@ def align(first: Sequence[T], second: Sequence[T], score: Score[T]) -> Pairs:
 
 
 def _matched(a: Sequence[T], b: Sequence[T], score: Score[T]) -> list[tuple[int, int]]:
-    """Return the pairs of the best alignment: dynamic programming from the end, read forwards."""
-    below = [0] * (len(b) + 1)
-    pairs: list[bytearray] = []
+    """Return the pairs of the best alignment; of long sequences, of the best near the diagonal.
+
+    What is near is doubled until that makes no better pairs.
+    """
+    longest = max(len(a), len(b))
+    width = longest if len(a) * len(b) <= EXACT_CELLS else NEAR
+    best, matched = _near(a, b, score, width)
+    while width < longest:
+        width *= 2
+        if (2 * width + abs(len(a) - len(b))) * len(a) > MAX_CELLS:
+            message = f"{len(a):,} and {len(b):,} layers that differ are too many to align"
+            raise LimitError(message, hint="sum them up by block")
+        points, pairs = _near(a, b, score, width)
+        if points <= best:
+            break
+        best, matched = points, pairs
+    return matched
+
+
+def _near(
+    a: Sequence[T], b: Sequence[T], score: Score[T], width: int
+) -> tuple[int, list[tuple[int, int]]]:
+    """Return the points and pairs of the best alignment that stays near the diagonal.
+
+    Dynamic programming from the end, read forwards: ``cells`` are what the rest of both is worth.
+    """
+    longer = len(b) - len(a)
+    first = [max(0, i - width + min(0, longer)) for i in range(len(a))]
+    cells, steps = [0] * (len(b) + 1), [bytearray()] * len(a)
     for i in range(len(a) - 1, -1, -1):
-        row, steps, right = [0] * (len(b) + 1), bytearray(len(b)), 0
-        for j in range(len(b) - 1, -1, -1):
-            points = score(a[i], b[j])
-            best, step = (below[j], 1) if below[j] >= right else (right, 2)
-            if points and points + below[j + 1] >= best:
-                best, step = points + below[j + 1], 0
-            row[j], steps[j], right = best, step, best
-        below = row
-        pairs.append(steps)
+        start, stop = first[i], min(len(b), i + width + max(0, longer))
+        row, beside, right = bytearray(stop - start), cells[stop], cells[stop]
+        for j in range(stop - 1, start - 1, -1):
+            below, points = cells[j], score(a[i], b[j])
+            best, step = (below, 1) if below >= right else (right, 2)
+            if points and points + beside >= best:
+                best, step = points + beside, 0
+            row[j - start], beside, right = step, below, best
+            cells[j] = best
+        steps[i] = row
     matched, i, j = [], 0, 0
     while i < len(a) and j < len(b):
-        step = pairs[len(a) - 1 - i][j]
+        place = j - first[i]
+        step = 2 if place < 0 else 1 if place >= len(steps[i]) else steps[i][place]
         if step == 0:
             matched.append((i, j))
         i, j = i + (step != 2), j + (step != 1)
-    return matched
+    return cells[0], matched
 
 
 def _filled(matched: list[tuple[int, int]], first: int, second: int) -> Pairs:
@@ -175,15 +228,29 @@ def align_all(
     return tuple(rows)
 
 
-def parts_of(network: Network, rows: Sequence[Row], scope: str) -> tuple[Part, ...]:
-    """Return the rows of a profile as parts; single layers with what follows their op."""
+def parts_of(network: Network, profile: Profile, by: str) -> tuple[Part, ...]:
+    """Return the rows of a profile by layer or block as parts; layers with what follows their op.
+
+    A block of a single layer is seen as that layer.
+    """
     image = network.compiled.image
     after = {
         group[0].layer: tuple(str(n.op.function or n.op.word) for n in group[1:])
         for group in layers(network.compiled.nodes)
-        if scope == "all" or group[0].scope == scope
+        if profile.scope in ("all", group[0].scope)
     }
-    return tuple(
-        Part(row, octave(image, row.out_shape), after.get(row.name, ()) if row.layers == 1 else ())
-        for row in rows
-    )
+    lone = {GROUPINGS[by](row): row for row in profile.rows}
+    rows = profile.grouped(by)
+    weigh = [number for number, row in enumerate(rows) if row.facts.kernels]
+    parts = []
+    for number, row in enumerate(rows):
+        ends = number in weigh[:1], number in weigh[-1:]
+        part, layer = Part(row, octave(image, row.out_shape), row.op, ends), lone[row.name]
+        if row.layers == 1:
+            window = layer.kernel, layer.stride, layer.dilation, layer.groups
+            part = part._replace(role=layer.op, window=window, after=after.get(layer.name, ()))
+            # A convolution of all that is left of a map is a linear layer.
+            if part.octave is None and layer.kernel == layer.in_shape[1:] and layer.groups == 1:
+                part = part._replace(role="linear", window=NO_WINDOW)
+        parts.append(part)
+    return tuple(parts)

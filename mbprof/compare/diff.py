@@ -5,25 +5,34 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import itemgetter
-from typing import Any, TypeAlias
+from typing import Any
 
-from mbprof.compare.align import Part, likeness, paired, parts_of
+from mbprof.compare.align import align, likeness, parts_of
+from mbprof.compare.changes import (
+    ADDED,
+    CHANGED,
+    REMOVED,
+    RENAMED,
+    Change,
+    amounted,
+    change_of,
+    coupled,
+    inside,
+    layers_of,
+)
 from mbprof.compare.side_by_side import counted, titled, totals_of
+from mbprof.compare.wiring import moves
 from mbprof.errors import UsageError, nearest
 from mbprof.language import fmt
 from mbprof.language.fmt import Ratio, Value, plain
 from mbprof.network import conventions
 from mbprof.network.load import Network, SpecLike, as_network
 from mbprof.network.profile import Profile, amounts
-from mbprof.network.rows import Row
-from mbprof.ops.base import FACTS
 from mbprof.output import Column, Note, Report, picked
 from mbprof.output.formats import stamp
-from mbprof.output.model import Brief
 from mbprof.output.writers import Result
 
 WAYS = ("layer", "block")
-CHANGED, ADDED, REMOVED, RENAMED = "changed", "added", "removed", "renamed"
 TOP = 20
 """How many rows people are shown unless they ask for more."""
 _NAMES, _WHATS = 2, 4
@@ -31,51 +40,11 @@ _TOP = Note("--top N shows more rows.", "report(top=N) shows more rows.")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Change(Brief):
-    """A layer or block that is not what it was: ``old`` or ``new`` is None where it is not there.
-
-    ``what`` says in words what is different, one thing each.
-    """
-
-    kind: str
-    old: Row | None
-    new: Row | None
-    what: tuple[str, ...]
-
-    @property
-    def params(self) -> int:
-        """How many params more there are."""
-        return (self.new.params if self.new else 0) - (self.old.params if self.old else 0)
-
-    @property
-    def cost(self) -> int:
-        """How much more it costs, in the unit of the convention."""
-        return (self.new.cost if self.new else 0) - (self.old.cost if self.old else 0)
-
-    @property
-    def name(self) -> str:
-        """The name, or the old and the new one."""
-        names = dict.fromkeys(row.name for row in (self.old, self.new) if row is not None)
-        return " → ".join(names)
-
-    @property
-    def brief(self) -> str:
-        """What became of which layer or block."""
-        what = f" ({'; '.join(self.what)})" if self.what else ""
-        return f"{self.name} {self.kind}{what}, {_said(self)}"
-
-    @property
-    def op(self) -> str:
-        """The op, or the unit of a block; the new one where it has changed."""
-        row = self.new or self.old
-        return row.op if row is not None else ""
-
-
-@dataclass(frozen=True, slots=True, repr=False)
 class Difference(Result):
     """What changed between two networks; the changes add up to the difference of the totals.
 
     ``knobs`` holds the knobs whose default is not the same, with both; None where a spec lacks it.
+    ``outputs`` holds the outputs that come from another layer, by name, with both layers.
     """
 
     old: Profile
@@ -84,6 +53,7 @@ class Difference(Result):
     changes: tuple[Change, ...]
     unchanged: int
     knobs: Mapping[str, tuple[str | None, str | None]]
+    outputs: Mapping[str, tuple[str | None, str | None]]
 
     @property
     def params(self) -> int:
@@ -98,7 +68,7 @@ class Difference(Result):
     @property
     def brief(self) -> str:
         """Both networks, and what changed in total."""
-        return f"{self.old.headline} → {self.new.headline}, {_said(self)}"
+        return f"{self.old.headline} → {self.new.headline}, {amounted(self.params, self.cost)}"
 
     def report(
         self,
@@ -149,10 +119,6 @@ class Difference(Result):
         )
 
 
-def _said(change: Change | Difference) -> str:
-    return f"{fmt.signed(change.params)} params, cost {fmt.signed(change.cost)}"
-
-
 def diff(
     old: SpecLike,
     new: SpecLike,
@@ -180,89 +146,28 @@ def diff(
     networks = as_network(old, **knobs), as_network(new, **knobs)
     profiles = [network.profile(convention, chosen) for network in networks]
     pairs = list(zip(networks, profiles, strict=True))
-    before, after = (parts_of(network, profile.grouped(by), chosen) for network, profile in pairs)
-    inner = [_inner(network, profile) if by == "block" else {} for network, profile in pairs]
-    changes = [_change(*parts, *inner) for parts in paired(before, after, likeness)]
+    before, after = (parts_of(network, profile, by) for network, profile in pairs)
+    inner = [layers_of(network, profile, by) for network, profile in pairs]
+    matched = align(before, after, likeness)
+    couples = [
+        coupled(inner[0][before[i].row.name], inner[1][after[j].row.name])
+        if i is not None and j is not None
+        else ()
+        for i, j in matched
+    ]
+    numbers = ((x[0], y[0]) for couple in couples for x, y in couple if x and y)
+    moved = moves(networks[0].compiled, networks[1].compiled, numbers)
+    changes = [
+        change_of(
+            None if i is None else before[i],
+            None if j is None else after[j],
+            *inside(couple, moved.layers, by),
+        )
+        for (i, j), couple in zip(matched, couples, strict=True)
+    ]
     listed = tuple(change for change in changes if change is not None)
-    return Difference(
-        profiles[0], profiles[1], by, listed, len(changes) - len(listed), _defaults(*networks)
-    )
-
-
-Inner: TypeAlias = Mapping[str, Sequence[Part]]
-"""The layers of each block."""
-
-
-def _inner(network: Network, profile: Profile) -> Inner:
-    blocks: dict[str, list[Part]] = {}
-    for part in parts_of(network, profile.rows, profile.scope):
-        blocks.setdefault(part.row.block, []).append(part)
-    return blocks
-
-
-def _change(old: Part | None, new: Part | None, before: Inner, after: Inner) -> Change | None:
-    """Say what changed between two parts, None if nothing did."""
-    if old is None or new is None:
-        part, kind = (new, ADDED) if old is None else (old, REMOVED)
-        what = _described(part.row) if part is not None else ()
-        return Change(kind, old.row if old else None, new.row if new else None, what)
-    what = _geometry(old, new)
-    if old.row.facts != new.row.facts and (not what or what[0].startswith("layers ")):
-        what += _within(before.get(old.row.name, ()), after.get(new.row.name, ()))
-        what = what or _kinds(old.row, new.row)
-    if what:
-        return Change(CHANGED, old.row, new.row, what)
-    return Change(RENAMED, old.row, new.row, ()) if old.row.name != new.row.name else None
-
-
-def _geometry(old: Part, new: Part) -> tuple[str, ...]:
-    """Say in which visible property two parts differ."""
-    a, b = old.row, new.row
-    # A depthwise layer has as many groups as it has channels.
-    depthwise = a.groups == a.in_shape[0] and b.groups == b.in_shape[0]
-    seen = (
-        ("op", a.op, b.op),
-        ("layers", str(a.layers), str(b.layers)),
-        ("kernel", fmt.pair(a.kernel), fmt.pair(b.kernel)),
-        ("stride", fmt.pair(a.stride), fmt.pair(b.stride)),
-        ("dilation", fmt.pair(a.dilation), fmt.pair(b.dilation)),
-        ("groups", *(("", "") if depthwise else (str(row.groups or "–") for row in (a, b)))),
-        ("output", fmt.shape(a.out_shape), fmt.shape(b.out_shape)),
-        ("then", *(", ".join(part.after) or "nothing" for part in (old, new))),
-    )
-    said = tuple(f"{word} {x} → {y}" for word, x, y in seen if x != y)
-    # That the input changed, too, is said by the row above.
-    if a.in_shape != b.in_shape and not said:
-        return (f"input {fmt.shape(a.in_shape)} → {fmt.shape(b.in_shape)}",)
-    return said
-
-
-def _within(before: Sequence[Part], after: Sequence[Part]) -> tuple[str, ...]:
-    """Say what changed in the layers of a block, each thing once."""
-    said: dict[str, None] = {}
-    for parts in paired(before, after, likeness):
-        change = _change(*parts, {}, {})
-        if change is not None and change.kind == CHANGED:
-            said |= dict.fromkeys(f"{change.op}: {what}" for what in change.what)
-        elif change is not None and change.kind != RENAMED:
-            said[f"{change.op} {change.kind}"] = None
-    return tuple(said)
-
-
-def _kinds(a: Row, b: Row) -> tuple[str, ...]:
-    """Say which kinds of facts differ, where nothing else can be seen."""
-    return tuple(
-        f"{kind.replace('_', ' ')} {fmt.integer(x)} → {fmt.integer(y)}"
-        for kind, x, y in zip(FACTS, a.facts, b.facts, strict=True)
-        if x != y
-    )
-
-
-def _described(row: Row) -> tuple[str, ...]:
-    """Say what a layer is that has no counterpart."""
-    said = [f"kernel {fmt.pair(row.kernel)}"] if row.kernel not in (None, (1, 1)) else []
-    said += [f"stride {fmt.pair(row.stride)}"] if row.stride not in (None, (1, 1)) else []
-    return (*said, f"output {fmt.shape(row.out_shape)}")
+    unchanged, defaults = len(changes) - len(listed), _defaults(*networks)
+    return Difference(profiles[0], profiles[1], by, listed, unchanged, defaults, moved.outputs)
 
 
 def _defaults(old: Network, new: Network) -> dict[str, tuple[str | None, str | None]]:
@@ -388,6 +293,14 @@ def _notes(difference: Difference) -> tuple[str, ...]:
             notes.append(f"The knob {knob} is gone; its default was {old}.")
         else:
             notes.append(f"The default of {knob} was {old} and is {new}.")
+    for name, (old, new) in difference.outputs.items():
+        the = f"The output {name}" if name else "The output"
+        if old is None:
+            notes.append(f"{the} is new; it comes from {new}.")
+        elif new is None:
+            notes.append(f"{the} is gone; it came from {old}.")
+        else:
+            notes.append(f"{the} came from {old} and comes from {new}.")
     if difference.changes:
         notes.append("Percentages are of the old total.")
     return (*notes, counted(difference.new))
@@ -401,6 +314,7 @@ def _data(difference: Difference, kept: Sequence[Change], left: Sequence[Change]
         "new": totals_of(difference.new),
         "delta": {"params": difference.params, "macs": difference.cost},
         "knobs": {name: {"old": a, "new": b} for name, (a, b) in difference.knobs.items()},
+        "outputs": {name: {"old": a, "new": b} for name, (a, b) in difference.outputs.items()},
         "unchanged": difference.unchanged,
         "changes": [_plain(change) for change in kept],
         "rest": {"changes": len(left), **_delta(left)},

@@ -113,7 +113,8 @@ def compare(
     """Set networks side by side, part by part in their order.
 
     Parts stand in one line if they have the same name, or else the same size of output and the
-    same op or, of blocks, any; what has no counterpart stands alone. The scope is the one that the
+    same op or, of blocks, any; what has weights counts most, and what has no counterpart stands
+    alone. The scope is the one that the
     specs agree on, else ``all``. Knobs are of all that are not networks yet.
 
     Raises: UsageError: fewer than two networks; no such spec, grouping, scope or convention.
@@ -134,14 +135,14 @@ def compare(
         grouped = [_stages(*pair) for pair in zip(networks, profiles, strict=True)]
     else:
         grouped = [profile.grouped(by) for profile in profiles]
-    if by in ("op", "stage"):
+    if named := by in ("op", "stage"):
         rank = _ranks(grouped)
         grouped = [tuple(sorted(rows, key=lambda row: rank[row.name])) for rows in grouped]
     parts = [
-        tuple(Part(row, None) for row in rows) if by == "op" else parts_of(network, rows, chosen)
-        for network, rows in zip(networks, grouped, strict=True)
+        tuple(Part(row, None) for row in rows) if named else parts_of(network, profile, by)
+        for network, profile, rows in zip(networks, profiles, grouped, strict=True)
     ]
-    alike = _same_name if by in ("op", "stage") else likeness
+    alike = _same_name if named else likeness
     lines = tuple(
         Aligned(tuple(part.row if part is not None else None for part in line))
         for line in align_all(parts, alike)
@@ -236,7 +237,8 @@ def _notes(comparison: Comparison) -> tuple[str | Note, ...]:
             Note(f"{line} --by stage sums them up by size.", f'{line} by="stage" sums them up.')
         )
     if comparison.by == "stage":
-        notes.append("A stage is all blocks whose output is 1/2, 1/4, ... of the image's height.")
+        line = "A stage is all blocks whose output is 1/2, 1/4, ... of the image's height;"
+        notes.append(f"{line} N tokens are √N high.")
     return tuple(notes)
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from mbprof.errors import (
@@ -17,19 +15,20 @@ from mbprof.errors import (
     WiringError,
     nearest,
 )
-from mbprof.language.expr import MAX_LENGTH
-from mbprof.language.fmt import Shape, Shapes, Value, several
+from mbprof.language.fmt import Shapes, Value, several
 from mbprof.language.source import Scalar
 from mbprof.network.frame import Frame, Tensor, Tensors, Work, sized
 from mbprof.network.graph import IMAGE, Edge, Graph, Node, once
+from mbprof.network.naming import Names
 from mbprof.network.ports import assembled, images
 from mbprof.network.sharing import holders, share
+from mbprof.network.strides import reached
+from mbprof.network.widths import compare, scaling
 from mbprof.ops import OPS, Op
-from mbprof.ops.base import Facts, channel_axis
-from mbprof.ops.fields import Bound, whole
+from mbprof.ops.base import Facts
 from mbprof.spec import steps
 from mbprof.spec.knobs import COUNTERS
-from mbprof.spec.model import Definition, Step, Table, Wiring, texts
+from mbprof.spec.model import Definition, Step, Table, texts
 
 
 class _Met(Exception):
@@ -76,8 +75,7 @@ class _Builder:
         self.scope, self.aside = "body", False
         self.work = Work()
         self.depth = 0
-        self.made: Counter[str] = Counter()
-        self.layers: set[str] = set()
+        self.names = Names()
         self.endpoints: list[str] = []
         self.sides: list[Edge] = []
         self.bare: set[Edge] = set()  # what stands for the scores of classifiers that are left out
@@ -147,7 +145,7 @@ class _Builder:
             self.step(step, frame, table, 0)
             return 1
         times: int = wiring.times.evaluate(frame.env)
-        if times and (rule := self.width_rules(wiring, frame).get("n")) is not None:
+        if times and (rule := scaling(self.spec.width, wiring, frame).get("n")) is not None:
             times = rule(times)
         rounds = int(times)
         self.work.spend(rounds, wiring.loc)
@@ -181,7 +179,7 @@ class _Builder:
         frame.template, frame.turn = wiring.name or table.names, j
         taken = frame.take(wiring) if j == 0 else frame.previous
         if wiring.stated is not None and j == 0:
-            self.compare(wiring.stated, taken[0], frame)
+            compare(self.spec.width, wiring.stated, taken[0], frame)
         start = len(self.nodes)
         made = _STEPS[type(step)](self, step, taken, frame)
         if wiring.share is not None:
@@ -193,21 +191,6 @@ class _Builder:
         # An op that takes nothing, such as a trained tensor, leaves the previous output as it is.
         if made[0].edge.node < start or self.nodes[made[0].edge.node].inputs:
             frame.previous = made
-
-    def compare(self, stated: Bound, taken: Tensor, frame: Frame) -> None:
-        """Refuse an input of other channels than the row states, scaled as c is, or as they are."""
-        rules = {} if frame.inside or taken.edge.node == IMAGE else self.spec.width
-        rule = rules.get("c_in", rules.get("c"))
-        channels: int = stated.evaluate(frame.env)
-        scaled = channels
-        if rule is not None:
-            scaled = whole(rule({**frame.env, "c": channels, "c_in": channels}), 1, stated.loc)
-        have = taken.shape[channel_axis(taken.shape)]
-        if scaled == have or channels == have:
-            return
-        there = f" ({scaled} at this width)" if scaled != channels else ""
-        message = f"the row states {channels} input channels{there}, and {have} come in"
-        raise ShapeError(message, stated.loc, f"c_in: {have}, or take another input with in:")
 
     def chosen(self, step: steps.ChosenStep, taken: Tensors, frame: Frame) -> Tensors:
         word = step.chosen.evaluate(frame.env)
@@ -222,7 +205,7 @@ class _Builder:
         if step.op.inputs == (0, 0) and not step.wiring.inputs:
             taken = ()
         values = {key: bound.evaluate(frame.env) for key, bound in step.fields.items()}
-        for letter, rule in self.width_rules(step.wiring, frame).items():
+        for letter, rule in scaling(self.spec.width, step.wiring, frame).items():
             if letter in letters and (key := letters[letter].attribute) in values:
                 values[key] = rule(values[key])
         if frame.turn and "stride" in values:
@@ -259,7 +242,7 @@ class _Builder:
             raise WiringError(message, step.wiring.loc)
         name = self.enter(step.block, frame)
         values = {key: bound.evaluate(frame.env) for key, bound in step.arguments.items()}
-        for letter, rule in self.width_rules(step.wiring, frame).items():
+        for letter, rule in scaling(self.spec.width, step.wiring, frame).items():
             if letter in values:
                 values[letter] = rule(values[letter])
         if step.block == self.sought:
@@ -312,7 +295,7 @@ class _Builder:
         # A join of one is none; what follows it stays.
         join = step.join() if len(ends) > 1 else None
         ends = ends or [taken[0]]
-        outputs = self.layer(join, self.default(name, word), tuple(ends), step, frame)
+        outputs = self.layer(join, self.names.default(name, word), tuple(ends), step, frame)
         return self.leave(name, outputs, layer=False) if holds else outputs
 
     def copies(self, branch: Table, frame: Frame) -> int:
@@ -341,7 +324,7 @@ class _Builder:
         return self.joined(before, step, frame) if dense and len(before) > 1 else frame.previous
 
     def joined(self, before: list[Tensor], step: Step, frame: Frame) -> Tensors:
-        name = self.default(frame.path, "concat")
+        name = self.names.default(frame.path, "concat")
         return self.layer(OPS["concat"](), name, tuple(before), step, frame)
 
     def side(self, step: steps.SideStep, taken: Tensors, frame: Frame) -> Tensors:
@@ -362,31 +345,9 @@ class _Builder:
         self.table(step.body, frame)
         return frame.previous
 
-    def default(self, path: str, word: str) -> str:
-        """Return a name for a step that has none: numbered at the top, else where it must be."""
-        name = f"{path}/{word}" if path else word
-        self.made[name] += 1
-        number = self.made[name]
-        return name if path and number == 1 else f"{name}_{number}"
-
     def enter(self, word: str, frame: Frame) -> str:
-        """Return the name of the layer or block that begins; at the top it begins a block."""
-        template = frame.template
-        if template is None:
-            name = self.default(frame.path, word)
-        else:
-            name = template.fill(frame.env)
-            if not name:
-                raise SpecError("the layer's name is empty", template.scalar.loc)
-            if frame.turn and not template.mentions("i", "j"):
-                name += f"_{frame.turn + 1}"
-            if frame.path and not template.mentions("row"):
-                name = f"{frame.path}/{name}"
-        if len(name) > MAX_LENGTH:
-            raise LimitError(f"a layer's name of more than {MAX_LENGTH} characters")
+        name = self.names.begun(word, frame)
         self.work.read(len(name))
-        if not frame.inside:
-            frame.block, frame.unit = name, word
         return name
 
     def layer(self, op: Op | None, name: str, taken: Tensors, step: Step, frame: Frame) -> Tensors:
@@ -402,10 +363,7 @@ class _Builder:
             after = self.norm(follower.op(**values), outputs[0])
             outputs = self.emit(after, f"{name}/{after.word}", name, outputs, step, frame)
         given = frame.given if isinstance(step, steps.OpStep) else None
-        if name in self.layers and given is not None:
-            hint = "put {i}, {j} or {row} into the name"
-            raise SpecError(f"two layers are named {name!r}", given.loc, hint)
-        self.layers.add(name)
+        self.names.take(name, given)
         return self.leave(name, outputs)
 
     def emit(
@@ -424,7 +382,8 @@ class _Builder:
         try:
             stride, rate = max(strides), max(rates)
             if op.windowed:
-                op, stride, rate = self.atrous(op, stride, rate, shapes[0])
+                wanted = self.knobs.get("output_stride") if self.scope == "body" else None
+                op, stride, rate = reached(op, stride, rate, shapes[0], wanted)
             outputs = sized(op.shapes(shapes))
             sized(((stride, rate),))
             self.work.spend(len(outputs) - 1)
@@ -446,24 +405,6 @@ class _Builder:
             Tensor(Edge(number, port), shape, stride, rate) for port, shape in enumerate(outputs)
         )
 
-    def atrous(self, op: Op, stride: int, rate: int, shape: Shape) -> tuple[Op, int, int]:
-        """Turn a stride into dilation once the output stride is reached, in the body.
-
-        The op that would have strided keeps the rate so far, those behind it multiply it.
-        Source: TF-slim research/slim/nets/mobilenet_v1.py, output_stride.
-        """
-        own = op.geometry((shape,)).stride or (1, 1)
-        factor = max(own)
-        wanted: Any = self.knobs.get("output_stride")
-        if wanted is None or self.scope != "body":
-            return op, stride * factor, rate
-        if factor > 1 and stride >= wanted:
-            return op.at_rate((1, 1), rate), stride, rate * factor
-        if factor > 1 and stride * factor > wanted:
-            message = f"output_stride {wanted} cannot be reached: the strides go from {stride} to"
-            raise KnobError(f"{message} {stride * factor}")
-        return (op.at_rate(own, rate) if rate > 1 else op), stride * factor, rate
-
     def leave(self, name: str, outputs: Tensors, layer: bool = True) -> Tensors:
         """Hand on what a layer or block gives, unless it is the final endpoint, which stops all."""
         counts = layer or self.spec.endpoints == "all"
@@ -472,16 +413,6 @@ class _Builder:
             if name == self.stop_at:
                 raise _Stop(outputs[0])
         return outputs
-
-    def width_rules(self, wiring: Wiring, frame: Frame) -> dict[str, Callable[[Any], int]]:
-        """Return the rules that scale a row's widths; what blocks hand on is scaled already."""
-        rules = wiring.width or ({} if frame.inside else self.spec.width)
-
-        def scaled(letter: str, value: Any) -> int:
-            rule = rules[letter]
-            return whole(rule({**frame.env, letter: value}), 1, rule.scalar.loc)
-
-        return {letter: partial(scaled, letter) for letter in rules}
 
 
 _STEPS: dict[type, Callable[[_Builder, Any, Tensors, Frame], Tensors]] = {

@@ -39,7 +39,9 @@ from mbprof.spec.knobs import (
 )
 from mbprof.spec.model import Argument, Block, Definition, Flavour, Input, Preset, Table
 from mbprof.spec.sections import SCOPES, budget, calls, claims, listed, presets, section, stated
-from mbprof.spec.steps import StepReader, check_shares, width_rules
+from mbprof.spec.shares import check_shares
+from mbprof.spec.steps import StepReader
+from mbprof.spec.wiring import width_rules
 
 SPEC_KEYS = {
     "name": "the network's name, in lower case with underscores",

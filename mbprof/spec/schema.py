@@ -15,7 +15,8 @@ from mbprof.output.model import Screen
 from mbprof.spec import zoo
 from mbprof.spec.reader import BLOCK_KEYS, ENDPOINTS, INPUT_KEYS, KNOB_KEYS, SPEC_KEYS
 from mbprof.spec.sections import BUDGET_KEYS, SCOPES
-from mbprof.spec.steps import FOLLOWERS, FORMS, WIRING_KEYS
+from mbprof.spec.steps import FOLLOWERS, FORMS
+from mbprof.spec.wiring import WIRING_KEYS
 
 JSON = dict[str, Any]
 _VALUE: JSON = {"type": ["string", "number", "boolean", "array", "object"]}

@@ -5,13 +5,12 @@ A form is one class here, in `FORMS` under its key, and what the builder does wi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import ClassVar, Self
 
 from mbprof.errors import LimitError, Loc, SpecError, closest, nearest, unknown
-from mbprof.language.expr import Expr
 from mbprof.language.source import (
     Map,
     Node,
@@ -22,32 +21,19 @@ from mbprof.language.source import (
     required,
     sequence,
     word,
-    words,
 )
 from mbprof.ops import OPS, Op, meant
 from mbprof.ops.base import SameShape
-from mbprof.ops.fields import COUNT, FLAG, SIZE, WORD, Bound, Kind, Known, argument
-from mbprof.spec.model import Block, Follower, Norm, Step, Table, Template, Wiring, written
+from mbprof.ops.fields import COUNT, FLAG, WORD, Bound, Kind, Known, argument
+from mbprof.spec.model import Block, Follower, Norm, Step, Table, Template, written
 from mbprof.spec.overlay import as_mapping
 from mbprof.spec.sections import listed
-
-WIRING_KEYS = {
-    "in": "the outputs that the step takes; the previous one unless given, x is the block's input",
-    "out": "a name for the step's output, or a list of names",
-    "when": "a condition; where it is false the step is left out",
-    "n": "how often the step is repeated; s holds for the first time only",
-    "name": "the layer's name; {i}, {row} and other expressions in braces are filled in",
-    "width": "how c is scaled in this row, instead of the spec's width rule",
-    "share": "a name; all steps of that name have the same weights, which are counted once",
-    "c_in": "the channels that come in, as papers' tables state them; others are an error",
-}
-"""Keys that every step accepts."""
+from mbprof.spec.wiring import WIRING_KEYS, read_wiring
 
 FOLLOWERS = {word: op.follower for word, op in OPS.items() if op.follower is not None}
 """Keys that put another op behind the step's own, with their types."""
 
 JOINS = tuple(sorted(word for word, op in OPS.items() if op.joins))
-
 
 MAX_CHAIN = 32
 """So many specs, flavours or blocks may lead to one another."""
@@ -128,7 +114,7 @@ class BranchStep(Step):
         tables = tuple(reader.branch(item, known) for item in bodies.items)
         if len(tables) < 2 and not any(table.times for table in tables):
             raise SpecError("branches needs at least two of them", bodies.loc)
-        return cls(reader.wiring(row, known), tables, op, reader.followers(op, row, known))
+        return cls(read_wiring(row, known), tables, op, reader.followers(op, row, known))
 
     @property
     def label(self) -> tuple[str, str]:
@@ -156,7 +142,7 @@ class RepeatStep(Step):
         known_keys(row, (*cls.keys, "in", "out", "when", "name", "share"), what)
         dense = row.get("dense")
         return cls(
-            reader.wiring(row, known),
+            read_wiring(row, known),
             COUNT.read(required(row, "repeat", what), known),
             reader.table(required(row, "body", what), known, "body"),
             FLAG.read(dense, known) if dense else None,
@@ -184,7 +170,7 @@ class SideStep(Step):
         """Read ``side: [...]``, a path with an output of its own."""
         known_keys(row, (*cls.keys, "in", "when", "name"), "a side path")
         body = reader.table(required(row, "side", "a side path"), known, "side")
-        return cls(reader.wiring(row, known), body)
+        return cls(read_wiring(row, known), body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +187,7 @@ class TableStep(Step):
         """Read a table with ``in`` and ``when`` beside its own keys."""
         outer = {key: entry for key, entry in row.entries.items() if key in ("in", "when")}
         inner = {key: entry for key, entry in row.entries.items() if key not in outer}
-        wiring = reader.wiring(Map(outer, row.loc), known)
+        wiring = read_wiring(Map(outer, row.loc), known)
         return cls(wiring, reader.table(Map(inner, row.loc), known, "a table"))
 
 
@@ -301,7 +287,7 @@ class StepReader:
         def read(text: str) -> OpStep | BlockStep:
             return self.call(Scalar(text, name.loc), row, known)
 
-        return ChosenStep(self.wiring(row, known), WORD.read(name, known), read, row)
+        return ChosenStep(read_wiring(row, known), WORD.read(name, known), read, row)
 
     def call(self, name: Scalar, row: Map, known: Known) -> OpStep | BlockStep:
         """Read a step whose op or block is known by name."""
@@ -325,7 +311,7 @@ class StepReader:
             if key in FOLLOWERS:
                 hint = f"put a row with  op: {key}  behind it"
             raise SpecError(f"{op.word} has no key {key!r}", row.entries[key].key.loc, hint)
-        wiring = self.wiring(row, known)
+        wiring = read_wiring(row, known)
         fields = self.op_fields(op, row, known)
         for key, letter in op.letters.items():
             if letter.required and letter.attribute not in fields:
@@ -385,7 +371,7 @@ class StepReader:
 
     def block_step(self, block: Block, row: Map, known: Known) -> BlockStep:
         known_keys(row, ("op", *block.takes, *WIRING_KEYS), f"block {block.name}")
-        wiring = self.wiring(row, known, block.takes)
+        wiring = read_wiring(row, known, block.takes)
         arguments = {}
         for name, takes in block.takes.items():
             bound = self.value(name, takes.kind, row, known, (block.name,))
@@ -395,69 +381,3 @@ class StepReader:
                 meaning = f" ({takes.doc})" if takes.doc else ""
                 raise SpecError(f"block {block.name} lacks its argument {name!r}{meaning}", row.loc)
         return BlockStep(wiring, block.name, arguments)
-
-    def wiring(self, row: Map, known: Known, taken: Collection[str] = ()) -> Wiring:
-        """Read the keys that every step accepts, but those that a block takes as arguments."""
-        own = {key: entry.value for key, entry in row.entries.items() if key not in taken}
-        keys = ("in", "out", "when", "n", "name", "width", "share")
-        inputs, outputs, when, times, name, width, share = map(own.get, keys)
-        stated = row.get("c_in")  # which is also stated to a block that takes it
-        return Wiring(
-            row.loc,
-            words(inputs, "in") if inputs else (),
-            words(outputs, "out") if outputs else (),
-            FLAG.read(when, known) if when else None,
-            COUNT.read(times, known) if times else None,
-            Template.parse(word(name, "name"), {**known, "row": 0}) if name else None,
-            width_rules(width, known) if width else None,
-            word(share, "share") if share else None,
-            _scores(row.get("c"), known),
-            SIZE.read(stated, known) if stated else None,
-        )
-
-
-def _scores(node: Node | None, known: Known) -> Expr | None:
-    """Return the ``c`` of a row that makes scores of classes."""
-    if not isinstance(node, Scalar) or "classes" not in node.text or "classes" not in known:
-        return None
-    expr = Expr.parse(node)
-    return expr if any(name == "classes" for name, _ in expr.names) else None
-
-
-def check_shares(*tables: Table) -> None:
-    """Refuse a name of ``share:`` that a single step says, which is done once.
-
-    Raises: SpecError: with the nearest of the other names.
-    """
-    said = [found for table in tables for found in _shares(table, False)]
-    names = [name.text for name, _ in said]
-    for name, often in said:
-        if not often and names.count(name.text) == 1:
-            others = [other for other in names if other != name.text]
-            message = f"nothing else says share: {name.text}"
-            usual = "a layer shares its weights with another step of that name, or has n:"
-            hint = nearest(name.text, others) if others else usual
-            raise SpecError(message, name.loc, hint)
-
-
-def _shares(table: Table, often: bool) -> Iterator[tuple[Scalar, bool]]:
-    """Yield the names of ``share:`` in a table, and whether their steps may be done often."""
-    for step in table.steps:
-        many = often or step.wiring.times is not None
-        if step.wiring.share is not None:
-            yield step.wiring.share, many
-        for inner in step.tables:
-            repeated = many or inner.times is not None or isinstance(step, RepeatStep)
-            yield from _shares(inner, repeated)
-
-
-def width_rules(node: Node, known: Known) -> dict[str, Expr]:
-    """Read ``width:``, an expression for c or a mapping from letters to expressions."""
-    if isinstance(node, Map):
-        rules = {key: word(entry.value, "width") for key, entry in node.entries.items()}
-    else:
-        rules = {"c": word(node, "width")}
-    parsed = {key: Expr.parse(scalar) for key, scalar in rules.items()}
-    for key, expr in parsed.items():
-        expr.check({**known, key: 0})
-    return parsed

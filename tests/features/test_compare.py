@@ -160,6 +160,120 @@ def test_a_block_says_what_changed_inside() -> None:
     assert "gap added" in found.changes[0].what
 
 
+WIRED = """
+name: net
+input: {{channels: 8, res: 8}}
+body:
+  - {{op: conv, k: 3, c: 8, name: a, out: a{a}}}
+  - {{op: conv, k: 3, c: 8, name: b, out: b{b}}}
+  - {{op: conv, k: 3, c: 8, name: c, out: c{c}}}
+  - {{op: {join}, in: [{sum}], name: sum, out: sum}}
+  - {{op: conv, k: 1, c: 8, name: last, out: last}}
+outputs: [a, b, c, sum, {end}]
+"""
+PLAIN = {"a": "", "b": "", "c": "", "join": "add", "sum": "b, c", "end": "last"}
+SHARED = {"a": ", share: w", "b": ", share: w"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ({}, {"sum": "a, c"}, {"sum": ("from b → a",)}),
+        ({}, {"sum": "b, a"}, {"sum": ("from c → a",)}),
+        ({}, {"sum": "a, x"}, {"sum": ("from b → a", "from c → input")}),
+        ({}, {"sum": "c, b"}, {}),
+        ({"join": "concat"}, {"join": "concat", "sum": "c, b"},
+         {"sum": ("from b → c", "from c → b")}),
+        ({}, {"sum": "a, b, c"}, {"sum": ("inputs 2 → 3",)}),
+        ({}, SHARED, {"b": ("weights its own → of a",)}),
+        (SHARED, {"a": ", share: w", "c": ", share: w"},
+         {"b": ("weights of a → its own",), "c": ("weights its own → of a",)}),
+    ],
+)  # fmt: skip
+def test_what_moved_is_said(
+    old: dict[str, str], new: dict[str, str], said: dict[str, tuple[str, ...]]
+) -> None:
+    found = changes(WIRED.format(**PLAIN | old), WIRED.format(**PLAIN | new))
+    assert {name: what for _, name, what in found} == said
+
+
+def test_outputs_that_moved_are_named() -> None:
+    old, new = layer("{op: conv, k: 1, c: 8, name: a, out: a}"), "\noutputs: [a]\n"
+    more = ", {op: conv, k: 1, c: 8, name: b, out: b}]"
+    texts = [old + new, old.replace("]", more).replace("out: a", "out: _") + "outputs: [b]\n"]
+    found = mbprof.diff(mbprof.loads(texts[0]).build(), mbprof.loads(texts[1]).build())
+    assert found.outputs == {"a": ("a", None), "b": (None, "b")}
+    assert "The output b is new; it comes from b." in render(found.report(), "md")
+    data = found.report().data
+    assert data is not None
+    assert data["outputs"]["a"] == {"old": "a", "new": None}
+
+
+def test_layers_put_between_or_taken_away_move_nothing() -> None:
+    row = "{op: conv, k: 3, c: 8, name: %s}"
+    old = layer(", ".join(row % name for name in "ab"))
+    new = old.replace(row % "b", "{op: bn, name: norm}, " + row % "b")
+    assert [kind for kind, *_ in changes(old, new)] == ["added"]
+    assert [kind for kind, *_ in changes(new, old)] == ["removed"]
+
+
+def test_a_block_that_adds_another_tensor_has_changed() -> None:
+    old = """
+name: net
+input: {channels: 8, res: 8}
+blocks:
+  res:
+    body:
+      - {op: conv, k: 3, c: 8, name: one}
+      - {op: conv, k: 3, c: 8, name: two}
+      - {op: add, in: [x, _], name: add}
+body: [{op: res, n: 3, name: "r{i}"}]
+"""
+    new = old.replace("name: one", "name: one, out: m").replace("[x, _]", "[m, _]")
+    whats = [what for *_, what in changes(old, new, by="block")]
+    assert whats == [
+        ("add: from input → r0/one",),
+        ("add: from r0/add → r1/one",),
+        ("add: from r1/add → r2/one",),
+    ]
+
+
+def test_layers_with_other_names_are_renamed_and_nothing_moved() -> None:
+    old = WIRED.format(**PLAIN)
+    new = old
+    for name in "abc":
+        new = new.replace(f"name: {name},", f"name: other_{name},")
+    assert {kind for kind, *_ in changes(old, new)} == {"renamed"}
+
+
+# The first layer with weights meets the first, the last the last, whatever they are called.
+@pytest.mark.parametrize(
+    ("one", "other", "stems"),
+    [
+        ("mobilenet_v1", "mobilenet_v2", True),
+        ("mobilenet_v3_large", "mnasnet", True),
+        ("shufflenet_v2", "hgnet_tiny", True),
+        ("resnet50", "resnet50_v2", True),
+        ("fasternet_t0", "xception", False),
+        ("vit_b_16", "swin_t", True),
+    ],
+)
+def test_stems_and_classifiers_stand_in_one_line(one: str, other: str, stems: bool) -> None:
+    lines = mbprof.compare(one, other).aligned
+    weigh = [line for line in lines if any(row and row.facts.kernels for row in line.rows)]
+    assert None not in weigh[-1].rows
+    # Patches of other sizes are no stems that stand for each other.
+    assert (None not in weigh[0].rows) == stems
+
+
+def test_stages_follow_tokens() -> None:
+    lines = mbprof.compare("vit_b_16", "resnet50", by="stage").aligned
+    assert [line.name for line in lines] == ["1/2", "1/4", "1/8", "1/16", "1/32", "1×1"]
+    (stage,) = (line.rows for line in lines if line.name == "1/16")
+    assert stage[0] is not None
+    assert stage[0].params > 85_000_000
+
+
 def test_scopes_that_differ_become_all() -> None:
     found = mbprof.compare(built("mobilenet_v1"), built("mobilenet_v2"))
     assert [profile.scope for profile in found.profiles] == ["all", "all"]

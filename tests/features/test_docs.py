@@ -20,7 +20,7 @@ from mbprof.ops.padding import PADDING_RULES
 from mbprof.spec.knobs import COUNTERS, INPUT_NAMES
 from mbprof.spec.reader import SPEC_KEYS
 from mbprof.spec.sections import CALL_FIELDS as CALL_FIELDS
-from mbprof.spec.steps import WIRING_KEYS
+from mbprof.spec.wiring import WIRING_KEYS
 from mbprof.symbolic.arithmetic import FUNCTIONS
 from tests.conftest import ROOT, child, committed, invoke
 from tests.features.docs import blocks, commands

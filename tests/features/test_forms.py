@@ -16,6 +16,7 @@ from mbprof.pages.zoo import spec_report
 from mbprof.spec.model import Step, Table
 from mbprof.spec.schema import schema
 from mbprof.spec.steps import FORMS, StepReader
+from mbprof.spec.wiring import read_wiring
 
 SPEC = """
 name: net
@@ -41,7 +42,7 @@ class TwiceStep(Step):
     def read(cls, reader: StepReader, row: Map, known: Mapping[str, object]) -> Self:
         known_keys(row, cls.keys, "a step with twice")
         body = reader.table(required(row, "twice", "a step"), known, "twice")
-        return cls(reader.wiring(row, known), body, FLAG.read(required(row, "if", "it"), known))
+        return cls(read_wiring(row, known), body, FLAG.read(required(row, "if", "it"), known))
 
     @property
     def label(self) -> tuple[str, str]:
