@@ -236,8 +236,8 @@ class Joined:
     """Adds what one series published of a spec to the rows of a sweep.
 
     ``top1`` stands where exactly this configuration was published; ``top1_estimate`` where it lies
-    inside a dense grid of such cells, with ``top1_error`` and ``top1_worst``, its mean and worst error
-    on held-out cells.
+    inside a dense grid of such cells, with ``top1_error`` and ``top1_worst``, its mean and worst
+    error on held-out cells.
     """
 
     definition: Definition
