@@ -23,7 +23,7 @@ from mbprof.output.files import emit_all
 from mbprof.pages import plot
 from mbprof.pages.points import best, default_res, front, has_width, settings
 from mbprof.pages.points import sweep as swept
-from mbprof.published.verify import verdict_report, verify
+from mbprof.published.verify import ERRATUM, verdict_report, verify
 from mbprof.spec.sections import SCOPES
 
 LIST = "reports.yaml"
@@ -267,7 +267,7 @@ def _claims(spec: Spec) -> str:
             f"{', '.join(filter(None, (v.spec, spelled(v.at))))} ({v.source}): {v.erratum}"
         )
         for v in own
-        if v.erratum
+        if v.verdict == ERRATUM
     )
     wrong = "\n".join(["Wrong at their source:", "", *reasons]) if reasons else ""
     claims = _folded("every claim", "\n".join(parts))

@@ -24,7 +24,7 @@ WIDTHS = RESOLUTIONS = 4
 """A grid is dense if it has this many widths with this many resolutions each."""
 
 MAX_ROWS = 100_000
-NAMES = ("top1", "top1_estimate", "top1_error", "series")
+NAMES = ("top1", "top1_estimate", "top1_error", "top1_worst", "series")
 """The columns of a sweep."""
 
 _TINY = 1e-9
@@ -34,8 +34,8 @@ _TINY = 1e-9
 class Estimate(Result):
     """An estimated top-1 accuracy in percent, with the error that the surface is known to make.
 
-    ``error_mean`` and ``error_worst`` are those of published cells that were left out of the fit
-    one by one, in percentage points.
+    ``error_mean`` and ``error_worst`` are those of published cells, in percentage points: between
+    widths with the whole width of a cell left out of the fit, at a published width with the cell.
     """
 
     top1: float
@@ -74,11 +74,15 @@ class Cell(NamedTuple):
 
 
 class Surface(NamedTuple):
-    """The coefficients of a surface, and its errors on cells that were left out."""
+    """The coefficients of a surface, and what it missed cells by that were left out.
+
+    ``missed`` are the distances with one cell left out, ``between`` those with a whole width,
+    for the widths that lie between others.
+    """
 
     coefficients: tuple[float, ...]
-    error_mean: float
-    error_worst: float
+    missed: tuple[float, ...]
+    between: tuple[float, ...]
 
     def at(self, alpha: float, res: int) -> float:
         """Return the accuracy at a width and a resolution, in percent."""
@@ -110,7 +114,10 @@ def estimate(
             hint=f"needed are {WIDTHS} widths at {RESOLUTIONS} resolutions, as of {_grids()}",
         )
     _check_inside(cells, alpha, res, name)
-    _, mean, worst = surface = fit(cells)
+    surface = fit(cells)
+    published_width = any(abs(cell.alpha - alpha) <= _TINY for cell in cells)
+    missed = surface.missed if published_width else surface.between
+    mean, worst = sum(missed) / len(missed), max(missed)
     return Estimate(surface.at(alpha, res), mean, worst, len(cells), name, rows[0].source)
 
 
@@ -198,7 +205,8 @@ def _terms(alpha: float, res: int) -> tuple[float, ...]:
 def fit(cells: tuple[Cell, ...]) -> Surface:
     """Fit a surface to cells by least squares; the errors are those of cells left out.
 
-    A cell left out misses the surface by its residual / (1 - leverage), so no fit is repeated.
+    With H the projection onto the surfaces and e the residuals, cells g that are left out together
+    are missed by (I - H[g, g])^-1 e[g], so no fit is repeated.
     """
     import numpy
 
@@ -206,9 +214,21 @@ def fit(cells: tuple[Cell, ...]) -> Surface:
     top1 = numpy.array([cell.top1 for cell in cells])
     q, r = numpy.linalg.qr(terms)
     coefficients = numpy.linalg.solve(r, q.T @ top1)
-    leverage = (q**2).sum(axis=1)
-    missed = abs((top1 - terms @ coefficients) / (1 - leverage))
-    return Surface(tuple(map(float, coefficients)), float(missed.mean()), float(missed.max()))
+    residuals = top1 - terms @ coefficients
+
+    def missed(*left_out: int) -> list[float]:
+        rows = list(left_out)
+        kept = numpy.eye(len(rows)) - q[rows] @ q[rows].T
+        return [abs(float(miss)) for miss in numpy.linalg.solve(kept, residuals[rows])]
+
+    numbers = range(len(cells))
+    widths = sorted({cell.alpha for cell in cells})
+    groups = [[n for n in numbers if cells[n].alpha == width] for width in widths[1:-1]]
+    return Surface(
+        tuple(map(float, coefficients)),
+        tuple(miss for n in numbers for miss in missed(n)),
+        tuple(miss for group in groups for miss in missed(*group)),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +236,8 @@ class Joined:
     """Adds what one series published of a spec to the rows of a sweep.
 
     ``top1`` stands where exactly this configuration was published; ``top1_estimate`` where it lies
-    inside a dense grid of such cells, with ``top1_error``, the mean error on held-out cells.
+    inside a dense grid of such cells, with ``top1_error`` and ``top1_worst``, its mean and worst
+    error on held-out cells.
     """
 
     definition: Definition
@@ -254,23 +275,23 @@ class Joined:
         label = np.full(count, self.series, dtype=object)
         return dict(zip(NAMES, (*accuracies.T, label), strict=True))
 
-    def cell(self, values: Mapping[str, Any]) -> tuple[float, float, float]:
-        """Return the published accuracy of a configuration, the estimate and its error."""
+    def cell(self, values: Mapping[str, Any]) -> tuple[float, float, float, float]:
+        """Return the published accuracy of a configuration, the estimate and its errors."""
         knobs = {**self.fixed, **values}
         res: Any = knobs.get("res", (0, 1))
         side = res if isinstance(res, int) else res[0] if res[0] == res[1] else None
         alpha: Any = knobs.get("alpha")
         if side is None:
-            return math.nan, math.nan, math.nan
+            return math.nan, math.nan, math.nan, math.nan
         row = join(self.definition, alpha, side, self.series, knobs)
         top1 = math.nan if row is None else row.top1
         if alpha is None or not self.alike(alpha, knobs):
-            return top1, math.nan, math.nan
+            return top1, math.nan, math.nan, math.nan
         try:
             guess = estimate(self.definition, alpha, side, self.series)
         except UsageError:
-            return top1, math.nan, math.nan
-        return top1, guess.top1, guess.error_mean
+            return top1, math.nan, math.nan, math.nan
+        return top1, guess.top1, guess.error_mean, guess.error_worst
 
     def alike(self, alpha: float, knobs: Mapping[str, Any]) -> bool:
         """Whether the published networks of the widths around are the same but for the width."""

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from mbprof.errors import MbprofError
 from mbprof.language import fmt
+from mbprof.language.counts import read
 from mbprof.language.fmt import Value, spelled
+from mbprof.network.graph import Graph
 from mbprof.network.load import Network, Spec, SpecLike, as_spec, load
 from mbprof.network.rows import totals
 from mbprof.output import Column, Report
 from mbprof.output.formats import stamp
 from mbprof.output.model import line
 from mbprof.output.writers import Result
+from mbprof.published.trials import Trials, rounded
 from mbprof.spec import zoo
 from mbprof.spec.sections import Claim
 
-HOLDS, FAILS, ERRATUM, STALE = "holds", "fails", "wrong at its source", "erratum is out of date"
+HOLDS, ROUNDED, OTHER = "holds", "rounded otherwise", "of another network or a budget"
+ERRATUM, UNEXPLAINED = "wrong at its source", "unexplained"
+STALE = "erratum is out of date"
+AS = "holds as {} counts"
+"""The verdict on a number that another convention counts."""
 
 
 class Verdict(NamedTuple):
@@ -34,6 +42,8 @@ class Verdict(NamedTuple):
     verdict: str
     source: str
     erratum: str | None
+    how: str = ""
+    """Who counts so, how it is rounded, what the number is of, or what was tried in vain."""
 
     def __repr__(self) -> str:
         return line(self, self.brief)
@@ -41,12 +51,13 @@ class Verdict(NamedTuple):
     @property
     def brief(self) -> str:
         """The number, whose it is, and whether it holds."""
-        return f"{self.spec}: {self.published} {self.quantity} ({self.source}) {self.verdict}"
+        said = f"{self.spec}: {self.published} {self.quantity} ({self.source}) {self.verdict}"
+        return said if self.passed or not self.how else f"{said}; {self.how}"
 
     @property
     def passed(self) -> bool:
-        """Whether the number is right, or known to be wrong at its source."""
-        return self.verdict in (HOLDS, ERRATUM)
+        """Whether the number is right in some way, or known to be wrong at its source."""
+        return self.verdict not in (UNEXPLAINED, STALE)
 
 
 class Verdicts(Result, tuple[Verdict, ...]):
@@ -56,7 +67,7 @@ class Verdicts(Result, tuple[Verdict, ...]):
 
     @property
     def passed(self) -> bool:
-        """Whether no claim fails."""
+        """Whether no claim is unexplained, and no erratum out of date."""
         return all(verdict.passed for verdict in self)
 
     def report(self, layout: str = "page") -> Report:
@@ -81,38 +92,60 @@ def _spec(spec: Spec) -> Iterator[Verdict]:
     name = spec.address or spec.name
     specs = {name: spec}
     networks: dict[tuple[str, str], Network] = {}
+
+    def network(asked: str, claim: Claim) -> Network:
+        """Return a network, which is built once for all that is claimed of it."""
+        if asked not in specs:
+            specs[asked] = load(asked)
+        key = (asked, repr(sorted(claim.at.items())))
+        if key not in networks:
+            networks[key] = specs[asked].build(**claim.at)
+        return networks[key]
+
     for claim in spec.definition.published:
-        asked = claim.preset or name.partition("@")[0]
-        asked = f"{asked}@{claim.flavour}" if claim.flavour else asked
+        stem = claim.preset or name.partition("@")[0]
+        asked = f"{stem}@{claim.flavour}" if claim.flavour else stem
+        own = specs[name].definition
+        flavours = [f"{stem}@{f}" for f in own.flavours if stem in zoo.names()]
+        names = dict.fromkeys((asked, stem, *flavours))
         try:
-            if asked not in specs:
-                specs[asked] = load(asked)
-            key = (asked, repr(sorted(claim.at.items())))
-            if key not in networks:
-                networks[key] = specs[asked].build(**claim.at)
-            yield from _claim(asked, claim, networks[key])
+            graphs = [(n, partial(lambda n, c: network(n, c).compiled, n, claim)) for n in names]
+            yield from _claim(claim, graphs)
         except MbprofError as error:
             raise error.at(claim.loc) from None
 
 
-def _claim(asked: str, claim: Claim, network: Network) -> Iterator[Verdict]:
+def _claim(claim: Claim, graphs: Sequence[tuple[str, Callable[[], Graph]]]) -> Iterator[Verdict]:
+    asked, graph = graphs[0]
     about = (asked, claim.at, claim.scope, claim.convention)
-    counted = totals(network.compiled, claim.convention, claim.scope)
+    counted = totals(graph(), claim.convention, claim.scope)
     numbers = (("params", claim.params, counted.params), ("macs", claim.macs, counted.cost))
     given = [(name, said, computed) for name, said, computed in numbers if said is not None]
     right = {name: said.holds(computed) for name, said, computed in given}
+    wrong = claim.erratum or claim.other
     for name, said, computed in given:
-        if claim.erratum is not None and all(right.values()):
+        how = ""
+        if wrong is not None and all(right.values()):
             verdict = STALE
         elif right[name]:
             verdict = HOLDS
+        elif claim.other is not None:
+            verdict, how = OTHER, claim.other
+        elif (rounding := rounded(read(said.text), computed)) is not None:
+            verdict, how = ROUNDED, rounding
         else:
-            verdict = FAILS if claim.erratum is None else ERRATUM
-        found = (name, said.text, computed, verdict)
-        yield Verdict(*about, *found, claim.source, claim.erratum)
+            trials = Trials(said, asked, claim.scope)
+            found = trials.answer(name, claim.convention, graphs)
+            if found is not None:
+                how = found.said(asked, claim.scope)
+                verdict = AS.format(found.counted.convention)
+            else:
+                verdict = UNEXPLAINED if claim.erratum is None else ERRATUM
+                how = trials.brief()
+        yield Verdict(*about, name, said.text, computed, verdict, claim.source, wrong, how)
 
 
-_SEVERAL = {HOLDS: "hold", FAILS: "fail", STALE: "errata are out of date"}
+_SEVERAL = {HOLDS: "hold", STALE: "errata are out of date"}
 
 COLUMNS = (
     Column("spec", "network", "the name and flavour"),
@@ -123,17 +156,25 @@ COLUMNS = (
     Column("published", "published", "as printed at the source", numeric=True),
     Column("computed", "computed", "as counted here", fmt.integer, numeric=True),
     Column("verdict", "verdict", "whether it holds", wraps=True),
+    Column("how", "how", "who counts so, or what was tried", yields=5, wraps=True),
     Column("source", "source", "who published it", yields=2, wraps=True),
 )
+
+
+AS_ANOTHER = "as others count"
+
+
+def _sort(verdict: str) -> str:
+    return AS_ANOTHER if verdict.startswith(f"{HOLDS} as ") else verdict
 
 
 def verdict_report(verdicts: Sequence[Verdict]) -> Report:
     """Lay out verdicts."""
     rows = tuple(verdict._asdict() for verdict in verdicts)
-    counts = Counter(verdict.verdict for verdict in verdicts)
+    counts = Counter(_sort(verdict.verdict) for verdict in verdicts)
     said = ", ".join(
         f"{counts[kind]:,} {kind if counts[kind] == 1 else _SEVERAL.get(kind, kind)}"
-        for kind in (HOLDS, ERRATUM, FAILS, STALE)
+        for kind in (HOLDS, AS_ANOTHER, ROUNDED, OTHER, ERRATUM, UNEXPLAINED, STALE)
         if counts[kind]
     )
     failing = tuple(verdict.brief for verdict in verdicts if not verdict.passed)

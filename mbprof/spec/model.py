@@ -297,8 +297,9 @@ def written(node: Node) -> str:
 
 def texts(part: Part) -> Iterator[str]:
     """Yield every text of a part of a spec that can read a name."""
-    for bound in part.held(Bound):
-        yield from leaves(bound.node)
-    yield from (expr.scalar.text for expr in part.held(Expr))
-    yield from (template.scalar.text for template in part.held(Template))
-    yield from leaves(*part.held(Map))
+    held: Any
+    for held in part.held(Bound, Expr, Template, Map):
+        if isinstance(held, Expr | Template):
+            yield held.scalar.text
+        else:
+            yield from leaves(held.node if isinstance(held, Bound) else held)

@@ -37,7 +37,7 @@ SCOPES = ("body", "all")
 """What of a network is counted: it without its head, or all of it."""
 CLAIM_KEYS = (
     "at", "flavour", "preset", "scope", "convention", "params", "macs", "rounding", "source",
-    "erratum",
+    "erratum", "other",
 )  # fmt: skip
 
 
@@ -132,6 +132,8 @@ class Claim:
     params: Quantity | None
     macs: Quantity | None
     erratum: str | None
+    other: str | None = None
+    """What the number is of, if of another network or a budget."""
 
 
 def claims(node: Node | None) -> tuple[Claim, ...]:
@@ -194,6 +196,7 @@ def _claim(node: Map) -> Claim:
         params=counts.get("params"),
         macs=counts.get("macs"),
         erratum=text(node, "erratum") or None,
+        other=text(node, "other") or None,
     )
 
 

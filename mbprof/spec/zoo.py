@@ -327,7 +327,8 @@ def _packed(name: str) -> tuple[str, str | None] | None:
     named = re.compile(rf"\b{name}\b")
     for stem in spec_names():
         # Most files are ruled out by a look at their text, before they are parsed.
-        if named.search(_text(stem)) and name in presets(_file(stem)):
+        text = _text(stem)
+        if name in text and named.search(text) and name in presets(_file(stem)):
             return stem, name
     return None
 

@@ -210,6 +210,7 @@ _KNOWN = {
             "top1_estimate", "estimate", "between what is published", "{:.1f}".format, True
         ),
         ReportColumn("top1_error", "error", "its mean, on held-out cells", "±{:.1f}".format, True),
+        ReportColumn("top1_worst", "worst", "its worst there", "±{:.1f}".format, True),
         ReportColumn("series", "series", "where the accuracies are from"),
     )
 }

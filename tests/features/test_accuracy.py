@@ -215,12 +215,14 @@ def test_of_several_networks_in_a_cell_the_default_knobs_decide() -> None:
 
 @pytest.mark.parametrize(
     ("family", "mean", "worst", "cells"),
-    [("MobileNetV1", "0.18", "0.5", 16), ("MobileNetV2", "0.52", "1.7", 22)],
+    [("MobileNetV1", "0.15", "0.48", 16), ("MobileNetV2", "0.74", "2.26", 22)],
 )
-def test_the_errors_of_left_out_cells(family: str, mean: str, worst: str, cells: int) -> None:
+def test_between_widths_the_errors_are_those_of_left_out_widths(
+    family: str, mean: str, worst: str, cells: int
+) -> None:
     found = estimate(family, 0.6, 150)
     assert f"{found.error_mean:.2f}" == mean
-    assert f"{found.error_worst:.1f}" == worst
+    assert f"{found.error_worst:.2f}" == worst
     assert (found.cells, found.series) == (cells, "slim")
     assert found.source.startswith("tensorflow/models research/slim/nets/mobilenet")
 
@@ -238,10 +240,12 @@ def mnasnet(corrected: float | None) -> tuple[Cell, ...]:
 
 def test_a_cell_with_an_erratum_is_not_fitted_but_predicted() -> None:
     with_it = fit(mnasnet(59.3))
-    assert (f"{with_it.error_mean:.2f}", f"{with_it.error_worst:.1f}") == ("0.37", "1.0")
+    missed = with_it.missed
+    assert (f"{sum(missed) / len(missed):.2f}", f"{max(missed):.1f}") == ("0.37", "1.0")
     found = estimate("MnasNet", 0.35, 160)
     without = fit(mnasnet(None))
-    assert (found.top1, found.error_mean) == (without.at(0.35, 160), without.error_mean)
+    mean = sum(without.missed) / len(without.missed)
+    assert (found.top1, found.error_mean) == (without.at(0.35, 160), mean)
     assert found.cells == 24
     assert f"{found.top1:.1f}" == "59.3"
     assert (f"{found.error_mean:.2f}", f"{found.error_worst:.1f}") == ("0.39", "1.0")
@@ -266,6 +270,14 @@ def test_errors_are_those_of_fits_that_were_repeated_without_each_cell() -> None
     assert found.error_mean == pytest.approx(sum(missed) / 16)
     assert found.error_worst == pytest.approx(max(missed))
     assert found.top1 == pytest.approx(refitted(cells, Cell(1.0, 224, 0)))
+    missed = [
+        abs(refitted([c for c in cells if c.alpha != out.alpha], out) - out.top1)
+        for out in cells
+        if 0.25 < out.alpha < 1.0
+    ]
+    between = estimate("MobileNetV1", 0.9, 200)
+    assert between.error_mean == pytest.approx(sum(missed) / 8)
+    assert between.error_worst == pytest.approx(max(missed))
 
 
 quadratics = st.tuples(*[st.floats(-10, 10) for _ in range(6)])
@@ -275,11 +287,11 @@ quadratics = st.tuples(*[st.floats(-10, 10) for _ in range(6)])
 def test_a_quadratic_surface_is_found_again(
     given_: tuple[float, ...], alpha: float, res: int
 ) -> None:
-    known = Surface(given_, 0, 0)
+    known = Surface(given_, (), ())
     cells = tuple(Cell(a, r, known.at(a, r)) for a in SLIM_V1 for r in (128, 160, 192, 224))
     found = fit(cells)
     assert found.at(alpha, res) == pytest.approx(known.at(alpha, res), abs=1e-6)
-    assert found.error_worst < 1e-6
+    assert max(*found.missed, *found.between) < 1e-6
 
 
 @given(st.floats(0.25, 1.0), st.integers(128, 224))
