@@ -69,9 +69,25 @@ QUANTITIES: dict[str, tuple[str, Callable[[Node], Any]]] = {
         "elements of the window, 1 if there is none",
         lambda node: product(node.op.geometry(node.in_shapes).kernel or ()),
     ),
+    "window.h": (
+        "height of the window, 1 if there is none",
+        lambda node: (node.op.geometry(node.in_shapes).kernel or (1, 1))[0],
+    ),
+    "window.w": (
+        "width of the same",
+        lambda node: (node.op.geometry(node.in_shapes).kernel or (1, 1))[1],
+    ),
     "step": (
         "elements of the stride, 1 if there is none",
         lambda node: product(node.op.geometry(node.in_shapes).stride or ()),
+    ),
+    "step.h": (
+        "rows of the stride, 1 if there is none",
+        lambda node: (node.op.geometry(node.in_shapes).stride or (1, 1))[0],
+    ),
+    "step.w": (
+        "columns of the same",
+        lambda node: (node.op.geometry(node.in_shapes).stride or (1, 1))[1],
     ),
     "groups": (
         "groups of the channels, 1 if there are none",
@@ -82,7 +98,7 @@ QUANTITIES: dict[str, tuple[str, Callable[[Node], Any]]] = {
         lambda node: product(axis.slides for axis in node.op.axes(node.in_shapes)),
     ),
     "covered": (
-        "elements that the windows of an average pooling hold together, without padding",
+        "elements that the windows of an average pooling hold together, without a rule's padding",
         lambda node: node.op.covered(node.in_shapes, node.out_shapes),
     ),
     "params": ("all stored values", lambda node: node.facts.params),
@@ -182,7 +198,8 @@ class Convention:
     """A way of counting: a view of facts, with the tool that counts like this.
 
     ``measures`` are the costs that the tool prints, ``macs``, ``flops``, both or none; the first
-    has the convention's unit. ``faults`` are the tool's known errors that are reproduced.
+    has the convention's unit. ``releases`` are those of the tool that count like this.
+    ``faults`` are the tool's known errors that are reproduced.
     """
 
     name: str
@@ -194,11 +211,22 @@ class Convention:
     side: str = "all"
     folds: bool = False
     faults: tuple[str, ...] = ()
+    releases: str = ""
 
     @property
     def unit(self) -> str:
         """The unit of the cost, ``MACs`` or ``FLOPs``; empty if there is no cost."""
         return UNITS[next(iter(self.measures))] if self.measures else ""
+
+    @property
+    def span(self) -> str:
+        """The tool with the releases that count like this, or with the one that was measured.
+
+        >>> load("ptflops@0.6.9").span
+        'ptflops 0.6.8 to 0.6.9'
+        """
+        measured = self.tool.partition(", ")[0]
+        return f"{measured.partition(' ')[0]} {self.releases}" if self.releases else measured
 
     def named(self, costs: tuple[int, ...]) -> dict[str, int]:
         """Return costs by the names of their measures, ``macs`` or ``flops``."""
@@ -239,6 +267,7 @@ KEYS = {
     "name": "the convention's name",
     "doc": "what it counts, in a sentence",
     "tool": "the tool that counts like this, with its version",
+    "releases": "the releases of the tool that count like this, from first to last",
     "source": "where the formulas stand",
     "unit": "the unit of the cost: MACs, FLOPs, or none for a tool that counts no cost",
     "params": "stored values: weights of kinds, such as {kernels: 1}",
@@ -315,6 +344,7 @@ def _read(path: Path, changed: int) -> Convention:
         measures=dict(sorted(measures.items(), key=lambda pair: pair[0] != main)),
         side=one_of(tree, "side", tuple(SIDE), "all"),
         folds=one_of(tree, "fold", ("true", "false"), "false") == "true",
+        releases=text(tree, "releases"),
         faults=tuple(fault.text for fault in words(faults, "a fault")) if faults else (),
     )
 

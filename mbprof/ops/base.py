@@ -238,7 +238,10 @@ class Op(ABC):
         return self
 
     def covered(self, inputs: Shapes, outputs: Shapes) -> int:
-        """Return how many elements of the input the windows of a pooling hold together."""
+        """Return how many elements the windows of an average pooling hold together.
+
+        Padding by a number is averaged, too; that of a rule, such as ``same``, is left out.
+        """
         return 0
 
     def geometry(self, inputs: Shapes) -> Geometry:

@@ -112,7 +112,11 @@ class AvgPool(Windowed):
     def covered(self, inputs: Shapes, outputs: Shapes) -> int:
         total = inputs[0][0]
         for axis, count in zip(self.axes(inputs), outputs[0][1:], strict=True):
-            total *= covered(axis.n, count, axis.k, axis.s, axis.padded[0])
+            before, after = axis.padded
+            if isinstance(self.padding, str):
+                total *= covered(axis.n, count, axis.k, axis.s, before)
+            else:
+                total *= covered(before + axis.n + after, count, axis.k, axis.s, 0)
         return total
 
     def at_rate(self, stride: Pair, rate: int) -> AvgPool:

@@ -56,7 +56,7 @@ class Tally(NamedTuple):
             "value": self.value,
             "unit": self.convention.unit,
             "ratio": round(self.value / base, 6) if self.value is not None and base else None,
-            "tool": self.convention.tool,
+            "tool": self.convention.span,
         }
 
     def to_dict(self) -> dict[str, Any]:
@@ -355,11 +355,6 @@ def explain(
     )
 
 
-def _short(tool: str) -> str:
-    """Return a tool with its version, without how it is called."""
-    return tool.partition(", ")[0]
-
-
 _MAC = "A MAC is one multiplication with its addition; a FLOP is either."
 _COLUMNS = (
     Column("name", "convention", "the name, for --convention", shrinks=True),
@@ -374,7 +369,7 @@ _COLUMNS = (
         True,
         yields=2,
     ),
-    Column("tool", "tool", "the tool and its version", _short, yields=4, wraps=True),
+    Column("tool", "tool", "the tool and the releases that count so", yields=4, wraps=True),
 )
 
 _QUANTITY = Column("quantity", "quantity", "cost or params")

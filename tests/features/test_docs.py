@@ -169,10 +169,12 @@ def test_the_reference_is_generated_from_the_code() -> None:
 def of_conventions() -> dict[str, str]:
     """Return what the conventions say of themselves."""
     known = [conventions.load(name) for name in conventions.names()]
-    rows = [[f"`{c.name}`", c.unit or "none", c.doc, c.tool or "–"] for c in known]
+    rows = [
+        [f"`{c.name}`", c.unit or "none", c.doc, c.tool or "–", c.releases or "–"] for c in known
+    ]
     faults = [[f"`{c.name}`", fault] for c in known for fault in c.faults]
     return {
-        "conventions": table(["convention", "unit", "what it counts", "tool"], rows),
+        "conventions": table(["convention", "unit", "what it counts", "tool", "releases"], rows),
         "faults": table(["convention", "fault"], faults),
     }
 

@@ -1,7 +1,8 @@
 """Conventions against the tools that count like this: measured, published and generated networks.
 
-`data/counters/measured.csv` holds what the tools print for the real networks, `reference.csv` and
-`tf-profiler.csv` what was published; nothing here is computed by mbprof.
+`data/counters/measured.csv` holds what the tools print for the real networks, `versions.csv` what
+old releases of them print, `reference.csv`, `tf-profiler.csv` and `thop-readme.csv` what was
+published; nothing here is computed by mbprof.
 """
 
 import csv
@@ -73,7 +74,9 @@ def test_every_peer_of_a_measured_network(oracle: Oracle) -> None:
 
 
 @pytest.mark.parametrize(
-    "row", rows("measured.csv"), ids=lambda row: f"{row['library']}-{row['model']}-{row['height']}"
+    "row",
+    [*rows("measured.csv"), *rows("versions.csv")],
+    ids=lambda row: f"{row['library']}-{row['model']}-{row['height']}",
 )
 def test_tools_run_on_the_real_networks(row: dict[str, str]) -> None:
     size = (int(row["height"]), int(row["width"]))
@@ -94,6 +97,14 @@ def test_reference_totals(row: dict[str, str]) -> None:
     total = network(row["spec"], row["knobs"]).profile(row["convention"], "all").total
     found = {"params": total.params, **convention.named(total.costs)}
     assert found[row["quantity"]] == int(row["value"])
+
+
+def test_the_first_readme_of_thop() -> None:
+    """Its table of 2018 is explained by the form of 2018, and by no later one."""
+    for row in rows("thop-readme.csv"):
+        found = totals(network(row["spec"], "", (224, 224)).compiled, "thop@2018", "all")
+        printed = (f"{found.params / 1e6:.2f}", f"{found.cost / 1e9:.2f}")
+        assert (row["model"], *printed) == (row["model"], row["millions"], row["billions"])
 
 
 @pytest.mark.parametrize(
@@ -192,6 +203,7 @@ def test_a_convention_says_what_it_is(name: str) -> None:
     assert convention.unit in ("MACs", "FLOPs", "")
     if name not in ("kernels", "stored", "trainable"):
         assert convention.tool
+    assert ("@" not in name) or (convention.releases and convention.releases in convention.span)
 
 
 def test_plain_conventions_are_weights() -> None:
