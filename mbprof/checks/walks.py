@@ -105,7 +105,8 @@ def pooling(graph: Graph, edge: Edge) -> tuple[Node, list[Node]] | None:
     """
     layers: list[Node] = []
     while (node := graph.producer(edge)) and len(node.inputs) == 1:
-        if area(node.in_shapes[0]) > 1 == area(node.out_shapes[0]):
+        before, after = node.in_shapes[0], node.out_shapes[0]
+        if area(before) > 1 == area(after) and product(after) < product(before):
             return None if node.op.multiplies or not node.op.keeps_sign else (node, layers)
         layers += [node] if is_dense(node) else []
         edge = node.inputs[0]
