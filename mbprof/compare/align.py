@@ -11,6 +11,7 @@ from mbprof.network.graph import layers
 from mbprof.network.load import Network
 from mbprof.network.profile import Profile
 from mbprof.network.rows import GROUPINGS, Row
+from mbprof.ops.layers import Linear
 
 MAX_CELLS = 16_000_000
 """So many pairs may be looked at to align two sequences."""
@@ -251,6 +252,6 @@ def parts_of(network: Network, profile: Profile, by: str) -> tuple[Part, ...]:
             part = part._replace(role=layer.op, window=window, after=after.get(layer.name, ()))
             # A convolution of all that is left of a map is a linear layer.
             if part.octave is None and layer.kernel == layer.in_shape[1:] and layer.groups == 1:
-                part = part._replace(role="linear", window=NO_WINDOW)
+                part = part._replace(role=Linear.word, window=NO_WINDOW)
         parts.append(part)
     return tuple(parts)

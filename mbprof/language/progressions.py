@@ -46,7 +46,7 @@ class Numbers:
     >>> str(found), found.multiples
     ('multiples of 32, at least 32', Multiples(multiple_of=32, offset=0, min=32, exceptions=()))
     >>> str(Numbers.of([5, *range(7, 501)], 500)), str(Numbers.of([224], 500))
-    ('5 and at least 7', '224')
+    ('at least 5, but not 6', '224')
     """
 
     flags: bytes

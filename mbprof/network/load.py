@@ -251,7 +251,7 @@ def alone(
     Raises: see `mbprof.spec.block.lone`.
 
     >>> alone(zoo.open("mobilenet_v2:inv_res")).title
-    'inv_res, in 112x112x32, c 16, t 1, s 1'
+    'inv_res, in 112x112x32, t 1, c 16, s 1'
     """
     from mbprof.spec.block import Called, lone, tree_of  # which no table of a spec needs
 

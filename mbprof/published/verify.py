@@ -81,8 +81,8 @@ def verify(*specs: SpecLike) -> Verdicts:
     Raises: UsageError: no such spec. MbprofError: a spec cannot be read, or a claim cannot be
     computed.
 
-    >>> {verdict.verdict for verdict in verify("mobilenet_v1")} == {HOLDS, ERRATUM}
-    True
+    >>> sorted({verdict.verdict for verdict in verify("mobilenet_v1")})
+    ['holds', 'rounded otherwise', 'wrong at its source']
     """
     chosen = map(as_spec, specs or zoo.spec_names())
     return Verdicts(verdict for spec in chosen for verdict in _spec(spec))

@@ -149,7 +149,7 @@ def test_show_explains_knobs_blocks_rows_and_claims() -> None:
     "command",
     [
         "table", "sweep", "accuracy", "plot", "report", "list", "show", "verify", "schema",
-        "compare", "diff", "block", "check", "watch", "formula", "explain",
+        "compare", "diff", "block", "check", "watch", "formula", "explain", "sizes",
     ],
 )  # fmt: skip
 def test_help_of_every_command_ends_with_an_example(command: str) -> None:

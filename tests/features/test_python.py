@@ -29,6 +29,7 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "diff": lambda given: mbprof.diff(given, "mobilenet_v2"),
     "sweep": lambda given: mbprof.sweep(given, alpha=[0.5, 1.0]),
     "explain": mbprof.explain,
+    "sizes": mbprof.sizes,
     "formula": lambda given: mbprof.formula(given, by="net"),
     "accuracy": mbprof.accuracy,
     "estimate": lambda given: mbprof.estimate(given, 0.6, 192),

@@ -118,7 +118,9 @@ def test_explain_keeps_what_tells_rows_apart() -> None:
 
 
 def test_one_of_something_is_singular(tmp_path: Path) -> None:
-    assert run("verify", "mobilenet_v1", "--top", "1").startswith("61 claims: 55 hold, 6 wrong at")
+    assert run("verify", "mobilenet_v1", "--top", "1").startswith(
+        "61 claims: 55 hold, 1 rounded otherwise, 5 wrong at"
+    )
     assert "\n1 of 27 rows is shown; the total" in run("table", "mobilenet_v1", "--top", "1")
     assert "1 of 1 configuration\n" in run("sweep", "mobilenet_v1", "--alpha", "0.5")
     assert repr(mbprof.loads("{name: n, input: {res: 8}, body: [{op: conv, k: 1, c: 4}]}")

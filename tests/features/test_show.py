@@ -154,7 +154,7 @@ def test_the_block_library_is_listed() -> None:
         assert entry["doc"]
         assert entry["source"]
     (block,) = json.loads(run("list", "inv_res", "--blocks", "--format", "json"))
-    assert block["arguments"] == ["k", "t", "divisor", "e", "c", "s", "residual"]
+    assert block["arguments"] == ["k", "t", "divisor", "e", "c", "s", "expand", "residual"]
     refused = invoke("list", "inv_rez", "--blocks")
     assert refused.err == (
         "error[usage]: no block's name or meaning holds 'inv_rez'\n"

@@ -113,7 +113,7 @@ def test_configurations_as_arrays() -> None:
         ({"alpha": np.array([1, np.nan])}, "alpha is nan; it must be finite"),
         ({"alpha": np.array([1, -1.0])}, "alpha is -1.0; it must be above 0"),
         ({"res": np.array([1.5, 224])}, "res is 1.5; it must be a whole number, or HxW"),
-        ({"classes": np.array([0, 5])}, "classes is 0; it must be at least 1"),
+        ({"classes": np.array([-1, 5])}, "classes is -1; it must be at least 0"),
         ({"alpha": ["a"]}, "alpha is a; it must be a number"),
         ({"alpha": [1.0], "res": [1, 2]}, "different lengths: alpha has 1, res has 2"),
     ],
