@@ -63,7 +63,7 @@ def test_every_block_of_the_library_stands_alone_by_its_example(name: str) -> No
     c, *size = block.images[0]
     assert first in ([c, *size], [c // 2, *size])
     if len(size) == 2:
-        assert data["knobs"]["res"] in (size[0], size)
+        assert data["knobs"]["res"] in (size[0], tuple(size))
     names = {each["name"] for each in data["alternatives"] + data["impossible"]}
     assert len(names) == 6
 

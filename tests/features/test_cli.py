@@ -160,7 +160,7 @@ def test_every_command_is_tested_for_help() -> None:
     names = {each.name for each in cli.app().registered_commands}
     assert names == {
         "table", "sweep", "accuracy", "plot", "report", "list", "show", "verify", "schema",
-        "compare", "diff", "block", "check", "watch", "formula", "explain",
+        "compare", "diff", "block", "check", "watch", "formula", "explain", "sizes",
     }  # fmt: skip
 
 
