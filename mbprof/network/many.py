@@ -50,6 +50,8 @@ class Engine:
     width: int
     most: int = MAX_PATHS
     paths: list[Path] = field(default_factory=list)
+    refused: bool = False
+    """Whether some configuration made no network so far."""
 
     def run(self, columns: Mapping[str, Any], count: int, errors: Any = None) -> list[Any]:
         """Return the counts of each configuration, as int64 where they fit, else as ints.
@@ -82,7 +84,7 @@ class Engine:
             chosen = pending if matching is None else pending[matching]
             pending = pending[:0] if matching is None else pending[~matching]
             if len(chosen) and error is not None:
-                _refuse(error, chosen, errors)
+                self.refuse(error, chosen, errors)
             elif len(chosen) and self.width:
                 results = self.fill(program, columns, chosen, results)
         return results
@@ -114,7 +116,7 @@ class Engine:
             try:
                 graph = self.build({name: column[lane].item() for name, column in columns.items()})
             except MbprofError as error:
-                _refuse(error, [lane], errors)
+                self.refuse(error, [lane], errors)
                 continue
             for result, counted in zip(results, self.count(graph), strict=True):
                 result[lane] = counted
@@ -140,6 +142,13 @@ class Engine:
                 knobs[name] = (values[name], values[name])
         return knobs
 
+    def refuse(self, error: MbprofError, lanes: Any, errors: Any) -> None:
+        """Say why some configurations make no network, or raise it if nobody is told."""
+        if errors is None:
+            raise error
+        errors[lanes] = error
+        self.refused = True
+
     def trace(self, columns: Mapping[str, Any], lane: int) -> Path:
         """Build the spec for one configuration, remembering what depends on the knobs.
 
@@ -157,13 +166,6 @@ class Engine:
                 raise
             return Path(Program(trace, []), error)
         return Path(Program(trace, list(self.count(graph))))
-
-
-def _refuse(error: MbprofError, lanes: Any, errors: Any) -> None:
-    """Say why some configurations make no network, or raise it if nobody is told."""
-    if errors is None:
-        raise error
-    errors[lanes] = error
 
 
 def outputs(convention: str) -> tuple[str, ...]:

@@ -214,7 +214,8 @@ def open(text: str, wanted: str = "spec") -> OpenedSpec | OpenedBlock:  # noqa: 
     keys = spec.own.entries.keys()
     # A block is seen by its arguments, or by keys that are all a block's.
     fits = "takes" in keys or keys <= BLOCK_KEYS.keys()
-    if spec.flavour or not fits or keys & {"input", "extend"}:
+    sized = isinstance(spec.own.get("inputs"), Map)  # those of a block are names
+    if spec.flavour or not fits or sized or keys & {"input", "extend"}:
         return spec
     named = spec.own.get("name")
     name = word(named, "name").text if named else _as_name(Path(spec.own.loc.source.name).stem)

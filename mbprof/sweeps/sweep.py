@@ -54,8 +54,8 @@ class Sweep:
     refuses: bool = False
     """Whether some of its sizes make no network."""
     engines: dict[tuple[str, ...], Engine] = field(default_factory=dict)
-    of_size: dict[int, bool] = field(default_factory=dict)
-    """Of errors, by their identity, whether another size makes a network."""
+    of_size: set[MbprofError] = field(default_factory=set)
+    """The errors that another size does not have."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         # What the engines know of the spec holds functions; each process finds it out itself.
@@ -100,8 +100,8 @@ class Sweep:
         rows = self.plan.rows(start, stop)
         count = stop - start
         results, errors = self.costed(rows, count)
-        refused = np.fromiter((error is not None for error in errors), bool, count)
-        if refused.any() and not self.refuses:
+        refused = np.zeros(count, bool) if errors is None else errors != None  # noqa: E711
+        if errors is not None and refused.any() and not self.refuses:
             raise errors[refused.argmax()]
         columns = {**rows, **results}
         if self.accuracies is not None:
@@ -115,25 +115,29 @@ class Sweep:
         if self.refuses:
             for name in results:
                 columns[name] = np.where(refused, np.nan, columns[name].astype(object))
-            columns[PROBLEM] = np.fromiter(map(_why, errors), object, count)
+            why = [None] * count if errors is None else errors
+            columns[PROBLEM] = np.fromiter(map(_why, why), object, count)
         return columns
 
-    def costed(self, rows: Mapping[str, Column], count: int) -> tuple[dict[str, Column], Column]:
-        """Return the counts of some rows, and why some of their sizes make no network.
+    def costed(
+        self, rows: Mapping[str, Column], count: int
+    ) -> tuple[dict[str, Column], Column | None]:
+        """Return the counts of some rows, and why some of their sizes make no network, if any.
 
         Raises: MbprofError: a configuration makes no network, and no other size of it does.
         """
         import numpy as np
 
         results_of = {name: np.zeros(count, dtype=np.int64) for name in self.outputs}
-        errors = np.full(count, None, dtype=object)
+        errors = None
         for fixed, chosen in self.groups(rows, count):
             part = rows if len(chosen) == count else {n: c[chosen] for n, c in rows.items()}
             engine, lanes = self.engine(fixed), self.lanes(part)
             own = np.full(len(chosen), None, dtype=object) if self.sized else None
             results = engine.run(lanes, len(chosen), own)
-            if own is not None:
+            if own is not None and engine.refused:
                 self.check(engine, lanes, own)
+                errors = np.full(count, None, dtype=object) if errors is None else errors
                 errors[chosen] = own
             for name, result in zip(self.outputs, results, strict=True):
                 if result.dtype == object and results_of[name].dtype != object:
@@ -148,15 +152,16 @@ class Sweep:
 
     def check(self, engine: Engine, lanes: Mapping[str, Column], errors: Column) -> None:
         """Raise the first error that is no matter of size: no other size makes a network."""
-        for row, error in enumerate(errors):
-            if error is None or self.of_size.get(id(error)):
+        for row in (errors != None).nonzero()[0]:  # noqa: E711 - asked of each
+            error = errors[row]
+            if error in self.of_size:
                 continue
             from mbprof.network.sizes import possible  # which few sweeps need
 
             knobs = engine.knobs({name: lane[row].item() for name, lane in lanes.items()})
             if not possible(engine.definition, knobs):
                 raise error
-            self.of_size[id(error)] = True
+            self.of_size.add(error)
 
     def probe(self) -> bool:
         """Whether some of the sizes make no network: of the first rows, and of each size once.
@@ -175,7 +180,8 @@ class Sweep:
 
     def refused(self, rows: Mapping[str, Column], count: int) -> bool:
         """Whether the size of some rows makes no network."""
-        return any(error is not None for error in self.costed(rows, count)[1])
+        errors = self.costed(rows, count)[1]
+        return errors is not None and bool((errors != None).any())  # noqa: E711 - asked of each
 
     def groups(
         self, rows: Mapping[str, Column], count: int

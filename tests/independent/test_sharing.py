@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import mbprof
 from mbprof.network.conventions import names as conventions
+from tests.conftest import invoke
 
 DATA = Path(__file__).parent / "data/shared"
 MEASURED = list(csv.DictReader((DATA / "measured.csv").read_text().splitlines()))
@@ -227,3 +228,31 @@ def test_a_softmax_goes_with_the_classifier_in_every_flavour() -> None:
     for name in ("mobilenet_v1@slim", "mobilenet_v1@keras", "vgg16@slim", "inception_v3@slim"):
         nodes = mbprof.load(name).build(classes=0).compiled.nodes
         assert not any(node.op.ranks for node in nodes if not node.side)
+
+
+EYES = """
+name: eyes
+inputs: {left: {channels: 3, res: 64}, right: {channels: 3}}
+outputs: [p, q]
+body:
+  - {op: conv, k: 3, c: 16, s: 2, in: left, out: a, share: eye, bn: true, act: relu}
+  - {op: conv, k: 3, c: 16, s: 2, in: right, out: b, share: eye, bn: true, act: relu}
+  - {op: concat, in: [a, b]}
+  - {op: conv, k: 3, c: 16, out: p, bn: true, act: relu}
+  - {op: conv, k: 1, c: 4, in: p, out: q}
+"""
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["table", "check", "show", "sizes", "explain", "formula", "diff other.yaml"],
+)
+def test_a_file_of_two_images_is_a_spec_in_every_command(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "eyes.yaml").write_text(EYES)
+    (tmp_path / "other.yaml").write_text(EYES.replace("[a, b]", "[b, a]"))
+    ended = invoke(*command.split(), "eyes.yaml")
+    assert (ended.status, ended.err) == (0, "")
+    assert "eyes" in ended.out

@@ -9,7 +9,7 @@ from itertools import combinations
 from mbprof.checks.model import WARNING, Found, Subject, rule
 from mbprof.checks.walks import bends, climb
 from mbprof.language import fmt
-from mbprof.network.graph import Edge, Node
+from mbprof.network.graph import IMAGE, Edge, Node
 from mbprof.ops import Op
 
 CARDINAL = 3
@@ -109,7 +109,7 @@ def equal_branches(subject: Subject) -> Iterator[Found]:
 def _kinds(subject: Subject) -> dict[Edge, int]:
     """Number all tensors; those that equal ops make from equal tensors have the same number."""
     numbers: dict[object, int] = {}
-    kinds = {Edge(-1): -1}
+    kinds = {Edge(IMAGE, port): -1 - port for port in range(len(subject.graph.images))}
     for number, node in enumerate(subject.nodes):
         # Every trained tensor is another one.
         key = (node.op, *(kinds[edge] for edge in node.inputs)) if node.inputs else (number,)
