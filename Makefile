@@ -8,10 +8,20 @@ PARALLEL := --numprocesses=auto --maxprocesses=16 --dist=worksteal
 SECONDS := 60
 PYTHONS := python3.11 python3.12 python3.13
 
-.PHONY: run test lint types tests test-lowest test-pythons fuzz signals bench schema index reports clean
+.PHONY: run frameworks test lint types tests test-lowest test-pythons fuzz signals bench schema index reports clean
 
 run: $(READY)  ## set up and print the first table
 	@$(BIN)/mbprof table mobilenet_v1
+
+# torchvision and timm need next to nothing of what they declare.
+frameworks: $(VENV)/.frameworks  ## install what the tests beside PyTorch and Keras run; without it they are skipped
+
+$(VENV)/.frameworks: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint constraints.txt torch keras
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+	  --constraint constraints.txt torchvision timm
+	touch $@
 
 test: $(READY)  ## everything that has to hold, on all processors
 	@$(MAKE) --no-print-directory --jobs=3 lint types tests

@@ -1,0 +1,1 @@
+"""What a network needs on a device: memory, and time."""

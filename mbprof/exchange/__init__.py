@@ -1,0 +1,1 @@
+"""Networks from and to other formats: ONNX, TensorFlow Lite, PyTorch and Keras."""
