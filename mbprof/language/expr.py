@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
@@ -26,8 +27,8 @@ from mbprof.errors import ExpressionError, nearest, unknown
 from mbprof.language import counts
 from mbprof.language.fmt import LONGEST, Env, Value, flag_meant, parse, plain, several
 from mbprof.language.source import Scalar
-from mbprof.symbolic.arithmetic import FUNCTIONS, OPERATIONS, Inexact, is_flag, is_number
-from mbprof.symbolic.symbols import bounded, inside
+from mbprof.symbolic.arithmetic import FUNCTIONS, OPERATIONS, Inexact, is_flag, is_number, is_whole
+from mbprof.symbolic.symbols import Condition, bounded, chosen, inside, is_open
 
 MAX_LENGTH = 400
 MAX_DEPTH = 40
@@ -114,13 +115,15 @@ def _name(name: str, at: int) -> _Node:
 
 
 def _binary(sign: str, left: _Node, right: _Node, at: int, limit: Limit) -> _Node:
-    def logical(env: Env) -> Value:
-        first = bool(_flag(left, env))
-        return _flag(right, env) if first == (sign == "and") else first
+    def logical(env: Env) -> Any:
+        first = _flag(left, env)
+        if is_open(first):
+            return _joined(sign, first, right, env)
+        return _flag(right, env) if bool(first) == (sign == "and") else bool(first)
 
     def equality(env: Env) -> Value:
         equal = _equal(left.eval(env), right.eval(env))
-        return equal if sign == "==" else not equal
+        return equal if sign == "==" else _negated(equal)
 
     def arithmetic(env: Env) -> Any:
         values = left.eval(env), right.eval(env)
@@ -194,6 +197,35 @@ def _flag(node: _Node, env: Env) -> Any:
     return value
 
 
+def _joined(sign: str, first: Condition, right: _Node, env: Env) -> Any:
+    """Return whether both hold, or either, unasked; asked where the second makes no sense."""
+    try:
+        second = _flag(right, env)
+    except Fail:
+        return _flag(right, env) if bool(first) == (sign == "and") else bool(first)
+    if not is_open(second):
+        return first if bool(second) == (sign == "and") else bool(second)
+    p, q = first.flag, second.flag
+    return p * q > 0 if sign == "and" else p + q > 0
+
+
+def _negated(flag: Any) -> Any:
+    return flag.flag == 0 if is_open(flag) else not flag
+
+
+def _either(condition: _Node, yes: _Node, no: _Node) -> Callable[[Env], Any]:
+    def value(env: Env) -> Any:
+        flag = _flag(condition, env)
+        if is_open(flag):
+            with suppress(Fail):
+                values = yes.eval(env), no.eval(env)
+                if all(map(is_whole, values)):
+                    return chosen(flag.flag, *values)
+        return (yes if flag else no).eval(env)
+
+    return value
+
+
 def _show(value: Value) -> str:
     return repr(value) if isinstance(value, str) else plain(_known(value))
 
@@ -239,12 +271,10 @@ class _Parser:
             raise Fail(f"nested deeper than {MAX_DEPTH} levels", self.here.at)
         node = self.either()
         if token := self.take("if"):
-            chosen, condition = node, self.either()
+            yes, condition = node, self.either()
             self.expect("else")
             other = self.value()
-            node = _Node(
-                lambda env: (chosen if _flag(condition, env) else other).eval(env), token.at
-            )
+            node = _Node(_either(condition, yes, other), token.at)
         self.depth -= 1
         return node
 
@@ -254,7 +284,7 @@ class _Parser:
     def negated(self) -> _Node:
         if token := self.take("not"):
             operand = self.negated()
-            return _Node(lambda env: not _flag(operand, env), token.at)
+            return _Node(lambda env: _negated(_flag(operand, env)), token.at)
         left = self.sum()
         if token := self.take(*_COMPARISONS):
             return _binary(token.text, left, self.sum(), token.at, self.limit)
@@ -399,12 +429,13 @@ class Expr:
         except Fail as fail:
             raise ExpressionError(fail.message, self.scalar.place(fail.at), fail.hint) from None
 
-    def truth(self, env: Env) -> bool:
-        """Evaluate a condition and ask it.
+    def truth(self, env: Env) -> Any:
+        """Evaluate a condition and ask it, unless its trace leaves open what is there.
 
         Raises: ExpressionError: see `flag`.
         """
-        return bool(self.flag(env))
+        flag = self.flag(env)
+        return flag if is_open(flag) else bool(flag)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Expr.parse, (self.scalar,)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -20,15 +20,26 @@ from mbprof.language.source import Scalar
 from mbprof.network.frame import Frame, Tensor, Tensors, Work, sized
 from mbprof.network.graph import IMAGE, Edge, Graph, Node, once
 from mbprof.network.naming import Names
+from mbprof.network.optional import (
+    Choice,
+    Unsettled,
+    check_taken,
+    either,
+    handed_on,
+    settled,
+    weighed,
+)
 from mbprof.network.ports import assembled, images
 from mbprof.network.sharing import holders, share
 from mbprof.network.strides import reached
 from mbprof.network.widths import compare, scaling
 from mbprof.ops import OPS, Op
 from mbprof.ops.base import Facts
+from mbprof.ops.fields import Bound
 from mbprof.spec import steps
 from mbprof.spec.knobs import COUNTERS
 from mbprof.spec.model import Definition, Step, Table, texts
+from mbprof.symbolic.symbols import Whole, is_open
 
 
 class _Met(Exception):
@@ -42,14 +53,22 @@ class _Stop(Exception):
     """The final endpoint is reached; the argument is its tensor."""
 
 
-def build(spec: Definition, knobs: Mapping[str, Value], costed: bool = True) -> Graph:
+def build(
+    spec: Definition,
+    knobs: Mapping[str, Value],
+    costed: bool = True,
+    asked: Collection[int | None] = (),
+) -> Graph:
     """Compile a spec for one set of knob values, which are checked already.
 
     Without ``costed`` the graph has shapes only; whether there is one does not depend on costs.
-    Raises: ShapeError, WiringError, SpecError, ExpressionError, LimitError, KnobError: with the
-    place in the spec and the way through its blocks.
+    Where the trace of symbols among the values leaves open what is there, ``asked`` are the steps
+    that it is asked of nevertheless.
+    Raises: Unsettled: one more has to be asked. ShapeError, WiringError, SpecError,
+    ExpressionError, LimitError, KnobError: with the place in the spec and the way through its
+    blocks.
     """
-    return _Builder(spec, knobs, costed).graph()
+    return _Builder(spec, knobs, costed, asked=asked).graph()
 
 
 def first_call(
@@ -68,9 +87,16 @@ def first_call(
 
 class _Builder:
     def __init__(
-        self, spec: Definition, knobs: Mapping[str, Value], costed: bool = True, sought: str = ""
+        self,
+        spec: Definition,
+        knobs: Mapping[str, Value],
+        costed: bool = True,
+        sought: str = "",
+        asked: Collection[int | None] = (),
     ) -> None:
         self.spec, self.knobs, self.costed, self.sought = spec, knobs, costed, sought
+        self.asked, self.choices = asked, list[Choice]()
+        self.present: Any = 1
         self.nodes: list[Node] = []
         self.scope, self.aside = "body", False
         self.work = Work()
@@ -106,6 +132,9 @@ class _Builder:
         except _Stop as stop:
             graph = Graph(tuple(self.nodes), starts, ()).cut(stop.args[0].edge)
             return replace(graph, nodes=once(graph.nodes))
+        if self.choices:
+            ends = (*(result.edge for result in results), *self.sides)
+            check_taken(self.nodes, ends, self.choices)
         return assembled(spec, self.nodes, starts, results, self.sides, idle)
 
     def table(self, table: Table, frame: Frame) -> None:
@@ -130,24 +159,25 @@ class _Builder:
                 step_in = f"in {frame.place.format(stage + 1)} ({loc.source.name}:{loc.line})"
                 raise error.at(loc).through(step_in, loc) from None
 
-    def row(self, step: Step, frame: Frame, table: Table) -> int:
+    def row(self, step: Step, frame: Frame, table: Table) -> Any:
         """Run one row as often as it is repeated, and return how often that was."""
         wiring = step.wiring
         if not frame.inside:
             frame.look_at(frame.take(wiring)[0] if wiring.inputs else frame.previous[0])
         self.work.take(step)
-        if self.left_out(step, frame):
+        there = self.there(wiring.when, step, frame)
+        if there is False or self.no_scores(step, frame):
             self.work.spend(1, wiring.loc)
             frame.pass_by(step)
             return 0
         if wiring.times is None:
             self.work.spend(1, wiring.loc)
-            self.step(step, frame, table, 0)
-            return 1
-        times: int = wiring.times.evaluate(frame.env)
+            self.perhaps(there, step, frame, table, 0)
+            return int(there) if isinstance(there, bool) else there
+        times: Any = wiring.times.evaluate(frame.env)
         if times and (rule := scaling(self.spec.width, wiring, frame).get("n")) is not None:
             times = rule(times)
-        rounds = int(times)
+        least, rounds = self.rounds(times, step)
         self.work.spend(rounds, wiring.loc)
         if not rounds:
             frame.leave_out(step)
@@ -158,15 +188,54 @@ class _Builder:
                 self.work.take(step)
             if j and not frame.inside:
                 frame.look_at(frame.previous[0])
-            self.step(step, frame, table, j)
+            present = there if j < least else (times > j).flag * there
+            self.perhaps(present, step, frame, table, j)
         frame.env.update(i=first, j=0)
-        return times
+        return times * there
 
-    def left_out(self, step: Step, frame: Frame) -> bool:
-        """Whether a condition leaves a step out, or that there are no classes to score."""
-        wiring = step.wiring
-        if wiring.when is not None and not wiring.when.evaluate(frame.env):
+    def there(self, condition: Bound | None, step: Step, frame: Frame) -> Any:
+        """Return whether a condition lets a step be there, as a symbol where that is left open."""
+        if condition is None:
             return True
+        answer = condition.evaluate(frame.env)
+        return answer.flag if is_open(answer) and self.may(step) else bool(answer)
+
+    def rounds(self, times: Any, step: Step) -> tuple[int, int]:
+        """Return how often a step is repeated at least and at most."""
+        if isinstance(times, Whole) and times.trace.open and self.may(step):
+            return max(0, times.low), times.high
+        return int(times), int(times)
+
+    def may(self, step: Step) -> bool:
+        """Whether it may be left open that a step is there."""
+        return id(step) not in self.asked and None not in self.asked and self.stop_at is None
+
+    def perhaps(self, present: Any, step: Step, frame: Frame, table: Table, j: int) -> None:
+        """Run a step that may not be there, and hand on what holds in either case."""
+        if not isinstance(present, Whole):
+            self.step(step, frame, table, j)
+            return
+        before, names = frame.previous, handed_on(step, frame, j)
+        outer, self.present = self.present, self.present * present
+        try:
+            self.step(step, frame, table, j)
+        except MbprofError:
+            raise Unsettled(id(step)) from None
+        self.present = outer
+        frame.previous = self.either(step, present, frame.previous, before)
+        for name, tensor in names.items():
+            there = (frame.outputs[name],)
+            (frame.outputs[name],) = self.either(step, present, there, (tensor,))
+
+    def either(self, step: Step, flag: Whole, there: Tensors, without: Tensors) -> Tensors:
+        tensors = either(step, flag, there, without)
+        edges = ((yes.edge, no.edge) for yes, no in zip(there, without, strict=True))
+        self.choices += (Choice(*pair) for pair in edges if pair[0] != pair[1])
+        return tensors
+
+    def no_scores(self, step: Step, frame: Frame) -> bool:
+        """Whether a step is left out since there are no classes to score."""
+        wiring = step.wiring
         if wiring.scores is not None and wiring.scores(frame.env) == 0:
             self.bare.update(tensor.edge for tensor in (*frame.take(wiring), *frame.previous))
             return True
@@ -183,6 +252,8 @@ class _Builder:
         start = len(self.nodes)
         made = _STEPS[type(step)](self, step, taken, frame)
         if wiring.share is not None:
+            if self.choices or isinstance(self.present, Whole):
+                raise Unsettled(None)
             own = holders(self.nodes, start)
             if (first := frame.shares.setdefault(wiring.share.text, own)) is not own:
                 share(self.nodes, wiring.share, first, own)
@@ -204,7 +275,7 @@ class _Builder:
         letters = step.op.letters
         if step.op.inputs == (0, 0) and not step.wiring.inputs:
             taken = ()
-        values = {key: bound.evaluate(frame.env) for key, bound in step.fields.items()}
+        values = {key: settled(bound.evaluate(frame.env)) for key, bound in step.fields.items()}
         for letter, rule in scaling(self.spec.width, step.wiring, frame).items():
             if letter in letters and (key := letters[letter].attribute) in values:
                 values[key] = rule(values[key])
@@ -223,7 +294,7 @@ class _Builder:
         self.work.read(sum(map(len, texts(norm))))
         env: dict[str, Any] = {**self.knobs, **dict.fromkeys(COUNTERS, 0)}
         Frame(env, (taken,), {}, {}).look_at(taken)
-        stated = {key: bound.evaluate(env) for key, bound in norm.fields.items()}
+        stated = {key: settled(bound.evaluate(env)) for key, bound in norm.fields.items()}
         names = {letter.attribute for letter in norm.op.letters.values()}
         common = {name: getattr(op, name) for name in names if hasattr(op, name)}
         return norm.op(**{**common, **stated})
@@ -308,7 +379,8 @@ class _Builder:
         dense = step.dense is not None and step.dense.evaluate(frame.env)
         before = list(taken)
         frame.previous = taken
-        count = int(step.count.evaluate(frame.env))
+        times = step.count.evaluate(frame.env)
+        least, count = (int(times),) * 2 if dense else self.rounds(times, step)
         self.work.spend(count, step.wiring.loc)
         if not count:
             frame.leave_out(step)
@@ -318,10 +390,29 @@ class _Builder:
                 frame.previous = self.joined(before, step, frame)
             if not frame.inside:
                 frame.look_at(frame.previous[0])
-            self.table(step.body, frame)
+            if number < least:
+                self.table(step.body, frame)
+            else:
+                self.perhaps_again((times > number).flag, step, frame)
             before.append(frame.single(step.body))
         frame.env["j"] = 0
         return self.joined(before, step, frame) if dense and len(before) > 1 else frame.previous
+
+    def perhaps_again(self, present: Any, step: steps.RepeatStep, frame: Frame) -> None:
+        """Run the steps of a repeat that may not be there once more."""
+        before, names = frame.previous, dict(frame.outputs)
+        outer, self.present = self.present, self.present * present
+        try:
+            self.table(step.body, frame)
+        except MbprofError:
+            raise Unsettled(id(step)) from None
+        self.present = outer
+        if names.keys() != frame.outputs.keys():
+            raise Unsettled(id(step))
+        frame.previous = self.either(step, present, frame.previous, before)
+        for name, tensor in names.items():
+            there = (frame.outputs[name],)
+            (frame.outputs[name],) = self.either(step, present, there, (tensor,))
 
     def joined(self, before: list[Tensor], step: Step, frame: Frame) -> Tensors:
         name = self.names.default(frame.path, "concat")
@@ -354,10 +445,10 @@ class _Builder:
         """Add an op and the ops that follow it as keys of its step; together they are a layer."""
         outputs = self.emit(op, name, name, taken, step, frame) if op else taken
         for follower in step.after if isinstance(step, steps.OpStep | steps.BranchStep) else ():
-            setting = follower.setting.evaluate(frame.env)
+            setting = settled(follower.setting.evaluate(frame.env))
             if setting in (False, "none"):
                 continue
-            values = {key: bound.evaluate(frame.env) for key, bound in follower.fields.items()}
+            values = {key: settled(b.evaluate(frame.env)) for key, b in follower.fields.items()}
             if isinstance(setting, str):
                 values["function"] = setting
             after = self.norm(follower.op(**values), outputs[0])
@@ -388,6 +479,7 @@ class _Builder:
             sized(((stride, rate),))
             self.work.spend(len(outputs) - 1)
             facts = op.facts(shapes, outputs) if self.costed else FREE
+            facts = weighed(facts, self.present)
             self.work.read(self.spec.calls.length(op))
             call = self.spec.calls.of(op, shapes, layer)
         except MbprofError as error:
@@ -398,9 +490,8 @@ class _Builder:
             self.bare.add(Edge(len(self.nodes)))
         number, place = len(self.nodes), (frame.block, frame.unit, self.scope)
         trail = (*frame.trail, step.wiring.loc)
-        self.nodes.append(
-            Node(name, op, edges, shapes, outputs, layer, *place, facts, call, self.aside, trail)
-        )
+        node = Node(name, op, edges, shapes, outputs, layer, *place, facts, call, self.aside, trail)
+        self.nodes.append(node._replace(present=self.present))
         return tuple(
             Tensor(Edge(number, port), shape, stride, rate) for port, shape in enumerate(outputs)
         )

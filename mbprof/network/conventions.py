@@ -181,7 +181,8 @@ class Measure:
         if not is_whole(value):
             message = f"{node.name} costs {value}, which is not a whole number"
             raise SpecError(message, rule.scalar.loc)
-        return value
+        present: int = node.present
+        return value * present
 
     def rule(self, node: Node) -> Expr | None:
         """Return the formula that holds for a node: its call's, its function's or its op's.

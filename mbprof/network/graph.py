@@ -46,6 +46,8 @@ class Node(NamedTuple):
     ``trail`` are the places in the spec that led to the node, from the row through the blocks to
     the step itself. Nodes of one number in ``weights`` compute with the same stored values, which
     are among the facts of one of them; of the others ``alone`` are the facts with these values.
+    ``present`` is 1, or the symbol of a trace that leaves open whether the node is there; its
+    facts are multiplied by it.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Node(NamedTuple):
     trail: tuple[Loc, ...] = ()
     weights: int | None = None
     alone: Facts | None = None
+    present: Any = 1
 
     @property
     def by_itself(self) -> Node:

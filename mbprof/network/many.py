@@ -11,6 +11,7 @@ from mbprof.language.fmt import Value, spelled
 from mbprof.network import conventions
 from mbprof.network.build import build
 from mbprof.network.graph import Graph
+from mbprof.network.optional import Unsettled
 from mbprof.network.rows import totals
 from mbprof.spec.model import Definition
 from mbprof.symbolic.trace import Trace
@@ -52,6 +53,10 @@ class Engine:
     paths: list[Path] = field(default_factory=list)
     refused: bool = False
     """Whether some configuration made no network so far."""
+    open: bool = False
+    """Whether a trace leaves open what is there, so that it serves many structures."""
+    asked: set[int | None] = field(default_factory=set)
+    """The steps that are asked for nevertheless."""
 
     def run(self, columns: Mapping[str, Any], count: int, errors: Any = None) -> list[Any]:
         """Return the counts of each configuration, as int64 where they fit, else as ints.
@@ -128,7 +133,8 @@ class Engine:
         Raises: MbprofError: it makes no network; the message names it.
         """
         try:
-            return build(self.definition, self.knobs(symbols or values), self.width > 0)
+            knobs = self.knobs(symbols or values)
+            return build(self.definition, knobs, self.width > 0, self.asked)
         except MbprofError as error:
             raise error.through(f"at {spelled(values)}") from None
 
@@ -156,11 +162,14 @@ class Engine:
         """
         from mbprof.symbolic.program import Program
 
-        trace = Trace()
+        trace = Trace(self.open)
         values = {name: column[lane].item() for name, column in columns.items()}
         symbols = {name: trace.input(name, at, *self.ranges[name]) for name, at in values.items()}
         try:
             graph = self.build(values, symbols)
+        except Unsettled as step:
+            self.asked.add(step.args[0])
+            return self.trace(columns, lane)
         except MbprofError as error:
             if trace.left < 0:
                 raise

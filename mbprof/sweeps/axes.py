@@ -41,7 +41,7 @@ class Axis:
     def symbolic(self) -> bool:
         """Whether the values are numbers that formulas can carry side by side."""
         kinds = ("int", "number", "size")
-        return self.knob.kind in kinds and not self.knob.one_of and None not in self.values
+        return self.knob.kind in kinds and None not in self.values
 
     @cached_property
     def cells(self) -> Column:

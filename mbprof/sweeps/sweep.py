@@ -208,6 +208,8 @@ class Sweep:
                 self.ranges(),
                 counter(self.convention, self.scope),
                 len(self.outputs),
+                # What is folded depends on what is there.
+                open=not conventions.load(self.convention).folds,
             )
         return self.engines[key]
 

@@ -320,6 +320,12 @@ def _power_column(x: Column, y: Column) -> Column:
     return np.asarray(np.frompyfunc(power_or_nan, 2, 1)(x, y)).astype(np.float64)
 
 
+def _flag_column(op: str, x: Column, y: Column) -> Column:
+    import numpy as np
+
+    return np.asarray(OPERATIONS[op].on(x, y)).astype(np.int64)
+
+
 def _whole(name: str) -> Callable[[Column], Column]:
     def rounded(x: Column) -> Column:
         import numpy as np
@@ -376,6 +382,10 @@ OPERATIONS: dict[str, Operation] = {
     ">=": Operation(operator.ge, "greater_equal"),
     "whole": Operation(float.is_integer, lambda x: x % 1.0 == 0.0),
     "inside": Operation(inside, lambda x: abs(x) <= float(MOST)),
+    "flag": Operation(
+        lambda op, x, y: int(OPERATIONS[op].plain(x, y)), _flag_column, "as it is", 3, 3
+    ),
+    "chosen": Operation(lambda flag, yes, no: yes if flag else no, "where", "as it is", 3, 3),
     "sum": Operation(lambda x: x, lambda x: x, "as it is"),
     "real": Operation(double, "float64", "as it is"),
 }  # fmt: skip

@@ -63,7 +63,9 @@ class Program:
         """Return the outputs for columns of ``count`` configurations."""
         run = Run(self.atoms, columns)
         sums = (output if isinstance(output, int) else run.sum(output) for output in self.outputs)
-        return [np.broadcast_to(np.asarray(column, np.int64), (count,)) for column in sums]
+        # What is not there may well divide by zero; it is multiplied by 0 then.
+        with np.errstate(all="ignore"):
+            return [np.broadcast_to(np.asarray(column, np.int64), (count,)) for column in sums]
 
     def large(self, columns: Mapping[str, Column], count: int, outputs: bool = False) -> Column:
         """Return for which configurations something may not fit into 64 bits, None if for none.

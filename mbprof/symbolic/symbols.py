@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeGuard
 
 Monomial: TypeAlias = tuple[int, ...]
 Terms: TypeAlias = tuple[tuple[Monomial, int], ...]
@@ -58,6 +58,29 @@ class Condition:
 
     def __bool__(self) -> bool:
         return bool(self.trace.decide(self.op, self.args, self.answer))
+
+    @property
+    def flag(self) -> Whole:
+        """The answer as a number, 1 or 0, so that nobody has to ask."""
+        number: Whole = self.trace.flag(self.op, self.args, self.answer)
+        return number
+
+
+def is_open(value: object) -> TypeGuard[Condition]:
+    """Whether a value is a condition of a trace that leaves open what is there."""
+    return isinstance(value, Condition) and value.trace.open
+
+
+def chosen(flag: Whole, yes: Any, no: Any) -> Any:
+    """Return one of two whole numbers: ``yes`` where a flag is 1."""
+    difference = yes - no
+    if isinstance(difference, int) and difference == 0:
+        return yes
+    (a, b), (c, d) = bounds(yes), bounds(no)
+    multiple = math.gcd(*(x.multiple if isinstance(x, Whole) else x for x in (yes, no)))
+    value = whole_value(yes if flag.value else no)
+    args = tuple(map(key, (flag, yes, no)))
+    return flag.trace.atom("chosen", args, value, min(a, c), max(b, d), multiple)
 
 
 def _comparison(op: str, holds: Operator) -> Operator:
@@ -197,7 +220,7 @@ class Whole(Varying):
         terms: dict[Monomial, int] = {}
         for left, p in self.terms:
             for right, q in _terms(other):
-                both = tuple(sorted(left + right))
+                both = self.trace.product(left, right)
                 terms[both] = terms.get(both, 0) + p * q
         return self.trace.polynomial(terms, self.value * whole_value(other))
 

@@ -25,10 +25,12 @@ MAX_TERMS = 2_000_000
 
 
 class Trace:
-    """The atoms and guards of one build."""
+    """The atoms and guards of one build; an open one leaves open what is there."""
 
-    def __init__(self) -> None:
+    def __init__(self, is_open: bool = False) -> None:
+        self.open = is_open
         self.left = MAX_TERMS
+        self.flags: set[int] = set()
         self.rounds = False
         """Whether a whole number that no double need be was compared with a double."""
         self.atoms: list[Atom] = []
@@ -48,6 +50,21 @@ class Trace:
         """Return a whole symbol for an operation, the same one for the same operands."""
         number = self.number(Atom(op, args, value, low, high, True, multiple))
         return Whole(self, (((number,), 1),), value, low, high)
+
+    def flag(self, op: str, args: tuple[Any, ...], answer: bool) -> Whole:
+        """Return the answer to a condition as a number, 1 or 0."""
+        number = self.atom("flag", (op, *args), int(answer), 0, 1)
+        self.flags.add(number.terms[0][0][0])
+        return number
+
+    def product(self, left: Monomial, right: Monomial) -> Monomial:
+        """Return the product of two products of atoms; a flag times itself is the flag."""
+        both = sorted(left + right)
+        if not self.flags or self.flags.isdisjoint(both):
+            return tuple(both)
+        again = {n for n, following in itertools.pairwise(both) if n == following} & self.flags
+        kept = [n for n in both if n not in again]
+        return tuple(sorted([*kept, *again]))
 
     def real(self, op: str, args: tuple[Any, ...], value: float, low: float, high: float) -> Real:
         """Return a real symbol for an operation, the same one for the same operands."""
