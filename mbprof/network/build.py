@@ -68,7 +68,14 @@ def build(
     ExpressionError, LimitError, KnobError: with the place in the spec and the way through its
     blocks.
     """
-    return _Builder(spec, knobs, costed, asked=asked).graph()
+    builder = _Builder(spec, knobs, costed, asked=asked)
+    try:
+        return builder.graph()
+    except MbprofError:
+        # What is wrong may be so only for some of those whose structure is left open.
+        if builder.opened:
+            raise Unsettled(None) from None
+        raise
 
 
 def first_call(
@@ -97,6 +104,7 @@ class _Builder:
         self.spec, self.knobs, self.costed, self.sought = spec, knobs, costed, sought
         self.asked, self.choices = asked, list[Choice]()
         self.present: Any = 1
+        self.opened = False
         self.nodes: list[Node] = []
         self.scope, self.aside = "body", False
         self.work = Work()
@@ -132,7 +140,7 @@ class _Builder:
         except _Stop as stop:
             graph = Graph(tuple(self.nodes), starts, ()).cut(stop.args[0].edge)
             return replace(graph, nodes=once(graph.nodes))
-        if self.choices:
+        if self.opened:
             ends = (*(result.edge for result in results), *self.sides)
             check_taken(self.nodes, ends, self.choices)
         return assembled(spec, self.nodes, starts, results, self.sides, idle)
@@ -198,11 +206,15 @@ class _Builder:
         if condition is None:
             return True
         answer = condition.evaluate(frame.env)
-        return answer.flag if is_open(answer) and self.may(step) else bool(answer)
+        if not is_open(answer) or not self.may(step):
+            return bool(answer)
+        self.opened = True
+        return answer.flag
 
     def rounds(self, times: Any, step: Step) -> tuple[int, int]:
         """Return how often a step is repeated at least and at most."""
         if isinstance(times, Whole) and times.trace.open and self.may(step):
+            self.opened = True
             return max(0, times.low), times.high
         return int(times), int(times)
 
@@ -252,7 +264,7 @@ class _Builder:
         start = len(self.nodes)
         made = _STEPS[type(step)](self, step, taken, frame)
         if wiring.share is not None:
-            if self.choices or isinstance(self.present, Whole):
+            if self.opened:
                 raise Unsettled(None)
             own = holders(self.nodes, start)
             if (first := frame.shares.setdefault(wiring.share.text, own)) is not own:
@@ -454,7 +466,8 @@ class _Builder:
             after = self.norm(follower.op(**values), outputs[0])
             outputs = self.emit(after, f"{name}/{after.word}", name, outputs, step, frame)
         given = frame.given if isinstance(step, steps.OpStep) else None
-        self.names.take(name, given)
+        # Where it is open what is there, two can bear one name, such as alternatives.
+        self.names.take(name, None if self.opened else given)
         return self.leave(name, outputs)
 
     def emit(
