@@ -39,14 +39,15 @@ class Engine:
     """Costs a spec for columns of knob values; what it learns of the spec is kept.
 
     ``fixed`` are the knobs that do not vary, ``ranges`` the least and largest value of those that
-    do; a size such as ``res`` varies as ``res.h`` and ``res.w``, or as ``res`` where it is square.
+    do, and the step between values if there is one; a size such as ``res`` varies as ``res.h`` and
+    ``res.w``, or as ``res`` where it is square.
     ``count`` returns ``width`` numbers for a graph, whose shapes may be symbols; without any only
     its shapes are worked out.
     """
 
     definition: Definition
     fixed: Mapping[str, Value]
-    ranges: Mapping[str, tuple[Any, Any]]
+    ranges: Mapping[str, tuple[Any, ...]]
     count: Callable[[Graph], Sequence[Any]]
     width: int
     most: int = MAX_PATHS

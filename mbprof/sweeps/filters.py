@@ -101,7 +101,7 @@ class Where:
         """Ask of a single row."""
         env = self._env(values)
         try:
-            return self.expr.truth(env)
+            return bool(self.expr.truth(env))
         except ExpressionError as error:
             names = sorted({name for name, _ in self.expr.names})
             at = spelled({name: env[name] for name in names})

@@ -213,16 +213,19 @@ class Sweep:
             )
         return self.engines[key]
 
-    def ranges(self) -> dict[str, tuple[Any, Any]]:
-        """Return the least and largest value of every knob that varies as a number."""
-        ends: dict[str, tuple[Any, Any]] = {}
+    def ranges(self) -> dict[str, tuple[Any, ...]]:
+        """Return the least and largest value of each knob that varies as a number, and its step."""
+        ends: dict[str, tuple[Any, ...]] = {}
         for swept in (axis for axis in self.plan.axes if axis.symbolic):
             values: dict[str, Sequence[Any]] = {swept.knob.name: swept.values}
             if swept.knob.kind == "size":
                 high, wide = zip(*swept.values, strict=True)
                 name = swept.knob.name
                 values = {name: (*high, *wide), f"{name}.h": high, f"{name}.w": wide}
-            ends |= {name: (min(numbers), max(numbers)) for name, numbers in values.items()}
+            step = 1 if swept.continuous else 0
+            ends |= {
+                name: (*_ends(numbers), step or _step(numbers)) for name, numbers in values.items()
+            }
         return ends
 
     def lanes(self, rows: Mapping[str, Column]) -> dict[str, Column]:
@@ -235,6 +238,17 @@ class Sweep:
             else:
                 lanes[name] = rows[name]
         return lanes
+
+
+def _ends(numbers: Sequence[Any]) -> tuple[Any, Any]:
+    return min(numbers), max(numbers)
+
+
+def _step(numbers: Sequence[Any]) -> int:
+    """Return what all differences between whole numbers are multiples of, 1 for decimals."""
+    if not all(isinstance(number, int) for number in numbers):
+        return 1
+    return math.gcd(*(number - numbers[0] for number in numbers)) or 1
 
 
 def _why(error: MbprofError | None) -> Any:

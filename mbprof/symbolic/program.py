@@ -7,7 +7,7 @@ import operator
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,6 +16,8 @@ from mbprof.symbolic.symbols import Atom, Condition, Guard, Monomial, Terms, Who
 from mbprof.symbolic.trace import Trace
 
 Column = Any
+BLOCK = 1 << 12
+"""So many configurations are computed at a time: their columns stay in the fast caches."""
 FITS = 2**62
 """Sums that stay below this cannot overflow 64 bits on the way."""
 
@@ -26,7 +28,9 @@ class Program:
     def __init__(self, trace: Trace, outputs: Sequence[Any]) -> None:
         self.atoms: list[Atom] = trace.atoms
         self.guards = tuple(trace.guards.values())
-        self.outputs = [output.terms if isinstance(output, Whole) else output for output in outputs]
+        self.outputs = [_terms(output) for output in outputs]
+        self.plans: dict[Terms, Plan] = {}
+        """How sums are computed; found out once, however often they are."""
         self.conditions = [output for output in outputs if isinstance(output, Condition)]
         asked: list[Any] = [*self.atoms, *self.guards, *self.conditions]
         operands = [operand for thing in asked for operand in thing.args]
@@ -49,7 +53,7 @@ class Program:
 
     def answers(self, columns: Mapping[str, Column]) -> list[Column]:
         """Return which configurations answer all guards alike, and what outputs ask of each."""
-        run = Run(self.atoms, columns)
+        run = Run(self.atoms, columns, self.plans)
         matching: Column = None
         # What does not match may well divide by zero on the way.
         with np.errstate(all="ignore"):
@@ -61,11 +65,16 @@ class Program:
 
     def evaluate(self, columns: Mapping[str, Column], count: int) -> list[Column]:
         """Return the outputs for columns of ``count`` configurations."""
-        run = Run(self.atoms, columns)
-        sums = (output if isinstance(output, int) else run.sum(output) for output in self.outputs)
-        # What is not there may well divide by zero; it is multiplied by 0 then.
-        with np.errstate(all="ignore"):
-            return [np.broadcast_to(np.asarray(column, np.int64), (count,)) for column in sums]
+        results = [np.empty(count, dtype=np.int64) for _ in self.outputs]
+        for start in range(0, count, BLOCK):
+            rows = slice(start, start + BLOCK)
+            part = {name: column[rows] for name, column in columns.items()}
+            run = Run(self.atoms, part, self.plans)
+            # What is not there may well divide by zero; it is multiplied by 0 then.
+            with np.errstate(all="ignore"):
+                for result, terms in zip(results, self.outputs, strict=True):
+                    result[rows] = run.sum(terms)
+        return results
 
     def large(self, columns: Mapping[str, Column], count: int, outputs: bool = False) -> Column:
         """Return for which configurations something may not fit into 64 bits, None if for none.
@@ -83,6 +92,10 @@ class Program:
             known = [*map(sizes.sum, sums), *map(sizes.atom, doubles)]
             fits = np.logical_and.reduce([np.asarray(size) < FITS / 2 for size in known])
         return np.broadcast_to(np.logical_not(fits), (count,))
+
+
+def _terms(output: Any) -> Terms:
+    return output.terms if isinstance(output, Whole) else (((), output),)
 
 
 def _is(operand: Any, kind: str) -> bool:
@@ -103,11 +116,52 @@ def _magnitude(trace: Trace, terms: Terms) -> int:
     return sum(abs(factor) * max(map(abs, trace.range(product))) for product, factor in terms)
 
 
+class Plan(NamedTuple):
+    """How a sum is computed: products with their factors, and what an atom is multiplied by."""
+
+    products: Terms
+    number: int = 0
+    inside: Plan | None = None
+    rest: Plan | None = None
+
+
+def planned(terms: Terms) -> Plan:
+    """Take out of a sum the atom that most of its products share, and so on in what is left.
+
+    >>> planned((((0, 1), 2), ((0, 2), 3), ((), 5)))[:2]
+    ((((), 5),), 0)
+    """
+    if len(terms) == 1:
+        return Plan(terms)
+    shared = Counter(number for monomial, _ in terms for number in set(monomial))
+    number, times = max(shared.items(), key=lambda item: (item[1], item[0]))
+    if times < 2:
+        return Plan(terms)
+    inside, outside = [], []
+    for monomial, factor in terms:
+        if number in monomial:
+            at = monomial.index(number)
+            inside.append((monomial[:at] + monomial[at + 1 :], factor))
+        else:
+            outside.append((monomial, factor))
+    rest = planned(tuple(outside)) if outside else Plan(())
+    inner = planned(tuple(inside))
+    if rest.inside is None:
+        return Plan(rest.products, number, inner)
+    return Plan((), number, inner, rest)
+
+
 class Run:
     """One evaluation: every atom, product and sum is computed once."""
 
-    def __init__(self, atoms: Sequence[Atom], columns: Mapping[str, Column]) -> None:
+    def __init__(
+        self,
+        atoms: Sequence[Atom],
+        columns: Mapping[str, Column],
+        plans: dict[Terms, Plan] | None = None,
+    ) -> None:
         self.atoms, self.columns = atoms, columns
+        self.plans = {} if plans is None else plans
         self.values: dict[int, Column] = {}
         self.products: dict[Monomial, Column] = {}
         self.sums: dict[Terms, Column] = {}
@@ -143,30 +197,24 @@ class Run:
 
     def sum(self, terms: Terms) -> Column:
         if terms not in self.sums:
-            self.sums[terms] = self.factored(terms)
+            if terms not in self.plans:
+                self.plans[terms] = planned(terms)
+            self.sums[terms] = self.planned(self.plans[terms])
         return self.sums[terms]
 
-    def factored(self, terms: Terms) -> Column:
-        """Add up terms, taking out the atom that most of them share."""
-        if len(terms) == 1:
-            monomial, factor = terms[0]
-            if not monomial:
-                return factor
-            product = self.product(monomial)
-            return product if factor == 1 else product * factor
-        shared = Counter(number for monomial, _ in terms for number in set(monomial))
-        number, times = max(shared.items(), key=lambda item: (item[1], item[0]))
-        if times < 2:
-            return reduce(operator.add, (self.factored((term,)) for term in terms))
-        inside, outside = [], []
-        for monomial, factor in terms:
-            if number in monomial:
-                at = monomial.index(number)
-                inside.append((monomial[:at] + monomial[at + 1 :], factor))
-            else:
-                outside.append((monomial, factor))
-        product = self.factored(tuple(inside)) * self.atom(number)
-        return product + self.factored(tuple(outside)) if outside else product
+    def planned(self, plan: Plan) -> Column:
+        parts = [self.scaled(*term) for term in plan.products]
+        if plan.inside is not None:
+            parts.append(self.planned(plan.inside) * self.atom(plan.number))
+        if plan.rest is not None:
+            parts.append(self.planned(plan.rest))
+        return reduce(operator.add, parts)
+
+    def scaled(self, monomial: Monomial, factor: int) -> Column:
+        if not monomial:
+            return factor
+        product = self.product(monomial)
+        return product if factor == 1 else product * factor
 
 
 class _Sizes(Run):
@@ -180,4 +228,4 @@ class _Sizes(Run):
         return np.abs(np.asarray(self.exact.atom(number), dtype=np.float64))
 
     def sum(self, terms: Terms) -> Column:
-        return self.factored(tuple((product, abs(factor)) for product, factor in terms))
+        return super().sum(tuple((product, abs(factor)) for product, factor in terms))

@@ -38,10 +38,17 @@ class Trace:
         self.guards: dict[tuple[Any, ...], Guard] = {}
         self.ranges: dict[Monomial, tuple[int, int]] = {}
 
-    def input(self, name: str, value: Any, low: Any, high: Any) -> Whole | Real:
-        """Return the symbol of a knob that takes values from low to high."""
+    def input(self, name: str, value: Any, low: Any, high: Any, step: int = 1) -> Any:
+        """Return the symbol of a knob that takes values from low to high in steps.
+
+        With a step, what is divided or compared by it needs no rounding and no guard.
+        """
         if isinstance(value, int):
-            return self.atom("input", (name,), value, low, high)
+            number = self.atom("input", (name,), value, low, high)
+            if step < 2:
+                return number
+            steps, most = (value - low) // step, (high - low) // step
+            return self.atom("//", (key(number - low), step), steps, 0, most) * step + low
         return self.real("input", (name,), value, low, high)
 
     def atom(
