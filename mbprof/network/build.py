@@ -27,6 +27,7 @@ from mbprof.network.optional import (
     either,
     handed_on,
     settled,
+    taken_under,
     weighed,
 )
 from mbprof.network.ports import assembled, images
@@ -141,6 +142,7 @@ class _Builder:
             graph = Graph(tuple(self.nodes), starts, ()).cut(stop.args[0].edge)
             return replace(graph, nodes=once(graph.nodes))
         if self.opened:
+            results = taken_under(results, 1)
             ends = (*(result.edge for result in results), *self.sides)
             check_taken(self.nodes, ends, self.choices)
         return assembled(spec, self.nodes, starts, results, self.sides, idle)
@@ -183,7 +185,8 @@ class _Builder:
             self.perhaps(there, step, frame, table, 0)
             return int(there) if isinstance(there, bool) else there
         times: Any = wiring.times.evaluate(frame.env)
-        if times and (rule := scaling(self.spec.width, wiring, frame).get("n")) is not None:
+        rule = scaling(self.spec.width, wiring, frame).get("n")
+        if rule is not None and times:
             times = rule(times)
         least, rounds = self.rounds(times, step)
         self.work.spend(rounds, wiring.loc)
@@ -259,6 +262,8 @@ class _Builder:
         wiring = step.wiring
         frame.template, frame.turn = wiring.name or table.names, j
         taken = frame.take(wiring) if j == 0 else frame.previous
+        if self.opened:
+            taken = taken_under(taken, self.present)
         if wiring.stated is not None and j == 0:
             compare(self.spec.width, wiring.stated, taken[0], frame)
         start = len(self.nodes)
@@ -482,9 +487,12 @@ class _Builder:
             hint = "name outputs with out: and list them, in: [x, _]" if least > 1 else None
             raise WiringError(message, step.wiring.loc, hint)
         self.work.spend(2 + len(taken), step.wiring.loc)
-        edges, shapes, strides, rates = zip(*taken, strict=True) if taken else ((), (), (1,), (1,))
+        edges = tuple(tensor.edge for tensor in taken)
+        shapes = tuple(tensor.shape for tensor in taken)
+
         try:
-            stride, rate = max(strides), max(rates)
+            stride = max((tensor.stride for tensor in taken), default=1)
+            rate = max((tensor.rate for tensor in taken), default=1)
             if op.windowed:
                 wanted = self.knobs.get("output_stride") if self.scope == "body" else None
                 op, stride, rate = reached(op, stride, rate, shapes[0], wanted)

@@ -31,6 +31,8 @@ class Tensor(NamedTuple):
     shape: Shape
     stride: int = 1
     rate: int = 1
+    unless: Any = None
+    """Of what is handed on whether a step is there or not: `mbprof.network.optional.Unless`."""
 
 
 Tensors: TypeAlias = tuple[Tensor, ...]

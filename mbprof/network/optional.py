@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from mbprof.network.frame import Frame, Tensor, Tensors
@@ -59,23 +60,65 @@ def handed_on(step: Step, frame: Frame, turn: int) -> dict[str, Tensor]:
     return {name: frame.outputs[wiring.inputs[0].text]}
 
 
-def either(step: Step, flag: Whole, there: Tensors, without: Tensors) -> Tensors:
-    """Return what is handed on: one tensor or the other, of as many dimensions.
+class Unless(NamedTuple):
+    """A condition, what is there under it, and what is there without; and the step that it is of.
 
-    Raises: Unsettled: the dimensions, or the number of tensors, differ.
+    Where the dimensions differ, nothing stands for both.
     """
-    ranks = [[len(tensor.shape) for tensor in tensors] for tensors in (there, without)]
-    if ranks[0] != ranks[1]:
+
+    flag: int
+    there: Tensor
+    without: Tensor
+    step: int
+    both: bool
+
+
+def either(step: Step, flag: Whole, there: Tensors, without: Tensors) -> Tensors:
+    """Return what is handed on: one tensor or the other.
+
+    Raises: Unsettled: the numbers of tensors differ, or dimensions under several conditions.
+    """
+    if len(there) != len(without):
         raise Unsettled(id(step))
-    return tuple(
-        Tensor(
-            yes.edge,
-            tuple(chosen(flag, *sizes) for sizes in zip(yes.shape, no.shape, strict=True)),
-            chosen(flag, yes.stride, no.stride),
-            chosen(flag, yes.rate, no.rate),
-        )
-        for yes, no in zip(there, without, strict=True)
+    return tuple(_one(step, flag, yes, no) for yes, no in zip(there, without, strict=True))
+
+
+def _one(step: Step, flag: Whole, yes: Tensor, no: Tensor) -> Tensor:
+    number = min(_flags(flag)) if len(_flags(flag)) == 1 else None
+    if no.unless and no.unless.flag == number:
+        no = no.unless.without
+    alike = _both(yes) and _both(no)
+    both = alike and len(yes.shape) == len(no.shape)
+    if not both and (number is None or not alike):
+        raise Unsettled(id(step))
+    shape = tuple(map(partial(chosen, flag), yes.shape, no.shape)) if both else yes.shape
+    return Tensor(
+        yes.edge,
+        shape,
+        chosen(flag, yes.stride, no.stride),
+        chosen(flag, yes.rate, no.rate),
+        None if number is None else Unless(number, yes, no, id(step), both),
     )
+
+
+def _both(tensor: Tensor) -> bool:
+    return tensor.unless is None or bool(tensor.unless.both)
+
+
+def taken_under(tensors: Tensors, present: Any) -> Tensors:
+    """Return what a step takes that is there under conditions.
+
+    Raises: Unsettled: it takes what is there only under another one.
+    """
+    flags = _flags(present)
+    taken = []
+    for tensor in tensors:
+        while tensor.unless and tensor.unless.flag in flags:
+            tensor = tensor.unless.there
+        if not _both(tensor):
+            raise Unsettled(tensor.unless.step)
+        taken.append(tensor)
+    return tuple(taken)
 
 
 def check_taken(nodes: Sequence[Node], results: Iterable[Edge], choices: Sequence[Choice]) -> None:

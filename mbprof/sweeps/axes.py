@@ -352,4 +352,4 @@ def _numeric(knob: Knob, array: Column) -> tuple[Axis, Column]:
     whole = not len(odd) and knob.kind != "number"
     ends = axis(knob, (suspects.astype(np.int64) if whole else suspects).tolist())
     typed = np.float64 if knob.kind == "number" else np.int64
-    return Axis(knob, ends.values), array.astype(typed)
+    return Axis(knob, ends.values, continuous=True), array.astype(typed)

@@ -1,0 +1,138 @@
+"""Structure as a knob: one build serves what knobs leave out, repeat or choose."""
+
+import csv
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import mbprof
+from mbprof.network.many import Engine, counter, outputs
+from tests.conftest import ROOT
+
+CONVENTIONS = ("kernels", "fvcore", "ptflops", "torchinfo")
+
+
+def costs(text: str, columns: dict[str, list[int]], convention: str) -> tuple[Engine, list[Any]]:
+    """Return an engine that costed some configurations, and what each costs."""
+    spec = mbprof.loads(text)
+    count = len(next(iter(columns.values())))
+    ranges = {name: (min(values), max(values)) for name, values in columns.items()}
+    width = len(outputs(convention))
+    count_of = counter(convention, "all")
+    engine = Engine(spec.definition, spec.knobs, ranges, count_of, width, open=True)
+    counted = engine.run({name: np.array(values) for name, values in columns.items()}, count)
+    return engine, list(zip(*(column.tolist() for column in counted), strict=True))
+
+
+def alone(text: str, columns: dict[str, list[int]], convention: str) -> list[Any]:
+    """Return what each configuration costs, built by itself."""
+    spec = mbprof.loads(text)
+    rows = [
+        dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
+    ]
+    profiles = [spec.build(**row).profile(convention, scope="all") for row in rows]
+    return [(profile.total.params, *profile.total.costs) for profile in profiles]
+
+
+ROWS = {
+    "left out": "{op: conv, k: 3, c: 12, bn: true, act: relu, when: a > 1}",
+    "repeated": "{op: conv, k: 3, c: 12, n: b}",
+    "repeated or left out": "{op: conv, k: 3, c: 12, n: b - 1}",
+    "narrower if left out": "{op: conv, k: 1, c: 20, when: a == 2}",
+    "smaller if there": "{op: maxpool, k: 2, when: a > 2}",
+    "strides in its first": "{op: dwconv, k: 3, s: 2, n: b}",
+    "a kernel": "{op: conv, k: 2 * a + 1, c: 12}",
+    "alternatives": "{op: conv, k: 3 if a > 1 else 5, c: 8 if b > 1 else 16}",
+    "two conditions": "{op: dwconv, k: 3, when: a > 1 and not b == 2}",
+    "one of two": "{op: gn, g: 4, when: a == 1 or b == 1}",
+    "a gate": "{op: gate, r: 4, on: a > 1}",
+    "a shortcut": "{op: beside, c: 12, deep: b}",
+    "steps again": "{repeat: b, body: [{op: conv, k: 1, c: 12}, {op: act, f: relu}]}",
+    "a name": "{op: named, on: a > 1}",
+}
+BLOCKS = """
+blocks:
+  gate:
+    takes: {r: 4, on: {type: flag}}
+    body:
+      - {op: gap, when: on}
+      - {op: conv, k: 1, c: r, when: on}
+      - {op: conv, k: 1, c: in.c, act: sigmoid, when: on}
+      - {op: mul, in: [x, _], when: on}
+  beside:
+    takes: {c: {type: int}, deep: {type: int}}
+    body:
+      - {op: conv, k: 3, c: c, n: deep, out: y}
+      - {op: conv, k: 1, c: c, in: x, when: in.c != c, out: skip}
+      - {op: add, in: [y, skip]}
+  named:
+    takes: {on: {type: flag}}
+    body:
+      - {op: conv, k: 1, c: in.c, when: on, out: y}
+      - {op: concat, in: [x, y]}
+"""
+
+
+def network(names: list[str]) -> str:
+    """Return the text of a network of some rows."""
+    body = "\n".join(f"  - {ROWS[name]}" for name in names)
+    knobs = "knobs: {a: {default: 1, min: 1}, b: {default: 1, min: 1}}"
+    start = "  - {op: conv, k: 3, c: 12, bn: true}"
+    return f"name: made\ninput: {{res: 32}}\n{knobs}\n{BLOCKS}\nbody:\n{start}\n{body}\n"
+
+
+GRID = {"a": [1, 1, 1, 2, 2, 2, 3, 3, 3], "b": [1, 2, 3, 1, 2, 3, 1, 2, 3]}
+
+
+@pytest.mark.parametrize("convention", CONVENTIONS)
+@pytest.mark.parametrize("name", ROWS)
+def test_one_build_serves_every_structure(name: str, convention: str) -> None:
+    engine, together = costs(network([name]), GRID, convention)
+    assert together == alone(network([name]), GRID, convention)
+    assert len(engine.paths) == 1
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.lists(st.sampled_from(sorted(ROWS)), min_size=1, max_size=5), st.sampled_from(CONVENTIONS)
+)
+def test_rows_together_cost_what_they_cost_alone(names: list[str], convention: str) -> None:
+    _, together = costs(network(names), GRID, convention)
+    assert together == alone(network(names), GRID, convention)
+
+
+def test_a_structure_that_makes_no_network_is_told_from_those_that_do() -> None:
+    text = "name: t\ninput: {res: 8}\nknobs: {a: {default: 1, min: 1}}\nbody:\n"
+    text += "  - {op: conv, k: 3, c: 4}\n  - {op: maxpool, k: 2, n: a}\n"
+    assert costs(text, {"a": [3, 2]}, "kernels")[1] == alone(text, {"a": [3, 2]}, "kernels")
+    with pytest.raises(mbprof.MbprofError) as single:
+        mbprof.loads(text).build(a=4)
+    with pytest.raises(mbprof.MbprofError) as together:
+        costs(text, {"a": [3, 2, 4]}, "kernels")
+    assert single.value.message == together.value.message
+
+
+def test_a_space_of_45_knobs_is_one_build_and_equals_networks_that_were_measured() -> None:
+    path = ROOT / "tests" / "independent" / "data" / "ofa_subnets.csv"
+    with path.open(encoding="utf-8") as file:
+        rows = [*csv.DictReader(line for line in file if not line.startswith("#"))]
+    columns = {name: np.array([int(row[name]) for row in rows]) for name in rows[0]}
+    measured = columns.pop("params").tolist(), columns.pop("macs").tolist()
+    spec = mbprof.load("ofa_mobilenet_v3").definition
+    ranges = {name: (int(column.min()), int(column.max()), 2 if name[0] == "k" else 1)
+              for name, column in columns.items()}  # fmt: skip
+    knobs = {name: knob.default for name, knob in spec.knobs.items()}
+    engine = Engine(spec, knobs, ranges, lambda graph: _trained(graph.nodes), 2, open=True)
+    counted = engine.run(columns, len(rows))
+    assert tuple(column.tolist() for column in counted) == measured
+    assert len(engine.paths) == 1
+
+
+def _trained(nodes: Any) -> tuple[Any, Any]:
+    from mbprof.ops.base import total
+
+    facts = total(node.facts for node in nodes)
+    return facts.trainable, facts.mac
