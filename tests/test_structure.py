@@ -2,6 +2,7 @@
 
 import ast
 import importlib.metadata
+import itertools
 import re
 import sys
 import tomllib
@@ -94,11 +95,10 @@ def test_no_two_modules_import_each_other() -> None:
 
 def test_every_library_that_is_imported_is_declared() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    extras = {
-        name: asked for name, asked in project["optional-dependencies"].items() if name != "dev"
-    }
-    asked = [*project["dependencies"], *sum(extras.values(), [])]
-    declared = {re.split("[<>=]", line)[0] for line in asked}
+    extras = project["optional-dependencies"]
+    asked = [extras[name] for name in extras if name != "dev"]
+    lines = itertools.chain(project["dependencies"], *asked)
+    declared = {re.split("[<>=]", line)[0] for line in lines}
     trees = (ast.parse(path.read_text(encoding="utf-8")) for path in modules().values())
     roots = set()
     for node in (node for tree in trees for node in ast.walk(tree)):
