@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from mbprof.errors import (
     KnobError,
@@ -36,6 +36,20 @@ class _Met(Exception):
 
 
 FREE = Facts()
+_FOLLOWED = steps.OpStep | steps.BranchStep
+
+
+class _Kind(NamedTuple):
+    """What nodes have in common: the op at its place, its shapes, and what it costs."""
+
+    op: Op
+    inputs: Shapes
+    outputs: Shapes
+    stride: int
+    rate: int
+    facts: Facts
+    patterns: int
+    """The characters of the patterns that the name of its layer is compared with."""
 
 
 class _Stop(Exception):
@@ -72,6 +86,7 @@ class _Builder:
     ) -> None:
         self.spec, self.knobs, self.costed, self.sought = spec, knobs, costed, sought
         self.nodes: list[Node] = []
+        self.kinds: dict[tuple[Any, ...], _Kind] = {}
         self.scope, self.aside = "body", False
         self.work = Work()
         self.depth = 0
@@ -353,7 +368,7 @@ class _Builder:
     def layer(self, op: Op | None, name: str, taken: Tensors, step: Step, frame: Frame) -> Tensors:
         """Add an op and the ops that follow it as keys of its step; together they are a layer."""
         outputs = self.emit(op, name, name, taken, step, frame) if op else taken
-        for follower in step.after if isinstance(step, steps.OpStep | steps.BranchStep) else ():
+        for follower in step.after if isinstance(step, _FOLLOWED) else ():
             setting = follower.setting.evaluate(frame.env)
             if setting in (False, "none"):
                 continue
@@ -380,16 +395,12 @@ class _Builder:
         self.work.spend(2 + len(taken), step.wiring.loc)
         edges, shapes, strides, rates = zip(*taken, strict=True) if taken else ((), (), (1,), (1,))
         try:
-            stride, rate = max(strides), max(rates)
-            if op.windowed:
-                wanted = self.knobs.get("output_stride") if self.scope == "body" else None
-                op, stride, rate = reached(op, stride, rate, shapes[0], wanted)
-            outputs = sized(op.shapes(shapes))
-            sized(((stride, rate),))
-            self.work.spend(len(outputs) - 1)
-            facts = op.facts(shapes, outputs) if self.costed else FREE
-            self.work.read(self.spec.calls.length(op))
-            call = self.spec.calls.of(op, shapes, layer)
+            like = (op, shapes, max(strides), max(rates), self.scope)
+            if (kind := self.kinds.get(like)) is None:
+                kind = self.kinds[like] = self.kind(*like)
+            self.work.spend(len(kind.outputs) - 1)
+            self.work.read(kind.patterns)
+            call = self.spec.calls.of(kind.op, shapes, layer)
         except MbprofError as error:
             # Point at the field that is at fault, where the op says which one it is.
             letter = error.letter if isinstance(error, ShapeError) else None
@@ -398,12 +409,22 @@ class _Builder:
             self.bare.add(Edge(len(self.nodes)))
         number, place = len(self.nodes), (frame.block, frame.unit, self.scope)
         trail = (*frame.trail, step.wiring.loc)
-        self.nodes.append(
-            Node(name, op, edges, shapes, outputs, layer, *place, facts, call, self.aside, trail)
-        )
+        made = (kind.op, edges, kind.inputs, kind.outputs, layer, *place, kind.facts)
+        self.nodes.append(Node(name, *made, call, self.aside, trail))
         return tuple(
-            Tensor(Edge(number, port), shape, stride, rate) for port, shape in enumerate(outputs)
+            Tensor(Edge(number, port), shape, kind.stride, kind.rate)
+            for port, shape in enumerate(kind.outputs)
         )
+
+    def kind(self, op: Op, shapes: Shapes, stride: int, rate: int, scope: str) -> _Kind:
+        """Infer what all nodes of an op have in common that take tensors of some shapes."""
+        if op.windowed:
+            wanted = self.knobs.get("output_stride") if scope == "body" else None
+            op, stride, rate = reached(op, stride, rate, shapes[0], wanted)
+        outputs = sized(op.shapes(shapes))
+        sized(((stride, rate),))
+        facts = op.facts(shapes, outputs) if self.costed else FREE
+        return _Kind(op, shapes, outputs, stride, rate, facts, self.spec.calls.length(op))
 
     def leave(self, name: str, outputs: Tensors, layer: bool = True) -> Tensors:
         """Hand on what a layer or block gives, unless it is the final endpoint, which stops all."""

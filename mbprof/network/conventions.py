@@ -168,7 +168,15 @@ class Measure:
         """
         if not self.rules:
             return sum(weight * getattr(facts, kind) for kind, weight in self.weights.items())
-        return added(self._cost(node) for node in nodes)
+        # Nodes of one kind, of which a network has many, hold the same op, shapes and facts.
+        kinds: dict[tuple[int, int, int, str], int] = {}
+        costs = []
+        for node in nodes:
+            kind = id(node.op), id(node.in_shapes), id(node.facts), node.call
+            if kind not in kinds:
+                kinds[kind] = self._cost(node)
+            costs.append(kinds[kind])
+        return added(costs)
 
     def _cost(self, node: Node) -> int:
         rule = self.rule(node)

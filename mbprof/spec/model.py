@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
+from functools import cache
 from typing import Any, ClassVar, TypeVar
 
 from mbprof.errors import LimitError, Loc, SpecError
@@ -67,8 +68,17 @@ class Part:
 
     def held(self, *kinds: type[T]) -> Iterator[T]:
         """Yield what of some kinds is in it, at any depth."""
-        for part in fields(self):  # type: ignore[arg-type]  # every part is a dataclass
-            yield from _held(getattr(self, part.name), kinds)
+        kind: Any = type(self)
+        for name in _names(kind):
+            yield from _held(getattr(self, name), kinds)
+
+
+@cache
+def _names(part: type[Any]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(part))
+
+
+_SEVERAL = (dict, tuple)
 
 
 def _held(value: object, kinds: tuple[type[T], ...]) -> Iterator[T]:
@@ -76,8 +86,8 @@ def _held(value: object, kinds: tuple[type[T], ...]) -> Iterator[T]:
         yield value
     elif isinstance(value, Part):
         yield from value.held(*kinds)
-    elif isinstance(value, Mapping | tuple):
-        for item in value.values() if isinstance(value, Mapping) else value:
+    elif isinstance(value, _SEVERAL):
+        for item in value.values() if isinstance(value, dict) else value:
             yield from _held(item, kinds)
 
 
