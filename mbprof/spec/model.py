@@ -68,27 +68,26 @@ class Part:
 
     def held(self, *kinds: type[T]) -> Iterator[T]:
         """Yield what of some kinds is in it, at any depth."""
+        pending = self._values()
+        while pending:
+            value = pending.pop()
+            if isinstance(value, kinds):
+                yield value
+            elif isinstance(value, Part):
+                pending += value._values()
+            elif isinstance(value, dict):
+                pending += reversed(value.values())
+            elif isinstance(value, tuple):
+                pending += reversed(value)
+
+    def _values(self) -> list[object]:
         kind: Any = type(self)
-        for name in _names(kind):
-            yield from _held(getattr(self, name), kinds)
+        return [getattr(self, name) for name in _backwards(kind)]
 
 
 @cache
-def _names(part: type[Any]) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(part))
-
-
-_SEVERAL = (dict, tuple)
-
-
-def _held(value: object, kinds: tuple[type[T], ...]) -> Iterator[T]:
-    if isinstance(value, kinds):
-        yield value
-    elif isinstance(value, Part):
-        yield from value.held(*kinds)
-    elif isinstance(value, _SEVERAL):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from _held(item, kinds)
+def _backwards(part: type[Any]) -> tuple[str, ...]:
+    return tuple(field.name for field in reversed(fields(part)))
 
 
 @dataclass(frozen=True, slots=True)
