@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 from mbprof.errors import Loc, MbprofError
 from mbprof.language.docs import docstring
 from mbprof.language.fmt import Value, plain
+from mbprof.language.record import record
 from mbprof.language.source import Scalar
 from mbprof.network import conventions
 from mbprof.network.graph import Graph, Node
@@ -27,7 +28,7 @@ STRIDES = ("s", "stride", "strides")
 """What a knob or an argument that sets a block's stride is called."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@record
 class Finding(Brief):
     """What a rule found: where, how grave, and the numbers that say so.
 
