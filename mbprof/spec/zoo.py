@@ -327,8 +327,9 @@ def _packed(name: str) -> tuple[str, str | None] | None:
     if is_file(folder() / f"{name}.yaml"):
         return name, None
     named = re.compile(rf"\b{name}\b")
-    for stem in spec_names():
-        # Most files are ruled out by a look at their text, before they are parsed.
+    # Most presets are called like their spec; other files are ruled out by a look at their text,
+    # before they are parsed.
+    for stem in sorted(spec_names(), key=lambda stem: not name.startswith(stem)):
         text = _text(stem)
         if name in text and named.search(text) and name in presets(_file(stem)):
             return stem, name
