@@ -2,6 +2,7 @@
 
 import ast
 import importlib.metadata
+import itertools
 import re
 import sys
 import tomllib
@@ -97,7 +98,7 @@ def test_every_library_that_is_imported_is_declared() -> None:
     extras = {
         name: asked for name, asked in project["optional-dependencies"].items() if name != "dev"
     }
-    asked = [*project["dependencies"], *sum(extras.values(), [])]
+    asked = [*project["dependencies"], *itertools.chain(*extras.values())]
     declared = {re.split("[<>=]", line)[0] for line in asked}
     trees = (ast.parse(path.read_text(encoding="utf-8")) for path in modules().values())
     roots = set()
