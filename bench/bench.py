@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import growth
 import jobs
 import lanes
 
@@ -46,6 +47,9 @@ def processes() -> list[tuple[str, float, float]]:
         ("table --format csv", table, python("import typer, yaml, networkx"), 1.3),
         ("--help", [mbprof_, "--help"], python("import typer"), 1.5),
     ]
+    large, small = "timm:swin_tiny_patch4_window7_224", "mobilenet_v1"
+    asked, whole = [mbprof_, "table", large], [mbprof_, "table", small]
+    cases.append((f"table {large}, reference {small}", asked, whole, 1.5))
     for command in ("check", "explain"):
         for spec in ("mobilenet_v2", "efficientnet_b7", "shufflenet_v2"):
             asked, whole = [mbprof_, command, spec], [mbprof_, "table", spec]
@@ -100,6 +104,10 @@ def main() -> int:
     claims = verify()
     took = time.perf_counter() - start
     line(f"{len(claims)} claims of the zoo verified", f"{took:.1f} s", "5 s", took < 5)
+    for name, exponent in growth.exponents():
+        line(
+            f"growth of {name}, 3,000 to 18,000 layers", f"{exponent:.2f}", "1.15", exponent <= 1.15
+        )
     rate, ratio = lanes.speed()
     line("configurations of MobileNetV2 a second", f"{rate / 1e6:.1f} M", "1 M", rate > 1e6)
     line("the same over NumPy written by hand", f"{ratio:.2f} x", "2.5 x", ratio < 2.5)

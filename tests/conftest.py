@@ -4,6 +4,7 @@ Run with OVERWRITE=1 to write down what is generated now, and read the differenc
 """
 
 import contextlib
+import gc
 import io
 import os
 import re
@@ -33,6 +34,8 @@ OFFLINE = {
 """Where pip builds and installs mbprof beside the libraries that are here, not with new ones."""
 LONGEST = 600
 """Seconds that a child process has to end."""
+# As a command does: to look for cycles among networks that are kept is work for nothing.
+gc.set_threshold(100_000)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

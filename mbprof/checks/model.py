@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 from mbprof.errors import Loc, MbprofError
 from mbprof.language.docs import docstring
 from mbprof.language.fmt import Value, plain
+from mbprof.language.record import record
 from mbprof.language.source import Scalar
 from mbprof.network import conventions
 from mbprof.network.graph import Graph, Node
@@ -27,7 +28,7 @@ STRIDES = ("s", "stride", "strides")
 """What a knob or an argument that sets a block's stride is called."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@record
 class Finding(Brief):
     """What a rule found: where, how grave, and the numbers that say so.
 
@@ -208,18 +209,20 @@ class Subject:
     def is_network(self) -> bool:
         """Whether the maps end in a pooling of whole maps or a linear layer: a whole network."""
         return not self.spec.alone and any(
-            node.op.ends_maps and not self.in_gate(number) for number, node in enumerate(self.nodes)
+            node.op.ends_maps and number not in self.gated for number, node in enumerate(self.nodes)
         )
 
-    def in_gate(self, number: int) -> bool:
-        """Whether a node's output ends in the product of a gate."""
-        while True:
-            takers = self.consumers[number]
-            if len(takers) != 1 or len(self.nodes[takers[0]].out_shapes[0]) == 0:
-                return False
-            number = takers[0]
-            if self.nodes[number].op.gates:
-                return True
+    @cached_property
+    def gated(self) -> set[int]:
+        """The numbers of the nodes whose output ends in the product of a gate, on a single way."""
+        gated = set[int]()
+        for number in range(len(self.nodes) - 1, -1, -1):
+            taker, *others = self.consumers[number] or [number]
+            node = self.nodes[taker]
+            single = taker != number and not others and bool(node.out_shapes[0])
+            if single and (node.op.gates or taker in gated):
+                gated.add(number)
+        return gated
 
     def at(self, knob: str, value: Value) -> Variant:
         """Build the network with one knob turned."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import PurePath
 from typing import Any
 
@@ -14,6 +14,7 @@ from mbprof.checks.rules.broken import refused
 from mbprof.errors import MbprofError, UsageError, nearest, unknown
 from mbprof.language import fmt
 from mbprof.language.fmt import Images, Value
+from mbprof.language.record import record
 from mbprof.language.source import Scalar
 from mbprof.network import conventions
 from mbprof.network.load import Network, Spec, SpecLike, as_text, network_at
@@ -40,7 +41,7 @@ FAILING = {
 """What fails a check, by the word that a user types; what cannot be decided never passes."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@record
 class Checked(Result):
     """What a check found, by severity and place, and what it is about.
 
@@ -182,7 +183,7 @@ COLUMNS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FindingsReport(Report):
     """A table of findings that can be a log for code hosts, too."""
 

@@ -135,17 +135,24 @@ def _matched(a: Sequence[T], b: Sequence[T], score: Score[T]) -> list[tuple[int,
     """
     longest = max(len(a), len(b))
     width = longest if len(a) * len(b) <= EXACT_CELLS else NEAR
+    if width < longest:
+        _affordable(a, b, 2 * width)  # to say whether the first width was enough
     best, matched = _near(a, b, score, width)
     while width < longest:
         width *= 2
-        if (2 * width + abs(len(a) - len(b))) * len(a) > MAX_CELLS:
-            message = f"{len(a):,} and {len(b):,} layers that differ are too many to align"
-            raise LimitError(message, hint="sum them up by block")
+        _affordable(a, b, width)
         points, pairs = _near(a, b, score, width)
         if points <= best:
             break
         best, matched = points, pairs
     return matched
+
+
+def _affordable(a: Sequence[T], b: Sequence[T], width: int) -> None:
+    """Refuse a width of too many pairs, with a LimitError."""
+    if (2 * width + abs(len(a) - len(b))) * len(a) > MAX_CELLS:
+        message = f"{len(a):,} and {len(b):,} layers that differ are too many to align"
+        raise LimitError(message, hint="sum them up by block")
 
 
 def _near(

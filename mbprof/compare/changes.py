@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from mbprof.compare.align import Part, align, likeness, parts_of
 from mbprof.language import fmt
+from mbprof.language.record import record
 from mbprof.network.graph import layers
 from mbprof.network.load import Network
 from mbprof.network.profile import Profile
@@ -18,7 +18,7 @@ from mbprof.output.model import Brief
 CHANGED, ADDED, REMOVED, RENAMED = "changed", "added", "removed", "renamed"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@record
 class Change(Brief):
     """A layer or block that is not what it was: ``old`` or ``new`` is None where it is not there.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from operator import itemgetter
 from typing import Any
 
@@ -25,6 +25,7 @@ from mbprof.compare.wiring import moves
 from mbprof.errors import UsageError, nearest
 from mbprof.language import fmt
 from mbprof.language.fmt import Ratio, Value, plain
+from mbprof.language.record import record
 from mbprof.network import conventions
 from mbprof.network.load import Network, SpecLike, as_network
 from mbprof.network.profile import Profile, amounts
@@ -39,7 +40,7 @@ _NAMES, _WHATS = 2, 4
 _TOP = Note("--top N shows more rows.", "report(top=N) shows more rows.")
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@record
 class Difference(Result):
     """What changed between two networks; the changes add up to the difference of the totals.
 

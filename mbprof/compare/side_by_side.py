@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from mbprof.compare.align import Part, align_all, likeness, octave, parts_of
 from mbprof.errors import UsageError, nearest
 from mbprof.language import fmt
 from mbprof.language.fmt import Ratio, Value
+from mbprof.language.record import record
 from mbprof.network import conventions
 from mbprof.network.load import Network, Spec, SpecLike, as_network
 from mbprof.network.profile import Profile, amounts
@@ -26,7 +27,7 @@ _QUANTITIES = {"params": "params", "cost": "macs"}
 """What is compared, with its key in data; a cost is in the unit of the convention."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@record
 class Aligned(Brief):
     """What stands side by side: a row of each network, None where a network has none."""
 
@@ -48,7 +49,7 @@ class Aligned(Brief):
         return _ratios(self.rows, quantity)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@record
 class Comparison(Result):
     """Networks side by side; each network's rows add up to its total."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
+from mbprof.language.record import record
 from mbprof.network.graph import IMAGE, Edge, Graph, Node, layers
 
 Pairs: TypeAlias = Mapping[int, int]
@@ -29,7 +29,7 @@ class Origin(NamedTuple):
         return not self.anchors.isdisjoint(other.anchors)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Wires:
     """The layers of a graph, and for each node the layer that it belongs to."""
 
@@ -82,7 +82,7 @@ class Wires:
         return Origin(direct, anchors)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Moves:
     """What moved: sentences by the number of the new layer, and the outputs' origins by name."""
 

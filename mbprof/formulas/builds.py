@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from mbprof.errors import MbprofError
 from mbprof.formulas.naming import Poly, atoms_in, equality, replaced
+from mbprof.language.record import record
 from mbprof.network.build import build
 from mbprof.network.conventions import Convention
 from mbprof.network.graph import Graph, Node
@@ -131,7 +132,7 @@ def _poly(cost: Any) -> Poly:
     return dict(cost[1]) if isinstance(cost, tuple) else {(): cost}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Domain:
     """A symbol: its name, its value for the representative and the values that it may take."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from mbprof.errors import KnobError, UsageError, nearest
@@ -13,6 +12,7 @@ from mbprof.formulas.builds import Domain
 from mbprof.formulas.conditions import NO_VALUE, broken
 from mbprof.formulas.text import Condition, Latex, Range, Symbol, Text, Tree
 from mbprof.language.fmt import Value, spelled
+from mbprof.language.record import record
 from mbprof.network.conventions import Convention
 from mbprof.output import Column, Report
 from mbprof.output.formats import stamp
@@ -40,7 +40,7 @@ COUNTS = ("params", "cost")
 """The fields of lines and costs; the cost is in the convention's unit."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@record
 class Formula(Result):
     """Params and MACs in closed form, where ``conditions`` hold.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from mbprof.formulas.collect import Collector, Items, Letters
 from mbprof.formulas.conditions import equal, pinned, stated
 from mbprof.formulas.naming import Variables, replaced
 from mbprof.language.fmt import Value, parse, plain
+from mbprof.language.record import record
 from mbprof.language.source import Entry, Scalar, value_of
 from mbprof.network import conventions
 from mbprof.network.graph import Graph, layers
@@ -126,7 +127,7 @@ def formula_at(
     return answer(definition, ("alpha", *sizes) if free else sizes)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Request:
     """What is asked for: a spec, its knobs' values, and which of them are to be symbols.
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, TypeAlias
 
+from mbprof.language.record import record
 from mbprof.symbolic.arithmetic import OPERATIONS
 
 Values: TypeAlias = Mapping["Symbol", Any]
@@ -28,7 +28,7 @@ SUM, PRODUCT, ATOM = range(3)
 """How tightly a piece of text holds together."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Symbol:
     """A name: that of a knob, or a letter with a number for what the where-list defines."""
 
@@ -39,7 +39,7 @@ class Symbol:
         return values[self]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Number:
     """A plain number."""
 
@@ -49,7 +49,7 @@ class Number:
         return self.number
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Product:
     """A whole factor times others, each as often as it is listed."""
 
@@ -60,7 +60,7 @@ class Product:
         return self.factor * math.prod(part.value(values) for part in self.parts)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Sum:
     """A sum of products, in the order in which they are written."""
 
@@ -70,7 +70,7 @@ class Sum:
         return sum(part.value(values) for part in self.parts)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rounded:
     """A quotient rounded down or up; ``by`` is 1 where a number is rounded by itself."""
 
@@ -85,7 +85,7 @@ class Rounded:
         return -(-top // by) if self.up else top // by
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Call:
     """A function, a rest, or a sign of doubles, in the order in which the reference computes."""
 
@@ -128,7 +128,7 @@ def parts(tree: Tree) -> Iterator[Tree]:
         yield from parts(part)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Relation:
     """A comparison of two quantities."""
 
@@ -145,7 +145,7 @@ class Relation:
         return self.left, self.right
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Range:
     """The values that a symbol may take; ``above`` and ``below`` if the ends are excluded."""
 

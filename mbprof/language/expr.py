@@ -129,8 +129,7 @@ def _binary(sign: str, left: _Node, right: _Node, at: int, limit: Limit) -> _Nod
         values = left.eval(env), right.eval(env)
         x, y = _number(values[0], left.at), _number(values[1], right.at)
         try:
-            result = OPERATIONS[sign].plain(x, y)
-            return result if is_flag(result) else limit(result)
+            return limit(apply(x, y))
         except ZeroDivisionError:
             raise Fail(f"{_show(x)} {sign} 0 divides by zero", at) from None
         except OverflowError:
@@ -140,7 +139,11 @@ def _binary(sign: str, left: _Node, right: _Node, at: int, limit: Limit) -> _Nod
             raise Fail(f"{x} / {y} does not divide exactly", at, hint) from None
 
     special = {"and": logical, "or": logical, "==": equality, "!=": equality}
-    return _Node(special.get(sign, arithmetic), at)
+    if sign in special:
+        return _Node(special[sign], at)
+    apply = OPERATIONS[sign].plain
+    limit = unlimited if sign in _COMPARISONS else limit
+    return _Node(arithmetic, at)
 
 
 def _call(name: str, arguments: list[_Node], at: int, limit: Limit) -> _Node:
@@ -178,6 +181,8 @@ def _known(value: Value) -> Value:
 
 
 def _number(value: Value, at: int) -> float:
+    if type(value) is int or type(value) is float:  # nearly all of them
+        return value
     if isinstance(value, tuple) and len(value) == 2 and value[0] == value[1]:
         value = value[0]
     if isinstance(value, tuple):

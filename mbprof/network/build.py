@@ -10,16 +10,15 @@ from mbprof.errors import (
     KnobError,
     LimitError,
     MbprofError,
-    ShapeError,
     SpecError,
     WiringError,
     nearest,
 )
 from mbprof.language.fmt import Shapes, Value, several
 from mbprof.language.source import Scalar
-from mbprof.network.frame import Frame, Tensor, Tensors, Work, sized
-from mbprof.network.graph import IMAGE, Edge, Graph, Node, once
-from mbprof.network.naming import Names
+from mbprof.network.frame import Frame, Tensor, Tensors
+from mbprof.network.graph import IMAGE, Edge, Graph, once
+from mbprof.network.layers import Layers, Stop
 from mbprof.network.optional import (
     Choice,
     Unsettled,
@@ -28,30 +27,20 @@ from mbprof.network.optional import (
     handed_on,
     settled,
     taken_under,
-    weighed,
 )
 from mbprof.network.ports import assembled, images
 from mbprof.network.sharing import holders, share
-from mbprof.network.strides import reached
 from mbprof.network.widths import compare, scaling
-from mbprof.ops import OPS, Op
-from mbprof.ops.base import Facts
+from mbprof.ops import OPS
 from mbprof.ops.fields import Bound
 from mbprof.spec import steps
 from mbprof.spec.knobs import COUNTERS
-from mbprof.spec.model import Definition, Step, Table, texts
+from mbprof.spec.model import Definition, Step, Table
 from mbprof.symbolic.symbols import Whole, is_open
 
 
 class _Met(Exception):
     """The block that is looked for is called; the arguments are its inputs and what it is given."""
-
-
-FREE = Facts()
-
-
-class _Stop(Exception):
-    """The final endpoint is reached; the argument is its tensor."""
 
 
 def build(
@@ -93,29 +82,7 @@ def first_call(
     return None
 
 
-class _Builder:
-    def __init__(
-        self,
-        spec: Definition,
-        knobs: Mapping[str, Value],
-        costed: bool = True,
-        sought: str = "",
-        asked: Collection[int | None] = (),
-    ) -> None:
-        self.spec, self.knobs, self.costed, self.sought = spec, knobs, costed, sought
-        self.asked, self.choices = asked, list[Choice]()
-        self.present: Any = 1
-        self.opened = False
-        self.nodes: list[Node] = []
-        self.scope, self.aside = "body", False
-        self.work = Work()
-        self.depth = 0
-        self.names = Names()
-        self.endpoints: list[str] = []
-        self.sides: list[Edge] = []
-        self.bare: set[Edge] = set()  # what stands for the scores of classifiers that are left out
-        self.stop_at = knobs.get("final_endpoint")
-
+class _Builder(Layers):
     def graph(self) -> Graph:
         spec = self.spec
         starts = images(spec, self.knobs)
@@ -138,7 +105,7 @@ class _Builder:
             results = frame.results(spec.outputs) or (frame.single(spec.body),)
             idle = [name for name in names if ports.pop(name, None)]
             frame.close()
-        except _Stop as stop:
+        except Stop as stop:
             graph = Graph(tuple(self.nodes), starts, ()).cut(stop.args[0].edge)
             return replace(graph, nodes=once(graph.nodes))
         if self.opened:
@@ -303,19 +270,6 @@ class _Builder:
         op = step.op(**values)
         return self.layer(self.norm(op, taken[0]) if taken else op, name, taken, step, frame)
 
-    def norm(self, op: Op, taken: Tensor) -> Op:
-        """Return what stands in the place of an op: of a batch norm what ``norm:`` says."""
-        norm = self.spec.norm
-        if norm is None or not op.folds:
-            return op
-        self.work.read(sum(map(len, texts(norm))))
-        env: dict[str, Any] = {**self.knobs, **dict.fromkeys(COUNTERS, 0)}
-        Frame(env, (taken,), {}, {}).look_at(taken)
-        stated = {key: settled(bound.evaluate(env)) for key, bound in norm.fields.items()}
-        names = {letter.attribute for letter in norm.op.letters.values()}
-        common = {name: getattr(op, name) for name in names if hasattr(op, name)}
-        return norm.op(**{**common, **stated})
-
     def block(self, step: steps.BlockStep, taken: Tensors, frame: Frame) -> Tensors:
         block = self.spec.blocks[step.block]
         if step.block in frame.inside:
@@ -452,79 +406,6 @@ class _Builder:
         frame.previous = taken
         self.table(step.body, frame)
         return frame.previous
-
-    def enter(self, word: str, frame: Frame) -> str:
-        name = self.names.begun(word, frame)
-        self.work.read(len(name))
-        return name
-
-    def layer(self, op: Op | None, name: str, taken: Tensors, step: Step, frame: Frame) -> Tensors:
-        """Add an op and the ops that follow it as keys of its step; together they are a layer."""
-        outputs = self.emit(op, name, name, taken, step, frame) if op else taken
-        for follower in step.after if isinstance(step, steps.OpStep | steps.BranchStep) else ():
-            setting = settled(follower.setting.evaluate(frame.env))
-            if setting in (False, "none"):
-                continue
-            values = {key: settled(b.evaluate(frame.env)) for key, b in follower.fields.items()}
-            if isinstance(setting, str):
-                values["function"] = setting
-            after = self.norm(follower.op(**values), outputs[0])
-            outputs = self.emit(after, f"{name}/{after.word}", name, outputs, step, frame)
-        given = frame.given if isinstance(step, steps.OpStep) else None
-        # Where it is open what is there, two can bear one name, such as alternatives.
-        self.names.take(name, None if self.opened else given)
-        return self.leave(name, outputs)
-
-    def emit(
-        self, op: Op, name: str, layer: str, taken: Tensors, step: Step, frame: Frame
-    ) -> Tensors:
-        """Add a node, infer its shapes and state its facts."""
-        least, most = op.inputs
-        if len(taken) < least or (most is not None and len(taken) > most):
-            count = f"at least {least}" if most is None else f"{least} or {most}"
-            count = f"{least}" if most == least else count
-            message = f"{op.word} takes {count} input{'s' * (most != 1)}, not {len(taken)}"
-            hint = "name outputs with out: and list them, in: [x, _]" if least > 1 else None
-            raise WiringError(message, step.wiring.loc, hint)
-        self.work.spend(2 + len(taken), step.wiring.loc)
-        edges = tuple(tensor.edge for tensor in taken)
-        shapes = tuple(tensor.shape for tensor in taken)
-
-        try:
-            stride = max((tensor.stride for tensor in taken), default=1)
-            rate = max((tensor.rate for tensor in taken), default=1)
-            if op.windowed:
-                wanted = self.knobs.get("output_stride") if self.scope == "body" else None
-                op, stride, rate = reached(op, stride, rate, shapes[0], wanted)
-            outputs = sized(op.shapes(shapes))
-            sized(((stride, rate),))
-            self.work.spend(len(outputs) - 1)
-            facts = op.facts(shapes, outputs) if self.costed else FREE
-            facts = weighed(facts, self.present)
-            self.work.read(self.spec.calls.length(op))
-            call = self.spec.calls.of(op, shapes, layer)
-        except MbprofError as error:
-            # Point at the field that is at fault, where the op says which one it is.
-            letter = error.letter if isinstance(error, ShapeError) else None
-            raise error.at(step.place(letter)) from None
-        if op.ends_scores and not self.bare.isdisjoint(edges):
-            self.bare.add(Edge(len(self.nodes)))
-        number, place = len(self.nodes), (frame.block, frame.unit, self.scope)
-        trail = (*frame.trail, step.wiring.loc)
-        node = Node(name, op, edges, shapes, outputs, layer, *place, facts, call, self.aside, trail)
-        self.nodes.append(node._replace(present=self.present))
-        return tuple(
-            Tensor(Edge(number, port), shape, stride, rate) for port, shape in enumerate(outputs)
-        )
-
-    def leave(self, name: str, outputs: Tensors, layer: bool = True) -> Tensors:
-        """Hand on what a layer or block gives, unless it is the final endpoint, which stops all."""
-        counts = layer or self.spec.endpoints == "all"
-        if counts and self.scope == "body" and len(outputs) == 1:
-            self.endpoints.append(name)
-            if name == self.stop_at:
-                raise _Stop(outputs[0])
-        return outputs
 
 
 _STEPS: dict[type, Callable[[_Builder, Any, Tensors, Frame], Tensors]] = {

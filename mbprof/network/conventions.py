@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +12,7 @@ from typing import Any, NamedTuple
 from mbprof.errors import ExpressionError, SpecError, closest, unknown
 from mbprof.language.expr import Expr, unlimited
 from mbprof.language.fmt import Shape
+from mbprof.language.record import record
 from mbprof.language.source import (
     Map,
     Scalar,
@@ -154,7 +154,7 @@ class Count(NamedTuple):
         return self.costs[0] if self.costs else 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Measure:
     """A sum: kinds of facts with their weights, or a formula for each op, function or call."""
 
@@ -168,7 +168,15 @@ class Measure:
         """
         if not self.rules:
             return sum(weight * getattr(facts, kind) for kind, weight in self.weights.items())
-        return added(self._cost(node) for node in nodes)
+        # Nodes of one kind, of which a network has many, hold the same op, shapes and facts.
+        kinds: dict[tuple[int, int, int, str], int] = {}
+        costs = []
+        for node in nodes:
+            kind = id(node.op), id(node.in_shapes), id(node.facts), node.call
+            if kind not in kinds:
+                kinds[kind] = self._cost(node)
+            costs.append(kinds[kind])
+        return added(costs)
 
     def _cost(self, node: Node) -> int:
         rule = self.rule(node)
@@ -194,7 +202,7 @@ class Measure:
         return next((self.rules[key] for key in keys if key in self.rules), None)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Convention:
     """A way of counting: a view of facts, with the tool that counts like this.
 

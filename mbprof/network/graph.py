@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -76,6 +77,7 @@ class Node(NamedTuple):
         return f"<Node {self.name} {self.op.word} {' '.join(map(show, self.out_shapes))}>"
 
 
+_NONE = Facts()
 _ATTRIBUTES = ("in_shapes", "out_shapes", "layer", "block", "unit", "scope", "facts", "call")
 
 
@@ -227,16 +229,20 @@ def fold(graph: Graph) -> Graph:
         host = node.inputs[0].node if node.op.folds else IMAGE
         if host != IMAGE and taken[host] == 1 and nodes[host].op.multiplies:
             hosts[number] = host
+    gone, biased = OPS["identity"](), cache(_biased)
     for number, host in _alike(nodes, hosts):
         layer = nodes[host]
-        op: Any = layer.op
-        biased = replace(op, bias=True)
-        facts = biased.facts(layer.in_shapes, layer.out_shapes)
-        nodes[host] = layer._replace(op=biased, facts=facts, alone=None)
-        gone = OPS["identity"]()
-        norm = nodes[number]._replace(op=gone, facts=Facts(), call=gone.called)
+        op, facts = biased(layer.op, layer.in_shapes, layer.out_shapes)
+        nodes[host] = layer._replace(op=op, facts=facts, alone=None)
+        norm = nodes[number]._replace(op=gone, facts=_NONE, call=gone.called)
         nodes[number] = norm._replace(weights=None, alone=None)
     return replace(graph, nodes=once(nodes) if hosts else graph.nodes)
+
+
+def _biased(op: Any, inputs: Shapes, outputs: Shapes) -> tuple[Op, Facts]:
+    """Return an op with a bias, and what it costs then."""
+    biased = replace(op, bias=True)
+    return biased, biased.facts(inputs, outputs)
 
 
 def _alike(nodes: Sequence[Node], hosts: Mapping[int, int]) -> Iterable[tuple[int, int]]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from mbprof.errors import KnobError, MbprofError, ShapeError, UsageError
 from mbprof.language.fmt import Images, Shape, Value
+from mbprof.language.record import record
 from mbprof.language.source import Scalar
 from mbprof.network import conventions, outputs
 from mbprof.network.build import build, first_call
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from mbprof.spec.block import LoneBlock
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@record
 class Spec(Result):
     """A network with knobs; `load` returns one. A notebook shows what it costs as it stands.
 
@@ -94,7 +95,7 @@ class Spec(Result):
         return self.build().report(layout)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@record
 class Network(Result):
     """A spec compiled for one configuration."""
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from mbprof.errors import UsageError, nearest, unknown
 from mbprof.language import fmt
 from mbprof.language.fmt import Ratio, Shape, Value, spelled
+from mbprof.language.record import record
 from mbprof.network import conventions
 from mbprof.network.conventions import UNITS, Convention
 from mbprof.network.graph import Graph
@@ -138,7 +139,7 @@ def cost_columns(convention: Convention) -> tuple[Column, ...]:
     return tuple(COLUMNS[name] for name in ("params", *convention.measures))
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@record
 class Profile(Result):
     """The cost of a network, layer by layer; rows add up to the total, in integers.
 
@@ -248,7 +249,7 @@ class Profile(Result):
         }
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@record
 class Table(Result):
     """A profile as a table: summed up by layer, block or op, sorted, cut to its first rows.
 

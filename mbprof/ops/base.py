@@ -7,11 +7,11 @@ import operator
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, TypeVar, dataclass_transform
 
 from mbprof.errors import ShapeError
 from mbprof.language.fmt import Shape, Shapes, show
+from mbprof.language.record import record
 from mbprof.ops.fields import Kind
 from mbprof.ops.padding import Axis, Padding, Pair
 from mbprof.symbolic.arithmetic import added, product
@@ -346,7 +346,7 @@ def op(word: str, call: str, family: str | None = None, **traits: Any) -> Callab
     def register(cls: _T) -> _T:
         if word in OPS:
             raise ValueError(f"op {word!r} is registered twice")
-        made: Any = dataclass(frozen=True, slots=True)(cls)
+        made: Any = record(cls)
         for name, value in {**traits, "word": word, "call": call, "family": family or word}.items():
             setattr(made, name, value)
         made.letters = {

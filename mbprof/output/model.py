@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from mbprof.errors import UsageError, nearest, visible
 from mbprof.language import fmt
+from mbprof.language.record import record
 
 Cell: TypeAlias = Any
 _LONGEST = 160
@@ -30,7 +31,7 @@ class Note(NamedTuple):
     """Empty where Python has no use for the note."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Column:
     """A column: its name in data, its heading, how a value is written, and how it yields."""
 
@@ -62,7 +63,7 @@ class Column:
         return self.absent if value is None else self.text(value)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Report:
     """A table to be written; every format shows the same values."""
 

@@ -121,6 +121,7 @@ def screen_for(path: str | None) -> Screen:
 
 def _drawn(report: Report, screen: Screen) -> str:
     from rich import box
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -142,6 +143,8 @@ def _drawn(report: Report, screen: Screen) -> str:
     heads = [inert.line(column.heading) for column in report.columns]
     cells, total = [[*map(inert.line, row)] for row in report.cells()], report.total_cells()
     kept, first, given = _fitting(report, heads, cells, total, width)
+    # Where every sign is one column wide, rich need not measure again what does not wrap.
+    measured = all(cell_len(text) == len(text) for row in [heads, *cells] for text in row)
     table = Table(
         box=box.SIMPLE,
         show_footer=total is not None,
@@ -158,7 +161,7 @@ def _drawn(report: Report, screen: Screen) -> str:
             no_wrap=not column.wraps,
             overflow="fold" if column.wraps else "ellipsis",
             max_width=first if i == 0 and not column.wraps else None,
-            width=given.get(i) if column.wraps else None,
+            width=given.get(i) if column.wraps or measured else None,
             style="dim" if column.yields > 2 else "",
         )
     whole = not report.columns[0].wraps

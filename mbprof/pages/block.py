@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
@@ -12,6 +12,7 @@ from mbprof.errors import MbprofError
 from mbprof.language import fmt
 from mbprof.language.fmt import Images, Shape, Value
 from mbprof.language.fmt import parse as parse_value
+from mbprof.language.record import record
 from mbprof.language.source import Map, Scalar, mapping, parse, read, required, sequence, word
 from mbprof.network import conventions
 from mbprof.network.conventions import Convention
@@ -27,7 +28,7 @@ STANDARD, SEPARABLE = "standard 3x3 convolution", "depthwise separable"
 """The alternatives of which the law of the separable convolution speaks."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Alternative:
     """A block of the same input, output channels and stride.
 
@@ -103,7 +104,7 @@ def _cost(
     return Alternative(name, count.params, conventions.load(convention).named(count.costs))
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@record
 class BlockNetwork(Network):
     """A block alone, on an input of its own; a notebook shows it beside other blocks."""
 

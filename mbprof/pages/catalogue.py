@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from mbprof.errors import UsageError, nearest, unknown
 from mbprof.language import fmt
 from mbprof.language.fmt import spelled
+from mbprof.language.record import record
 from mbprof.network import conventions
 from mbprof.network.conventions import DEFAULT, UNITS, Convention
 from mbprof.network.load import Spec, load
@@ -164,7 +164,7 @@ def _entry(name: str, convention: str, scope: str | None) -> ZooEntry:
     )
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@record
 class Library(Result):
     """Blocks of the library, each at its example, under a convention."""
 
@@ -228,7 +228,7 @@ def library(text: str = "", convention: str = DEFAULT) -> Library:
     return Library(held, convention)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@record
 class LibraryNames(Result):
     """What a library calls networks of the zoo."""
 

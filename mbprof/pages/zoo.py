@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mbprof.errors import UsageError
 from mbprof.language import fmt
 from mbprof.language.fmt import Images, Value, plain, spelled
+from mbprof.language.record import record
 from mbprof.language.source import Scalar
 from mbprof.network.conventions import DEFAULT, UNITS
 from mbprof.network.load import Spec, SpecLike, alone, as_spec
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import pandas
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@record
 class SpecPage(Result):
     """A spec explained: source, knobs, blocks, rows, claims."""
 
@@ -57,7 +57,7 @@ class SpecPage(Result):
         return pandas.DataFrame(knobs)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@record
 class BlockPage(Result):
     """A block explained: source, arguments, steps, and what it costs at an input."""
 

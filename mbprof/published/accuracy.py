@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 from mbprof.errors import MbprofError, UsageError
 from mbprof.language import fmt
 from mbprof.language.fmt import Value, plain
+from mbprof.language.record import record
 from mbprof.network import conventions
 from mbprof.network.conventions import DEFAULT, Count
 from mbprof.network.load import Spec, SpecLike, as_spec, load
@@ -153,7 +154,7 @@ _COLUMNS = (
 )
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@record
 class Accuracies(Result):
     """The accuracies published of a network, with published and computed cost, see `accuracy`."""
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from mbprof.errors import UsageError
 from mbprof.language.fmt import Value, plain
+from mbprof.language.record import record
 from mbprof.network.load import SpecLike, as_spec
 from mbprof.output import Column, Report
 from mbprof.output.formats import stamp
@@ -30,7 +30,7 @@ NAMES = ("top1", "top1_estimate", "top1_error", "top1_worst", "series")
 _TINY = 1e-9
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@record
 class Estimate(Result):
     """An estimated top-1 accuracy in percent, with the error that the surface is known to make.
 
@@ -53,12 +53,15 @@ class Estimate(Result):
 
     def report(self, layout: str = "page") -> Report:
         """Lay the estimate out as a row."""
-        row = {name: getattr(self, name) for name in Estimate.__slots__}
+        row: dict[str, Any] = {name: getattr(self, name) for name in _FIELDS}
         columns = tuple(
             Column(name, name.replace("_", " "), name, _number, isinstance(value, int | float))
             for name, value in row.items()
         )
         return Report(self.brief, columns, (row,), {**row, **stamp()})
+
+
+_FIELDS = tuple(Estimate.__annotations__)
 
 
 def _number(value: object) -> str:
@@ -231,7 +234,7 @@ def fit(cells: tuple[Cell, ...]) -> Surface:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Joined:
     """Adds what one series published of a spec to the rows of a sweep.
 

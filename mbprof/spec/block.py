@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from mbprof.errors import KnobError, Loc, SpecError, UsageError, nearest
 from mbprof.language.fmt import Images, Shape, Shapes, Value, plain, several
+from mbprof.language.record import record
 from mbprof.language.source import Entry, Map, Node, Scalar, Seq, mapping, value_of, word, words
 from mbprof.spec.knobs import USUAL
 from mbprof.spec.model import Block, Definition, written
@@ -27,7 +27,7 @@ class Called(NamedTuple):
     arguments: Mapping[str, Node]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LoneBlock:
     """A block on inputs of its own; arguments and knobs are those that were given, as typed."""
 

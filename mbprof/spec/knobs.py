@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TypeAlias
 
 from mbprof.errors import KnobError, Loc, nearest
 from mbprof.language.fmt import Value, flag_meant, parse, plain
+from mbprof.language.record import record
 from mbprof.language.source import Scalar
 from mbprof.symbolic.symbols import inside
 
@@ -42,7 +43,7 @@ def row_names(knobs: Mapping[str, object]) -> dict[str, object]:
     return {**INPUT_NAMES, **knobs, **COUNTERS}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Knob:
     """A knob's default, type and range."""
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
+from functools import cache
 from typing import Any, ClassVar, TypeVar
 
 from mbprof.errors import LimitError, Loc, SpecError
 from mbprof.language.expr import MAX_LENGTH, Expr
 from mbprof.language.fmt import Env, Value, plain
+from mbprof.language.record import record
 from mbprof.language.source import Map, Node, Scalar, Seq
 from mbprof.ops import Op
 from mbprof.ops.fields import Bound, Kind, Known, expression
@@ -19,7 +21,7 @@ from mbprof.spec.sections import Budget, Calls, Claim, Stated
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Template:
     """A layer name with expressions in braces, such as ``Conv2d_{i}_depthwise``."""
 
@@ -67,21 +69,29 @@ class Part:
 
     def held(self, *kinds: type[T]) -> Iterator[T]:
         """Yield what of some kinds is in it, at any depth."""
-        for part in fields(self):  # type: ignore[arg-type]  # every part is a dataclass
-            yield from _held(getattr(self, part.name), kinds)
+        pending = self._values()
+        while pending:
+            value = pending.pop()
+            if isinstance(value, kinds):
+                yield value
+            elif isinstance(value, Part):
+                pending += value._values()
+            elif isinstance(value, dict):
+                pending += reversed(value.values())
+            elif isinstance(value, tuple):
+                pending += reversed(value)
+
+    def _values(self) -> list[object]:
+        kind: Any = type(self)
+        return [getattr(self, name) for name in _backwards(kind)]
 
 
-def _held(value: object, kinds: tuple[type[T], ...]) -> Iterator[T]:
-    if isinstance(value, kinds):
-        yield value
-    elif isinstance(value, Part):
-        yield from value.held(*kinds)
-    elif isinstance(value, Mapping | tuple):
-        for item in value.values() if isinstance(value, Mapping) else value:
-            yield from _held(item, kinds)
+@cache
+def _backwards(part: type[Any]) -> tuple[str, ...]:
+    return tuple(field.name for field in reversed(fields(part)))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Wiring(Part):
     """What every step can say: where it stands, what it takes, what its output is called."""
 
@@ -99,7 +109,7 @@ class Wiring(Part):
     """The channels that its first input should have."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Follower(Part):
     """An op that a step's key puts behind it: ``bn: true``, ``act: relu6``."""
 
@@ -108,7 +118,7 @@ class Follower(Part):
     fields: Mapping[str, Bound]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Norm(Part):
     """What stands in the place of every batch norm: an op, and its keys."""
 
@@ -116,7 +126,7 @@ class Norm(Part):
     fields: Mapping[str, Bound]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Step(Part):
     """A row of a table; its forms stand in `mbprof.spec.steps`, one class each.
 
@@ -148,7 +158,7 @@ class Step(Part):
         return self.wiring.loc
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Table(Part):
     """Steps in their order, the template of their names; of a branch, if and how often it is."""
 
@@ -159,7 +169,7 @@ class Table(Part):
     times: Bound | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Argument(Part):
     """An argument of a block: its type, its default and its meaning."""
 
@@ -170,7 +180,7 @@ class Argument(Part):
     loc: Loc
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Block(Part):
     """A named piece of a network that takes arguments."""
 
@@ -186,7 +196,7 @@ class Block(Part):
     """Whether it comes from the block library rather than from the spec itself."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Input(Part):
     """An image, or a tensor of a given shape.
 
@@ -204,7 +214,7 @@ class Input(Part):
     loc: Loc
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Preset:
     """Knob values that go by a name of their own."""
 
@@ -213,7 +223,7 @@ class Preset:
     knobs: Mapping[str, Value]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Flavour(Part):
     """How one library implements the architecture: what it changes in the spec."""
 
@@ -222,7 +232,7 @@ class Flavour(Part):
     changes: Map | None
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@record
 class Definition(Brief, Part):
     """A network as data, read from its text; `mbprof.load` wraps it as a Spec."""
 

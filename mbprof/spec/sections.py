@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from fnmatch import fnmatchcase
 
 from mbprof.errors import ExpressionError, Loc, SpecError, unknown
 from mbprof.language.counts import Quantity, quantity
 from mbprof.language.expr import Expr
 from mbprof.language.fmt import Shapes, Value, several
+from mbprof.language.record import record
 from mbprof.language.source import (
     Entry,
     Map,
@@ -90,7 +91,7 @@ def chosen_scope(asked: str | None, usual: str = "all") -> str:
     return scope
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Stated:
     """The sizes that a network or a block is meant for, as typed and as ranges."""
 
@@ -118,7 +119,7 @@ def stated(entry: Entry | None, most: int) -> Stated | None:
     return Stated(scalar, tuple(ranges))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Claim:
     """What somebody published: at which knobs, of which flavour, counted how."""
 
@@ -207,7 +208,7 @@ BUDGET_KEYS = {
 """What a budget can limit, with what each is."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Limit:
     """A limit as typed, and as a count."""
 
@@ -215,7 +216,7 @@ class Limit:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Budget:
     """The limits of a network, None where there is none."""
 
@@ -256,7 +257,7 @@ CALL_FIELDS = {
 Choice = tuple[str, str | Expr]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Calls:
     """What is called for an op or activation function; the last pattern that fits decides.
 

@@ -11,6 +11,7 @@ from functools import cache
 from typing import ClassVar, Self
 
 from mbprof.errors import LimitError, Loc, SpecError, closest, nearest, unknown
+from mbprof.language.record import record
 from mbprof.language.source import (
     Map,
     Node,
@@ -42,7 +43,7 @@ MAX_TABLES = 64
 _TABLE = {"$ref": "#/definitions/table"}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OpStep(Step):
     """A step that is an op, with the ops that follow it."""
 
@@ -61,7 +62,7 @@ class OpStep(Step):
         return field.loc if field else self.wiring.loc
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BlockStep(Step):
     """A step that calls a block with arguments."""
 
@@ -73,7 +74,7 @@ class BlockStep(Step):
         return self.block, _said(self.arguments)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ChosenStep(Step):
     """A step whose op or block is an argument: ``op: $unit``."""
 
@@ -86,7 +87,7 @@ class ChosenStep(Step):
         return written(self.chosen.node), ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BranchStep(Step):
     """Parallel paths from one input, and the op that joins them."""
 
@@ -125,7 +126,7 @@ class BranchStep(Step):
         return self.join.word, f"of {len(self.branches)} branches{said}{_followed(self.after)}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RepeatStep(Step):
     """Steps that are repeated; ``dense`` hands each round all that came before."""
 
@@ -153,7 +154,7 @@ class RepeatStep(Step):
         return "repeat", f"{written(self.count.node)} times{', dense' if self.dense else ''}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SideStep(Step):
     """A path that leaves the main line and ends in an output of its own."""
 
@@ -173,7 +174,7 @@ class SideStep(Step):
         return cls(read_wiring(row, known), body)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TableStep(Step):
     """A table among the steps of another one."""
 

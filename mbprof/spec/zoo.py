@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from mbprof.errors import (
     nearest,
     unknown,
 )
+from mbprof.language.record import record
 from mbprof.language.source import (
     MAX_BYTES,
     Entry,
@@ -153,7 +154,7 @@ class OpenedSpec:
         return replace(spec, name=f"{spec.name}@{self.flavour}") if self.flavour else spec
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OpenedBlock:
     """A block's tree, and the spec around it if there is one."""
 
@@ -326,8 +327,9 @@ def _packed(name: str) -> tuple[str, str | None] | None:
     if is_file(folder() / f"{name}.yaml"):
         return name, None
     named = re.compile(rf"\b{name}\b")
-    for stem in spec_names():
-        # Most files are ruled out by a look at their text, before they are parsed.
+    # Most presets are called like their spec; other files are ruled out by a look at their text,
+    # before they are parsed.
+    for stem in sorted(spec_names(), key=lambda stem: not name.startswith(stem)):
         text = _text(stem)
         if name in text and named.search(text) and name in presets(_file(stem)):
             return stem, name

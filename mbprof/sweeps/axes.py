@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from mbprof.errors import KnobError, LimitError, Loc, UsageError
 from mbprof.language.fmt import Value, parse
+from mbprof.language.record import record
 from mbprof.language.source import Scalar
 from mbprof.spec.knobs import Knob, checked, knob_of, read
 
@@ -181,7 +182,7 @@ def limited(count: int, what: str, hint: str | None = None) -> None:
         raise LimitError(message, hint=hint)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Grid:
     """Every combination of the axes' values; the last axis changes fastest."""
 
@@ -207,7 +208,7 @@ class Grid:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Random:
     """Combinations drawn at random, each axis by itself; the seed decides on all of them."""
 
@@ -238,7 +239,7 @@ class Random:
         return columns
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Listed:
     """Configurations that are listed one by one, a column for each knob."""
 

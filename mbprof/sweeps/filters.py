@@ -10,6 +10,7 @@ from typing import Any
 from mbprof.errors import ExpressionError, Loc, MbprofError, Source, UsageError, unknown
 from mbprof.language.expr import Expr, unlimited
 from mbprof.language.fmt import Value, spelled
+from mbprof.language.record import record
 from mbprof.language.source import Scalar
 from mbprof.output.model import Column as ReportColumn
 from mbprof.output.model import standing
@@ -22,7 +23,7 @@ AT_ONCE = 4 * CHUNK
 """So many rows wait before they are looked through."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Where:
     """A condition, asked of many rows at once as a spec asks it of one.
 

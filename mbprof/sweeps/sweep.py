@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeAlias
 from mbprof.compare.side_by_side import common_scope
 from mbprof.errors import MbprofError, UsageError
 from mbprof.language.fmt import Value, plain
+from mbprof.language.record import record
 from mbprof.network import conventions
 from mbprof.network.load import Spec
 from mbprof.network.many import Engine, counter, outputs
@@ -283,7 +284,7 @@ def plan_sweep(
     return job
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Job:
     """The sweeps of one spec, or of several that vary the same knobs, one after the other.
 
@@ -371,7 +372,7 @@ def plan_sweeps(
     return Job(jobs)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Work:
     """What each chunk of a sweep is put through: costed, filtered, reduced."""
 

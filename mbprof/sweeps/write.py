@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from typing import Any, TypeAlias
@@ -15,6 +14,7 @@ from typing import Any, TypeAlias
 from mbprof.errors import UsageError
 from mbprof.language import fmt
 from mbprof.language.fmt import plain
+from mbprof.language.record import record
 from mbprof.network.conventions import UNITS
 from mbprof.network.profile import COLUMNS as COUNTED
 from mbprof.output import REPORTS, Format, Formats, Report, Screen, arranged
@@ -160,7 +160,7 @@ def _rows(shown: Shown, chunk: Chunk) -> Iterator[dict[str, Any]]:
     return (dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Kept:
     """What is kept of a sweep: a front, the first rows by a column, some of the columns."""
 

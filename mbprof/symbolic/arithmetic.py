@@ -9,15 +9,19 @@ import math
 import operator
 from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, NamedTuple, TypeAlias, TypeGuard
 
 from mbprof.symbolic.symbols import (
     MOST,
     UNBOUNDED,
     Condition,
     Monomial,
+    Number,
     Real,
+    RealNumber,
+    Symbol,
     Whole,
+    WholeNumber,
     bounds,
     double,
     inside,
@@ -26,6 +30,7 @@ from mbprof.symbolic.symbols import (
 )
 
 Column = Any
+Flag: TypeAlias = bool | Condition
 
 
 class Inexact(ArithmeticError):
@@ -34,22 +39,22 @@ class Inexact(ArithmeticError):
 
 def is_whole(x: object) -> TypeGuard[int]:
     """Whether a value is a whole number, plain or symbol, and no flag."""
-    return isinstance(x, int | Whole) and not isinstance(x, bool)
+    return isinstance(x, WholeNumber) and not isinstance(x, bool)
 
 
 def is_number(x: object) -> TypeGuard[float]:
     """Whether a value is a number, plain or symbol, and no flag."""
-    return isinstance(x, int | float | Whole | Real) and not isinstance(x, bool)
+    return isinstance(x, Number) and not isinstance(x, bool)
 
 
 def is_real(x: object) -> bool:
     """Whether a value is a number with a decimal point, plain or symbol."""
-    return isinstance(x, float | Real)
+    return isinstance(x, RealNumber)
 
 
 def is_flag(x: object) -> bool:
     """Whether a value is true or false, or a condition that configurations answer differently."""
-    return isinstance(x, bool | Condition)
+    return isinstance(x, Flag)
 
 
 def ceil_div(a: int, b: int) -> int:
@@ -135,8 +140,8 @@ def minimum(a: Any, b: Any) -> Any:
 def _extreme(op: str, a: Any, b: Any, plain: Any) -> Any:
     reals = is_real(a) or is_real(b)
     a, b = (double(a), double(b)) if reals else (a, b)
-    symbol = a if isinstance(a, Whole | Real) else b
-    if not isinstance(symbol, Whole | Real):
+    symbol = a if isinstance(a, Symbol) else b
+    if not isinstance(symbol, Symbol):
         return plain(a, b)
     (p, q), (r, s) = bounds(a), bounds(b)
     if p >= s:
@@ -210,13 +215,13 @@ def divisible(v: Any, divisor: Any = 8, floor: Any = None) -> Any:
     divisor = int(truncated(divisor))
     floor = divisor if floor is None else truncated(floor)
     v = _settled(v)
-    if not isinstance(v, Whole | Real) and not isinstance(floor, Whole):
+    if not isinstance(v, Symbol) and not isinstance(floor, Whole):
         return _divisible(v, divisor, floor)
     low, high = bounds(v)
     least, most = bounds(floor)
     if isinstance(v, Whole) and v.multiple % divisor == 0 and low >= most:
         return v
-    symbol = v if isinstance(v, Whole | Real) else floor
+    symbol = v if isinstance(v, Symbol) else floor
     value = _divisible(v.value if symbol is v else v, divisor, whole_value(floor))
     # A larger floor can spare the step past 90 %, and a divisor below 0 steps back.
     slack = abs(divisor) if least != most or divisor < 0 else 0
@@ -243,7 +248,7 @@ def lifted(
 
     def called(*numbers: Any) -> Any:
         for number in numbers:
-            if isinstance(number, Whole | Real):
+            if isinstance(number, Symbol):
                 return number.trace.double(op, plain, numbers, ends(*numbers))
         return plain(*numbers)
 

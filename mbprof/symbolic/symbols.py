@@ -129,7 +129,7 @@ def key(x: Any) -> Any:
 
 def bounds(x: Any) -> tuple[Any, Any]:
     """Return the least and the largest value of a number, symbol or not."""
-    return (x.low, x.high) if isinstance(x, Whole | Real) else (x, x)
+    return (x.low, x.high) if isinstance(x, Symbol) else (x, x)
 
 
 def _endless(end: int) -> float:
@@ -153,7 +153,7 @@ def bounded(x: Any) -> Any:
     >>> bounded(3.5)
     3.5
     """
-    if not isinstance(x, Whole | Real):
+    if not isinstance(x, Symbol):
         if not inside(x):
             raise OverflowError
         return x
@@ -175,7 +175,7 @@ def double(x: Any) -> Any:
 def _beyond(x: Any) -> bool:
     """Whether a whole number may be one that no double is."""
     low, high = bounds(x)
-    return isinstance(x, Whole | int) and bool(max(abs(low), abs(high)) > EXACT)
+    return isinstance(x, WholeNumber) and bool(max(abs(low), abs(high)) > EXACT)
 
 
 class Whole(Varying):
@@ -194,7 +194,7 @@ class Whole(Varying):
         return math.gcd(*(f * math.prod(atoms[n].multiple for n in m) for m, f in self.terms))
 
     def __add__(self, other: Any) -> Any:
-        if isinstance(other, Whole | int):
+        if isinstance(other, WholeNumber):
             terms = dict(self.terms)
             for monomial, factor in _terms(other):
                 terms[monomial] = terms.get(monomial, 0) + factor
@@ -207,13 +207,13 @@ class Whole(Varying):
         return self * -1
 
     def __sub__(self, other: Any) -> Any:
-        return self + -other if isinstance(other, Whole | int) else self.real() - other
+        return self + -other if isinstance(other, WholeNumber) else self.real() - other
 
     def __rsub__(self, other: Any) -> Any:
-        return -self + other if isinstance(other, Whole | int) else other - self.real()
+        return -self + other if isinstance(other, WholeNumber) else other - self.real()
 
     def __mul__(self, other: Any) -> Any:
-        if not isinstance(other, Whole | int):
+        if not isinstance(other, WholeNumber):
             return self.real() * other
         if isinstance(other, Whole) and len(self.terms) * len(other.terms) > MAX_TERMS:
             return self.as_atom() * other.as_atom()
@@ -228,14 +228,14 @@ class Whole(Varying):
 
     def __floordiv__(self, other: Any) -> Any:
         return (
-            _floor_divide(self, other) if isinstance(other, Whole | int) else self.real() // other
+            _floor_divide(self, other) if isinstance(other, WholeNumber) else self.real() // other
         )
 
     def __rfloordiv__(self, other: Any) -> Any:
         return _floor_divide(other, self) if isinstance(other, int) else other // self.real()
 
     def __mod__(self, other: Any) -> Any:
-        if not isinstance(other, Whole | int):
+        if not isinstance(other, WholeNumber):
             return self.real() % other
         if isinstance(other, int) and other and self.multiple % other == 0:
             return 0
@@ -271,7 +271,7 @@ class Whole(Varying):
         if isinstance(other, float | Real):
             self.trace.rounds |= _beyond(self)
             return holds(self.real(), other)
-        if not isinstance(other, Whole | int):
+        if not isinstance(other, WholeNumber):
             return op == "!="
         difference = self - other
         if isinstance(difference, int):
@@ -432,3 +432,10 @@ class Real(Varying):
         if (op in ("<", ">=") and a >= d) or (op in (">", "<=") and b <= c):
             return answer
         return Condition(self.trace, op, (key(self), key(other)), answer)
+
+
+# Named once: a union that is written where it is asked for is made each time.
+Symbol: TypeAlias = Whole | Real
+WholeNumber: TypeAlias = int | Whole
+RealNumber: TypeAlias = float | Real
+Number: TypeAlias = int | float | Whole | Real

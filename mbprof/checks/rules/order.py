@@ -117,7 +117,7 @@ def saturating_stack(subject: Subject) -> Iterator[Found]:
         edge = node.inputs[0] if len(node.inputs) == 1 else None
         count = counts[edge.node] if edge is not None and edge.node >= 0 else 0
         other = bool(node.op.function) and not node.op.saturates and node.op.function != "none"
-        if edge is None or node.op.normalises or other or subject.in_gate(number):
+        if edge is None or node.op.normalises or other or number in subject.gated:
             count = 0
         elif node.op.saturates and _ends_layer(subject, edge.node):
             count += 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
 from matplotlib.axes import Axes
@@ -13,6 +12,7 @@ from matplotlib.patches import Patch
 
 from mbprof.errors import UsageError
 from mbprof.language.fmt import plain, several
+from mbprof.language.record import record
 from mbprof.network.load import Spec
 from mbprof.output import inert
 from mbprof.pages import points
@@ -22,7 +22,7 @@ DRAWN = {"macs": "multiply-accumulates", "params": "parameters"}
 """What charts show of a cost, with the words for it."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Options:
     """What a chart is asked for besides its specs."""
 
