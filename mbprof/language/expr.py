@@ -204,31 +204,28 @@ def _flag(node: _Node, env: Env) -> Any:
 
 def _joined(sign: str, first: Condition, right: _Node, env: Env) -> Any:
     """Return whether both hold, or either, unasked; asked where the second makes no sense."""
+    both = sign == "and"
     try:
         second = _flag(right, env)
     except Fail:
-        return _flag(right, env) if bool(first) == (sign == "and") else bool(first)
+        return _flag(right, env) if bool(first) == both else bool(first)
     if not is_open(second):
-        return first if bool(second) == (sign == "and") else bool(second)
-    p, q = first.flag, second.flag
-    return p * q > 0 if sign == "and" else p + q > 0
+        return first if second == both else second
+    return first.flag * second.flag > 0 if both else first.flag + second.flag > 0
 
 
 def _negated(flag: Any) -> Any:
     return flag.flag == 0 if is_open(flag) else not flag
 
 
-def _either(condition: _Node, yes: _Node, no: _Node) -> Callable[[Env], Any]:
-    def value(env: Env) -> Any:
-        flag = _flag(condition, env)
-        if is_open(flag):
-            with suppress(Fail):
-                values = yes.eval(env), no.eval(env)
-                if all(map(is_whole, values)):
-                    return chosen(flag.flag, *values)
-        return (yes if flag else no).eval(env)
-
-    return value
+def _either(condition: _Node, yes: _Node, no: _Node, env: Env) -> Value:
+    flag = _flag(condition, env)
+    if is_open(flag):
+        with suppress(Fail):
+            values = yes.eval(env), no.eval(env)
+            if all(map(is_whole, values)):
+                return chosen(flag.flag, *values)
+    return (yes if flag else no).eval(env)
 
 
 def _show(value: Value) -> str:
@@ -279,7 +276,7 @@ class _Parser:
             yes, condition = node, self.either()
             self.expect("else")
             other = self.value()
-            node = _Node(_either(condition, yes, other), token.at)
+            node = _Node(lambda env: _either(condition, yes, other, env), token.at)
         self.depth -= 1
         return node
 
