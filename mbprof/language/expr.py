@@ -218,7 +218,7 @@ def _negated(flag: Any) -> Any:
     return flag.flag == 0 if is_open(flag) else not flag
 
 
-def _either(condition: _Node, yes: _Node, no: _Node, env: Env) -> Value:
+def _either(condition: _Node, yes: _Node, no: _Node, env: Env) -> Any:
     flag = _flag(condition, env)
     if is_open(flag):
         with suppress(Fail):
