@@ -146,6 +146,8 @@ class Walk:
                 root = self.root(node, taken) or root
                 self.make(name, Tensor(value.shape, type_, True, value, root))
             return
+        if (wrong := _misfit(node, taken)) is not None:
+            raise ExchangeError(f"{self.source}: {node.name} ({node.known}) {wrong}")
         node = self.complete(node, taken)
         shapes = self.shapes(node, proto, taken)
         for name, (shape, type_) in shapes.items():
@@ -311,6 +313,22 @@ def _constant(node: Node) -> list[Any] | None:
             return [np.array(value, np.float32)]
         if kind in ("value_int", "value_ints"):
             return [np.array(value, np.int64)]
+    return None
+
+
+_WEIGHTS = {"Conv": 1, "FusedConv": 1, "ConvInteger": 1, "QLinearConv": 3}
+
+
+def _misfit(node: Node, taken: Sequence[Tensor | None]) -> str | None:
+    """Say what the weights of a convolution do not fit; inference looks at windows only."""
+    at = _WEIGHTS.get(node.kind, len(taken))
+    x, weights = taken[0] if taken else None, taken[at] if at < len(taken) else None
+    if x is None or weights is None or min(len(x.shape), len(weights.shape)) < 3:
+        return None
+    groups = node.attributes.get("group", 1)
+    if groups < 1 or weights.shape[1] * groups != x.shape[1] or weights.shape[0] % groups:
+        fit = f"{weights.shape[0]} maps of {weights.shape[1]} channels in {groups} groups"
+        return f"has weights for {fit}, and an input of {x.shape[1]} channels"
     return None
 
 

@@ -174,7 +174,7 @@ def matmul(t: Translator, node: Node) -> None:
     left, right, said = t.tensor(x), t.tensor(name), node.attributes
     if said.get("transA"):
         raise NoRule
-    if right.fixed and not left.fixed and len(right.shape) <= 2:
+    if right.fixed and len(right.shape) <= 2:
         transposed = bool(said.get("transB"))
         channels = 1 if len(right.shape) == 1 else right.shape[0 if transposed else 1]
         linear(t, node, x, name, channels, False)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any, TypeAlias
 
-from mbprof.errors import ExchangeError
+from mbprof.errors import MbprofError
 from mbprof.exchange.draft import Draft
 from mbprof.exchange.onnx_graph import DOMAINS, Node, Tensor, Walk
 from mbprof.exchange.onnx_patterns import OWN
@@ -16,6 +16,11 @@ from mbprof.language.fmt import Shape
 from mbprof.ops import OPS
 from mbprof.ops.base import Op
 
+MERGED = 1024
+"""Up to so many values equal initialisers are merged.
+
+Source: onnx_ir/passes/common/initializer_deduplication.py, size_limit.
+"""
 FUSED = "com.microsoft"
 """The domain of the ops that onnxruntime fuses."""
 _WEIGHT = re.compile(r"(.+?)[./]_?(?:weight|kernel|gamma|w)(?:_quantized)?(?::0)?")
@@ -79,7 +84,7 @@ class Translator:
                 if function is None:
                     raise NoRule
                 function(self, node)
-            except (NoRule, ExchangeError, IndexError, KeyError, TypeError, ValueError):
+            except (NoRule, MbprofError, IndexError, KeyError, TypeError, ValueError):
                 self.unknown(node)
 
     def unknown(self, node: Node) -> None:
@@ -206,8 +211,12 @@ class Translator:
         self.at[node.outputs[0]] = own, shape
 
     def shared(self, weights: str) -> str:
-        """Return a name for weights that several nodes take, else an empty one."""
-        return weights if self.holders[weights] > 1 else ""
+        """Return a name for weights that several nodes take, else an empty one.
+
+        Small ones are no sign of sharing: exporters merge those that are equal by chance.
+        """
+        merged = prod(self.tensor(weights).shape) <= MERGED
+        return weights if self.holders[weights] > 1 and not merged else ""
 
     def label(self, node: Node) -> str:
         """Return what a layer is called: as its weights are, else as the node is."""
