@@ -60,6 +60,7 @@ class Translator:
         self.at: dict[str, tuple[str, Shape]] = {}
         """The tensor of the draft that holds a tensor of the file, and its shape there."""
         self.views: dict[tuple[str, Shape], str] = {}
+        self.initialised = walk.initialised
         self.done: set[str] = set()
         """Outputs of nodes that are part of a layer before them."""
         self.takers: dict[str, list[Node]] = {}
@@ -79,12 +80,13 @@ class Translator:
             if node.outputs and node.outputs[0] in self.done:
                 continue
             known = node.domain in (*DOMAINS, FUSED, OWN)
-            function = RULES.get(node.kind) if known else None
+            function, done = RULES.get(node.kind) if known else None, set(self.done)
             try:
                 if function is None:
                     raise NoRule
                 function(self, node)
             except (NoRule, MbprofError, IndexError, KeyError, TypeError, ValueError):
+                self.done = done
                 self.unknown(node)
 
     def unknown(self, node: Node) -> None:
@@ -209,6 +211,10 @@ class Translator:
     def same_as(self, node: Node, own: str, shape: Shape) -> None:
         """Let the output of a node be a tensor of the draft."""
         self.at[node.outputs[0]] = own, shape
+
+    def trained(self, weights: Tensor) -> bool:
+        """Whether weights are trained: constants are not where other layers have initialisers."""
+        return weights.root not in self.walk.constants or not self.initialised
 
     def shared(self, weights: str) -> str:
         """Return a name for weights that several nodes take, else an empty one.

@@ -127,6 +127,29 @@ LAYERS: dict[str, tuple[Any, int, int]] = {
              weights={"w": (4, 8), "s": ints(2, 4, 1, 1)}),
         32, 32 + 8 * 64,
     ),
+    "images of an image": (
+        made(["r = Reshape(x, s)", node("y = Conv(r, w)", pads=[1, 1, 1, 1], strides=[2, 2])],
+             (1, 12, 7, 8), {"s": ints(-1, 4, 7, 8), "w": (6, 4, 3, 3)}),
+        216, 3 * 216 * 4 * 4,
+    ),
+    "three axes, of which one has no window": (
+        made([node("y = Conv(x, w)", pads=[1, 0, 1, 1, 0, 1])], (1, 4, 8, 5, 8),
+             {"w": (6, 4, 3, 1, 3)}),
+        216, 216 * 8 * 5 * 8,
+    ),
+    "matrices for several": (
+        made(["y = MatMul(x, z)"], (1, 2, 3, 7, 6), more={"z": (1, 2, 1, 6, 5)}),
+        0, 2 * 3 * 7 * 6 * 5,
+    ),
+    "one matrix for several": (
+        made(["y = MatMul(x, z)"], (1, 1, 7, 6), more={"z": (1, 3, 6, 5)}), 0, 3 * 7 * 6 * 5
+    ),
+    "a blur beside trained layers": (
+        made([node("f = Constant()", value=onnx.numpy_helper.from_array(
+                  np.zeros((4, 1, 3, 3), np.float32))),
+              node("b = Conv(x, f)", group=4), "y = Conv(b, w)"], weights={"w": (6, 4, 1, 1)}),
+        24, 36 * 36 + 24 * 36,
+    ),
     "QLinearConv": (
         made([node("q = QuantizeLinear(x, s, z)"),
               node("p = QLinearConv(q, s, z, w, s, z, s, z, b)"),
