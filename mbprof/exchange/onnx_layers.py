@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from math import prod
 from typing import Any
 
@@ -53,7 +54,7 @@ def matmul(t: Translator, node: Node) -> None:
     left, right, said = t.tensor(x), t.tensor(name), node.attributes
     if said.get("transA"):
         raise NoRule
-    if right.fixed and len(right.shape) <= 2:
+    if right.fixed and len(right.shape) <= 2 and not _LOOSE.fullmatch(right.root):
         transposed = bool(said.get("transB"))
         channels = 1 if len(right.shape) == 1 else right.shape[0 if transposed else 1]
         linear(t, node, x, name, channels, False)
@@ -74,6 +75,10 @@ def matmul(t: Translator, node: Node) -> None:
         t.emit(node, op("permute", order=order), [own], final)
         return
     product_of(t, node, (x, name), bool(said.get("transB")))
+
+
+_LOOSE = re.compile(r"[\w.]+\.(?!\w*(weight|kernel))[a-z_]+")
+"""The name of a trained tensor of PyTorch that is no layer's: a module's, other than its weight."""
 
 
 def _swapped(t: Translator, node: Node, own: str, shape: Shape, part: str) -> str:

@@ -152,7 +152,7 @@ class Translator:
         wanted = self.shape(name) if shape is None else shape
         if name not in self.at:
             own = self.fresh(name)
-            trained = bool(tensor.root) and prod(tensor.shape) > 1
+            trained = bool(tensor.root) and prod(tensor.shape) > 1 and self.trained(tensor)
             step = op("param", shape=wanted, trained=trained)
             self.draft.add(step, [], [own], (wanted,), (tensor.root or name))
             self.at[name] = own, wanted

@@ -78,7 +78,7 @@ def _filled(v: Sequence[Array], a: Attributes) -> Array:
     sizes = [int(n) for n in v[0]]
     _small(int(np.prod(sizes, dtype=object)))
     value = a.get("value")
-    return np.full(sizes, 0.0 if value is None else np.asarray(value).reshape(-1)[0])
+    return np.full(sizes, np.float32(0) if value is None else np.asarray(value).reshape(-1)[0])
 
 
 def _range(v: Sequence[Array], a: Attributes) -> Array:

@@ -137,6 +137,10 @@ LAYERS: dict[str, tuple[Any, int, int]] = {
              {"w": (6, 4, 3, 1, 3)}),
         216, 216 * 8 * 5 * 8,
     ),
+    "a trained tensor that is no layer's": (
+        made(["y = MatMul(x, net.attn.height_rel)"], (1, 7, 12), {"net.attn.height_rel": (12, 5)}),
+        0, 7 * 60,
+    ),
     "matrices for several": (
         made(["y = MatMul(x, z)"], (1, 2, 3, 7, 6), more={"z": (1, 2, 1, 6, 5)}),
         0, 2 * 3 * 7 * 6 * 5,
@@ -394,7 +398,8 @@ FORMS: dict[str, tuple[Any, tuple[int, ...]]] = {
     "pads of channels": (made([node("y = Pad(x, p)")],
                               weights={"p": ints(0, 1, 0, -1, 0, 2, 0, 0)}), (7, 8, 7)),
     "resize": (made([node("y = Resize(x, e, f)", mode="linear")],
-                    weights={"e": np.zeros(0, np.float32), "f": np.float32([1, 1, 2, 2])}),
+                    weights={"e": np.zeros(0, np.float32),
+                             "f": np.array([1, 1, 2, 2], np.float32)}),
                (4, 16, 16)),
     "depth to space": (made([node("y = DepthToSpace(x)", blocksize=2)]), (1, 16, 16)),
     "mean of maps": (made([node("y = ReduceMean(x)", axes=[2, 3], keepdims=0)]), (4,)),
