@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from math import prod
 from typing import Any, TypeAlias
 
 from mbprof.errors import MbprofError
 from mbprof.exchange.draft import Draft
-from mbprof.exchange.onnx_graph import DOMAINS, Node, Tensor, Walk
+from mbprof.exchange.onnx_graph import DOMAINS, MULTIPLY, Node, Tensor, Walk
 from mbprof.exchange.onnx_patterns import OWN
 from mbprof.language.fmt import Shape
 from mbprof.ops import OPS
@@ -230,7 +231,7 @@ class Translator:
             tensor = self.walk.tensors.get(name)
             if tensor is not None and (match := _WEIGHT.fullmatch(tensor.root)):
                 return match[1]
-        return _cleaned(node.name)
+        return _cleaned(node.name, node.kind if node.kind in MULTIPLY else "")
 
     def bias_behind(self, node: Node, shape: Shape) -> str | None:
         """Return the output of a sum that adds a bias to what a node makes, if one follows.
@@ -271,9 +272,21 @@ class Translator:
         return made
 
 
-def _cleaned(name: str) -> str:
-    """Return a node's name without what exporters put around that of the module."""
-    return name.strip("/") or "node"
+def _cleaned(name: str, kind: str = "") -> str:
+    """Return a node's name as that of its module, without the op at its end if it is a layer's.
+
+    >>> _cleaned("/layer2/layer2.0/downsample/downsample.0/Conv", "Conv")
+    'layer2.0.downsample.0'
+    >>> _cleaned("/layer4/layer4.1/Add"), _cleaned("mobilenet/conv1/convolution", "Conv")
+    ('layer4.1.Add', 'mobilenet/conv1/convolution')
+    """
+    parts = name.split("/")
+    if len(parts) < 3 or parts[0]:
+        return name.strip("/") or "node"
+    inner = pairwise(parts[1:])
+    path = [part for part, behind in inner if not behind.startswith(f"{part}.")]
+    ends = bool(kind) and parts[-1].startswith(kind)
+    return ".".join(path if ends and path else [*path, parts[-1]])
 
 
 def window(said: Any, rank: int, usual: int = 1) -> tuple[int, int]:

@@ -319,6 +319,8 @@ def test_axes_that_a_file_leaves_open_are_asked_for(tmp_path: Path) -> None:
     assert mbprof.table(path, res=(10, 12)).total.cost == 216 * 80
     said = json.loads(invoke("table", str(path), "--res", "20", "--format", "json").out)
     assert said["total"]["macs"] == 216 * 18 * 18
+    swept = invoke("sweep", str(path), "--res", "12,20", "--format", "csv").out
+    assert [line.split(",")[-1] for line in swept.split()[1:]] == ["21600", "69984"]
     tokens = made(["y = MatMul(x, w)"], (1, "length", 12), {"w": (12, 5)})
     with pytest.raises(ExchangeError, match="leaves axis 1") as caught:
         costs(tokens)
