@@ -1,0 +1,162 @@
+"""The operators of TensorFlow Lite that only move values, and those that resize maps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mbprof.exchange.tflite_model import Operator
+from mbprof.exchange.tflite_ops import MAPS, ROWS, NoRule, Reading, rule
+from mbprof.language.fmt import Shape
+from mbprof.ops import OPS
+
+
+@rule("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR")
+def _resize(reading: Reading, operator: Operator) -> None:
+    size = reading.shape(operator.outputs[0], MAPS)[1:]
+    mode = "bilinear" if operator.kind == "RESIZE_BILINEAR" else "nearest"
+    op = OPS["resize"](size=size, mode=mode)
+    reading.add(operator, op, [reading.take(operator, 0, MAPS)], MAPS)
+
+
+@rule("SPACE_TO_DEPTH", "DEPTH_TO_SPACE")
+def _shuffle(reading: Reading, operator: Operator) -> None:
+    word = "pixelunshuffle" if operator.kind == "SPACE_TO_DEPTH" else "pixelshuffle"
+    op = OPS[word](by=operator.options["BlockSize"])
+    reading.add(operator, op, [reading.take(operator, 0, MAPS)], MAPS)
+
+
+@rule("LOCAL_RESPONSE_NORMALIZATION")
+def _lrn(reading: Reading, operator: Operator) -> None:
+    op = OPS["lrn"](size=2 * operator.options["Radius"] + 1)
+    reading.add(operator, op, [reading.take(operator, 0, MAPS)], MAPS)
+
+
+@rule("PAD", "PADV2", "MIRROR_PAD")
+def _pad(reading: Reading, operator: Operator) -> None:
+    """Pad maps; a sequence of tokens is padded as a single map."""
+    amounts = reading.numbers(operator, 1)
+    pairs = list(zip(amounts[::2], amounts[1::2], strict=True))
+    number = operator.inputs[0]
+    if reading.batched(number):
+        if any(pairs[0]):
+            raise NoRule
+        pairs = pairs[1:]
+    form = reading.usual(number)
+    taken = reading.take(operator, 0, form)
+    shape, wanted = reading.draft.shape(taken), reading.shape(operator.outputs[0], form)
+    if form == MAPS:
+        (top, bottom), (left, right), (first, last) = pairs
+        before = first
+    elif len(shape) == 2:
+        (top, bottom), (left, right), (before, last) = *pairs, (0, 0)
+        taken = reading.view(operator, taken, (1, *shape), "map")
+    else:
+        raise NoRule
+    made: dict[str, Any] = {}
+    if any((top, bottom, left, right)):
+        made["padding"] = (top, bottom, left, right)
+    if before or last:
+        made["channels"] = shape[0] + before + last
+    if not made:
+        reading.hand_on(operator, {form: taken})
+        return
+    reading.add(operator, OPS["pad"](**made), [taken], form, None if form == MAPS else (1, *wanted))
+
+
+@rule("TRANSPOSE")
+def _transpose(reading: Reading, operator: Operator) -> None:
+    """Permute the axes but that of the images, which is of size 1 wherever it moves."""
+    order, number = reading.numbers(operator, 1), operator.inputs[0]
+    if reading.batched(number):
+        if order[0] != 0 and reading.batch != 1:
+            raise NoRule
+        order = tuple(axis - 1 for axis in order if axis != 0)
+    taken = reading.take(operator, 0, ROWS)
+    shape = reading.draft.shape(taken)
+    made = tuple(shape[axis] for axis in order)
+    if order == tuple(range(len(order))):
+        key = reading.view(operator, taken, reading.shape(operator.outputs[0], ROWS))
+        reading.hand_on(operator, {ROWS: key})
+        return
+    reading.add(operator, OPS["permute"](order=order), [taken], ROWS, made)
+
+
+@rule("STRIDED_SLICE")
+def _strided(reading: Reading, operator: Operator) -> None:
+    options = operator.options
+    if options.get("EllipsisMask") or options.get("NewAxisMask") or options.get("Offset"):
+        raise NoRule
+    begin, end, step = (reading.numbers(operator, place) for place in (1, 2, 3))
+    full, parts = reading.tensor(operator, 0).shape, []
+    for axis, (first, last, by) in enumerate(zip(begin, end, step, strict=True)):
+        n, bit = full[axis], 1 << axis
+        if by < 1:
+            raise NoRule
+        start = 0 if options.get("BeginMask", 0) & bit else first % n if first < 0 else first
+        stop = n if options.get("EndMask", 0) & bit else last % n if last < 0 else min(last, n)
+        if options.get("ShrinkAxisMask", 0) & bit:
+            start, stop = first % n, first % n + 1
+        parts.append((axis, start, stop, by))
+    _sliced(reading, operator, parts)
+
+
+@rule("SLICE")
+def _slice(reading: Reading, operator: Operator) -> None:
+    full = reading.tensor(operator, 0).shape
+    begin, size = reading.numbers(operator, 1), reading.numbers(operator, 2)
+    parts = [
+        (axis, first, full[axis] if count < 0 else first + count, 1)
+        for axis, (first, count) in enumerate(zip(begin, size, strict=True))
+    ]
+    _sliced(reading, operator, parts)
+
+
+def _sliced(
+    reading: Reading, operator: Operator, parts: list[tuple[int, int, int, int]]
+) -> None:
+    """Slice one axis after the other, but those of which everything stays."""
+    number, form = operator.inputs[0], reading.form_of(operator)
+    full = reading.tensor(operator, 0).shape
+    taken = reading.take(operator, 0, form)
+    shape = reading.draft.shape(taken)
+    steps: list[tuple[int, int, int, int]] = []
+    for axis, start, stop, by in parts:
+        if (start, stop, by) != (0, full[axis], 1):
+            steps.append((reading.axis(number, axis, form), start, stop, by))
+    form = form if len(reading.model.tensors[operator.outputs[0]].shape) == len(full) else ROWS
+    if not steps:
+        key = reading.view(operator, taken, reading.shape(operator.outputs[0], form))
+        reading.hand_on(operator, {form: key})
+        return
+    for place, (axis, start, stop, by) in enumerate(steps, 1):
+        op = OPS["slice"](axis=axis, start=start, stop=stop, step=by)
+        shape = (*shape[:axis], -(-(stop - start) // by), *shape[axis + 1 :])
+        if place < len(steps):
+            taken = reading.step(operator, op, taken, shape, f"slice{place}")
+    reading.add(operator, op, [taken], form, shape)
+
+
+@rule("GATHER", "EMBEDDING_LOOKUP")
+def _gather(reading: Reading, operator: Operator) -> None:
+    """Look up positions: constant ones of a tensor, or those of an input in a constant table."""
+    table, at = (1, 0) if operator.kind == "EMBEDDING_LOOKUP" else (0, 1)
+    if operator.options.get("BatchDims"):
+        raise NoRule
+    source, places = reading.tensor(operator, table), reading.tensor(operator, at)
+    axis, out = operator.options.get("Axis", 0), operator.outputs[0]
+    if source.index in reading.constants:
+        rows = reading.trained(source.index, source.shape, "table")
+        given = reading.shape(places.index, ROWS)
+        made: Shape = (*source.shape[:axis], *given, *source.shape[axis + 1 :])
+        reading.add(operator, OPS["lookup"](to=given, axis=axis), [rows], ROWS, made)
+        return
+    if places.index not in reading.constants:
+        raise NoRule
+    form = reading.form_of(operator, table)
+    taken = reading.take(operator, table, form)
+    own = reading.axis(source.index, axis, form)
+    shape = reading.draft.shape(taken)
+    to = places.shape or (1,)
+    kept = form if len(places.shape) == 1 and len(reading.shape(out, ROWS)) == len(shape) else ROWS
+    made = (*shape[:own], *to, *shape[own + 1 :])
+    reading.add(operator, OPS["lookup"](to=to, axis=own), [taken], kept, made)
