@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
-from mbprof.errors import ExchangeError
+from mbprof.errors import ExchangeError, ShapeError
 from mbprof.exchange.draft import Draft
 from mbprof.exchange.tflite_model import Model, Operator, Tensor
 from mbprof.exchange.tflite_names import layer_names
@@ -121,9 +121,12 @@ class Reading:
             known(self, operator)
         except NoRule:
             self.unknown(operator)
-        except (IndexError, KeyError, ZeroDivisionError):
-            what = f"operator {operator.index}, {operator.kind}, lacks inputs or options"
+        except ShapeError as error:
+            what = f"operator {operator.index}, {operator.kind}: {error.message}"
             raise ExchangeError(f"{self.model.path}: {what}") from None
+        except (IndexError, KeyError, ValueError, TypeError, ArithmeticError):
+            what = f"operator {operator.index}, {operator.kind}, has inputs or options that do not"
+            raise ExchangeError(f"{self.model.path}: {what} fit each other") from None
         for number in operator.outputs:
             bits = self.model.tensors[number].bits
             for key in self.forms.get(number, {}).values():

@@ -1,0 +1,437 @@
+"""A graph written as a spec in the style of papers: blocks with arguments, repeats, tables."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from mbprof.errors import MbprofError
+from mbprof.exchange.arguments import Arguments, written
+from mbprof.exchange.draft import quoted
+from mbprof.exchange.repeats import Kind, Line, blocks, common, resolved
+from mbprof.exchange.rows import Row, family_of, rows_of
+from mbprof.language.fmt import Shape
+from mbprof.network.graph import IMAGE, Edge, Graph
+from mbprof.network.load import loads
+from mbprof.ops import OPS
+from mbprof.spec.knobs import LARGEST_RES
+from mbprof.spec.reader import RESERVED
+
+_PLAIN = re.compile(r"[A-Za-z0-9_.$/][\w .$*+/<>=!()-]*")
+"""What YAML reads as it stands inside of brackets."""
+_FAMILY = ("conv", "dwconv")
+_WIDE = 100
+"""Columns of a line."""
+_JOINS = {"add": "residual", "concat": "branches", "mul": "gated"}
+"""What a block is called by the op in which its paths end."""
+Keys = dict[str, str]
+
+
+def spec_of(graph: Graph, name: str, source: str, scope: str = "all") -> str | None:
+    """Return a spec with blocks that compiles to the same graph, None where there are none.
+
+    Every layer of it costs what it costs in the graph, which is checked.
+    """
+    for names in (True, False):
+        text = _Writer(graph, names).text(name, source, scope)
+        if text is not None and same(text, graph):
+            return text
+    return None
+
+
+def same(text: str, graph: Graph) -> bool:
+    """Whether a spec compiles to the nodes of a graph: same ops, shapes, windows and facts."""
+    try:
+        made = loads(text).build().compiled
+    except MbprofError:
+        return False
+    return list(map(_costs, made.nodes)) == list(map(_costs, graph.nodes)) and [
+        made.shape(edge) for edge in made.outputs
+    ] == [graph.shape(edge) for edge in graph.outputs]
+
+
+def _costs(node: Any) -> tuple[object, ...]:
+    op, taken = node.op, node.in_shapes
+    window = op.geometry(taken), [axis.padded for axis in op.axes(taken)]
+    return op.word, op.function, taken, node.out_shapes, node.facts, window, node.scope
+
+
+class _Call(NamedTuple):
+    """A line of the body: a row, or a piece that a block stands for."""
+
+    taken: tuple[Edge, ...]
+    made: tuple[Edge, ...]
+    keys: Keys
+    names: tuple[str, ...]
+    scope: str
+    block: bool = False
+
+
+@dataclass(slots=True)
+class _Writer:
+    """Writes one graph; ``named`` says whether its layers keep their names."""
+
+    graph: Graph
+    named: bool
+    family: str = ""
+    rows: list[Row] = field(default_factory=list)
+    defaults: Keys = field(default_factory=dict)
+    tensors: dict[Edge, str] = field(default_factory=dict)
+
+    def text(self, name: str, source: str, scope: str) -> str | None:
+        """Return the spec, None where nothing is repeated or it cannot be written."""
+        graph = self.graph
+        if any(node.side for node in graph.nodes):
+            return None
+        self.family = family_of(graph)
+        self.rows = rows_of(graph, self.family)
+        self.defaults = _defaults(self.rows)
+        kinds = blocks(self.rows, graph.outputs)
+        lines = [f"name: {quoted(name)}", f"source: {quoted(source)}", *self.inputs()]
+        lines.append(f"padding: {self.family}")
+        if scope != "all":
+            lines.append(f"scope: {scope}")
+        if self.defaults:
+            lines.append(f"defaults: {{conv: {_flow(self.defaults)}}}")
+        calls, written_blocks, columns = self.blocks(kinds)
+        items = [calls.get(n) or self.item(row) for n, row in enumerate(self.rows) if n in calls or not self.covered(kinds, n)]
+        items = list(_merged(items))
+        body = [item for item in items if item.scope == "body"]
+        head = items[len(body) :]
+        if any(item.scope == "body" for item in head) or not body:
+            return None
+        self.wire(items)
+        if written_blocks:
+            lines += ["blocks:", *written_blocks]
+        if len(graph.results) > 1 or graph.results[0] not in items[-1].made:
+            lines.append(f"outputs: [{', '.join(self.tensors[e] for e in graph.results)}]")
+        lines += ["body:", *self.table(items, body, columns)]
+        if head:
+            lines += ["head:", *self.table(items, head, [])]
+        return "\n".join([*lines, ""])
+
+    def covered(self, kinds: Sequence[Kind], number: int) -> bool:
+        return any(i.piece.start <= number < i.piece.end for k in kinds for i in k.instances)
+
+    def inputs(self) -> list[str]:
+        """Return what the spec says of its inputs, and give them their names."""
+        images = self.graph.images
+        if len(images) == 1:
+            self.tensors[Edge(IMAGE, 0)] = "x"
+            return [f"input: {_image(images[0].shape)}"]
+        lines = ["inputs:"]
+        for port, image in enumerate(images):
+            self.tensors[Edge(IMAGE, port)] = image.name
+            lines.append(f"  {image.name}: {_image(image.shape)}")
+        return lines
+
+    def blocks(
+        self, kinds: Sequence[Kind]
+    ) -> tuple[dict[int, _Call], list[str], list[str]]:
+        """Return the calls of blocks by the rows where they begin, the blocks, the columns."""
+        calls: dict[int, _Call] = {}
+        lines: list[str] = []
+        columns: list[str] = []
+        used: set[str] = set()
+        for kind in kinds:
+            word = _word(kind, self.rows, used)
+            used.add(word)
+            taken = [_shape(self.graph, i.piece.taken) for i in kind.instances]
+            made = [_shape(self.graph, i.piece.made) for i in kind.instances]
+            arguments = Arguments(kind, self.rows, taken, made)
+            prefixes, names = self.prefixes(kind)
+            body = self.body(kind, arguments, names)
+            takes = arguments.takes()
+            columns += [name for name in takes if name not in columns]
+            lines += [f"  {word}:", f"    takes: {_flow(takes)}"] if takes else [f"  {word}:"]
+            lines += ["    body:", *(f"      - {_flow(keys)}" for keys in body)]
+            for number, instance in enumerate(kind.instances):
+                piece = instance.piece
+                keys = {"op": word, **{k: v for k, v in arguments.given(number).items() if v}}
+                scope = self.rows[piece.start].nodes[0].scope
+                call = _Call(
+                    (piece.taken,), (piece.made,), keys, (prefixes[number],), scope, True
+                )
+                calls[piece.start] = call
+        order = sorted(columns, key=lambda name: "kcns".find(name))
+        return calls, lines, order
+
+    def prefixes(self, kind: Kind) -> tuple[list[str], list[str]]:
+        """Return what the names of each piece begin with, and the rest of each row of the block."""
+        prefixes, rests = [], [set[str]() for _ in kind.shape.forms]
+        for instance in kind.instances:
+            numbers = [n for n in instance.rows if n is not None]
+            prefix = common([self.rows[n].name for n in numbers])
+            prefixes.append(prefix)
+            for place, number in enumerate(instance.rows):
+                if number is not None:
+                    rests[place].add(self.rows[number].name[len(prefix) :].lstrip("/."))
+        if not self.named or not all(prefixes) or len({*prefixes}) < len(prefixes):
+            return [""] * len(prefixes), [""] * len(rests)
+        own = [rest.pop() if len(rest) == 1 else "" for rest in rests]
+        return prefixes, own if len({*own}) == len(own) else [""] * len(own)
+
+    def body(self, kind: Kind, arguments: Arguments, names: Sequence[str]) -> list[Keys]:
+        """Return the rows of a block."""
+        variants = [resolved(kind.shape, mask)[1] for mask in sorted(kind.masks)]
+        masks = sorted(kind.masks)
+        rows = []
+        for place in range(len(kind.shape.forms)):
+            row = self.rows[arguments.rows_at(place)]
+            texts = {slot: arguments.text(place, slot) for slot in row.values}
+            rows.append(self.keys(row, texts))
+        named: dict[tuple[int, int], str] = {(-1, 0): "x"}
+        for place, refs in enumerate(kind.shape.wiring):
+            there = [v[place] for v, mask in zip(variants, masks, strict=True) if mask[place]]
+            if (said := _said(place, refs, there, kind, named)) is not None:
+                rows[place]["in"] = said
+        for place, keys in enumerate(rows):
+            outs = [named.get((place, port)) for port in range(len(_outputs(kind, place, self.rows, arguments)))]
+            if any(outs):
+                keys["out"] = _listed([out or "_" for out in outs])
+            if (when := arguments.condition(place)) is not None:
+                keys["when"] = when
+            if names[place]:
+                keys["name"] = names[place]
+        return [_ordered(keys) for keys in rows]
+
+    def keys(self, row: Row, texts: Mapping[tuple[str, int], str]) -> Keys:
+        """Return the keys of a row but its wiring; ``texts`` are those of its values."""
+        op = row.op
+        keys: Keys = {"op": op.word}
+        default = self.defaults if op.word in _FAMILY else {}
+        forms = dict(f if isinstance(f, tuple) else (f, None) for f in row.form[0][0][1:])  # type: ignore[index]
+        for key, letter in op.letters.items():
+            if (key, -1) in texts:
+                value: str | None = texts[key, -1]
+            elif (key, 0) in texts:
+                value = _listed([texts[key, n] for n in range(forms[key])], always=True)  # type: ignore[arg-type]
+            else:
+                stated: Any = forms.get(key, getattr(op, letter.attribute))
+                value = None if stated is None else _constant(stated)
+            usual = default.get(key, _constant(letter.default, letter.kind.word))
+            if letter.required or (value is not None and value != usual):
+                keys[key] = value or "none"
+        after = {node.op.word for node in row.nodes[1:]}
+        for word in op.after:
+            if word not in after:
+                if word in default:
+                    keys[word] = "none" if word == "act" else "false"
+                continue
+            said = texts["act", -1] if word == "act" else "true"
+            if default.get(word) != said:
+                keys[word] = said
+        return keys
+
+    def item(self, row: Row) -> _Call:
+        """Return a row that stands by itself."""
+        keys = self.keys(row, {slot: written(value) for slot, value in row.values.items()})
+        if row.shared:
+            keys["share"] = f"weights{row.nodes[0].weights}"
+        name = row.name if self.named else ""
+        return _Call(row.inputs, row.outputs, _ordered(keys), (name,), row.nodes[0].scope)
+
+    def wire(self, items: Sequence[_Call]) -> None:
+        """Give a name to each tensor that another line than the next takes, or that is a result."""
+        previous: tuple[Edge, ...] = (Edge(IMAGE, 0),)
+        results = self.graph.results
+        need = {*results} if len(results) > 1 or results[0] not in items[-1].made else set()
+        for item in items:
+            need.update(edge for edge in item.taken if (edge,) != previous)
+            if item.taken:
+                previous = item.made
+        for item in items:
+            for edge in item.made:
+                if edge in need:
+                    self.tensors[edge] = f"t{len(self.tensors)}"
+
+    def table(
+        self, items: Sequence[_Call], part: Sequence[_Call], columns: Sequence[str]
+    ) -> list[str]:
+        """Return the lines of a table; calls of blocks are lists under its columns."""
+        previous: tuple[Edge, ...] = (Edge(IMAGE, 0),)
+        before = {}
+        for item in items:
+            before[id(item)] = previous
+            if item.taken:
+                previous = item.made
+        plain = [self.wired(item, before[id(item)]) for item in part]
+        listed = [keys for keys, item in zip(plain, part, strict=True) if item.block]
+        own = [name for name in columns if any(name in keys for keys in listed)]
+        extra = [key for key in ("n", "name") if any(key in keys for keys in listed)]
+        place = own.index("s") if "s" in own and "n" in extra else len(own)
+        heads = ["op", *own[:place], *extra[:1], *own[place:], *extra[1:]]
+        heads = list(dict.fromkeys(heads))
+        if len(listed) < 2 or len(heads) > 12:
+            return [f"  - {_flow(keys)}" for keys in plain]
+        lines = [f"  columns: [{', '.join(heads)}]", "  rows:"]
+        for keys, item in zip(plain, part, strict=True):
+            if item.block and keys.keys() <= {*heads}:
+                cells = [_cell(keys.get(head, "~")) for head in heads]
+                lines.append(f"    - [{', '.join(cells)}]")
+            else:
+                lines.append(f"    - {_flow(keys)}")
+        return lines
+
+    def wired(self, item: _Call, previous: tuple[Edge, ...]) -> Keys:
+        """Return a line with what it takes and what its output is called."""
+        keys = dict(item.keys)
+        if item.taken and item.taken != previous:
+            names = ["_" if (e,) == previous else self.tensors.get(e, "_") for e in item.taken]
+            keys["in"] = _listed(names)
+        if any(edge in self.tensors for edge in item.made):
+            keys["out"] = _listed([self.tensors.get(edge, "_") for edge in item.made])
+        if item.names[0]:
+            keys["name"] = item.names[0]
+        return _ordered(keys)
+
+
+def _said(
+    place: int,
+    refs: Sequence[tuple[int, int]],
+    there: Sequence[Line],
+    kind: Kind,
+    named: dict[tuple[int, int], str],
+) -> str | None:
+    """Return what a row of a block takes, None if that is what the row before gives."""
+    if not refs:
+        return None
+    plain = [all(line.taken[n] == line.previous for line in there) for n in range(len(refs))]
+    if len(refs) == 1 and plain[0]:
+        return None
+    said = []
+    for ref, usual in zip(refs, plain, strict=True):
+        if not usual and ref not in named:
+            named[ref] = f"t{len(named)}"
+        said.append("_" if usual else named[ref])
+    return _listed(said)
+
+
+def _outputs(kind: Kind, place: int, rows: Sequence[Row], arguments: Arguments) -> Sequence[Edge]:
+    return rows[arguments.rows_at(place)].outputs
+
+
+def _shape(graph: Graph, edge: Edge) -> Shape:
+    return graph.images[edge.port].shape if edge.node == IMAGE else graph.shape(edge)
+
+
+def _merged(items: Sequence[_Call]) -> Iterator[_Call]:
+    """Put lines that repeat the one before into one, with ``n``; the stride holds for the first."""
+    run: list[_Call] = []
+    for item in items:
+        if run and _repeats(run, item):
+            run.append(item)
+            continue
+        yield from _run(run)
+        run = [item]
+    yield from _run(run)
+
+
+def _repeats(run: Sequence[_Call], item: _Call) -> bool:
+    first, last = run[0], run[-1]
+    if "share" in item.keys or len(item.taken) != 1 or item.taken != last.made:
+        return False
+    if item.scope != first.scope or item.block != first.block:
+        return False
+    rest = {k: v for k, v in first.keys.items() if k != "s"}
+    own = {k: v for k, v in item.keys.items() if k != "s"}
+    windowed = first.block or not OPS[item.keys["op"]].windowed
+    usual = item.keys.get("s", "1" if first.block or item.keys["op"] in _FAMILY else "")
+    return rest == own and (usual == "1" or ("s" not in item.keys and not windowed))
+
+
+def _run(run: Sequence[_Call]) -> Iterator[_Call]:
+    if len(run) < 2:
+        yield from run
+        return
+    name = _numbered([call.names[0] for call in run])
+    keys = {**run[0].keys, "n": str(len(run))}
+    yield run[0]._replace(made=run[-1].made, keys=keys, names=(name,))
+
+
+def _numbered(names: Sequence[str]) -> str:
+    """Return a name for a line that is repeated: with the number of the repeat where they count."""
+    parts = [re.split(r"(\d+)", name) for name in names]
+    if names[0] and len({len(part) for part in parts}) == 1:
+        for place, first in enumerate(parts[0]):
+            if not first.isdigit():
+                continue
+            start = int(first)
+            counted = all(
+                part == [*parts[0][:place], str(start + n), *parts[0][place + 1 :]]
+                for n, part in enumerate(parts)
+            )
+            if counted:
+                number = f"{{j + {start}}}" if start else "{j}"
+                return "".join([*parts[0][:place], number, *parts[0][place + 1 :]])
+    return names[0]
+
+
+def _word(kind: Kind, rows: Sequence[Row], used: set[str]) -> str:
+    """Return a name for a block, by how it ends."""
+    words = [form[0][0][0] for form in kind.shape.forms]  # type: ignore[index]
+    base = next((_JOINS[word] for word in reversed(words) if word in _JOINS), "unit")
+    name, number = base, 1
+    while name in used or name in OPS:
+        number += 1
+        name = f"{base}_{number}"
+    return name
+
+
+def _defaults(rows: Sequence[Row]) -> Keys:
+    """Return what most convolutions have behind them, and whether they have a bias."""
+    convs = [row for row in rows if row.op.word in _FAMILY]
+    if len(convs) < 3:
+        return {}
+    norms = sum(any(node.op.word == "bn" for node in row.nodes[1:]) for row in convs)
+    acts = Counter(row.values.get(("act", -1), "none") for row in convs)
+    biased = sum(row.op.bias for row in convs)
+    usual = {"bn": "true"} if 2 * norms > len(convs) else {}
+    if (act := acts.most_common(1)[0][0]) != "none":
+        usual["act"] = act
+    return {**usual, "bias": "true"} if 2 * biased > len(convs) else usual
+
+
+_ORDER = ("op", "in", "out", "when", "n", "name")
+
+
+def _ordered(keys: Keys) -> Keys:
+    """Return keys as rows have them: the op, its own keys, the wiring, the name."""
+    own = {key: value for key, value in keys.items() if key not in _ORDER}
+    ends = {key: keys[key] for key in _ORDER[1:] if key in keys}
+    return {"op": keys["op"], **own, **ends}
+
+
+def _constant(value: object, kind: str = "") -> str:
+    if isinstance(value, tuple):
+        if kind in ("pair", "counts") and value[0] == value[1]:
+            return written(value[0])
+        return _listed([written(item) for item in value], always=True)
+    return "none" if value is None else written(value)
+
+
+def _listed(values: Sequence[str], always: bool = False) -> str:
+    return values[0] if len(values) == 1 and not always else f"[{', '.join(map(_cell, values))}]"
+
+
+def _cell(text: str) -> str:
+    """Write a value inside of brackets."""
+    listed = text.startswith("[") and text.endswith("]")
+    plain = listed or text in ("~", "_") or re.fullmatch(r"-?[\d.]+(e-?\d+)?", text)
+    return text if plain or _PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)
+
+
+def _flow(keys: Mapping[str, str]) -> str:
+    return f"{{{', '.join(f'{key}: {_cell(value)}' for key, value in keys.items())}}}"
+
+
+def _image(shape: Shape) -> str:
+    if len(shape) == 3 and all(side <= LARGEST_RES for side in shape[1:]):
+        c, h, w = shape
+        return f"{{channels: {c}, res: {h if h == w else f'{h}x{w}'}}}"
+    return f"{{shape: [{', '.join(map(str, shape))}]}}"

@@ -1,0 +1,145 @@
+"""A graph as the rows of a table: each op with what can be written as keys of its row."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from mbprof.language.fmt import Shape
+from mbprof.network.graph import IMAGE, Edge, Graph, Node
+from mbprof.ops import Op
+from mbprof.ops.padding import PADDING_RULES, Padding
+
+Slot = tuple[str, int]
+"""A key of a row and the number of a value in its list, -1 where it is no list."""
+
+
+class Row(NamedTuple):
+    """A row: its op and the ops that follow as keys, the tensors that it takes and makes.
+
+    ``form`` is what rows of one kind have in common; ``values`` are the numbers and activations by
+    which they differ.
+    """
+
+    nodes: tuple[Node, ...]
+    inputs: tuple[Edge, ...]
+    outputs: tuple[Edge, ...]
+    form: Hashable
+    values: Mapping[Slot, Any]
+
+    @property
+    def op(self) -> Op:
+        """The op itself, without what follows it."""
+        return self.nodes[0].op
+
+    @property
+    def name(self) -> str:
+        """The name of its layer."""
+        return self.nodes[0].name
+
+    @property
+    def shared(self) -> bool:
+        """Whether others compute with the same weights."""
+        return any(node.weights is not None for node in self.nodes)
+
+
+def rows_of(graph: Graph, family: str) -> list[Row]:
+    """Return the rows of a graph in execution order; ``family`` says what padding ``same`` is."""
+    uses: dict[Edge, int] = {}
+    for node in graph.nodes:
+        for edge in node.inputs:
+            uses[edge] = uses.get(edge, 0) + 1
+    for edge in graph.outputs:
+        uses[edge] = uses.get(edge, 0) + 1
+    rows, number = [], 0
+    while number < len(graph.nodes):
+        end = _end(graph.nodes, number, uses)
+        nodes = graph.nodes[number:end]
+        outputs = tuple(Edge(end - 1, port) for port in range(len(nodes[-1].out_shapes)))
+        values: dict[Slot, Any] = {}
+        form = tuple(_form(node, place, family, values) for place, node in enumerate(nodes))
+        rows.append(Row(nodes, nodes[0].inputs, outputs, (form, len(nodes[0].inputs)), values))
+        number = end
+    return rows
+
+
+def _end(nodes: Sequence[Node], number: int, uses: Mapping[Edge, int]) -> int:
+    """Return the number behind the last node that can be a key of the row of a node."""
+    left, end = list(nodes[number].op.after), number + 1
+    while end < len(nodes):
+        node, before = nodes[end], Edge(end - 1)
+        if node.op.word not in left or node.inputs != (before,) or uses.get(before) != 1:
+            break
+        if node.op.word != "act" and (not _usual(node.op) or nodes[number].weights is not None):
+            break
+        left = left[left.index(node.op.word) + 1 :]
+        end += 1
+    return end
+
+
+def _usual(op: Op) -> bool:
+    return all(getattr(op, letter.attribute) == letter.default for letter in op.letters.values())
+
+
+def _form(node: Node, place: int, family: str, values: dict[Slot, Any]) -> Hashable:
+    """Return what an op has that is no number, and note its numbers among the values."""
+    if place:
+        if node.op.word == "act":
+            values["act", -1] = node.op.function
+        return node.op.word
+    words: list[Hashable] = [node.op.word]
+    for key, letter in node.op.letters.items():
+        value: Any = getattr(node.op, letter.attribute)
+        if key == "p":
+            value = _padding(node, value, family)
+        elif isinstance(value, tuple) and letter.kind.word in ("pair", "counts"):
+            value = value[0] if value[0] == value[1] else value
+        if isinstance(value, tuple) and all(isinstance(item, int) for item in value):
+            values.update({(key, place): item for place, item in enumerate(value)})
+            words.append((key, len(value)))
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            values[key, -1] = value
+            words.append(key)
+        elif node.op.word == "act":
+            values[key, -1] = value
+            words.append(key)
+        else:
+            words.append((key, value))
+    return tuple(words)
+
+
+def _padding(node: Node, padding: Padding | None, family: str) -> Padding | None:
+    """Return ``same`` or ``valid`` where the padding is that, else as it is."""
+    if padding is None or not node.op.axes(node.in_shapes) or node.op.word == "pad":
+        return padding
+    if padding == family:
+        return "same"
+    if isinstance(padding, str):
+        return padding
+    if not any(padding):
+        return "valid"
+    rule = PADDING_RULES[family]
+    axes = node.op.axes(node.in_shapes)
+    if rule.size is None and rule.spread is None:
+        usual = [rule.amounts(axis.n, axis.k, axis.s, axis.d) for axis in axes]
+        if (*usual[0], *usual[1]) == padding:
+            return "same"
+    return padding
+
+
+def family_of(graph: Graph) -> str:
+    """Return the rule of padding that most layers follow."""
+    counts = dict.fromkeys(PADDING_RULES, 0)
+    for node in graph.nodes:
+        padding: Any = getattr(node.op, "padding", None)
+        if isinstance(padding, str):
+            counts[padding] = counts.get(padding, 0) + 1
+        elif padding and any(padding):
+            counts["torch"] += 1
+    counts.pop("valid", None)
+    return max(counts, key=lambda name: counts[name]) if any(counts.values()) else "torch"
+
+
+def shape_of(graph: Graph, edge: Edge) -> Shape:
+    """Return the shape of a tensor."""
+    return graph.images[edge.port].shape if edge.node == IMAGE else graph.shape(edge)
