@@ -68,6 +68,9 @@ class Arguments:
         """Return what a block says for a slot of a row: a constant, an expression, an argument."""
         vector = self.vector(place, slot)
         stated = {value for value in vector if value is not None}
+        lacks = slot[0] == "c" and None in vector
+        if lacks and (ratio := self.ratio(place, vector)):
+            return f"{self.named('t', ratio)} * in.c"
         if len(stated) == 1:
             return written(stated.pop())
         if isinstance(next(iter(stated)), str):
@@ -103,18 +106,26 @@ class Arguments:
 
     def new(self, place: int, slot: Slot, vector: Vector) -> str:
         """Add an argument and return how a step says it; a factor of the input's channels is t."""
-        letter = slot[0]
-        if letter == "c":
-            inner = self.known["in.c"]
-            full = tuple(
-                v if v is not None else inner[n] if self.passed(place, n) else None
-                for n, v in enumerate(vector)
-            )
-            pairs = [(v, c) for v, c in zip(full, inner, strict=True) if v is not None]
-            if len(pairs) == len(full) and all(v % c == 0 for v, c in pairs):
-                return f"{self.named('t', tuple(v // c for v, c in pairs))} * in.c"
-            return self.named("e", full)
-        return self.named(letter, vector)
+        if slot[0] != "c":
+            return self.named(slot[0], vector)
+        if ratio := self.ratio(place, vector):
+            return f"{self.named('t', ratio)} * in.c"
+        return self.named("e", self.full(place, vector))
+
+    def full(self, place: int, vector: Vector) -> Vector:
+        """Return channels with those of the block's input where a row that takes it is lacking."""
+        inner = self.known["in.c"]
+        return tuple(
+            v if v is not None else inner[n] if self.passed(place, n) else None
+            for n, v in enumerate(vector)
+        )
+
+    def ratio(self, place: int, vector: Vector) -> Vector | None:
+        """Return how many times the channels of the input these are, None if no whole number."""
+        pairs = list(zip(self.full(place, vector), self.known["in.c"], strict=True))
+        if any(v is None or v % c for v, c in pairs):
+            return None
+        return tuple(v // c for v, c in pairs)
 
     def passed(self, place: int, number: int) -> bool:
         """Whether a row that a piece lacks would have taken what the block takes."""

@@ -91,7 +91,13 @@ class _Writer:
         self.family = family_of(graph)
         self.rows = rows_of(graph, self.family)
         self.defaults = _defaults(self.rows)
-        kinds = blocks(self.rows, graph.outputs)
+        found = blocks(self.rows, graph.outputs)
+        texts = [self.written(name, source, scope, found[:n]) for n in range(len(found) + 1)]
+        return min(filter(None, texts), key=lambda text: text.count("\n"), default=None)
+
+    def written(self, name: str, source: str, scope: str, kinds: Sequence[Kind]) -> str | None:
+        """Return the spec with some blocks."""
+        graph, self.tensors = self.graph, {}
         lines = [f"name: {quoted(name)}", f"source: {quoted(source)}", *self.inputs()]
         lines.append(f"padding: {self.family}")
         if scope != "all":

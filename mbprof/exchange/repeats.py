@@ -6,7 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mbprof.exchange.rows import Row
 from mbprof.network.graph import Edge
@@ -18,6 +18,8 @@ _TRIED = 12
 """Kinds of pieces of which each is tried as the next block."""
 _LEAST = 2
 """Lines that a block has to save."""
+_PRICE = 2
+"""Lines that an argument counts as."""
 _CHOICES = 256
 """Ways to lay a piece over a block that are tried."""
 
@@ -121,7 +123,7 @@ def blocks(rows: Sequence[Row], ends: Sequence[Edge]) -> list[Kind]:
                 groups[piece.shape].append(piece)
         kinds = [_kind(shape, group) for shape, group in groups.items() if len(group) > 1]
         kinds.sort(key=lambda kind: (-worth(kind, rows), kind.instances[0].piece.start))
-        tried = [_widened(kind, free, groups) for kind in kinds[:_TRIED]]
+        tried = [_widened(kind, free, groups, rows) for kind in kinds[:_TRIED]]
         best = max(tried, key=lambda kind: worth(kind, rows), default=None)
         if best is None or saved(best, rows) < _LEAST:
             return chosen
@@ -147,9 +149,19 @@ def saved(kind: Kind, rows: Sequence[Row]) -> int:
         if before is None or before[0] != instance.piece.start or not _goes_on(before[1], own):
             calls += 1
         before = instance.piece.end, own
-    lines = sum(instance.piece.size for instance in kind.instances)
-    conditions = len(kind.masks) - 1
-    return lines - len(kind.shape.forms) - 3 - conditions - calls
+    lines = sum(_lines(instance, rows) for instance in kind.instances)
+    return lines - len(kind.shape.forms) - 3 - calls
+
+
+def _lines(instance: Instance, rows: Sequence[Row]) -> int:
+    """Return how many lines a piece takes by itself: a row that repeats the last takes none."""
+    lines, before = 0, None
+    for number in range(instance.piece.start, instance.piece.end):
+        row = rows[number]
+        same = before is not None and before.form == row.form and row.inputs == before.outputs
+        lines += not (same and before is not None and _goes_on(before.values, row.values))
+        before = row
+    return lines
 
 
 def worth(kind: Kind, rows: Sequence[Row]) -> int:
@@ -169,7 +181,7 @@ def worth(kind: Kind, rows: Sequence[Row]) -> int:
         common([rows[n].name for n in i.rows if n is not None]) for i in kind.instances
     ]
     apart = all(prefixes) and len({*prefixes}) == len(prefixes)
-    return saved(kind, rows) - len(varied) + (len(prefixes) if apart else 0)
+    return saved(kind, rows) - _PRICE * len(varied) + (len(prefixes) if apart else 0)
 
 
 def common(names: Sequence[str]) -> str:
@@ -187,24 +199,29 @@ def common(names: Sequence[str]) -> str:
     return "".join(shared).rstrip("/.")
 
 
-def _values(instance: Instance, rows: Sequence[Row]) -> dict[tuple[int, object], object]:
+def _values(instance: Instance, rows: Sequence[Row]) -> dict[object, object]:
     return {
-        (place, slot): value
+        (*slot, place): value
         for place, number in enumerate(instance.rows)
         if number is not None
         for slot, value in rows[number].values.items()
     }
 
 
-def _goes_on(before: Mapping[tuple[int, object], object], own: Mapping[tuple[int, object], object]) -> bool:
-    """Whether a piece can be a repeat of the one before: only its stride may be back at 1."""
+def _goes_on(before: Mapping[Any, object], own: Mapping[Any, object]) -> bool:
+    """Whether values can be those of a repeat: only a stride may be back at 1."""
     return all(
-        before.get(slot, value) == value or (slot[1] in (("s", -1),) and value == 1)
+        before.get(slot, value) == value or (slot[:2] == ("s", -1) and value == 1)
         for slot, value in own.items()
     )
 
 
-def _widened(kind: Kind, free: Sequence[Piece], groups: Mapping[Shape, list[Piece]]) -> Kind:
+def _widened(
+    kind: Kind,
+    free: Sequence[Piece],
+    groups: Mapping[Shape, list[Piece]],
+    rows: Sequence[Row],
+) -> Kind:
     """Return the block with its variants: pieces that have more rows, or lack some."""
     covered = {n for i in kind.instances for n in range(i.piece.start, i.piece.end)}
     size = len(kind.shape.forms)
@@ -224,37 +241,45 @@ def _widened(kind: Kind, free: Sequence[Piece], groups: Mapping[Shape, list[Piec
         and covered.isdisjoint(range(piece.start, piece.end))
         and laid(piece.shape, kind.shape) is not None
     ]
-    if larger:
-        shape = max(larger, key=lambda pair: (pair[0], -len(pair[1].forms)))[1]
+    tried = [kind]
+    for _, shape in sorted(larger, key=lambda pair: (-pair[0], len(pair[1].forms)))[:_TRIED]:
         whole = [p for p in groups[shape] if covered.isdisjoint(range(p.start, p.end))]
-        first = _kind(shape, whole).instances
         over = laid(shape, kind.shape)
-        assert over is not None
-        rest = tuple(_instance(instance.piece, over) for instance in kind.instances)
-        kind = Kind(shape, tuple(sorted((*first, *rest), key=lambda i: i.piece.start)))
-    return _with_smaller(kind, free)
+        if over is not None:
+            rest = [_instance(instance.piece, over) for instance in kind.instances]
+            tried.append(_sorted(shape, [*_kind(shape, whole).instances, *rest]))
+    best = max(tried, key=lambda kind: worth(kind, rows))
+    return _with_smaller(best, free, rows)
+
+
+def _sorted(shape: Shape, instances: Sequence[Instance]) -> Kind:
+    return Kind(shape, tuple(sorted(instances, key=lambda i: i.piece.start)))
 
 
 def _instance(piece: Piece, over: Sequence[int | None]) -> Instance:
     return Instance(piece, tuple(None if n is None else piece.start + n for n in over))
 
 
-def _with_smaller(kind: Kind, free: Sequence[Piece]) -> Kind:
+def _with_smaller(kind: Kind, free: Sequence[Piece], rows: Sequence[Row]) -> Kind:
+    """Return the block with the pieces that lack some of its rows, as far as that is worth it."""
     covered = {n for i in kind.instances for n in range(i.piece.start, i.piece.end)}
-    size = len(kind.shape.forms)
-    found, fits = list(kind.instances), dict[Shape, Sequence[int | None] | None]()
+    size, value = len(kind.shape.forms), worth(kind, rows)
+    fits: dict[Shape, tuple[int | None, ...] | None] = {}
     for piece in sorted(free, key=lambda piece: (-piece.size, piece.start)):
-        if not (size > piece.size >= 2 and 2 * piece.size >= size):
+        if not (size > piece.size >= 2 and 4 * piece.size > size):
             continue
         if not covered.isdisjoint(range(piece.start, piece.end)):
             continue
         if piece.shape not in fits:
             fits[piece.shape] = laid(kind.shape, piece.shape)
         over = fits[piece.shape]
-        if over is not None:
-            found.append(_instance(piece, over))
+        if over is None:
+            continue
+        trial = _sorted(kind.shape, [*kind.instances, _instance(piece, over)])
+        if (better := worth(trial, rows)) >= value:
+            kind, value = trial, better
             covered.update(range(piece.start, piece.end))
-    return Kind(kind.shape, tuple(sorted(found, key=lambda i: i.piece.start)))
+    return kind
 
 
 def laid(whole: Shape, part: Shape) -> tuple[int | None, ...] | None:
