@@ -194,10 +194,12 @@ class _Writer:
         named: dict[tuple[int, int], str] = {(-1, 0): "x"}
         for place, refs in enumerate(kind.shape.wiring):
             there = [v[place] for v, mask in zip(variants, masks, strict=True) if mask[place]]
-            if (said := _said(place, refs, there, kind, named)) is not None:
+            single = [self.single(kind, line) for line in there]
+            if (said := _said(refs, there, single, named)) is not None:
                 rows[place]["in"] = said
         for place, keys in enumerate(rows):
-            outs = [named.get((place, port)) for port in range(len(_outputs(kind, place, self.rows, arguments)))]
+            ports = range(len(self.rows[arguments.rows_at(place)].outputs))
+            outs = [named.get((place, port)) for port in ports]
             if any(outs):
                 keys["out"] = _listed([out or "_" for out in outs])
             if (when := arguments.condition(place)) is not None:
@@ -205,6 +207,12 @@ class _Writer:
             if names[place]:
                 keys["name"] = names[place]
         return [_ordered(keys) for keys in rows]
+
+    def single(self, kind: Kind, line: Line) -> bool:
+        """Whether what stands before a row of a block has one output."""
+        place = line.previous[0]
+        numbers = (i.rows[place] for i in kind.instances) if place >= 0 else ()
+        return all(len(self.rows[n].outputs) == 1 for n in numbers if n is not None)
 
     def keys(self, row: Row, texts: Mapping[tuple[str, int], str]) -> Keys:
         """Return the keys of a row but its wiring; ``texts`` are those of its values."""
@@ -298,16 +306,18 @@ class _Writer:
 
 
 def _said(
-    place: int,
     refs: Sequence[tuple[int, int]],
     there: Sequence[Line],
-    kind: Kind,
+    single: Sequence[bool],
     named: dict[tuple[int, int], str],
 ) -> str | None:
     """Return what a row of a block takes, None if that is what the row before gives."""
     if not refs:
         return None
-    plain = [all(line.taken[n] == line.previous for line in there) for n in range(len(refs))]
+    plain = [
+        all(single) and all(line.taken[n] == line.previous for line in there)
+        for n in range(len(refs))
+    ]
     if len(refs) == 1 and plain[0]:
         return None
     said = []
@@ -316,10 +326,6 @@ def _said(
             named[ref] = f"t{len(named)}"
         said.append("_" if usual else named[ref])
     return _listed(said)
-
-
-def _outputs(kind: Kind, place: int, rows: Sequence[Row], arguments: Arguments) -> Sequence[Edge]:
-    return rows[arguments.rows_at(place)].outputs
 
 
 def _shape(graph: Graph, edge: Edge) -> Shape:

@@ -20,7 +20,7 @@ _LEAST = 2
 """Lines that a block has to save."""
 _PRICE = 2
 """Lines that an argument counts as."""
-_CHOICES = 256
+_CHOICES = 32
 """Ways to lay a piece over a block that are tried."""
 
 Ref = tuple[int, int]

@@ -68,6 +68,8 @@ def _end(nodes: Sequence[Node], number: int, uses: Mapping[Edge, int]) -> int:
     left, end = list(nodes[number].op.after), number + 1
     while end < len(nodes):
         node, before = nodes[end], Edge(end - 1)
+        if node.scope != nodes[number].scope:
+            break
         if node.op.word not in left or node.inputs != (before,) or uses.get(before) != 1:
             break
         if node.op.word != "act" and (not _usual(node.op) or nodes[number].weights is not None):
@@ -94,7 +96,7 @@ def _form(node: Node, place: int, family: str, values: dict[Slot, Any]) -> Hasha
             value = _padding(node, value, family)
         elif isinstance(value, tuple) and letter.kind.word in ("pair", "counts"):
             value = value[0] if value[0] == value[1] else value
-        if isinstance(value, tuple) and all(isinstance(item, int) for item in value):
+        if value and isinstance(value, tuple) and all(isinstance(item, int) for item in value):
             values.update({(key, place): item for place, item in enumerate(value)})
             words.append((key, len(value)))
         elif isinstance(value, int | float) and not isinstance(value, bool):
