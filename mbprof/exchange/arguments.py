@@ -69,8 +69,10 @@ class Arguments:
         vector = self.vector(place, slot)
         stated = {value for value in vector if value is not None}
         lacks = slot[0] == "c" and None in vector
-        if lacks and (ratio := self.ratio(place, vector)):
-            return f"{self.named('t', ratio)} * in.c"
+        known = {n: v for n, v in self.vectors.items() if _whole(n, v, self)}
+        if lacks and not any(_same(vector, values) for values in known.values()):
+            if ratio := self.ratio(place, vector):
+                return f"{self.named('t', ratio)} * in.c"
         if len(stated) == 1:
             return written(stated.pop())
         if isinstance(next(iter(stated)), str):
@@ -97,7 +99,8 @@ class Arguments:
                 if _same(vector, [value // parts for value in values]):
                     return f"{name} // {parts}"
                 if _same(vector, [div8(Fraction(value, parts)) for value in values]):
-                    return f"div8({name} / {parts})"
+                    exact = all(value % parts == 0 for value in values)
+                    return f"div8({name} / {parts})" if exact else f"div8({name} / {parts}.0)"
         for name, values in known.items():
             for other, less in known.items():
                 if _same(vector, [a - b for a, b in zip(values, less, strict=True)]):

@@ -16,7 +16,7 @@ from mbprof.exchange.draft import quoted
 from mbprof.exchange.repeats import Kind, Line, blocks, common, resolved
 from mbprof.exchange.rows import Row, family_of, rows_of
 from mbprof.language.fmt import Shape
-from mbprof.network.graph import IMAGE, Edge, Graph
+from mbprof.network.graph import IMAGE, Edge, Graph, Node
 from mbprof.network.load import loads
 from mbprof.ops import OPS
 from mbprof.spec.knobs import LARGEST_RES
@@ -44,21 +44,25 @@ def spec_of(graph: Graph, name: str, source: str, scope: str = "all") -> str | N
     return None
 
 
-def same(text: str, graph: Graph) -> bool:
-    """Whether a spec compiles to the nodes of a graph: same ops, shapes, windows and facts."""
+def same(text: str, graph: Graph, flat: bool = False) -> bool:
+    """Whether a spec compiles to the nodes of a graph: same ops, shapes, windows and facts.
+
+    One that is ``flat`` has no head.
+    """
     try:
         made = loads(text).build().compiled
     except MbprofError:
         return False
-    return list(map(_costs, made.nodes)) == list(map(_costs, graph.nodes)) and [
-        made.shape(edge) for edge in made.outputs
-    ] == [graph.shape(edge) for edge in graph.outputs]
+    ends = [[g.shape(edge) for edge in g.outputs] for g in (made, graph)]
+    nodes = [[_costs(node, flat) for node in g.nodes] for g in (made, graph)]
+    return nodes[0] == nodes[1] and ends[0] == ends[1]
 
 
-def _costs(node: Any) -> tuple[object, ...]:
+def _costs(node: Node, flat: bool = False) -> tuple[object, ...]:
     op, taken = node.op, node.in_shapes
     window = op.geometry(taken), [axis.padded for axis in op.axes(taken)]
-    return op.word, op.function, taken, node.out_shapes, node.facts, window, node.scope
+    scope = "" if flat else node.scope
+    return op.word, op.function, taken, node.out_shapes, node.facts, window, scope
 
 
 class _Call(NamedTuple):
@@ -404,8 +408,9 @@ def _defaults(rows: Sequence[Row]) -> Keys:
     acts = Counter(row.values.get(("act", -1), "none") for row in convs)
     biased = sum(row.op.bias for row in convs)
     usual = {"bn": "true"} if 2 * norms > len(convs) else {}
-    if (act := acts.most_common(1)[0][0]) != "none":
-        usual["act"] = act
+    functions = [pair for pair in acts.most_common() if pair[0] != "none"]
+    if functions and 3 * functions[0][1] > len(convs):
+        usual["act"] = functions[0][0]
     return {**usual, "bias": "true"} if 2 * biased > len(convs) else usual
 
 

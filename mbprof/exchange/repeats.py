@@ -287,9 +287,15 @@ def laid(whole: Shape, part: Shape) -> tuple[int | None, ...] | None:
 
     A row that is left out hands on the previous output, or else the first that it takes.
     """
+    refs = {whole.output, *(ref for refs in whole.wiring for ref in refs)}
+    # What gives several outputs, or takes nothing, has nothing to hand on.
+    fixed = {place for place, port in refs if port}
+    fixed |= {place for place, taken in enumerate(whole.wiring) if not taken}
     for tried, over in enumerate(_overlays(whole.forms, part.forms)):
         if tried >= _CHOICES:
             return None
+        if any(over[place] is None for place in fixed):
+            continue
         stand, lines = resolved(whole, tuple(n is not None for n in over))
         places = {number: place for place, number in enumerate(over) if number is not None}
 

@@ -177,7 +177,8 @@ class _Builder:
         """Run one step once and make its output the previous one."""
         wiring = step.wiring
         frame.template, frame.turn = wiring.name or table.names, j
-        taken = frame.take(wiring) if j == 0 else frame.previous
+        idle = isinstance(step, steps.OpStep) and step.op.inputs == (0, 0) and not wiring.inputs
+        taken = () if idle else frame.take(wiring) if j == 0 else frame.previous
         if wiring.stated is not None and j == 0:
             compare(self.spec.width, wiring.stated, taken[0], frame)
         start = len(self.nodes)
@@ -202,8 +203,6 @@ class _Builder:
     def op(self, step: steps.OpStep, taken: Tensors, frame: Frame) -> Tensors:
         name = self.enter(step.op.word, frame)
         letters = step.op.letters
-        if step.op.inputs == (0, 0) and not step.wiring.inputs:
-            taken = ()
         values = {key: bound.evaluate(frame.env) for key, bound in step.fields.items()}
         for letter, rule in scaling(self.spec.width, step.wiring, frame).items():
             if letter in letters and (key := letters[letter].attribute) in values:
