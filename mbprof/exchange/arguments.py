@@ -184,9 +184,12 @@ class Arguments:
         count = len(self.kind.instances)
         for text, test in tests.items():
             try:
-                yield text, tuple(
-                    test({name: vector[n] for name, vector in values.items()})
-                    for n in range(count)
+                yield (
+                    text,
+                    tuple(
+                        test({name: vector[n] for name, vector in values.items()})
+                        for n in range(count)
+                    ),
                 )
             except KeyError:
                 continue

@@ -37,11 +37,11 @@ def spec_of(graph: Graph, name: str, source: str, scope: str = "all") -> str | N
 
     Every layer of it costs what it costs in the graph, which is checked.
     """
-    for names in (True, False):
-        text = _Writer(graph, names).text(name, source, scope)
-        if text is not None and same(text, graph):
-            return text
-    return None
+    texts = [
+        text for named in (True, False) for text in _Writer(graph, named).texts(name, source, scope)
+    ]
+    texts.sort(key=lambda text: text.count("\n"))
+    return next((text for text in texts if same(text, graph)), None)
 
 
 def same(text: str, graph: Graph, flat: bool = False) -> bool:
@@ -87,17 +87,17 @@ class _Writer:
     defaults: Keys = field(default_factory=dict)
     tensors: dict[Edge, str] = field(default_factory=dict)
 
-    def text(self, name: str, source: str, scope: str) -> str | None:
-        """Return the spec, None where nothing is repeated or it cannot be written."""
+    def texts(self, name: str, source: str, scope: str) -> list[str]:
+        """Return specs with more and fewer blocks, the shortest first."""
         graph = self.graph
         if any(node.side for node in graph.nodes):
-            return None
+            return []
         self.family = family_of(graph)
         self.rows = rows_of(graph, self.family)
         self.defaults = _defaults(self.rows)
         found = blocks(self.rows, graph.outputs)
         texts = [self.written(name, source, scope, found[:n]) for n in range(len(found) + 1)]
-        return min(filter(None, texts), key=lambda text: text.count("\n"), default=None)
+        return sorted(filter(None, texts), key=lambda text: text.count("\n"))
 
     def written(self, name: str, source: str, scope: str, kinds: Sequence[Kind]) -> str | None:
         """Return the spec with some blocks."""
@@ -109,8 +109,22 @@ class _Writer:
         if self.defaults:
             lines.append(f"defaults: {{conv: {_flow(self.defaults)}}}")
         calls, written_blocks, columns = self.blocks(kinds)
-        items = [calls.get(n) or self.item(row) for n, row in enumerate(self.rows) if n in calls or not self.covered(kinds, n)]
-        items = list(_merged(items))
+        inside = {
+            number
+            for kind in kinds
+            for instance in kind.instances
+            for number in range(instance.piece.start, instance.piece.end)
+        }
+        begun = tuple(f"{name}/" for call in calls.values() for name in call.names if name)
+        items = list(
+            _merged(
+                [
+                    calls.get(number) or self.item(row, begun)
+                    for number, row in enumerate(self.rows)
+                    if number in calls or number not in inside
+                ]
+            )
+        )
         body = [item for item in items if item.scope == "body"]
         head = items[len(body) :]
         if any(item.scope == "body" for item in head) or not body:
@@ -125,9 +139,6 @@ class _Writer:
             lines += ["head:", *self.table(items, head, [])]
         return "\n".join([*lines, ""])
 
-    def covered(self, kinds: Sequence[Kind], number: int) -> bool:
-        return any(i.piece.start <= number < i.piece.end for k in kinds for i in k.instances)
-
     def inputs(self) -> list[str]:
         """Return what the spec says of its inputs, and give them their names."""
         images = self.graph.images
@@ -140,9 +151,7 @@ class _Writer:
             lines.append(f"  {image.name}: {_image(image.shape)}")
         return lines
 
-    def blocks(
-        self, kinds: Sequence[Kind]
-    ) -> tuple[dict[int, _Call], list[str], list[str]]:
+    def blocks(self, kinds: Sequence[Kind]) -> tuple[dict[int, _Call], list[str], list[str]]:
         """Return the calls of blocks by the rows where they begin, the blocks, the columns."""
         calls: dict[int, _Call] = {}
         lines: list[str] = []
@@ -164,9 +173,7 @@ class _Writer:
                 piece = instance.piece
                 keys = {"op": word, **{k: v for k, v in arguments.given(number).items() if v}}
                 scope = self.rows[piece.start].nodes[0].scope
-                call = _Call(
-                    (piece.taken,), (piece.made,), keys, (prefixes[number],), scope, True
-                )
+                call = _Call((piece.taken,), (piece.made,), keys, (prefixes[number],), scope, True)
                 calls[piece.start] = call
         order = sorted(columns, key=lambda name: "kcns".find(name))
         return calls, lines, order
@@ -246,12 +253,12 @@ class _Writer:
                 keys[word] = said
         return keys
 
-    def item(self, row: Row) -> _Call:
-        """Return a row that stands by itself."""
+    def item(self, row: Row, begun: tuple[str, ...]) -> _Call:
+        """Return a row that stands by itself; ``begun`` is how names in blocks begin."""
         keys = self.keys(row, {slot: written(value) for slot, value in row.values.items()})
         if row.shared:
             keys["share"] = f"weights{row.nodes[0].weights}"
-        name = row.name if self.named else ""
+        name = row.name if self.named and not row.name.startswith(begun) else ""
         return _Call(row.inputs, row.outputs, _ordered(keys), (name,), row.nodes[0].scope)
 
     def wire(self, items: Sequence[_Call]) -> None:

@@ -177,9 +177,7 @@ def worth(kind: Kind, rows: Sequence[Row]) -> int:
             vector = tuple(None if row is None else row.values[slot] for row in there)
             if len({*vector} - {None}) > 1:
                 varied.add(vector)
-    prefixes = [
-        common([rows[n].name for n in i.rows if n is not None]) for i in kind.instances
-    ]
+    prefixes = [common([rows[n].name for n in i.rows if n is not None]) for i in kind.instances]
     apart = all(prefixes) and len({*prefixes}) == len(prefixes)
     return saved(kind, rows) - _PRICE * len(varied) + (len(prefixes) if apart else 0)
 

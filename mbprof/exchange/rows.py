@@ -72,6 +72,8 @@ def _end(nodes: Sequence[Node], number: int, uses: Mapping[Edge, int]) -> int:
             break
         if node.op.word not in left or node.inputs != (before,) or uses.get(before) != 1:
             break
+        if node.op.function == "none":
+            break
         if node.op.word != "act" and (not _usual(node.op) or nodes[number].weights is not None):
             break
         left = left[left.index(node.op.word) + 1 :]

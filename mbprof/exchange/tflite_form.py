@@ -111,9 +111,7 @@ def _slice(reading: Reading, operator: Operator) -> None:
     _sliced(reading, operator, parts)
 
 
-def _sliced(
-    reading: Reading, operator: Operator, parts: list[tuple[int, int, int, int]]
-) -> None:
+def _sliced(reading: Reading, operator: Operator, parts: list[tuple[int, int, int, int]]) -> None:
     """Slice one axis after the other, but those of which everything stays."""
     number, form = operator.inputs[0], reading.form_of(operator)
     full = reading.tensor(operator, 0).shape

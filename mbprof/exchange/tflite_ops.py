@@ -343,8 +343,7 @@ def _transposed(reading: Reading, operator: Operator) -> None:
     if list(op.shapes((reading.draft.shape(taken),))[0][1:]) != made:
         # The file states the size, of which there are several that make the input's.
         left = [
-            (n - 1) * s + k - m
-            for n, s, k, m in zip(size, stride, weights[1:3], made, strict=True)
+            (n - 1) * s + k - m for n, s, k, m in zip(size, stride, weights[1:3], made, strict=True)
         ]
         (top, bottom), (before, after) = ((n // 2, n - n // 2) for n in (max(n, 0) for n in left))
         extra = (max(-left[0], 0), max(-left[1], 0))
