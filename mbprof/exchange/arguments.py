@@ -70,9 +70,9 @@ class Arguments:
         stated = {value for value in vector if value is not None}
         lacks = slot[0] == "c" and None in vector
         known = {n: v for n, v in self.vectors.items() if _whole(n, v, self)}
-        if lacks and not any(_same(vector, values) for values in known.values()):
-            if ratio := self.ratio(place, vector):
-                return f"{self.named('t', ratio)} * in.c"
+        new = lacks and not any(_same(vector, values) for values in known.values())
+        if new and (ratio := self.ratio(place, vector)):
+            return f"{self.named('t', ratio)} * in.c"
         if len(stated) == 1:
             return written(stated.pop())
         if isinstance(next(iter(stated)), str):
@@ -166,7 +166,8 @@ class Arguments:
 
     def rows_at(self, place: int) -> int:
         """Return the number of the first row that stands at a place of the block."""
-        return next(i.rows[place] for i in self.kind.instances if i.rows[place] is not None)  # type: ignore[return-value]
+        numbers = (instance.rows[place] for instance in self.kind.instances)
+        return next(number for number in numbers if number is not None)
 
     def conditions(self) -> Iterator[tuple[str, Vector]]:
         """Yield what can be asked of arguments, with its truth for each piece."""

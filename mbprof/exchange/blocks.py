@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
-from typing import Any, NamedTuple
 
 from mbprof.errors import MbprofError
 from mbprof.exchange.arguments import Arguments, written
 from mbprof.exchange.draft import quoted
+from mbprof.exchange.flow import Keys, cell, constant, flow, image_of, listed, ordered
 from mbprof.exchange.repeats import Kind, Line, blocks, common, resolved
 from mbprof.exchange.rows import Row, family_of, rows_of
+from mbprof.exchange.runs import CONVS, Call, merged
 from mbprof.language.fmt import Shape
 from mbprof.network.graph import IMAGE, Edge, Graph, Node
 from mbprof.network.load import loads
 from mbprof.ops import OPS
-from mbprof.spec.knobs import LARGEST_RES
-from mbprof.spec.reader import RESERVED
 
-_PLAIN = re.compile(r"[A-Za-z0-9_.$/][\w .$*+/<>=!()-]*")
-"""What YAML reads as it stands inside of brackets."""
-_FAMILY = ("conv", "dwconv")
-_WIDE = 100
-"""Columns of a line."""
 _JOINS = {"add": "residual", "concat": "branches", "mul": "gated"}
 """What a block is called by the op in which its paths end."""
-Keys = dict[str, str]
 
 
 def spec_of(graph: Graph, name: str, source: str, scope: str = "all") -> str | None:
@@ -65,17 +55,6 @@ def _costs(node: Node, flat: bool = False) -> tuple[object, ...]:
     return op.word, op.function, taken, node.out_shapes, node.facts, window, scope
 
 
-class _Call(NamedTuple):
-    """A line of the body: a row, or a piece that a block stands for."""
-
-    taken: tuple[Edge, ...]
-    made: tuple[Edge, ...]
-    keys: Keys
-    names: tuple[str, ...]
-    scope: str
-    block: bool = False
-
-
 @dataclass(slots=True)
 class _Writer:
     """Writes one graph; ``named`` says whether its layers keep their names."""
@@ -107,7 +86,7 @@ class _Writer:
         if scope != "all":
             lines.append(f"scope: {scope}")
         if self.defaults:
-            lines.append(f"defaults: {{conv: {_flow(self.defaults)}}}")
+            lines.append(f"defaults: {{conv: {flow(self.defaults)}}}")
         calls, written_blocks, columns = self.blocks(kinds)
         inside = {
             number
@@ -117,7 +96,7 @@ class _Writer:
         }
         begun = tuple(f"{name}/" for call in calls.values() for name in call.names if name)
         items = list(
-            _merged(
+            merged(
                 [
                     calls.get(number) or self.item(row, begun)
                     for number, row in enumerate(self.rows)
@@ -144,16 +123,16 @@ class _Writer:
         images = self.graph.images
         if len(images) == 1:
             self.tensors[Edge(IMAGE, 0)] = "x"
-            return [f"input: {_image(images[0].shape)}"]
+            return [f"input: {image_of(images[0].shape)}"]
         lines = ["inputs:"]
         for port, image in enumerate(images):
             self.tensors[Edge(IMAGE, port)] = image.name
-            lines.append(f"  {image.name}: {_image(image.shape)}")
+            lines.append(f"  {image.name}: {image_of(image.shape)}")
         return lines
 
-    def blocks(self, kinds: Sequence[Kind]) -> tuple[dict[int, _Call], list[str], list[str]]:
+    def blocks(self, kinds: Sequence[Kind]) -> tuple[dict[int, Call], list[str], list[str]]:
         """Return the calls of blocks by the rows where they begin, the blocks, the columns."""
-        calls: dict[int, _Call] = {}
+        calls: dict[int, Call] = {}
         lines: list[str] = []
         columns: list[str] = []
         used: set[str] = set()
@@ -167,13 +146,13 @@ class _Writer:
             body = self.body(kind, arguments, names)
             takes = arguments.takes()
             columns += [name for name in takes if name not in columns]
-            lines += [f"  {word}:", f"    takes: {_flow(takes)}"] if takes else [f"  {word}:"]
-            lines += ["    body:", *(f"      - {_flow(keys)}" for keys in body)]
+            lines += [f"  {word}:", f"    takes: {flow(takes)}"] if takes else [f"  {word}:"]
+            lines += ["    body:", *(f"      - {flow(keys)}" for keys in body)]
             for number, instance in enumerate(kind.instances):
                 piece = instance.piece
                 keys = {"op": word, **{k: v for k, v in arguments.given(number).items() if v}}
                 scope = self.rows[piece.start].nodes[0].scope
-                call = _Call((piece.taken,), (piece.made,), keys, (prefixes[number],), scope, True)
+                call = Call((piece.taken,), (piece.made,), keys, (prefixes[number],), scope, True)
                 calls[piece.start] = call
         order = sorted(columns, key=lambda name: "kcns".find(name))
         return calls, lines, order
@@ -212,12 +191,12 @@ class _Writer:
             ports = range(len(self.rows[arguments.rows_at(place)].outputs))
             outs = [named.get((place, port)) for port in ports]
             if any(outs):
-                keys["out"] = _listed([out or "_" for out in outs])
+                keys["out"] = listed([out or "_" for out in outs])
             if (when := arguments.condition(place)) is not None:
                 keys["when"] = when
             if names[place]:
                 keys["name"] = names[place]
-        return [_ordered(keys) for keys in rows]
+        return [ordered(keys) for keys in rows]
 
     def single(self, kind: Kind, line: Line) -> bool:
         """Whether what stands before a row of a block has one output."""
@@ -229,17 +208,15 @@ class _Writer:
         """Return the keys of a row but its wiring; ``texts`` are those of its values."""
         op = row.op
         keys: Keys = {"op": op.word}
-        default = self.defaults if op.word in _FAMILY else {}
-        forms = dict(f if isinstance(f, tuple) else (f, None) for f in row.form[0][0][1:])  # type: ignore[index]
-        for key, letter in op.letters.items():
+        default = self.defaults if op.word in CONVS else {}
+        for key, said in row.form.keys:
+            letter = op.letters[key]
+            value: str | None = None if said is None else constant(said)
             if (key, -1) in texts:
-                value: str | None = texts[key, -1]
-            elif (key, 0) in texts:
-                value = _listed([texts[key, n] for n in range(forms[key])], always=True)  # type: ignore[arg-type]
-            else:
-                stated: Any = forms.get(key, getattr(op, letter.attribute))
-                value = None if stated is None else _constant(stated)
-            usual = default.get(key, _constant(letter.default, letter.kind.word))
+                value = texts[key, -1]
+            elif (key, 0) in texts and isinstance(said, int):
+                value = listed([texts[key, place] for place in range(said)], always=True)
+            usual = default.get(key, constant(letter.default, letter.kind.word))
             if letter.required or (value is not None and value != usual):
                 keys[key] = value or "none"
         after = {node.op.word for node in row.nodes[1:]}
@@ -253,15 +230,15 @@ class _Writer:
                 keys[word] = said
         return keys
 
-    def item(self, row: Row, begun: tuple[str, ...]) -> _Call:
+    def item(self, row: Row, begun: tuple[str, ...]) -> Call:
         """Return a row that stands by itself; ``begun`` is how names in blocks begin."""
         keys = self.keys(row, {slot: written(value) for slot, value in row.values.items()})
         if row.shared:
             keys["share"] = f"weights{row.nodes[0].weights}"
         name = row.name if self.named and not row.name.startswith(begun) else ""
-        return _Call(row.inputs, row.outputs, _ordered(keys), (name,), row.nodes[0].scope)
+        return Call(row.inputs, row.outputs, ordered(keys), (name,), row.nodes[0].scope)
 
-    def wire(self, items: Sequence[_Call]) -> None:
+    def wire(self, items: Sequence[Call]) -> None:
         """Give a name to each tensor that another line than the next takes, or that is a result."""
         previous: tuple[Edge, ...] = (Edge(IMAGE, 0),)
         results = self.graph.results
@@ -276,7 +253,7 @@ class _Writer:
                     self.tensors[edge] = f"t{len(self.tensors)}"
 
     def table(
-        self, items: Sequence[_Call], part: Sequence[_Call], columns: Sequence[str]
+        self, items: Sequence[Call], part: Sequence[Call], columns: Sequence[str]
     ) -> list[str]:
         """Return the lines of a table; calls of blocks are lists under its columns."""
         previous: tuple[Edge, ...] = (Edge(IMAGE, 0),)
@@ -286,34 +263,34 @@ class _Writer:
             if item.taken:
                 previous = item.made
         plain = [self.wired(item, before[id(item)]) for item in part]
-        listed = [keys for keys, item in zip(plain, part, strict=True) if item.block]
-        own = [name for name in columns if any(name in keys for keys in listed)]
-        extra = [key for key in ("n", "name") if any(key in keys for keys in listed)]
+        calls = [keys for keys, item in zip(plain, part, strict=True) if item.block]
+        own = [name for name in columns if any(name in keys for keys in calls)]
+        extra = [key for key in ("n", "name") if any(key in keys for keys in calls)]
         place = own.index("s") if "s" in own and "n" in extra else len(own)
         heads = ["op", *own[:place], *extra[:1], *own[place:], *extra[1:]]
         heads = list(dict.fromkeys(heads))
-        if len(listed) < 2 or len(heads) > 12:
-            return [f"  - {_flow(keys)}" for keys in plain]
+        if len(calls) < 2 or len(heads) > 12:
+            return [f"  - {flow(keys)}" for keys in plain]
         lines = [f"  columns: [{', '.join(heads)}]", "  rows:"]
         for keys, item in zip(plain, part, strict=True):
             if item.block and keys.keys() <= {*heads}:
-                cells = [_cell(keys.get(head, "~")) for head in heads]
+                cells = [cell(keys.get(head, "~")) for head in heads]
                 lines.append(f"    - [{', '.join(cells)}]")
             else:
-                lines.append(f"    - {_flow(keys)}")
+                lines.append(f"    - {flow(keys)}")
         return lines
 
-    def wired(self, item: _Call, previous: tuple[Edge, ...]) -> Keys:
+    def wired(self, item: Call, previous: tuple[Edge, ...]) -> Keys:
         """Return a line with what it takes and what its output is called."""
         keys = dict(item.keys)
         if item.taken and item.taken != previous:
             names = ["_" if (e,) == previous else self.tensors.get(e, "_") for e in item.taken]
-            keys["in"] = _listed(names)
+            keys["in"] = listed(names)
         if any(edge in self.tensors for edge in item.made):
-            keys["out"] = _listed([self.tensors.get(edge, "_") for edge in item.made])
+            keys["out"] = listed([self.tensors.get(edge, "_") for edge in item.made])
         if item.names[0]:
             keys["name"] = item.names[0]
-        return _ordered(keys)
+        return ordered(keys)
 
 
 def _said(
@@ -336,68 +313,16 @@ def _said(
         if not usual and ref not in named:
             named[ref] = f"t{len(named)}"
         said.append("_" if usual else named[ref])
-    return _listed(said)
+    return listed(said)
 
 
 def _shape(graph: Graph, edge: Edge) -> Shape:
     return graph.images[edge.port].shape if edge.node == IMAGE else graph.shape(edge)
 
 
-def _merged(items: Sequence[_Call]) -> Iterator[_Call]:
-    """Put lines that repeat the one before into one, with ``n``; the stride holds for the first."""
-    run: list[_Call] = []
-    for item in items:
-        if run and _repeats(run, item):
-            run.append(item)
-            continue
-        yield from _run(run)
-        run = [item]
-    yield from _run(run)
-
-
-def _repeats(run: Sequence[_Call], item: _Call) -> bool:
-    first, last = run[0], run[-1]
-    if "share" in item.keys or len(item.taken) != 1 or item.taken != last.made:
-        return False
-    if item.scope != first.scope or item.block != first.block:
-        return False
-    rest = {k: v for k, v in first.keys.items() if k != "s"}
-    own = {k: v for k, v in item.keys.items() if k != "s"}
-    windowed = first.block or not OPS[item.keys["op"]].windowed
-    usual = item.keys.get("s", "1" if first.block or item.keys["op"] in _FAMILY else "")
-    return rest == own and (usual == "1" or ("s" not in item.keys and not windowed))
-
-
-def _run(run: Sequence[_Call]) -> Iterator[_Call]:
-    if len(run) < 2:
-        yield from run
-        return
-    name = _numbered([call.names[0] for call in run])
-    keys = {**run[0].keys, "n": str(len(run))}
-    yield run[0]._replace(made=run[-1].made, keys=keys, names=(name,))
-
-
-def _numbered(names: Sequence[str]) -> str:
-    """Return a name for a line that is repeated: with the number of the repeat where they count."""
-    parts = [re.split(r"(\d+)", name) for name in names]
-    if names[0] and len({len(part) for part in parts}) == 1:
-        for place, first in enumerate(parts[0]):
-            if not first.isdigit():
-                continue
-            start = int(first)
-            counted = all(
-                part == [*parts[0][:place], str(start + n), *parts[0][place + 1 :]]
-                for n, part in enumerate(parts)
-            )
-            if counted:
-                number = f"{{j + {start}}}" if start else "{j}"
-                return "".join([*parts[0][:place], number, *parts[0][place + 1 :]])
-    return names[0]
-
-
 def _word(kind: Kind, rows: Sequence[Row], used: set[str]) -> str:
     """Return a name for a block, by how it ends."""
-    words = [form[0][0][0] for form in kind.shape.forms]  # type: ignore[index]
+    words = [form.words[0] for form in kind.shape.forms]
     base = next((_JOINS[word] for word in reversed(words) if word in _JOINS), "unit")
     name, number = base, 1
     while name in used or name in OPS:
@@ -408,7 +333,7 @@ def _word(kind: Kind, rows: Sequence[Row], used: set[str]) -> str:
 
 def _defaults(rows: Sequence[Row]) -> Keys:
     """Return what most convolutions have behind them, and whether they have a bias."""
-    convs = [row for row in rows if row.op.word in _FAMILY]
+    convs = [row for row in rows if row.op.word in CONVS]
     if len(convs) < 3:
         return {}
     norms = sum(any(node.op.word == "bn" for node in row.nodes[1:]) for row in convs)
@@ -419,43 +344,3 @@ def _defaults(rows: Sequence[Row]) -> Keys:
     if functions and 3 * functions[0][1] > len(convs):
         usual["act"] = functions[0][0]
     return {**usual, "bias": "true"} if 2 * biased > len(convs) else usual
-
-
-_ORDER = ("op", "in", "out", "when", "n", "name")
-
-
-def _ordered(keys: Keys) -> Keys:
-    """Return keys as rows have them: the op, its own keys, the wiring, the name."""
-    own = {key: value for key, value in keys.items() if key not in _ORDER}
-    ends = {key: keys[key] for key in _ORDER[1:] if key in keys}
-    return {"op": keys["op"], **own, **ends}
-
-
-def _constant(value: object, kind: str = "") -> str:
-    if isinstance(value, tuple):
-        if kind in ("pair", "counts") and value[0] == value[1]:
-            return written(value[0])
-        return _listed([written(item) for item in value], always=True)
-    return "none" if value is None else written(value)
-
-
-def _listed(values: Sequence[str], always: bool = False) -> str:
-    return values[0] if len(values) == 1 and not always else f"[{', '.join(map(_cell, values))}]"
-
-
-def _cell(text: str) -> str:
-    """Write a value inside of brackets."""
-    listed = text.startswith("[") and text.endswith("]")
-    plain = listed or text in ("~", "_") or re.fullmatch(r"-?[\d.]+(e-?\d+)?", text)
-    return text if plain or _PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)
-
-
-def _flow(keys: Mapping[str, str]) -> str:
-    return f"{{{', '.join(f'{key}: {_cell(value)}' for key, value in keys.items())}}}"
-
-
-def _image(shape: Shape) -> str:
-    if len(shape) == 3 and all(side <= LARGEST_RES for side in shape[1:]):
-        c, h, w = shape
-        return f"{{channels: {c}, res: {h if h == w else f'{h}x{w}'}}}"
-    return f"{{shape: [{', '.join(map(str, shape))}]}}"

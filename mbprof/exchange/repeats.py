@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from mbprof.exchange.rows import Row
+from mbprof.exchange.rows import Form, Row
 from mbprof.network.graph import Edge
 
 LONGEST = 40
@@ -30,7 +30,7 @@ Ref = tuple[int, int]
 class Shape(NamedTuple):
     """How the rows of a piece are built and wired, and which tensor it gives."""
 
-    forms: tuple[Hashable, ...]
+    forms: tuple[Form, ...]
     wiring: tuple[tuple[Ref, ...], ...]
     output: Ref
 
@@ -309,9 +309,7 @@ def laid(whole: Shape, part: Shape) -> tuple[int | None, ...] | None:
     return None
 
 
-def _overlays(
-    whole: Sequence[Hashable], part: Sequence[Hashable]
-) -> Iterator[tuple[int | None, ...]]:
+def _overlays(whole: Sequence[Form], part: Sequence[Form]) -> Iterator[tuple[int | None, ...]]:
     """Yield each way to find the forms of a part in their order, the early ones first."""
     if not _within(whole, part):
         return  # so that every branch below ends in a way
@@ -325,7 +323,7 @@ def _overlays(
         yield (None, *rest)
 
 
-def _within(whole: Sequence[Hashable], part: Sequence[Hashable]) -> bool:
+def _within(whole: Sequence[Form], part: Sequence[Form]) -> bool:
     left = iter(whole)
     return all(form in left for form in part)
 

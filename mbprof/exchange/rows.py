@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from mbprof.language.fmt import Shape
-from mbprof.network.graph import IMAGE, Edge, Graph, Node
+from mbprof.network.graph import Edge, Graph, Node
 from mbprof.ops import Op
 from mbprof.ops.padding import PADDING_RULES, Padding
 
 Slot = tuple[str, int]
 """A key of a row and the number of a value in its list, -1 where it is no list."""
+
+
+class Form(NamedTuple):
+    """What rows of one kind have in common: the words of ops, what is no number, the inputs.
+
+    ``keys`` are those of the op: a word for a number, a length for a list of them, else a value.
+    """
+
+    words: tuple[str, ...]
+    keys: tuple[tuple[str, object], ...]
+    inputs: int
 
 
 class Row(NamedTuple):
@@ -24,7 +34,7 @@ class Row(NamedTuple):
     nodes: tuple[Node, ...]
     inputs: tuple[Edge, ...]
     outputs: tuple[Edge, ...]
-    form: Hashable
+    form: Form
     values: Mapping[Slot, Any]
 
     @property
@@ -56,9 +66,12 @@ def rows_of(graph: Graph, family: str) -> list[Row]:
         end = _end(graph.nodes, number, uses)
         nodes = graph.nodes[number:end]
         outputs = tuple(Edge(end - 1, port) for port in range(len(nodes[-1].out_shapes)))
+        words = tuple(node.op.word for node in nodes)
         values: dict[Slot, Any] = {}
-        form = tuple(_form(node, place, family, values) for place, node in enumerate(nodes))
-        rows.append(Row(nodes, nodes[0].inputs, outputs, (form, len(nodes[0].inputs)), values))
+        form = Form(words, _keys(nodes[0], family, values), len(nodes[0].inputs))
+        if "act" in words[1:]:
+            values["act", -1] = nodes[words.index("act", 1)].op.function
+        rows.append(Row(nodes, nodes[0].inputs, outputs, form, values))
         number = end
     return rows
 
@@ -85,13 +98,13 @@ def _usual(op: Op) -> bool:
     return all(getattr(op, letter.attribute) == letter.default for letter in op.letters.values())
 
 
-def _form(node: Node, place: int, family: str, values: dict[Slot, Any]) -> Hashable:
+NUMBER = "number"
+"""What a form says of a key whose value is a number or an activation."""
+
+
+def _keys(node: Node, family: str, values: dict[Slot, Any]) -> tuple[tuple[str, object], ...]:
     """Return what an op has that is no number, and note its numbers among the values."""
-    if place:
-        if node.op.word == "act":
-            values["act", -1] = node.op.function
-        return node.op.word
-    words: list[Hashable] = [node.op.word]
+    keys: list[tuple[str, object]] = []
     for key, letter in node.op.letters.items():
         value: Any = getattr(node.op, letter.attribute)
         if key == "p":
@@ -100,16 +113,13 @@ def _form(node: Node, place: int, family: str, values: dict[Slot, Any]) -> Hasha
             value = value[0] if value[0] == value[1] else value
         if value and isinstance(value, tuple) and all(isinstance(item, int) for item in value):
             values.update({(key, place): item for place, item in enumerate(value)})
-            words.append((key, len(value)))
-        elif isinstance(value, int | float) and not isinstance(value, bool):
+            keys.append((key, len(value)))
+        elif node.op.function or (isinstance(value, int | float) and not isinstance(value, bool)):
             values[key, -1] = value
-            words.append(key)
-        elif node.op.word == "act":
-            values[key, -1] = value
-            words.append(key)
+            keys.append((key, NUMBER))
         else:
-            words.append((key, value))
-    return tuple(words)
+            keys.append((key, value))
+    return tuple(keys)
 
 
 def _padding(node: Node, padding: Padding | None, family: str) -> Padding | None:
@@ -142,8 +152,3 @@ def family_of(graph: Graph) -> str:
             counts["torch"] += 1
     counts.pop("valid", None)
     return max(counts, key=lambda name: counts[name]) if any(counts.values()) else "torch"
-
-
-def shape_of(graph: Graph, edge: Edge) -> Shape:
-    """Return the shape of a tensor."""
-    return graph.images[edge.port].shape if edge.node == IMAGE else graph.shape(edge)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
 from mbprof.errors import ExchangeError, Source
-from mbprof.exchange import tflite_form, tflite_ops
 from mbprof.exchange.draft import Draft
 from mbprof.exchange.tflite_model import Model, opened
+from mbprof.exchange.tflite_reading import Reading
 from mbprof.spec.knobs import Given
+
+for _rules in ("tflite_form", "tflite_ops"):  # which fill the table of rules
+    import_module(f"mbprof.exchange.{_rules}")
 
 
 class Buffer(NamedTuple):
@@ -40,7 +44,8 @@ def draft(path: str) -> Draft:
 
     Raises: ExchangeError: the file cannot be read, is broken, or makes no sense as a network.
     """
-    return tflite_ops.translated(opened(path), Path(path).stem)
+    model = opened(path)
+    return Reading(model, Draft(Path(path).stem, model.path)).draft_of()
 
 
 def buffers(path: str) -> list[Buffer]:
@@ -61,21 +66,21 @@ def buffers_of(model: Model) -> list[Buffer]:
     first, last = dict.fromkeys(model.inputs, 0), dict.fromkeys(model.inputs, 0)
     for tensor in model.tensors:
         if tensor.variable:
-            first[tensor.index], last[tensor.index] = 0, end
+            first[tensor.number], last[tensor.number] = 0, end
     for operator in model.operators:
-        for tensor in (number for number in operator.inputs if number >= 0):
-            if tensor in first:
-                last[tensor] = max(last[tensor], operator.index)
-            elif model.tensors[tensor].data is None:
-                message = f"{model.path}: operator {operator.index}, {operator.kind}, takes tensor"
-                raise ExchangeError(f"{message} {tensor}, which nothing made before it")
-        for tensor in operator.outputs:
-            first.setdefault(tensor, operator.index)
-            last.setdefault(tensor, operator.index)
-    last.update((tensor, end) for tensor in model.outputs if tensor in first)
+        for number in (number for number in operator.inputs if number >= 0):
+            if number in first:
+                last[number] = max(last[number], operator.number)
+            elif model.tensors[number].data is None:
+                message = f"{model.path}: operator {operator.number}, {operator.kind}, takes tensor"
+                raise ExchangeError(f"{message} {number}, which nothing made before it")
+        for number in operator.outputs:
+            first.setdefault(number, operator.number)
+            last.setdefault(number, operator.number)
+    last.update((number, end) for number in model.outputs if number in first)
     needed = [model.tensors[number] for number in sorted(first)]
     return [
-        Buffer(tensor.index, tensor.name, tensor.bytes, first[tensor.index], last[tensor.index])
+        Buffer(tensor.number, tensor.name, tensor.bytes, first[tensor.number], last[tensor.number])
         for tensor in needed
         if tensor.data is None
     ]

@@ -5,29 +5,32 @@ from __future__ import annotations
 from typing import Any
 
 from mbprof.exchange.tflite_model import Operator
-from mbprof.exchange.tflite_ops import MAPS, ROWS, NoRule, Reading, rule
+from mbprof.exchange.tflite_reading import MAPS, ROWS, NoRule, Reading, op_of, rule
 from mbprof.language.fmt import Shape
-from mbprof.ops import OPS
+
+HANDED_ON = {"QUANTIZE", "DEQUANTIZE", "CAST", "FAKE_QUANT", "DENSIFY", "BITCAST"}
+"""What changes how values are stored: no layer of a network, and no MACs."""
+VIEWS = {"RESHAPE", "SQUEEZE", "EXPAND_DIMS"}
 
 
 @rule("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR")
 def _resize(reading: Reading, operator: Operator) -> None:
     size = reading.shape(operator.outputs[0], MAPS)[1:]
     mode = "bilinear" if operator.kind == "RESIZE_BILINEAR" else "nearest"
-    op = OPS["resize"](size=size, mode=mode)
+    op = op_of("resize", size=size, mode=mode)
     reading.add(operator, op, [reading.take(operator, 0, MAPS)], MAPS)
 
 
 @rule("SPACE_TO_DEPTH", "DEPTH_TO_SPACE")
 def _shuffle(reading: Reading, operator: Operator) -> None:
     word = "pixelunshuffle" if operator.kind == "SPACE_TO_DEPTH" else "pixelshuffle"
-    op = OPS[word](by=operator.options["BlockSize"])
+    op = op_of(word, by=operator.options["BlockSize"])
     reading.add(operator, op, [reading.take(operator, 0, MAPS)], MAPS)
 
 
 @rule("LOCAL_RESPONSE_NORMALIZATION")
 def _lrn(reading: Reading, operator: Operator) -> None:
-    op = OPS["lrn"](size=2 * operator.options["Radius"] + 1)
+    op = op_of("lrn", size=2 * operator.options["Radius"] + 1)
     reading.add(operator, op, [reading.take(operator, 0, MAPS)], MAPS)
 
 
@@ -60,7 +63,9 @@ def _pad(reading: Reading, operator: Operator) -> None:
     if not made:
         reading.hand_on(operator, {form: taken})
         return
-    reading.add(operator, OPS["pad"](**made), [taken], form, None if form == MAPS else (1, *wanted))
+    reading.add(
+        operator, op_of("pad", **made), [taken], form, None if form == MAPS else (1, *wanted)
+    )
 
 
 @rule("TRANSPOSE")
@@ -78,7 +83,7 @@ def _transpose(reading: Reading, operator: Operator) -> None:
         key = reading.view(operator, taken, reading.shape(operator.outputs[0], ROWS))
         reading.hand_on(operator, {ROWS: key})
         return
-    reading.add(operator, OPS["permute"](order=order), [taken], ROWS, made)
+    reading.add(operator, op_of("permute", order=order), [taken], ROWS, made)
 
 
 @rule("STRIDED_SLICE")
@@ -127,7 +132,7 @@ def _sliced(reading: Reading, operator: Operator, parts: list[tuple[int, int, in
         reading.hand_on(operator, {form: key})
         return
     for place, (axis, start, stop, by) in enumerate(steps, 1):
-        op = OPS["slice"](axis=axis, start=start, stop=stop, step=by)
+        op = op_of("slice", axis=axis, start=start, stop=stop, step=by)
         shape = (*shape[:axis], -(-(stop - start) // by), *shape[axis + 1 :])
         if place < len(steps):
             taken = reading.step(operator, op, taken, shape, f"slice{place}")
@@ -142,19 +147,116 @@ def _gather(reading: Reading, operator: Operator) -> None:
         raise NoRule
     source, places = reading.tensor(operator, table), reading.tensor(operator, at)
     axis, out = operator.options.get("Axis", 0), operator.outputs[0]
-    if source.index in reading.constants:
-        rows = reading.trained(source.index, source.shape, "table")
-        given = reading.shape(places.index, ROWS)
+    if source.number in reading.constants:
+        rows = reading.trained(source.number, source.shape, "table")
+        given = reading.shape(places.number, ROWS)
         made: Shape = (*source.shape[:axis], *given, *source.shape[axis + 1 :])
-        reading.add(operator, OPS["lookup"](to=given, axis=axis), [rows], ROWS, made)
+        reading.add(operator, op_of("lookup", to=given, axis=axis), [rows], ROWS, made)
         return
-    if places.index not in reading.constants:
+    if places.number not in reading.constants:
         raise NoRule
     form = reading.form_of(operator, table)
     taken = reading.take(operator, table, form)
-    own = reading.axis(source.index, axis, form)
+    own = reading.axis(source.number, axis, form)
     shape = reading.draft.shape(taken)
     to = places.shape or (1,)
     kept = form if len(places.shape) == 1 and len(reading.shape(out, ROWS)) == len(shape) else ROWS
     made = (*shape[:own], *to, *shape[own + 1 :])
-    reading.add(operator, OPS["lookup"](to=to, axis=own), [taken], kept, made)
+    reading.add(operator, op_of("lookup", to=to, axis=own), [taken], kept, made)
+
+
+@rule(*VIEWS)
+def _view(reading: Reading, operator: Operator) -> None:
+    """A view makes rows, which become maps where somebody takes them as maps."""
+    number, out = operator.inputs[0], operator.outputs[0]
+    shapes = reading.model.tensors[number].shape, reading.model.tensors[out].shape
+    if shapes[0] == shapes[1] and reading.forms.get(number):
+        reading.hand_on(operator, reading.forms[number])
+        return
+    taken = reading.take(operator, 0, reading.form_of(operator))
+    shape = reading.shape(out, ROWS)
+    if reading.draft.shape(taken) == shape and reading.form_of(operator) == ROWS:
+        reading.hand_on(operator, {ROWS: taken})
+        return
+    vector = len(shape) == 1
+    op = op_of("flatten") if vector else op_of("reshape", to=shape)
+    reading.add(operator, op, [taken], ROWS)
+
+
+@rule(*HANDED_ON)
+def _handed_on(reading: Reading, operator: Operator) -> None:
+    number = operator.inputs[0]
+    reading.take(operator, 0, reading.form_of(operator))
+    reading.hand_on(operator, reading.forms[number])
+
+
+@rule("CONCATENATION")
+def _concat(reading: Reading, operator: Operator) -> None:
+    out, count = operator.outputs[0], len(operator.inputs)
+    known = [reading.forms.get(number, {}) for number in operator.inputs]
+    maps = reading.usual(out) == MAPS and any(MAPS in forms for forms in known)
+    form = MAPS if maps else ROWS
+    if any(reading.batched(n) != reading.batched(out) for n in operator.inputs):
+        raise NoRule
+    taken = [reading.take(operator, place, form) for place in range(count)]
+    if count == 1:
+        reading.hand_on(operator, {form: taken[0]})
+        return
+    axis = reading.axis(out, operator.options["Axis"], form)
+    reading.add(operator, op_of("concat", axis=axis), taken, form)
+
+
+@rule("SPLIT", "SPLIT_V")
+def _split(reading: Reading, operator: Operator) -> None:
+    place, at = (1, 0) if operator.kind == "SPLIT" else (0, 2)
+    (axis,) = reading.numbers(operator, at)
+    form = reading.form_of(operator, place)
+    taken = reading.take(operator, place, form)
+    own = reading.axis(operator.inputs[place], axis, form)
+    shapes = tuple(reading.shape(number, form) for number in operator.outputs)
+    keys = [reading.key(number) for number in operator.outputs]
+    for number, key in zip(operator.outputs, keys, strict=True):
+        reading.forms[number] = {form: key}
+    if len(keys) == 1:
+        reading.hand_on(operator, {form: taken})
+        return
+    sizes = tuple(shape[own] for shape in shapes)
+    op = op_of("split", parts=len(keys), sizes=() if len({*sizes}) == 1 else sizes, axis=own)
+    reading.draft.add(op, [taken], keys, shapes, reading.names[operator.number])
+
+
+@rule("UNPACK")
+def _unpack(reading: Reading, operator: Operator) -> None:
+    form, count = reading.form_of(operator), len(operator.outputs)
+    taken = reading.take(operator, 0, form)
+    own = reading.axis(operator.inputs[0], operator.options.get("Axis", 0), form)
+    shape = reading.draft.shape(taken)
+    part = (*shape[:own], 1, *shape[own + 1 :])
+    parts = [f"{reading.key(number)}_part" for number in operator.outputs]
+    if count > 1:
+        op = op_of("split", parts=count, axis=own)
+        reading.draft.add(op, [taken], parts, (part,) * count, reading.names[operator.number])
+    else:
+        parts = [taken]
+    for number, each in zip(operator.outputs, parts, strict=True):
+        key = reading.view(operator, each, reading.shape(number, ROWS), f"unpacked{number}")
+        reading.forms[number] = {ROWS: key}
+
+
+@rule("PACK")
+def _pack(reading: Reading, operator: Operator) -> None:
+    out = operator.outputs[0]
+    own = reading.axis(out, operator.options.get("Axis", 0), ROWS)
+    shape = reading.shape(out, ROWS)
+    part = (*shape[:own], 1, *shape[own + 1 :])
+    taken = []
+    for place, number in enumerate(operator.inputs):
+        if number in reading.constants:
+            taken.append(reading.trained(number, part, ROWS))
+        else:
+            row = reading.take(operator, place, ROWS)
+            taken.append(reading.view(operator, row, part, f"packed{place}"))
+    if len(taken) == 1:
+        reading.hand_on(operator, {ROWS: taken[0]})
+        return
+    reading.add(operator, op_of("concat", axis=own), taken, ROWS)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import mmap
 import struct
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,7 +20,7 @@ MAX_TENSORS = 100_000
 MAX_RANK = 16
 _IDENTIFIER = b"TFL3"
 _INLINE = 2
-"""From this offset on a buffer's data stands behind the FlatBuffer; 0 and 1 say that it does not."""
+"""From this offset on a buffer's data stands behind the FlatBuffer; 0 and 1 say none."""
 
 # The fields of the tables, by their numbers in the schema.
 _CODES, _SUBGRAPHS, _BUFFERS = 1, 2, 4
@@ -34,7 +33,7 @@ _OPTIONS2_TYPE, _OPTIONS2 = 11, 12
 
 
 class Kind(NamedTuple):
-    """The type of a tensor's values: how many bits one has, and its `struct` format if it has one."""
+    """The type of a tensor's values: the bits of each, and their `struct` format."""
 
     bits: int
     form: str = ""
@@ -71,7 +70,7 @@ class Tensor(NamedTuple):
     1 and 0 where the values are not quantised.
     """
 
-    index: int
+    number: int
     name: str
     shape: Shape
     signature: tuple[int, ...]
@@ -105,7 +104,7 @@ class Operator(NamedTuple):
     A tensor of -1 is left out.
     """
 
-    index: int
+    number: int
     kind: str
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
