@@ -260,3 +260,25 @@ def _pack(reading: Reading, operator: Operator) -> None:
         reading.hand_on(operator, {ROWS: taken[0]})
         return
     reading.add(operator, op_of("concat", axis=own), taken, ROWS)
+
+
+@rule("TILE", "BROADCAST_TO")
+def _repeated(reading: Reading, operator: Operator) -> None:
+    """Look up the same positions over and over, along one axis after the other."""
+    number, out = operator.inputs[0], operator.outputs[0]
+    full, wanted = (reading.model.tensors[n].shape for n in (number, out))
+    if len(full) != len(wanted) or reading.batched(number) != reading.batched(out):
+        raise NoRule
+    form = reading.form_of(operator)
+    taken = reading.take(operator, 0, form)
+    shape, ends = reading.draft.shape(taken), reading.shape(out, form)
+    grown = [axis for axis, size in enumerate(ends) if shape[axis] != size]
+    if not grown:
+        reading.hand_on(operator, {form: taken})
+        return
+    for axis in grown:
+        op = op_of("lookup", to=(ends[axis],), axis=axis)
+        shape = (*shape[:axis], ends[axis], *shape[axis + 1 :])
+        if axis != grown[-1]:
+            taken = reading.step(operator, op, taken, shape, f"axis{axis}")
+    reading.add(operator, op, [taken], form)

@@ -8,6 +8,7 @@ from typing import Any
 
 from mbprof.exchange.tflite_model import Operator
 from mbprof.exchange.tflite_reading import MAPS, ROWS, NoRule, Reading, formed, op_of, rule
+from mbprof.ops import Op
 from mbprof.ops.base import channel_axis
 
 ACTIVATIONS = {
@@ -20,11 +21,33 @@ ACTIVATIONS = {
     "ELU": "elu",
     "HARD_SWISH": "hswish",
     "LEAKY_RELU": "leaky_relu",
+    "ABS": "abs",
+    "NEG": "neg",
+    "FLOOR": "round",
+    "CEIL": "round",
+    "ROUND": "round",
+    "SQUARE": "square",
+    "SQRT": "sqrt",
+    "EXP": "exp",
+    "LOG": "log",
+    "SIN": "sin",
+    "COS": "cos",
 }
 """Functions of each element; those of two bounds cost what relu6 does."""
 REDUCED = {"MEAN": "mean", "SUM": "sum", "REDUCE_MAX": "max"}
-ELEMENTWISE = {"ADD": "add", "SUB": "add", "ADD_N": "add", "MUL": "mul"}
-"""A subtraction is an addition, as far as costs go."""
+ELEMENTWISE = {
+    "ADD": "add",
+    "SUB": "add",
+    "ADD_N": "add",
+    "MUL": "mul",
+    "DIV": "mul",
+    "SQUARED_DIFFERENCE": "add",
+    "MAXIMUM": "",
+    "MINIMUM": "",
+}
+"""A subtraction is an addition, as far as costs go; a division multiplies by an inverse."""
+_LARGEST = 1e30
+"""A factor of the language is below it."""
 
 
 def _padding(options: Mapping[str, Any]) -> str:
@@ -164,24 +187,52 @@ def _elementwise(reading: Reading, operator: Operator) -> None:
     known = [reading.forms.get(n, {}) for n in numbers if n not in reading.constants]
     if form == MAPS and not any(MAPS in forms for forms in known):
         form = ROWS
-    if operator.kind == "MUL" and len(numbers) == 2:
-        constant = [n for n in numbers if n in reading.constants]
-        if constant and prod(reading.model.tensors[constant[0]].shape) == 1:
-            place = 1 - numbers.index(constant[0])
-            factor = reading.model.tensors[constant[0]]
-            value = factor.values()
-            by = 1.0 if value is None else (value[0] - factor.zero) * factor.scale
-            op = op_of("times", by=by)
-            reading.add(operator, op, [reading.take(operator, place, form)], form)
-            return
-    rank = len(reading.model.tensors[number].shape)
-    taken = [_operand(reading, operator, place, rank, form) for place in range(len(numbers))]
+    single = next((n for n, number in enumerate(numbers) if _single(reading, number)), None)
+    by_number = operator.kind in ("MUL", "MAXIMUM", "MINIMUM") or (operator.kind, single) == (
+        "DIV",
+        1,
+    )
+    if single is not None and by_number:
+        other = _operand(reading, operator, 1 - single, form)
+        reading.add(operator, _with_number(reading, operator, single), [other], form)
+        return
+    if operator.kind in ("MAXIMUM", "MINIMUM"):
+        raise NoRule
+    taken = [_operand(reading, operator, place, form) for place in range(len(numbers))]
+    if operator.kind == "DIV":
+        below, inverse = reading.draft.shape(taken[1]), op_of("act", function="reciprocal")
+        taken[1] = reading.step(operator, inverse, taken[1], below, "inverse")
+    if operator.kind == "SQUARED_DIFFERENCE":
+        shape = reading.shape(number, form)
+        less = f"{reading.key(number)}_less"
+        name = f"{reading.names[operator.number]}/less"
+        reading.draft.add(op_of("add"), taken, [less], (shape,), name)
+        reading.add(operator, op_of("act", function="square"), [less], form)
+        return
     reading.add(operator, op_of(ELEMENTWISE[operator.kind]), taken, form)
 
 
-def _operand(reading: Reading, operator: Operator, place: int, rank: int, form: str) -> str:
+def _single(reading: Reading, number: int) -> bool:
+    """Whether a tensor is a constant number."""
+    return number in reading.constants and prod(reading.model.tensors[number].shape) == 1
+
+
+def _with_number(reading: Reading, operator: Operator, place: int) -> Op:
+    """Return what multiplies by a number or its inverse, or compares with one."""
+    if operator.kind in ("MAXIMUM", "MINIMUM"):
+        return op_of("act", function="relu")
+    tensor = reading.tensor(operator, place)
+    values = tensor.values()
+    factor = 1.0 if values is None else (values[0] - tensor.zero) * tensor.scale
+    if operator.kind == "DIV":
+        factor = 1 / factor if factor else 1.0
+    return op_of("times", by=factor if abs(factor) < _LARGEST else 1.0)
+
+
+def _operand(reading: Reading, operator: Operator, place: int, form: str) -> str:
     """Return an input of an operator that repeats sizes of 1, with as many axes as its output."""
     tensor, out = reading.tensor(operator, place), operator.outputs[0]
+    rank = len(reading.model.tensors[out].shape)
     constant = tensor.number in reading.constants
     fits = len(tensor.shape) == rank and reading.batched(tensor.number) == reading.batched(out)
     if fits and not constant:
@@ -214,8 +265,7 @@ def _prelu(reading: Reading, operator: Operator) -> None:
         reading.add(operator, op_of("act", function="prelu"), [taken], form)
         return
     # A slope for each element: max(x, 0) + a·min(x, 0), a comparison for either part.
-    rank = len(reading.tensor(operator, 0).shape)
-    scale = _operand(reading, operator, 1, rank, form)
+    scale = _operand(reading, operator, 1, form)
     relu = op_of("act", function="relu")
     above, below = (reading.step(operator, relu, taken, shape, what) for what in ("max", "min"))
     name = reading.names[operator.number]
@@ -224,7 +274,36 @@ def _prelu(reading: Reading, operator: Operator) -> None:
     reading.add(operator, op_of("add"), [above, bent], form)
 
 
-@rule("SOFTMAX")
+@rule("RSQRT")
+def _inverse_root(reading: Reading, operator: Operator) -> None:
+    form = reading.form_of(operator)
+    taken = reading.take(operator, 0, form)
+    root = op_of("act", function="sqrt")
+    taken = reading.step(operator, root, taken, reading.draft.shape(taken), "root")
+    reading.add(operator, op_of("act", function="reciprocal"), [taken], form)
+
+
+@rule("POW")
+def _power(reading: Reading, operator: Operator) -> None:
+    """A power, of which squares and roots are simpler."""
+    form = reading.form_of(operator)
+    values = reading.tensor(operator, 1).values() if _single(reading, operator.inputs[1]) else None
+    function = {2.0: "square", 0.5: "sqrt", -1.0: "reciprocal"}.get(values[0] if values else 0.0)
+    taken = reading.take(operator, 0, form)
+    reading.add(operator, op_of("act", function=function or "exp"), [taken], form)
+
+
+@rule("L2_NORMALIZATION")
+def _length(reading: Reading, operator: Operator) -> None:
+    """Divide vectors by their length, which runs over the channels."""
+    form = reading.form_of(operator)
+    taken = reading.take(operator, 0, form)
+    if form == ROWS and len(reading.draft.shape(taken)) == 3:
+        raise NoRule
+    reading.add(operator, op_of("rms", scale=False), [taken], form)
+
+
+@rule("SOFTMAX", "LOG_SOFTMAX")
 def _softmax(reading: Reading, operator: Operator) -> None:
     form = reading.form_of(operator)
     taken = reading.take(operator, 0, form)

@@ -199,13 +199,32 @@ UNARY: dict[str, tuple[Make, str, tuple[int, ...]]] = {
         lambda n, x: n.op(
             "ADD",
             [
-                n.op("MUL", [x, n.numbers(0.5, kind="FLOAT32", shape=())], (1, 8, 6, 4)),
+                n.op("MUL", [x, n.half()], (1, 8, 6, 4)),
                 n.weights(4),
             ],
             (1, 8, 6, 4),
         ),
         "times param add",
         (4, 8, 6),
+    ),
+    "a normalisation by hand": (
+        lambda n, x: n.op(
+            "DIV",
+            [
+                n.op("SQUARED_DIFFERENCE", [x, n.weights(4)], (1, 8, 6, 4)),
+                n.op("RSQRT", [n.op("MAXIMUM", [x, n.half()], (1, 8, 6, 4))], (1, 8, 6, 4)),
+            ],
+            (1, 8, 6, 4),
+        ),
+        "param add act act act act act mul",
+        (4, 8, 6),
+    ),
+    "a power": (lambda n, x: n.op("POW", [x, n.half()], (1, 8, 6, 4)), "act", (4, 8, 6)),
+    "a length": (lambda n, x: n.op("L2_NORMALIZATION", [x], (1, 8, 6, 4)), "rms", (4, 8, 6)),
+    "repeats": (
+        lambda n, x: n.op("TILE", [x, n.numbers(1, 2, 1, 3)], (1, 16, 6, 12)),
+        "lookup lookup",
+        (12, 16, 6),
     ),
     "stored otherwise": (
         lambda n, x: n.op("LOGISTIC", [n.op("QUANTIZE", [x], (1, 8, 6, 4))], (1, 8, 6, 4)),
@@ -341,7 +360,7 @@ def test_a_broken_file_is_one_error(tmp_path: Path) -> None:
     whole, rnd, path = small(), random.Random(14), tmp_path / "net.tflite"
     nasty = (b"\xff\xff\xff\xff", b"\0\0\0\0", b"\xff\xff\xff\x7f", b"\0\0\0\x80", b"\1\0\0\0")
     began, wrong = time.monotonic(), 0
-    for _ in range(1500):
+    for _ in range(400):
         data = bytearray(whole)
         for _ in range(rnd.choice((1, 1, 2, 8))):
             at = rnd.randrange(len(data) - 4)
@@ -360,7 +379,7 @@ def test_a_broken_file_is_one_error(tmp_path: Path) -> None:
             said = str(error)
         wrong += bool(said)
         assert not said or str(path) in said
-    assert wrong > 500
+    assert wrong > 130
     assert time.monotonic() - began < 60
 
 
@@ -378,7 +397,8 @@ def test_errors_say_what_is_wrong(tmp_path: Path, data: bytes, said: str) -> Non
     path.write_bytes(data)
     ended = invoke("table", str(path), width=300)
     assert (ended.status, ended.out) == (2, "")
-    assert said in ended.err and ended.err.startswith("error[exchange]")
+    assert ended.err.startswith("error[exchange]")
+    assert said in ended.err
 
 
 def test_a_list_of_the_same_table_over_and_over_takes_no_time(tmp_path: Path) -> None:

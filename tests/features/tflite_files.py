@@ -45,6 +45,9 @@ class Net:
         self.tensors.append((full, kind, f"numbers_{len(self.tensors)}", data))
         return len(self.tensors) - 1
 
+    def half(self) -> int:
+        return self.numbers(0.5, kind="FLOAT32", shape=())
+
     def op(
         self, word: str, taken: list[int], *shapes: tuple[int, ...], options: str = "", **given: Any
     ) -> Any:
