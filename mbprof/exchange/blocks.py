@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 
 from mbprof.errors import MbprofError
 from mbprof.exchange.arguments import Arguments, written
+from mbprof.exchange.dense import Dense, dense_rows, growing
 from mbprof.exchange.draft import quoted
 from mbprof.exchange.flow import Keys, cell, constant, flow, image_of, listed, ordered
-from mbprof.exchange.repeats import Kind, Line, blocks, common, resolved
+from mbprof.exchange.repeats import Kind, Line, blocks, prefix_of, resolved
 from mbprof.exchange.rows import Row, family_of, rows_of
 from mbprof.exchange.runs import CONVS, Call, merged
 from mbprof.language.fmt import Shape
@@ -63,6 +64,7 @@ class _Writer:
     named: bool
     family: str = ""
     rows: list[Row] = field(default_factory=list)
+    dense: list[Dense] = field(default_factory=list)
     defaults: Keys = field(default_factory=dict)
     tensors: dict[Edge, str] = field(default_factory=dict)
 
@@ -72,9 +74,14 @@ class _Writer:
         if any(node.side for node in graph.nodes):
             return []
         self.family = family_of(graph)
-        self.rows = rows_of(graph, self.family)
+        chains = {number for chain in growing(graph) for number in chain}
+        self.rows = rows_of(graph, self.family, chains)
+        self.dense = list(dense_rows(self.rows, graph))
+        if not self.dense:
+            self.rows = rows_of(graph, self.family)
         self.defaults = _defaults(self.rows)
-        found = blocks(self.rows, graph.outputs)
+        barred = {number for part in self.dense for number in range(part.start, part.end)}
+        found = blocks(self.rows, graph.outputs, barred)
         texts = [self.written(name, source, scope, found[:n]) for n in range(len(found) + 1)]
         return sorted(filter(None, texts), key=lambda text: text.count("\n"))
 
@@ -88,13 +95,12 @@ class _Writer:
         if self.defaults:
             lines.append(f"defaults: {{conv: {flow(self.defaults)}}}")
         calls, written_blocks, columns = self.blocks(kinds)
-        inside = {
-            number
-            for kind in kinds
-            for instance in kind.instances
-            for number in range(instance.piece.start, instance.piece.end)
-        }
+        pieces = [instance.piece for kind in kinds for instance in kind.instances]
+        spans = [(part.start, part.end) for part in pieces]
+        spans += [(part.start, part.end) for part in self.dense]
+        inside = {number for start, end in spans for number in range(start, end)}
         begun = tuple(f"{name}/" for call in calls.values() for name in call.names if name)
+        calls |= {part.start: self.rounds(part) for part in self.dense}
         items = list(
             merged(
                 [
@@ -161,16 +167,17 @@ class _Writer:
         """Return what the names of each piece begin with, and the rest of each row of the block."""
         prefixes, rests = [], [set[str]() for _ in kind.shape.forms]
         for instance in kind.instances:
-            numbers = [n for n in instance.rows if n is not None]
-            prefix = common([self.rows[n].name for n in numbers])
+            prefix = prefix_of(instance, self.rows)
             prefixes.append(prefix)
             for place, number in enumerate(instance.rows):
                 if number is not None:
-                    rests[place].add(self.rows[number].name[len(prefix) :].lstrip("/."))
+                    name = self.rows[number].name
+                    inner = name.startswith(prefix) and name[len(prefix) :].lstrip("/.")
+                    rests[place].add(inner or "")
         if not self.named or not all(prefixes) or len({*prefixes}) < len(prefixes):
             return [""] * len(prefixes), [""] * len(rests)
         own = [rest.pop() if len(rest) == 1 else "" for rest in rests]
-        return prefixes, own if len({*own}) == len(own) else [""] * len(own)
+        return prefixes, [name if own.count(name) == 1 else "" for name in own]
 
     def body(self, kind: Kind, arguments: Arguments, names: Sequence[str]) -> list[Keys]:
         """Return the rows of a block."""
@@ -237,6 +244,15 @@ class _Writer:
             keys["share"] = f"weights{row.nodes[0].weights}"
         name = row.name if self.named and not row.name.startswith(begun) else ""
         return Call(row.inputs, row.outputs, ordered(keys), (name,), row.nodes[0].scope)
+
+    def rounds(self, part: Dense) -> Call:
+        """Return dense connectivity as a line of its own."""
+        own = self.rows[part.start : part.start + part.size]
+        body = [self.item(row, ())._replace(names=("",)).keys for row in own]
+        keys = {"op": "", "repeat": str(part.rounds), "dense": "true"}
+        keys["body"] = f"[{', '.join(map(flow, body))}]"
+        scope = own[0].nodes[0].scope
+        return Call((part.taken,), (part.made,), keys, ("",), scope)
 
     def wire(self, items: Sequence[Call]) -> None:
         """Give a name to each tensor that another line than the next takes, or that is a result."""

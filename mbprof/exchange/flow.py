@@ -21,7 +21,8 @@ def ordered(keys: Keys) -> Keys:
     """Return keys as rows have them: the op, its own keys, the wiring, the name."""
     own = {key: value for key, value in keys.items() if key not in _ORDER}
     ends = {key: keys[key] for key in _ORDER[1:] if key in keys}
-    return {"op": keys["op"], **own, **ends}
+    op = {"op": keys["op"]} if keys["op"] else {}  # a step that repeats others is no op
+    return {**op, **own, **ends}
 
 
 def constant(value: object, kind: str = "") -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -109,12 +109,12 @@ def _ref(edge: Edge, made_by: Mapping[Edge, int], rows: Sequence[Row], start: in
     return number - start, rows[number].outputs.index(edge)
 
 
-def blocks(rows: Sequence[Row], ends: Sequence[Edge]) -> list[Kind]:
-    """Return the blocks that save most lines, one after the other."""
+def blocks(rows: Sequence[Row], ends: Sequence[Edge], barred: Collection[int] = ()) -> list[Kind]:
+    """Return the blocks that save most lines, one after the other, without some rows."""
     if len(rows) > MAX_ROWS:
         return []
     found, chosen = list(pieces(rows, ends)), list[Kind]()
-    taken: set[int] = set()
+    taken = {*barred}
     while True:
         free = [p for p in found if taken.isdisjoint(range(p.start, p.end))]
         groups: dict[Shape, list[Piece]] = defaultdict(list)
@@ -180,6 +180,13 @@ def worth(kind: Kind, rows: Sequence[Row]) -> int:
     prefixes = [common([rows[n].name for n in i.rows if n is not None]) for i in kind.instances]
     apart = all(prefixes) and len({*prefixes}) == len(prefixes)
     return saved(kind, rows) - _PRICE * len(varied) + (len(prefixes) if apart else 0)
+
+
+def prefix_of(instance: Instance, rows: Sequence[Row]) -> str:
+    """Return what the names of a piece begin with: those of its layers, which are modules."""
+    own = [rows[number] for number in instance.rows if number is not None]
+    layers = [row for row in own if row.op.multiplies]
+    return common([row.name for row in layers or own])
 
 
 def common(names: Sequence[str]) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
+from mbprof.errors import ShapeError
 from mbprof.network.graph import Edge, Graph, Node
 from mbprof.ops import Op
 from mbprof.ops.padding import PADDING_RULES, Padding
@@ -53,8 +55,11 @@ class Row(NamedTuple):
         return any(node.weights is not None for node in self.nodes)
 
 
-def rows_of(graph: Graph, family: str) -> list[Row]:
-    """Return the rows of a graph in execution order; ``family`` says what padding ``same`` is."""
+def rows_of(graph: Graph, family: str, apart: Collection[int] = ()) -> list[Row]:
+    """Return the rows of a graph in execution order; ``family`` says what padding ``same`` is.
+
+    Nodes that stand ``apart`` have nothing behind them in their rows.
+    """
     uses: dict[Edge, int] = {}
     for node in graph.nodes:
         for edge in node.inputs:
@@ -63,7 +68,7 @@ def rows_of(graph: Graph, family: str) -> list[Row]:
         uses[edge] = uses.get(edge, 0) + 1
     rows, number = [], 0
     while number < len(graph.nodes):
-        end = _end(graph.nodes, number, uses)
+        end = number + 1 if number in apart else _end(graph.nodes, number, uses)
         nodes = graph.nodes[number:end]
         outputs = tuple(Edge(end - 1, port) for port in range(len(nodes[-1].out_shapes)))
         words = tuple(node.op.word for node in nodes)
@@ -123,22 +128,26 @@ def _keys(node: Node, family: str, values: dict[Slot, Any]) -> tuple[tuple[str, 
 
 
 def _padding(node: Node, padding: Padding | None, family: str) -> Padding | None:
-    """Return ``same`` or ``valid`` where the padding is that, else as it is."""
-    if padding is None or not node.op.axes(node.in_shapes) or node.op.word == "pad":
-        return padding
-    if padding == family:
-        return "same"
-    if isinstance(padding, str):
-        return padding
-    if not any(padding):
-        return "valid"
-    rule = PADDING_RULES[family]
+    """Return the usual word, ``same`` or ``valid`` where the padding is that, else as it is."""
     axes = node.op.axes(node.in_shapes)
-    if rule.size is None and rule.spread is None:
-        usual = [rule.amounts(axis.n, axis.k, axis.s, axis.d) for axis in axes]
-        if (*usual[0], *usual[1]) == padding:
-            return "same"
-    return padding
+    if padding is None or not axes or node.op.word in ("pad", "crop"):
+        return padding
+    rules = {"same": family, "valid": "valid"}
+    usual: Any = node.op.letters["p"].default
+    alike = (word for word in (usual, *rules) if _pads_alike(node, rules[word]))
+    return next(alike, padding)
+
+
+def _pads_alike(node: Node, rule: str) -> bool:
+    """Whether a rule of padding gives the padding and the outputs that a node has."""
+    own: Any = node.op
+    ruled: Op = replace(own, padding=rule)
+    pairs = zip(own.axes(node.in_shapes), ruled.axes(node.in_shapes), strict=True)
+    try:
+        fits = ruled.shapes(node.in_shapes) == node.out_shapes
+    except ShapeError:
+        return False
+    return fits and all(one.padded == other.padded for one, other in pairs)
 
 
 def family_of(graph: Graph) -> str:

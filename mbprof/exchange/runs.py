@@ -39,7 +39,12 @@ def merged(items: Sequence[Call]) -> Iterator[Call]:
 
 def _repeats(run: Sequence[Call], item: Call) -> bool:
     first, last = run[0], run[-1]
-    if "share" in item.keys or len(item.taken) != 1 or item.taken != last.made:
+    if (
+        not item.keys.get("op")
+        or "share" in item.keys
+        or len(item.taken) != 1
+        or item.taken != last.made
+    ):
         return False
     if item.scope != first.scope or item.block != first.block:
         return False
