@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -19,6 +20,7 @@ _LATE = "kcns"
 """Arguments that tables of papers have at their end, in this order."""
 _PARTS = (2, 3, 4, 6, 8, 12, 16, 24)
 """What channels are divided by, as for squeeze-and-excitation."""
+_NAME = re.compile(r"[A-Za-z_]\w*(?:\.\w+)?")
 _TYPES = {"int": "int", "float": "number", "tuple": "pair"}
 
 
@@ -197,6 +199,11 @@ class Arguments:
         for name in self.flags:
             yield name, self.vectors[name]
             yield f"not {name}", tuple(not value for value in self.vectors[name])
+
+    def keep(self, texts: Iterable[str]) -> None:
+        """Leave out the arguments that no text of the block reads."""
+        read = {name for text in texts for name in _NAME.findall(text)}
+        self.vectors = {name: v for name, v in self.vectors.items() if name in read}
 
     def takes(self) -> dict[str, str]:
         """Return the arguments as a block declares them, in the order of its columns."""

@@ -12,12 +12,12 @@ from mbprof.exchange.dense import Dense, dense_rows, growing
 from mbprof.exchange.draft import quoted
 from mbprof.exchange.flow import Keys, cell, constant, flow, image_of, listed, ordered
 from mbprof.exchange.repeats import Kind, Line, blocks, prefix_of, resolved
-from mbprof.exchange.rows import Row, family_of, rows_of
+from mbprof.exchange.rows import Row, family_of, rows_of, usual_norm
 from mbprof.exchange.runs import CONVS, Call, merged
 from mbprof.language.fmt import Shape
 from mbprof.network.graph import IMAGE, Edge, Graph, Node
 from mbprof.network.load import loads
-from mbprof.ops import OPS
+from mbprof.ops import OPS, Op
 
 _JOINS = {"add": "residual", "concat": "branches", "mul": "gated"}
 """What a block is called by the op in which its paths end."""
@@ -64,6 +64,7 @@ class _Writer:
     named: bool
     family: str = ""
     rows: list[Row] = field(default_factory=list)
+    norm: Op | None = None
     dense: list[Dense] = field(default_factory=list)
     defaults: Keys = field(default_factory=dict)
     tensors: dict[Edge, str] = field(default_factory=dict)
@@ -74,11 +75,12 @@ class _Writer:
         if any(node.side for node in graph.nodes):
             return []
         self.family = family_of(graph)
+        self.norm = usual_norm(graph)
         chains = {number for chain in growing(graph) for number in chain}
-        self.rows = rows_of(graph, self.family, chains)
+        self.rows = rows_of(graph, self.family, self.norm, chains)
         self.dense = list(dense_rows(self.rows, graph))
         if not self.dense:
-            self.rows = rows_of(graph, self.family)
+            self.rows = rows_of(graph, self.family, self.norm)
         self.defaults = _defaults(self.rows)
         barred = {number for part in self.dense for number in range(part.start, part.end)}
         found = blocks(self.rows, graph.outputs, barred)
@@ -92,8 +94,9 @@ class _Writer:
         lines.append(f"padding: {self.family}")
         if scope != "all":
             lines.append(f"scope: {scope}")
-        if self.defaults:
-            lines.append(f"defaults: {{conv: {flow(self.defaults)}}}")
+        usual = {"conv": self.defaults, "bn": self.norms}
+        if said := [f"{word}: {flow(keys)}" for word, keys in usual.items() if keys]:
+            lines.append(f"defaults: {{{', '.join(said)}}}")
         calls, written_blocks, columns = self.blocks(kinds)
         pieces = [instance.piece for kind in kinds for instance in kind.instances]
         spans = [(part.start, part.end) for part in pieces]
@@ -124,6 +127,17 @@ class _Writer:
             lines += ["head:", *self.table(items, head, [])]
         return "\n".join([*lines, ""])
 
+    @property
+    def norms(self) -> Keys:
+        """What all batch norms have that stand as keys of a row, where that is not the default."""
+        letters = self.norm.letters.items() if self.norm else ()
+        values = {key: getattr(self.norm, letter.attribute) for key, letter in letters}
+        return {
+            k: constant(v)
+            for k, v in values.items()
+            if self.norm and v != self.norm.letters[k].default
+        }
+
     def inputs(self) -> list[str]:
         """Return what the spec says of its inputs, and give them their names."""
         images = self.graph.images
@@ -150,6 +164,7 @@ class _Writer:
             arguments = Arguments(kind, self.rows, taken, made)
             prefixes, names = self.prefixes(kind)
             body = self.body(kind, arguments, names)
+            arguments.keep(text for keys in body for text in keys.values())
             takes = arguments.takes()
             columns += [name for name in takes if name not in columns]
             lines += [f"  {word}:", f"    takes: {flow(takes)}"] if takes else [f"  {word}:"]
@@ -215,7 +230,7 @@ class _Writer:
         """Return the keys of a row but its wiring; ``texts`` are those of its values."""
         op = row.op
         keys: Keys = {"op": op.word}
-        default = self.defaults if op.word in CONVS else {}
+        default = self.defaults if op.word in CONVS else self.norms if op.folds else {}
         for key, said in row.form.keys:
             letter = op.letters[key]
             value: str | None = None if said is None else constant(said)

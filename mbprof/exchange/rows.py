@@ -55,10 +55,13 @@ class Row(NamedTuple):
         return any(node.weights is not None for node in self.nodes)
 
 
-def rows_of(graph: Graph, family: str, apart: Collection[int] = ()) -> list[Row]:
+def rows_of(
+    graph: Graph, family: str, norm: Op | None = None, apart: Collection[int] = ()
+) -> list[Row]:
     """Return the rows of a graph in execution order; ``family`` says what padding ``same`` is.
 
-    Nodes that stand ``apart`` have nothing behind them in their rows.
+    ``norm`` is the batch norm that can be a key of a row. Nodes that stand ``apart`` have nothing
+    behind them in their rows.
     """
     uses: dict[Edge, int] = {}
     for node in graph.nodes:
@@ -68,7 +71,7 @@ def rows_of(graph: Graph, family: str, apart: Collection[int] = ()) -> list[Row]
         uses[edge] = uses.get(edge, 0) + 1
     rows, number = [], 0
     while number < len(graph.nodes):
-        end = number + 1 if number in apart else _end(graph.nodes, number, uses)
+        end = number + 1 if number in apart else _end(graph.nodes, number, uses, norm)
         nodes = graph.nodes[number:end]
         outputs = tuple(Edge(end - 1, port) for port in range(len(nodes[-1].out_shapes)))
         words = tuple(node.op.word for node in nodes)
@@ -81,26 +84,31 @@ def rows_of(graph: Graph, family: str, apart: Collection[int] = ()) -> list[Row]
     return rows
 
 
-def _end(nodes: Sequence[Node], number: int, uses: Mapping[Edge, int]) -> int:
+def _end(nodes: Sequence[Node], number: int, uses: Mapping[Edge, int], norm: Op | None) -> int:
     """Return the number behind the last node that can be a key of the row of a node."""
     left, end = list(nodes[number].op.after), number + 1
     while end < len(nodes):
         node, before = nodes[end], Edge(end - 1)
-        if node.scope != nodes[number].scope:
+        if (node.scope, node.layer) != (nodes[number].scope, nodes[number].layer):
             break
         if node.op.word not in left or node.inputs != (before,) or uses.get(before) != 1:
             break
         if node.op.function == "none":
             break
-        if node.op.word != "act" and (not _usual(node.op) or nodes[number].weights is not None):
+        if node.op.word != "act" and (node.op != norm or nodes[number].weights is not None):
             break
         left = left[left.index(node.op.word) + 1 :]
         end += 1
     return end
 
 
-def _usual(op: Op) -> bool:
-    return all(getattr(op, letter.attribute) == letter.default for letter in op.letters.values())
+def usual_norm(graph: Graph) -> Op | None:
+    """Return the batch norm that most layers have behind them, None without any."""
+    counts: dict[Op, int] = {}
+    for node in graph.nodes:
+        if node.op.word == "bn" and node.layer != node.name:
+            counts[node.op] = counts.get(node.op, 0) + 1
+    return max(counts, key=lambda op: counts[op], default=None)
 
 
 NUMBER = "number"
