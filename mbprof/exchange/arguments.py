@@ -67,7 +67,18 @@ class Arguments:
         return tuple(instance.rows[place] is not None for instance in self.kind.instances)
 
     def text(self, place: int, slot: Slot) -> str:
-        """Return what a block says for a slot of a row: a constant, an expression, an argument."""
+        """Return what a block says for a slot of a row: a constant, an expression, an argument.
+
+        Of two sides of maps in a list the second is the width.
+        """
+        key, number = slot
+        said = self.said(place, slot)
+        second = said == "in.h" and number > 0 and self.said(place, (key, number - 1)) == said
+        square = second and self.known["in.h"] == self.known["in.w"]
+        return "in.w" if square else said
+
+    def said(self, place: int, slot: Slot) -> str:
+        """Return the text of a slot by itself, see `text`."""
         vector = self.vector(place, slot)
         stated = {value for value in vector if value is not None}
         lacks = slot[0] == "c" and None in vector
