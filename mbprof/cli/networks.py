@@ -127,7 +127,7 @@ def sweep(
 
     out = to.open("report" if rows.columns == HELP else "sweep")
     given = Knobs(alpha, res, settings).typed()
-    loaded = [load(spec) for spec in specs]
+    loaded = [load(spec, given) for spec in specs]
     plans = [plan_of(spec, given, random, seed, configs) for spec in loaded]
     job = plan_sweeps(loaded, plans, counted.convention, counted.scope, where, accuracy)
     if rows.columns == HELP:

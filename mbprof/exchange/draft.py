@@ -166,7 +166,7 @@ class Draft:
         Raises: ExchangeError: no op leads to an output.
         """
         steps = self._reached()
-        if not steps:
+        if not steps or not self._images:
             raise ExchangeError(f"{self.source}: no op leads from an input to an output")
         lines = [f"name: {quoted(self.name)}", f"source: {quoted(self.source)}"]
         rows, inputs, outputs = _Rows(self, steps).written()

@@ -5,6 +5,7 @@ What reads a format is a module of the room ``exchange``, which is imported when
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -72,7 +73,7 @@ def library(reader: Reader) -> ModuleType:
 
 
 def asked(given: Given, knob: str) -> str | None:
-    """Return what is asked of a knob, as it is typed; None if nothing is.
+    """Return what is asked of a knob, as it is typed; of several values the first; None if none is.
 
     >>> asked({"res": 224}, "res"), asked({}, "res")
     ('224', None)
@@ -81,5 +82,5 @@ def asked(given: Given, knob: str) -> str | None:
     if value is None:
         return None
     if isinstance(value, Scalar):
-        return value.text
+        return re.split("[,:]", value.text)[0].strip()
     return "x".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -1,5 +1,6 @@
 """The library as people type it: every command is a function, every answer says what it is."""
 
+import gzip
 import inspect
 import pydoc
 import re
@@ -19,6 +20,7 @@ from mbprof.errors import UsageError
 from mbprof.output.model import Brief
 from mbprof.output.writers import Result
 from mbprof.spec import zoo
+from tests.conftest import ROOT
 
 SPEC = "mobilenet_v1"
 FUNCTIONS: dict[str, Callable[[Any], Any]] = {
@@ -39,14 +41,16 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
 }
 """Each function that takes a spec, called with it."""
 
+ONNX = ROOT / "tests/independent/data/onnx/keras.MobileNet_a0.25_128.onnx.gz"
 OTHERS: dict[str, Callable[[], Any]] = {
     "list": lambda: mbprof.list("mobilenet"),
     "block": lambda: mbprof.block("inv_res"),
     "load": lambda: mbprof.load(SPEC),
     "loads": lambda: mbprof.loads(zoo_text(SPEC)),
+    "from_onnx": lambda: mbprof.from_onnx(gzip.decompress(ONNX.read_bytes())),
     "schema": mbprof.schema,
 }
-NO_COMMAND = {"estimate", "load", "loads"}
+NO_COMMAND = {"estimate", "from_onnx", "load", "loads"}
 NO_FUNCTION = {"watch"}
 
 
