@@ -228,7 +228,8 @@ class _Builder(Layers):
         """Run one step once and make its output the previous one."""
         wiring = step.wiring
         frame.template, frame.turn = wiring.name or table.names, j
-        taken = frame.take(wiring) if j == 0 else frame.previous
+        idle = isinstance(step, steps.OpStep) and step.op.inputs == (0, 0) and not wiring.inputs
+        taken = () if idle else frame.take(wiring) if j == 0 else frame.previous
         if self.opened:
             taken = taken_under(taken, self.present)
         if wiring.stated is not None and j == 0:
@@ -257,8 +258,6 @@ class _Builder(Layers):
     def op(self, step: steps.OpStep, taken: Tensors, frame: Frame) -> Tensors:
         name = self.enter(step.op.word, frame)
         letters = step.op.letters
-        if step.op.inputs == (0, 0) and not step.wiring.inputs:
-            taken = ()
         values = {key: settled(bound.evaluate(frame.env)) for key, bound in step.fields.items()}
         for letter, rule in scaling(self.spec.width, step.wiring, frame).items():
             if letter in letters and (key := letters[letter].attribute) in values:

@@ -30,6 +30,7 @@ class Reader(NamedTuple):
 
 ENDINGS: dict[str, Reader] = {
     ".onnx": Reader("onnx_file", "onnx", "ONNX files", "onnx"),
+    ".tflite": Reader("tflite", "tflite", "TensorFlow Lite files", "tflite"),
 }
 """By the ending of a file, in lower case."""
 PREFIXES: dict[str, Reader] = {}

@@ -40,7 +40,18 @@ SORTED = {
     "sizes": "count",
 }
 """What the tests sort by, where that is not params."""
-KNOBS = {"table", "sizes", "show", "check", "watch", "compare", "diff", "explain", "formula"}
+KNOBS = {
+    "table",
+    "convert",
+    "sizes",
+    "show",
+    "check",
+    "watch",
+    "compare",
+    "diff",
+    "explain",
+    "formula",
+}
 TAKEN = {
     "--sort": {*TABLES},
     "--top": {*TABLES},
