@@ -80,6 +80,7 @@ class Draft:
         self._outputs: dict[str, str] = {}
         self._shapes: dict[str, Shape] = {}
         self._names: Counter[str] = Counter()
+        self._unused: list[Step] = []
 
     @property
     def images(self) -> tuple[Image, ...]:
@@ -157,6 +158,10 @@ class Draft:
         self.shape(tensor)
         self._outputs.setdefault(tensor, name or tensor)
 
+    def unused(self, op: Op, name: str) -> None:
+        """Add stored values that nothing reads, such as a head that only training runs."""
+        self._unused.append(Step(op, (), (), op.shapes(()), self._unique(name, op.word)))
+
     def text(self) -> str:
         """Return the flat spec.
 
@@ -174,6 +179,7 @@ class Draft:
         lines += self._calls(steps)
         if outputs:
             lines.append(f"outputs: [{', '.join(outputs)}]")
+        rows += [f"  - {{side: [{_row(step)}]}}" for step in self._unused]
         return "\n".join([*lines, "body:", *rows, ""])
 
     def _step(
@@ -323,11 +329,7 @@ class _Rows:
 
     def row(self, group: list[Step], previous: tuple[str, ...], need: set[str]) -> str:
         step = group[0]
-        keys = [f"op: {step.op.word}"]
-        for key, letter in step.op.letters.items():
-            value = getattr(step.op, letter.attribute)
-            if letter.required or value != letter.default:
-                keys.append(f"{key}: {_value(value, letter.kind.word)}")
+        keys = _own_keys(step.op)
         keys += [f"{follower.op.word}: {_key(follower)}" for follower in group[1:]]
         if step.inputs and (len(step.inputs) != 1 or step.inputs != previous):
             last = previous[0] if len(previous) == 1 else ""
@@ -343,6 +345,20 @@ class _Rows:
         if step.share:
             keys.append(f"share: {quoted(step.share)}")
         return f"  - {{{', '.join(keys)}, name: {quoted(step.name)}}}"
+
+
+def _own_keys(op: Op) -> list[str]:
+    """Return what a row says of its op."""
+    keys = [f"op: {op.word}"]
+    for key, letter in op.letters.items():
+        value = getattr(op, letter.attribute)
+        if letter.required or value != letter.default:
+            keys.append(f"{key}: {_value(value, letter.kind.word)}")
+    return keys
+
+
+def _row(step: Step) -> str:
+    return f"{{{', '.join(_own_keys(step.op))}, name: {quoted(step.name)}}}"
 
 
 def _key(step: Step) -> str | None:

@@ -7,7 +7,7 @@ whatever control flow leads there; the tensors are on the meta device, so nothin
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
@@ -125,6 +125,11 @@ class Recorder(TorchFunctionMode):
         """Know which module runs; the hooks are on the recorder's own copy."""
         module.register_forward_pre_hook(lambda *_: self.path.append((name, module)))
         module.register_forward_hook(lambda *_: self.path.pop() and None)
+
+    def images(self, inputs: Iterable[Tensor]) -> None:
+        """Say which tensors are the images of the draft."""
+        for image, tensor in zip(self.draft.images, inputs, strict=True):
+            self._keep(tensor, Value(tuple(tensor.shape), image.tensor))
 
     # Names.
 
