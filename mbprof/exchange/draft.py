@@ -179,7 +179,7 @@ class Draft:
         lines += self._calls(steps)
         if outputs:
             lines.append(f"outputs: [{', '.join(outputs)}]")
-        rows += [f"  - {{side: [{_row(step)}]}}" for step in self._unused]
+        rows += map(_aside, self._unused)
         return "\n".join([*lines, "body:", *rows, ""])
 
     def _step(
@@ -357,8 +357,11 @@ def _own_keys(op: Op) -> list[str]:
     return keys
 
 
-def _row(step: Step) -> str:
-    return f"{{{', '.join(_own_keys(step.op))}, name: {quoted(step.name)}}}"
+def _aside(step: Step) -> str:
+    """Return the row of a stored tensor that no other row takes."""
+    stored = f"{{{', '.join(_own_keys(step.op))}, out: stored, name: {quoted(step.name)}}}"
+    end = f"{{op: identity, in: stored, name: {quoted(f'{step.name}.unused')}}}"
+    return f"  - {{side: [{stored}, {end}]}}"
 
 
 def _key(step: Step) -> str | None:

@@ -65,12 +65,23 @@ def read(text: str, given: Given) -> Source:
 
 @lru_cache(maxsize=16)
 def _read(text: str, res: str | None, channels: str | None) -> Source:
-    module, size, name = built(text)
-    shape = size[:1] + _sides(res) if res and _sides(res) else size
-    if channels and channels.isdecimal():
-        shape = (int(channels), *shape[1:])
-    draft = _draft(module, shape, name, text)
-    return Source(text, draft.text())
+    module, example, name = built(text)
+    return Source(text, _draft(module, _turned(example, res, channels), name, text).text())
+
+
+def _turned(example: Any, res: str | None, channels: str | None) -> Any:
+    """Return the example with the resolution and the channels that are asked for."""
+    if isinstance(example, torch.Tensor) and example.dim() == 4:
+        example = tuple(example.shape[1:])
+    if not _is_shape(example) or len(example) != 3:
+        return example
+    c = int(channels) if channels and channels.isdecimal() else example[0]
+    return (c, *(_sides(res or "") or example[1:]))
+
+
+def _is_shape(example: Any) -> bool:
+    listed = isinstance(example, tuple | list) and bool(example)
+    return listed and all(isinstance(n, int) for n in example)
 
 
 def _sides(res: str) -> Shape:
@@ -79,7 +90,7 @@ def _sides(res: str) -> Shape:
     return sides * 2 if len(sides) == 1 else sides[:2]
 
 
-def built(text: str) -> tuple[Any, Shape, str]:
+def built(text: str) -> tuple[Any, Any, str]:
     """Build the module that an address names, without values; with its image and its name.
 
     Raises: ExchangeError: there is none, or it cannot be built.
@@ -109,7 +120,8 @@ def _torchvision(name: str) -> tuple[Any, Shape]:
     backbone = {"weights_backbone": None} if "/" not in name and _takes_backbone(models, name) else {}
     module = _made(f"torchvision:{name}", lambda: models.get_model(name, weights=None, **backbone))
     weights = getattr(models.get_model_weights(name), "DEFAULT", None)
-    size = getattr(getattr(weights, "transforms", None), "keywords", {}).get("crop_size", 224)
+    usual = getattr(getattr(weights, "transforms", None), "keywords", {}).get("crop_size", 224)
+    size = getattr(module, "image_size", usual)
     return module, (3, size, size)
 
 
@@ -242,6 +254,10 @@ def _quiet() -> Iterator[None]:
         yield
 
 
+_FILLS = frozenset("normal_ uniform_ erfinv_ mul_ add_ div_ clamp_ fill_ zero_ copy_".split())
+"""Calls that write values, which weights without memory have no place for."""
+
+
 class _WeightsOnMeta(TorchFunctionMode):
     """Makes weights without memory: layers make theirs by torch.empty, constants by other calls."""
 
@@ -251,6 +267,8 @@ class _WeightsOnMeta(TorchFunctionMode):
         kwargs = kwargs or {}
         if func is torch.empty and kwargs.get("device") is None:
             kwargs = {**kwargs, "device": "meta"}
+        if args and getattr(func, "__name__", "") in _FILLS and args[0].is_meta:
+            return args[0]
         return func(*args, **kwargs)
 
 
@@ -327,7 +345,7 @@ def _hint(error: BaseException, source: str) -> str:
 
 def _inputs(example: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Return the arguments of a call, as tensors without values and with one image."""
-    if isinstance(example, tuple | list) and example and all(isinstance(n, int) for n in example):
+    if _is_shape(example):
         return (torch.empty((1, *example), device="meta"),), {}
     firsts = {t.shape[0] for t in tensors(example) if t.dim() > 1}
     single = len(firsts) == 1

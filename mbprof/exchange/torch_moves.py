@@ -164,7 +164,8 @@ def _split(r: Recorder, c: Call) -> None:
     axis = c.get(place, "dim", 0) % len(value.shape)
     alone = word in ("unbind", "iter")
     sizes = [1] * len(made) if alone else [t.shape[axis] for t in made]
-    for tensor, part in zip(made, r.tape.parts(value, axis, sizes), strict=True):
+    made = [tensor for tensor in made if tensor.numel()]
+    for tensor, part in zip(made, r.tape.parts(value, axis, [n for n in sizes if n]), strict=True):
         r.set(tensor, r.tape.reshape(part, tuple(tensor.shape)))
 
 
@@ -172,7 +173,8 @@ def _split(r: Recorder, c: Call) -> None:
 def _cat(r: Recorder, c: Call) -> None:
     parts = c.get(0, "tensors")
     axis = c.get(1, "dim", c.named.get("axis", 0))
-    r.set(c.out, r.tape.concat([r.value(t) for t in parts], axis, tuple(c.out.shape)))
+    values = [r.value(t) for t in parts if t.numel()]
+    r.set(c.out, r.tape.concat(values, axis, tuple(c.out.shape)))
 
 
 @rule("stack")

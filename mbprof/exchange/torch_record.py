@@ -18,6 +18,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from mbprof.errors import ExchangeError, MbprofError
 from mbprof.exchange.draft import Draft
 from mbprof.exchange.views import Tape, Value, plain
+from mbprof.ops import OPS
+from mbprof.ops.base import Free
 from mbprof.ops.form import Concat
 from mbprof.ops.tokens import LookUp, Param
 from mbprof.symbolic.arithmetic import product
@@ -26,6 +28,10 @@ Tensor: TypeAlias = torch.Tensor
 _PREFIXES = {"torch.nn.functional": "F.", "torch._C._nn": "F.", "torch": "torch."}
 _SIGNS = {"add": "+", "iadd": "+", "radd": "+", "mul": "*", "imul": "*", "rmul": "*"}
 _SIGNS |= {"sub": "-", "isub": "-", "rsub": "-", "matmul": "@", "rmatmul": "@", "truediv": "/"}
+
+_MOVES = frozenset(word for word, op in OPS.items() if issubclass(op, Free) or op.rearranges)
+_MOVES |= {"lookup", "tokens", "maps", "param", "constant"}
+"""Ops that only make the elements fit: they are not what a module is there for."""
 
 
 class Static(NamedTuple):
@@ -138,7 +144,8 @@ class Recorder(TorchFunctionMode):
         path, module = self.path[-1]
         if not path:
             return word
-        return f"{path}.{word}" if next(module.children(), None) is not None else path
+        own = next(module.children(), None) is None and word not in _MOVES
+        return path if own else f"{path}.{word}"
 
     @property
     def call(self) -> str:
@@ -217,6 +224,10 @@ class Recorder(TorchFunctionMode):
             self.used[leaf] = "=" + self.tape.one(Param(shape=shape), name=leaf)
         return self.used[leaf][1:]
 
+    def derive(self, tensor: Tensor, source: Tensor) -> None:
+        """Say that a tensor is a view of a stored one."""
+        self._keep(tensor, Static(tuple(tensor.shape), self._leaves(source)))
+
     def leaf(self, tensor: Tensor | None, size: int) -> str:
         """Return the stored tensor of a size that a weight is made of, or an empty text."""
         if tensor is None or not self.static(tensor):
@@ -273,6 +284,8 @@ class Recorder(TorchFunctionMode):
         if not made:
             return
         dynamic = [tensor for tensor in inputs if not self.static(tensor)]
+        if not any(tensor.numel() for tensor in made):
+            dynamic, inputs = [], []
         if not dynamic and not (word in self.heavy and inputs):
             leaves = tuple(dict.fromkeys(leaf for t in inputs for leaf in self._leaves(t)))
             for tensor in made:
@@ -283,7 +296,8 @@ class Recorder(TorchFunctionMode):
         rule = self.rules.get(word)
         try:
             if rule is None or rule(self, call) is NotImplemented:
-                self.unknown(word, dynamic, made)
+                stored = [t for t in inputs if set(self._leaves(t)) & self.trained.keys()]
+                self.unknown(word, [*dynamic, *stored], made)
         except MbprofError as error:
             if isinstance(error, ExchangeError):
                 raise

@@ -18,7 +18,7 @@ from mbprof.symbolic.arithmetic import product
 RULES: dict[str, Rule] = {}
 """By the name of a function, as `word_of` writes it."""
 HEAVY = frozenset(
-    "conv1d conv2d convolution conv_transpose1d conv_transpose2d linear matmul rmatmul mm bmm addmm"
+    "conv1d conv2d conv3d convolution conv_transpose1d conv_transpose2d linear matmul rmatmul mm bmm addmm"
     " baddbmm einsum scaled_dot_product_attention".split()
 )
 """What multiplies and accumulates: it is recorded even where it depends on stored tensors only."""

@@ -7,15 +7,19 @@ kept with the value and becomes an op only where the next op needs the elements 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from itertools import accumulate
 from typing import NamedTuple
 
 from mbprof.exchange.draft import Draft
 from mbprof.language.fmt import Shape, Shapes
+from mbprof.language.source import MAX_LISTED
 from mbprof.ops import Op
 from mbprof.ops.form import Concat, Permute, Reshape, Slice, Split
 from mbprof.ops.tokens import LookUp, Maps, Tokens
 from mbprof.symbolic.arithmetic import product
+
+_FEW = 8
+"""Of so many equal parts at most one is said to be a part, else a slice."""
 
 
 class Value(NamedTuple):
@@ -152,6 +156,21 @@ class Tape:
         own = plain(value.shape)
         return self.raw(value.tensor, own), axis - len(value.shape) + len(own)
 
+    def block(self, value: Value, axis: int) -> tuple[str, int, int]:
+        """Return a tensor, an axis of it, and of how many elements a step along ``axis`` is there.
+
+        The parts of an axis can be taken of a tensor that has it merged with those behind it.
+        """
+        axis %= len(value.shape)
+        seen, at = value.shape, axis
+        if value.order:
+            seen, at = value.seen, value.order[sum(n != 1 for n in value.shape[:axis])]
+        own, outer = self.draft.shape(value.tensor), product(seen[:at])
+        for place, n in enumerate(own):
+            if product(own[:place]) == outer and n % seen[at] == 0:
+                return value.tensor, place, n // seen[at]
+        return *self.axis(value, axis), 1
+
     def resized(self, value: Value, tensor: str, axis: int, size: int) -> Value:
         """Return a value with another size of one axis, which ``tensor`` has where it was."""
         axis %= len(value.shape)
@@ -175,37 +194,28 @@ class Tape:
         size = -(-(stop - start) // step)
         if size == n:
             return value
-        if n % size == 0 and stop - start == size and start % size == 0:
-            op: Op = Split(parts=n // size, keep=start // size)
+        tensor, at, of = self.block(value, axis) if step == 1 else (*self.axis(value, axis), 1)
+        if step == 1 and n % size == 0 and start % size == 0 and n // size <= _FEW:
+            op: Op = Split(parts=n // size, keep=start // size, axis=at)
         else:
-            op = Slice(start=start, stop=None if stop == n else stop, step=step)
-        if axis == 0 and len(value.shape) > 1 and not value.order:
-            value = value._replace(shape=(1, *value.shape))  # several images side by side
-            made = self._parted(value, op, 1)
-            return self._sized(value, made[0], 1, size, 1)
-        return self._sized(value, self._parted(value, op, axis)[0], axis, size, 0)
-
-    def _parted(self, value: Value, op: Op, axis: int) -> tuple[str, ...]:
-        tensor, at = self.axis(value, axis)
-        assert isinstance(op, Split | Slice)
-        return self.emit(replace(op, axis=at), [tensor])
-
-    def _sized(self, value: Value, tensor: str, axis: int, size: int, drop: int) -> Value:
-        made = self.resized(value, tensor, axis, size)
-        return made._replace(shape=made.shape[drop:])
+            last = None if stop == n else stop * of
+            op = Slice(axis=at, start=start * of, stop=last, step=step)
+        return self.resized(value, self.one(op, tensor), axis, size)
 
     def parts(self, value: Value, axis: int, sizes: Sequence[int]) -> list[Value]:
         """Part a value along one axis."""
-        axis %= len(value.shape)
         if len(sizes) == 1:
             return [value]
-        drop = int(axis == 0 and len(value.shape) > 1 and not value.order)
-        if drop:
-            value, axis = value._replace(shape=(1, *value.shape)), 1
-        even = len(set(sizes)) == 1
-        op = Split(parts=len(sizes)) if even else Split(sizes=tuple(sizes))
-        made = self._parted(value, op, axis)
-        return [self._sized(value, t, axis, n, drop) for t, n in zip(made, sizes, strict=True)]
+        if len(sizes) > MAX_LISTED:
+            ends = list(accumulate(sizes))
+            return [self.part(value, axis, e - n, e) for e, n in zip(ends, sizes, strict=True)]
+        tensor, at, of = self.block(value, axis)
+        if len(set(sizes)) == 1:
+            op = Split(parts=len(sizes), axis=at)
+        else:
+            op = Split(sizes=tuple(size * of for size in sizes), axis=at)
+        made = self.emit(op, [tensor])
+        return [self.resized(value, t, axis, n) for t, n in zip(made, sizes, strict=True)]
 
     def same(self, op: Op, value: Value, **said: str) -> Value:
         """Apply an op to each element, whatever the view."""
@@ -249,7 +259,6 @@ class Tape:
 
     def concat(self, values: Sequence[Value], axis: int, shape: Shape, **said: str) -> Value:
         """Put values behind each other along one axis."""
-        values = [v for v in values if product(v.shape)]
         axis %= len(shape)
         if len(values) == 1:
             return values[0]._replace(shape=shape)

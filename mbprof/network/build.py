@@ -177,7 +177,9 @@ class _Builder:
         """Run one step once and make its output the previous one."""
         wiring = step.wiring
         frame.template, frame.turn = wiring.name or table.names, j
-        taken = frame.take(wiring) if j == 0 else frame.previous
+        # What takes nothing may stand behind a step with several outputs.
+        alone = isinstance(step, steps.OpStep) and step.op.inputs == (0, 0) and not wiring.inputs
+        taken = frame.previous if j or alone else frame.take(wiring)
         if wiring.stated is not None and j == 0:
             compare(self.spec.width, wiring.stated, taken[0], frame)
         start = len(self.nodes)
