@@ -117,9 +117,7 @@ def _graph(model: Any, source: str) -> Any:
     return graph
 
 
-def _walked(
-    walk: Walk, graph: Any, inputs: Sequence[Value], path: str, source: str
-) -> list[Value]:
+def _walked(walk: Walk, graph: Any, inputs: Sequence[Value], path: str, source: str) -> list[Value]:
     """Record the layers of a graph, in the order in which they run."""
     known = {id(tensor): value for tensor, value in zip(graph.inputs, inputs, strict=True)}
     for depth in sorted(graph._nodes_by_depth, reverse=True):
@@ -139,9 +137,7 @@ def _walked(
     return [known[id(tensor)] for tensor in graph.outputs]
 
 
-def _recorded(
-    walk: Walk, node: Any, taken: list[Value], name: str, source: str
-) -> list[Value]:
+def _recorded(walk: Walk, node: Any, taken: list[Value], name: str, source: str) -> list[Value]:
     layer = node.operation
     outs = [(1, *tensor.shape[1:]) for tensor in node.output_tensors]
     if any(None in shape for shape in outs):

@@ -117,7 +117,9 @@ def _torchvision(name: str) -> tuple[Any, Shape]:
     if name not in models.list_models():
         hint = nearest(name, models.list_models())
         raise ExchangeError(f"torchvision has no model {name!r}", hint=hint)
-    backbone = {"weights_backbone": None} if "/" not in name and _takes_backbone(models, name) else {}
+    backbone = (
+        {"weights_backbone": None} if "/" not in name and _takes_backbone(models, name) else {}
+    )
     module = _made(f"torchvision:{name}", lambda: models.get_model(name, weights=None, **backbone))
     weights = getattr(models.get_model_weights(name), "DEFAULT", None)
     usual = getattr(getattr(weights, "transforms", None), "keywords", {}).get("crop_size", 224)
@@ -340,7 +342,9 @@ def _hint(error: BaseException, source: str) -> str:
     text = str(error)
     if "meta tensor" in text or "item()" in text or "meta" in text:
         return "it asks for values of a tensor; a network is read from shapes alone"
-    return "--res H or HxW gives the image another size" if ":" in source else "give another example"
+    return (
+        "--res H or HxW gives the image another size" if ":" in source else "give another example"
+    )
 
 
 def _inputs(example: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:

@@ -70,11 +70,18 @@ def _conv3d(r: Recorder, c: Call) -> object:
     rest = [i for i in range(3) if i != alone]
     order = (0, 2 + alone, 1, *(2 + i for i in rest))
     shapes = [tuple(tensor.shape[i] for i in order) for tensor in (image, out)]
-    images, made = (t.new_empty((s[0] * s[1], *s[2:])) for t, s in zip((image, out), shapes, strict=True))
+    images, made = (
+        t.new_empty((s[0] * s[1], *s[2:])) for t, s in zip((image, out), shapes, strict=True)
+    )
     r.set(images, r.tape.reshape(r.tape.permute(r.value(image), order), tuple(images.shape)))
     flat = weight.squeeze(2 + alone)
     r.derive(flat, weight)
-    said = {"input": images, "weight": flat, "bias": c.get(2, "bias"), "groups": c.get(6, "groups", 1)}
+    said = {
+        "input": images,
+        "weight": flat,
+        "bias": c.get(2, "bias"),
+        "groups": c.get(6, "groups", 1),
+    }
     said |= {"stride": [stride[i] for i in rest], "padding": [padding[i] for i in rest]}
     said |= {"dilation": [dilation[i] for i in rest]}
     if _conv(r, Call(c.func, (), said, made)) is NotImplemented:
@@ -138,7 +145,11 @@ def _add_bias(r: Recorder, out: Tensor, bias: Tensor | None, held: bool, dims: i
 def _tconv(r: Recorder, c: Call) -> object:
     weight, bias = c.get(1, "weight"), c.get(2, "bias")
     dims, groups = weight.dim() - 2, int(c.get(6, "groups", 1))
-    stride, dilation, extra = c.get(3, "stride", 1), c.get(7, "dilation", 1), c.get(5, "output_padding", 0)
+    stride, dilation, extra = (
+        c.get(3, "stride", 1),
+        c.get(7, "dilation", 1),
+        c.get(5, "output_padding", 0),
+    )
     channels, kernel = weight.shape[1] * groups, weight.shape[2:]
     own = r.leaf(weight, weight.numel())
     held, has_bias = _bias(r, bias, channels)
@@ -161,7 +172,9 @@ def _tconv(r: Recorder, c: Call) -> object:
     return None
 
 
-def _linear(r: Recorder, image: Tensor, weight: Tensor, bias: Tensor | None, out: Tensor, own: str) -> bool:
+def _linear(
+    r: Recorder, image: Tensor, weight: Tensor, bias: Tensor | None, out: Tensor, own: str
+) -> bool:
     """Record a product with a stored matrix; False if another layer holds that."""
     channels, value = out.shape[-1], r.value(image)
     held, has_bias = _bias(r, bias, channels)
@@ -224,7 +237,9 @@ def multiply(r: Recorder, left: Value, right: Value, out: Tensor) -> None:
     if len(right.shape) == 1:
         right, shape = tape.reshape(right, (*right.shape, 1)), (*tuple(out.shape), 1)
     (m, k), n, stack = left.shape[-2:], right.shape[-1], shape[:-2]
-    flipped = tape.permute(right, (*range(len(right.shape) - 2), -1 % len(right.shape), -2 % len(right.shape)))
+    flipped = tape.permute(
+        right, (*range(len(right.shape) - 2), -1 % len(right.shape), -2 % len(right.shape))
+    )
     transposed = bool(right.order) and not flipped.order
     matrix = flipped if transposed else right
     sides = matrix.shape[-2:]
@@ -264,7 +279,9 @@ def _einsum(r: Recorder, c: Call) -> object:
     sizes = dict(zip(first + second, (*operands[0].shape, *operands[1].shape), strict=True))
 
     def ordered(which: int, names: str, *groups: list[str]) -> Value:
-        value = r.tape.permute(r.value(operands[which]), [names.index(x) for g in groups for x in g])
+        value = r.tape.permute(
+            r.value(operands[which]), [names.index(x) for g in groups for x in g]
+        )
         ends = [product(tuple(sizes[x] for x in group)) for group in groups[-2:]]
         return r.tape.reshape(value, (*(sizes[x] for x in groups[0]), *ends))
 
@@ -322,7 +339,9 @@ def _batch_norm(r: Recorder, c: Call) -> object:
     leaves = [r.leaf(t, channels) for t in (weight, bias, mean, variance)]
     key = r.hold(*leaves)
     op = BatchNorm(scale=weight is not None, shift=bias is not None)
-    if key is None or not all(leaf or t is None for leaf, t in zip(leaves, (weight, bias), strict=False)):
+    if key is None or not all(
+        leaf or t is None for leaf, t in zip(leaves, (weight, bias), strict=False)
+    ):
         return NotImplemented
     _normalised(r, c, op, key)
     return None
@@ -333,7 +352,10 @@ def _normalised(r: Recorder, c: Call, op: Op, share: str) -> None:
     value, out = r.value(c.get(0, "input")), first(c.out)
     if len(value.shape) == 2:
         shape = plain(value.shape)
-        r.set(out, Value(value.shape, r.tape.one(op, r.tape.want(value, shape), share=share, call=r.call)))
+        r.set(
+            out,
+            Value(value.shape, r.tape.one(op, r.tape.want(value, shape), share=share, call=r.call)),
+        )
         return
     moved = channels_first(r, value)
     channels, n, *size = moved.shape
@@ -353,7 +375,9 @@ def _instance_norm(r: Recorder, c: Call) -> object:
     return _grouped(r, c, image.shape[1], c.get(1, "weight"), c.get(2, "bias"))
 
 
-def _grouped(r: Recorder, c: Call, groups: int, weight: Tensor | None, bias: Tensor | None) -> object:
+def _grouped(
+    r: Recorder, c: Call, groups: int, weight: Tensor | None, bias: Tensor | None
+) -> object:
     channels = c.get(0, "input").shape[1]
     leaves = [r.leaf(t, channels) for t in (weight, bias)]
     key = r.hold(*leaves)
@@ -373,7 +397,9 @@ def _layer_norm(r: Recorder, c: Call) -> object:
     size = product(tuple(shape))
     leaves = [r.leaf(t, size) for t in (weight, bias)]
     key = r.hold(*leaves)
-    if key is None or any(t is not None and not leaf for t, leaf in zip((weight, bias), leaves, strict=True)):
+    if key is None or any(
+        t is not None and not leaf for t, leaf in zip((weight, bias), leaves, strict=True)
+    ):
         return NotImplemented
     scale, shift = bool(leaves[0]), bool(leaves[1])
     op: Op = RMSNorm(scale=scale) if rms else LayerNorm(scale=scale, shift=shift)
@@ -469,7 +495,13 @@ def _reduce(r: Recorder, c: Call) -> object:
         return NotImplemented
     value, out = r.value(c.get(0, "input", c.args[0] if c.args else None)), first(c.out)
     rank = len(value.shape)
-    dims = range(rank) if given is None or given == () else given if isinstance(given, list | tuple) else (given,)
+    dims = (
+        range(rank)
+        if given is None or given == ()
+        else given
+        if isinstance(given, list | tuple)
+        else (given,)
+    )
     axes = [d % rank for d in dims if value.shape[d] != 1]
     if not axes:
         r.set(out, value._replace(shape=tuple(out.shape)))

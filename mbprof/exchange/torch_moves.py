@@ -70,7 +70,9 @@ def _gather(r: Recorder, c: Call) -> None:
     ):
         r.set(c.out, r.tape.reshape(value, out))
         return
-    changed = [axis for axis in range(len(out)) if out[axis : axis + 1] != value.shape[axis : axis + 1]]
+    changed = [
+        axis for axis in range(len(out)) if out[axis : axis + 1] != value.shape[axis : axis + 1]
+    ]
     dim = c.named.get("dim")
     axis = dim if isinstance(dim, int) else changed[0] if len(changed) == 1 else None
     r.set(c.out, r.tape.gather(value, out, axis))
@@ -114,7 +116,9 @@ def _part(r: Recorder, c: Call) -> None:
     elif word == "narrow":
         made = r.tape.part(value, axis, c.get(2, "start"), c.get(2, "start") + c.get(3, "length"))
     else:
-        start, stop, step = slice(c.get(2, "start"), c.get(3, "end"), c.get(4, "step", 1)).indices(n)
+        start, stop, step = slice(c.get(2, "start"), c.get(3, "end"), c.get(4, "step", 1)).indices(
+            n
+        )
         made = r.tape.part(value, axis, start, stop, step)
     r.set(c.out, r.tape.reshape(made, tuple(c.out.shape)))
 
@@ -156,7 +160,16 @@ def _set_item(r: Recorder, c: Call) -> None:
     r._keep(target, Value(shape, r.tape.one(LookUp(to=plain(shape)), joined)))
 
 
-@rule("chunk", "split", "split_with_sizes", "unbind", "tensor_split", "unsafe_chunk", "unsafe_split", "iter")
+@rule(
+    "chunk",
+    "split",
+    "split_with_sizes",
+    "unbind",
+    "tensor_split",
+    "unsafe_chunk",
+    "unsafe_split",
+    "iter",
+)
 def _split(r: Recorder, c: Call) -> None:
     word, value = word_of(c.func), r.value(c.args[0] if c.args else c.get(0, "tensor"))
     made = list(tensors(list(c.out)))

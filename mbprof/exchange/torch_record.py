@@ -327,16 +327,16 @@ class Recorder(TorchFunctionMode):
                 number += 1
                 self.draft.output(self.tape.whole(self.value(tensor)), f"out{number}")
         if not number:
-            raise ExchangeError(f"{self.draft.source}: it returns nothing that depends on its input")
+            raise ExchangeError(
+                f"{self.draft.source}: it returns nothing that depends on its input"
+            )
         for leaf in self.trained:
             if leaf not in self.used:
                 shape = plain(tuple(self.stored[leaf].shape))
                 self.draft.unused(Param(shape=shape), leaf)
 
 
-def outside_or(
-    outside: Callable[..., Any] | None, func: Callable[..., Any]
-) -> Callable[..., Any]:
+def outside_or(outside: Callable[..., Any] | None, func: Callable[..., Any]) -> Callable[..., Any]:
     """Return the function that a programmer called, where one calls another."""
     return outside or func
 
