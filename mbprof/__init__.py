@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mbprof.compare.side_by_side import Comparison as Comparison
     from mbprof.compare.side_by_side import compare as compare
     from mbprof.errors import MbprofError as MbprofError
+    from mbprof.exchange.onnx_file import from_onnx as from_onnx
     from mbprof.formulas import Formula as Formula
     from mbprof.formulas import formula as formula
     from mbprof.network.load import Network as Network
@@ -71,6 +72,7 @@ _HOMES = {
     "compare.diff": "Difference diff",
     "compare.side_by_side": "Comparison compare",
     "errors": "MbprofError",
+    "exchange.onnx_file": "from_onnx",
     "formulas": "Formula formula",
     "network.load": "Network Spec load loads sizes table",
     "network.profile": "Profile Table",

@@ -106,6 +106,9 @@ class Draft:
             raise ExchangeError(f"{self.source}: nothing makes the tensor {tensor!r} before it")
         return self._shapes[tensor]
 
+    def __contains__(self, tensor: str) -> bool:
+        return tensor in self._shapes
+
     def image(self, tensor: str, shape: Shape, name: str = "") -> None:
         """Add an input: maps (C, H, W), tokens (N, C), or any other shape."""
         self._images.append(Image(tensor, shape, name or tensor))

@@ -76,6 +76,18 @@ FUNCTIONS: dict[str, Function] = {
     ),
     "quick_gelu": Function("QuickGELU", "x / (1 + exp(-1.702·x))", 0, 1, 1, 1, 1),
     "mish": Function("nn.Mish", "x · tanh(log(1 + exp(x)))", 0, add=3, mul=2, divide=1, exp=3),
+    "softplus": Function("nn.Softplus", "log(1 + exp(x))", add=1, exp=2, non_negative=True),
+    "abs": Function("torch.abs", "|x|", compare=1, non_negative=True),
+    "neg": Function("torch.neg", "-x", add=1),
+    "round": Function("torch.round", "x as a whole number, or its sign", compare=1),
+    "square": Function("torch.square", "x · x", mul=1, non_negative=True),
+    "sqrt": Function("torch.sqrt", "√x", divide=1, non_negative=True),
+    "reciprocal": Function("torch.reciprocal", "1 / x", divide=1),
+    "exp": Function("torch.exp", "exp(x), or another power", exp=1, non_negative=True),
+    "log": Function("torch.log", "log(x)", exp=1),
+    "erf": Function("torch.erf", "erf(x)", exp=1),
+    "sin": Function("torch.sin", "sin(x)", exp=1),
+    "cos": Function("torch.cos", "cos(x)", exp=1),
 }
 
 
