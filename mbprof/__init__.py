@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mbprof.compare.side_by_side import compare as compare
     from mbprof.errors import MbprofError as MbprofError
     from mbprof.exchange.onnx_file import from_onnx as from_onnx
+    from mbprof.exchange.torch_in import from_torch as from_torch
     from mbprof.formulas import Formula as Formula
     from mbprof.formulas import formula as formula
     from mbprof.network.load import Network as Network
@@ -72,6 +73,7 @@ _HOMES = {
     "compare.diff": "Difference diff",
     "compare.side_by_side": "Comparison compare",
     "errors": "MbprofError",
+    "exchange.torch_in": "from_torch",
     "exchange.onnx_file": "from_onnx",
     "formulas": "Formula formula",
     "network.load": "Network Spec load loads sizes table",

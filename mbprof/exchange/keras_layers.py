@@ -6,26 +6,16 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from mbprof.exchange.draft import Draft
-from mbprof.exchange.views import Tape, Value, core, plain
+from mbprof.exchange.views import Tape, Value, core, new, plain
 from mbprof.language.fmt import Shape
 from mbprof.ops import Op
-from mbprof.ops.conv import Activation, Conv, DepthwiseConv, Softmax, Times
-from mbprof.ops.form import Add, Mul
-from mbprof.ops.layers import (
-    AvgPool,
-    GlobalAvgPool,
-    GlobalMaxPool,
-    Linear,
-    MaxPool,
-)
-from mbprof.ops.norms import BatchNorm, GroupNorm, LayerNorm, Normalize, RMSNorm
 from mbprof.ops.padding import Pair
-from mbprof.ops.resize import Crop, Pad, Resize, TransposedConv
-from mbprof.ops.tokens import Attention, Param
 from mbprof.symbolic.arithmetic import product
 
 ACTIVATIONS = {
-    **{word: word for word in "relu relu6 leaky_relu elu sigmoid silu tanh mish gelu".split()},
+    **{word: word for word in ("relu", "relu6", "leaky_relu", "elu", "sigmoid", "silu", "tanh")},
+    "mish": "mish",
+    "gelu": "gelu",
     "hard_sigmoid": "hsigmoid",
     "hard_silu": "hswish",
     "hard_swish": "hswish",
@@ -90,27 +80,27 @@ class Walk:
         if name == "softmax":
             return self.softmax(value, -1)
         if name in ACTIVATIONS:
-            return self.tape.same(Activation(function=ACTIVATIONS[name]), value)
+            return self.tape.same(new("act", function=ACTIVATIONS[name]), value)
         tensor = self.tape.whole(value)
         return Value(value.shape, self.tape.unknown(name, [tensor], (plain(value.shape),))[0])
 
     def softmax(self, value: Value, axis: int) -> Value:
         """Turn scores along an axis into shares."""
         tensor, at = self.tape.axis(value, axis)
-        return value._replace(tensor=self.tape.one(Softmax(axis=at), tensor))
+        return value._replace(tensor=self.tape.one(new("softmax", axis=at), tensor))
 
     def linear(self, value: Value, channels: int, bias: bool, share: str) -> Value:
         """Multiply the last axis by a matrix."""
         size = value.shape[-1]
         positions = product(value.shape) // size
         shape = (size,) if positions == 1 else (positions, size)
-        op = Linear(channels=channels, bias=bias)
+        op = new("linear", channels=channels, bias=bias)
         tensor = self.tape.one(op, self.tape.want(value, shape), name=share, share=share)
         return Value((*value.shape[:-1], channels), tensor)
 
     def param(self, shape: Shape, trained: bool = True) -> Value:
         """Provide a stored tensor."""
-        return Value(shape, self.tape.one(Param(shape=shape or (1,), trained=trained)))
+        return Value(shape, self.tape.one(new("param", shape=shape or (1,), trained=trained)))
 
     def unknown(self, layer: Any, taken: Sequence[Value], outs: Sequence[Shape]) -> list[Value]:
         """Record a layer that there is no rule for; its weights are counted all the same."""
@@ -147,9 +137,9 @@ def _conv(w: Walk, it: Any, taken: list[Value], out: Shape, said: Any) -> Value 
     value, own = taken[0], {**_window(it, out), "bias": bool(it.use_bias)}
     op: Op
     if groups > 1 and groups == value.shape[-1]:
-        op = DepthwiseConv(multiplier=out[-1] // groups, dilation=dilation, **own)
+        op = new("dwconv", multiplier=out[-1] // groups, dilation=dilation, **own)
     else:
-        op = Conv(channels=out[-1], groups=groups, dilation=dilation, **own)
+        op = new("conv", channels=out[-1], groups=groups, dilation=dilation, **own)
     return w.act(it.activation, w.windowed(op, value, out, share=w.path))
 
 
@@ -157,7 +147,8 @@ def _conv(w: Walk, it: Any, taken: list[Value], out: Shape, said: Any) -> Value 
 def _depthwise(w: Walk, it: Any, taken: list[Value], out: Shape, said: Any) -> Value | None:
     if _first(it):
         return None
-    op = DepthwiseConv(
+    op = new(
+        "dwconv",
         multiplier=int(it.depth_multiplier),
         dilation=_pair(it.dilation_rate, it.rank),
         bias=bool(it.use_bias),
@@ -172,11 +163,11 @@ def _separable(w: Walk, it: Any, taken: list[Value], out: Shape, said: Any) -> V
         return None
     multiplier = int(it.depth_multiplier)
     dilation = _pair(it.dilation_rate, it.rank)
-    depth = DepthwiseConv(multiplier=multiplier, dilation=dilation, **_window(it, out))
+    depth = new("dwconv", multiplier=multiplier, dilation=dilation, **_window(it, out))
     middle = (*out[:-1], taken[0].shape[-1] * multiplier)
     name = w.path
     value = w.windowed(depth, taken[0], middle, name=f"{name}/depthwise", share=f"{name}/d")
-    point = Conv(channels=out[-1], kernel=(1, 1), bias=bool(it.use_bias))
+    point = new("conv", channels=out[-1], kernel=(1, 1), bias=bool(it.use_bias))
     value = w.windowed(point, value, out, name=f"{name}/pointwise", share=f"{name}/p")
     return w.act(it.activation, value)
 
@@ -186,7 +177,8 @@ def _transposed(w: Walk, it: Any, taken: list[Value], out: Shape, said: Any) -> 
     if _first(it):
         return None
     dims, extra = len(out) - 2, it.output_padding
-    op = TransposedConv(
+    op = new(
+        "tconv",
         channels=out[-1],
         output_padding=None if extra is None else _pair(extra, dims),
         dilation=_pair(it.dilation_rate, dims),
@@ -205,7 +197,7 @@ def _dense(w: Walk, it: Any, taken: list[Value], out: Shape, said: Any) -> Value
 def _batch_norm(w: Walk, it: Any, taken: list[Value], out: Shape, said: Any) -> Value | None:
     if it.axis not in (-1, len(out) - 1):
         return None
-    op = BatchNorm(scale=bool(it.scale), shift=bool(it.center))
+    op = new("bn", scale=bool(it.scale), shift=bool(it.center))
     return w.channelled(op, taken[0], share=w.path)
 
 
@@ -216,7 +208,7 @@ def _layer_norm(w: Walk, it: Any, taken: list[Value], out: Shape, said: Any) -> 
         return None
     rms = "RMS" in type(it).__name__
     scale, shift = bool(getattr(it, "scale", True)), bool(getattr(it, "center", False))
-    op = RMSNorm() if rms else LayerNorm(scale=scale, shift=shift)
+    op = new("rms") if rms else new("ln", scale=scale, shift=shift)
     return w.channelled(op, taken[0], share=w.path)
 
 
@@ -225,20 +217,20 @@ def _group_norm(w: Walk, it: Any, taken: list[Value], out: Shape, said: Any) -> 
     if it.axis not in (-1, len(out) - 1):
         return None
     groups = int(it.groups) if it.groups > 0 else out[-1]
-    op = GroupNorm(groups=groups, scale=bool(it.scale), shift=bool(it.center))
+    op = new("gn", groups=groups, scale=bool(it.scale), shift=bool(it.center))
     return w.windowed(op, taken[0], out, share=w.path)
 
 
 @layer("Normalization")
 def _normalization(w: Walk, it: Any, taken: list[Value], out: Shape, said: Any) -> Value:
-    return w.channelled(Normalize(), taken[0])
+    return w.channelled(new("normalize"), taken[0])
 
 
 @layer("LayerScale")
 def _layer_scale(w: Walk, it: Any, taken: list[Value], out: Shape, said: Any) -> Value | None:
     if [tuple(weight.shape) for weight in it.weights] != [(out[-1],)]:
         return None
-    return w.tape.joined(Mul(), [taken[0], w.param((out[-1],))], out)
+    return w.tape.joined(new("mul"), [taken[0], w.param((out[-1],))], out)
 
 
 @layer("Activation", "ReLU", "LeakyReLU", "ELU", "PReLU", "Softmax")
@@ -249,15 +241,15 @@ def _activation(w: Walk, it: Any, taken: list[Value], out: Shape, said: Any) -> 
     if kind == "PReLU":
         slopes = product(tuple(it.alpha.shape))
         usual = slopes == out[-1]
-        return w.channelled(Activation(function="prelu"), value, share=w.path) if usual else None
+        return w.channelled(new("act", function="prelu"), value, share=w.path) if usual else None
     if kind == "ReLU":
         largest = getattr(it, "max_value", None)
         if getattr(it, "negative_slope", 0) or largest not in (None, 6):
             return None
         function = "relu" if largest is None else "relu6"
-        return w.tape.same(Activation(function=function), value)
+        return w.tape.same(new("act", function=function), value)
     if kind in ("LeakyReLU", "ELU"):
-        return w.tape.same(Activation(function=ACTIVATIONS[
+        return w.tape.same(new("act", function=ACTIVATIONS[
             "leaky_relu" if kind == "LeakyReLU" else "elu"]), value)  # fmt: skip
     return w.act(it.activation, value)
 
@@ -266,15 +258,15 @@ def _activation(w: Walk, it: Any, taken: list[Value], out: Shape, said: Any) -> 
 def _pool(w: Walk, it: Any, taken: list[Value], out: Shape, said: Any) -> Value | None:
     if _first(it):
         return None
-    op: Op = (MaxPool if "Max" in type(it).__name__ else AvgPool)(**_window(it, out))
-    return w.windowed(op, taken[0], out)
+    made = new("maxpool" if "Max" in type(it).__name__ else "avgpool", **_window(it, out))
+    return w.windowed(made, taken[0], out)
 
 
 @layer(*(f"Global{kind}Pooling{n}D" for kind in ("Average", "Max") for n in (1, 2)))
 def _whole(w: Walk, it: Any, taken: list[Value], out: Shape, said: Any) -> Value | None:
     if _first(it):
         return None
-    op: Op = GlobalMaxPool() if "Max" in type(it).__name__ else GlobalAvgPool()
+    op: Op = new("gmp") if "Max" in type(it).__name__ else new("gap")
     return Value(out, w.tape.one(op, w.maps(taken[0])))
 
 
@@ -285,7 +277,9 @@ def _pad(w: Walk, it: Any, taken: list[Value], out: Shape, said: Any) -> Value |
     given = it.padding if "Padding" in type(it).__name__ else it.cropping
     (top, bottom), (left, right) = given if len(out) == 4 else (given, (0, 0))
     sides = (int(top), int(bottom), int(left), int(right))
-    op: Op = Pad(padding=sides) if "Padding" in type(it).__name__ else Crop(padding=sides)
+    op: Op = (
+        new("pad", padding=sides) if "Padding" in type(it).__name__ else new("crop", padding=sides)
+    )
     return w.windowed(op, taken[0], out)
 
 
@@ -293,40 +287,38 @@ def _pad(w: Walk, it: Any, taken: list[Value], out: Shape, said: Any) -> Value |
 def _resize(w: Walk, it: Any, taken: list[Value], out: Shape, said: Any) -> Value | None:
     if _first(it) or it.interpolation not in ("nearest", "bilinear"):
         return None
-    return w.windowed(Resize(size=(out[1], out[2]), mode=it.interpolation), taken[0], out)
+    return w.windowed(new("resize", size=(out[1], out[2]), mode=it.interpolation), taken[0], out)
 
 
 @layer("Add", "Subtract", "Multiply")
 def _join(w: Walk, it: Any, taken: list[Value], out: Shape, said: Any) -> Value | None:
     multiplies = type(it).__name__ == "Multiply"
     if len(taken) > 1:
-        return w.tape.joined(Mul() if multiplies else Add(), taken, out)
+        return w.tape.joined(new("mul") if multiplies else new("add"), taken, out)
     numbers = [arg for arg in (*said.args, *said.kwargs.values()) if isinstance(arg, int | float)]
     if not numbers:
         return None
     if multiplies:
-        return w.tape.same(Times(by=float(numbers[0])), taken[0])
-    return w.tape.joined(Add(), [taken[0], w.param((1,) * len(out), trained=False)], out)
+        return w.tape.same(new("times", by=float(numbers[0])), taken[0])
+    return w.tape.joined(new("add"), [taken[0], w.param((1,) * len(out), trained=False)], out)
 
 
 @layer("Rescaling")
 def _rescaling(w: Walk, it: Any, taken: list[Value], out: Shape, said: Any) -> Value | None:
     if not isinstance(it.scale, int | float) or not isinstance(it.offset, int | float):
         return None
-    value = w.tape.same(Times(by=float(it.scale)), taken[0])
+    value = w.tape.same(new("times", by=float(it.scale)), taken[0])
     if not it.offset:
         return value
-    return w.tape.joined(Add(), [value, w.param((1,) * len(out), trained=False)], out)
+    return w.tape.joined(new("add"), [value, w.param((1,) * len(out), trained=False)], out)
 
 
 @layer("Concatenate")
 def _concat(w: Walk, it: Any, taken: list[Value], out: Shape, said: Any) -> Value:
     axis = int(it.axis) % len(out)
     if axis == len(out) - 1 and len(out) == 4 and len(core(out)) == 3:
-        from mbprof.ops.form import Concat
-
         tensors = [w.maps(value) for value in taken]
-        return w.of_maps(w.tape.one(Concat(), *tensors), out)
+        return w.of_maps(w.tape.one(new("concat"), *tensors), out)
     return w.tape.concat(taken, axis, out)
 
 
@@ -357,6 +349,6 @@ def _attention(w: Walk, it: Any, taken: list[Value], out: Shape, said: Any) -> V
         for name, side, size in (("query", query, d), ("key", key, d), ("value", value, dv))
     ]
     tensors = [w.tape.want(part, plain(part.shape)) for part in parts]
-    made = w.tape.one(Attention(heads=heads), *tensors, name=f"{path}/sdpa")
+    made = w.tape.one(new("sdpa", heads=heads), *tensors, name=f"{path}/sdpa")
     mixed = Value((*query.shape[:-1], heads * dv), made)
     return w.linear(mixed, out[-1], bias, f"{path}/attention_output")

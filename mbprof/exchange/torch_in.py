@@ -23,7 +23,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from mbprof.errors import ExchangeError, MbprofError, Source, nearest
-from mbprof.exchange import torch_layers, torch_moves  # noqa: F401 - they fill RULES
+from mbprof.exchange import torch_layers, torch_moves, torch_products  # noqa: F401 - they fill RULES
 from mbprof.exchange.draft import Draft
 from mbprof.exchange.torch_record import Recorder, tensors
 from mbprof.exchange.torch_rules import HEAVY, RULES, WITHIN
@@ -44,7 +44,7 @@ def from_torch(module: Any, example: Any = _USUAL, name: str = "") -> Network:
 
     ``example`` is what the module is called with: a tensor, a tuple of several, a mapping of named
     ones, or a shape (C, H, W). The first axis of its tensors is the batch, of which one image is
-    counted; their values do not matter. The module is copied without its weights and stays as it is.
+    counted; their values do not matter. The module is copied without weights and stays as it is.
 
     Raises: ExchangeError: it is no module, it cannot be copied, or it does not run on the example.
     """
@@ -168,7 +168,8 @@ def _imported(where: str, text: str) -> ModuleType:
     try:
         if path.suffix == ".py":
             spec = importlib.util.spec_from_file_location(path.stem, path)
-            assert spec is not None and spec.loader is not None
+            assert spec is not None
+            assert spec.loader is not None
             module = importlib.util.module_from_spec(spec)
             with _first_on_path(path.resolve().parent):
                 spec.loader.exec_module(module)
@@ -256,11 +257,13 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-_FILLS = frozenset("normal_ uniform_ erfinv_ mul_ add_ div_ clamp_ fill_ zero_ copy_".split())
+_FILLS = frozenset(
+    ("normal_", "uniform_", "erfinv_", "mul_", "add_", "div_", "clamp_", "fill_", "zero_", "copy_")
+)
 """Calls that write values, which weights without memory have no place for."""
 
 
-class _WeightsOnMeta(TorchFunctionMode):
+class _WeightsOnMeta(TorchFunctionMode):  # type: ignore[misc]
     """Makes weights without memory: layers make theirs by torch.empty, constants by other calls."""
 
     def __torch_function__(
@@ -274,7 +277,7 @@ class _WeightsOnMeta(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
-class _CopyOnMeta(TorchFunctionMode):
+class _CopyOnMeta(TorchFunctionMode):  # type: ignore[misc]
     """Copies tensors without their values."""
 
     def __torch_function__(

@@ -9,18 +9,13 @@ from torch import Tensor
 
 from mbprof.exchange.torch_record import Call, Recorder, Static, tensors, word_of
 from mbprof.exchange.torch_rules import first, over_maps, rule
-from mbprof.exchange.views import Value, plain
-from mbprof.ops.form import ChannelShuffle
-from mbprof.ops.form import Concat
-from mbprof.ops.layers import AdaptiveAvgPool, Sum
-from mbprof.ops.resize import Pad, PixelShuffle, PixelUnshuffle, Resize
-from mbprof.ops.tokens import LookUp
+from mbprof.exchange.views import Value, new, plain
 from mbprof.symbolic.arithmetic import product
 
 VIEWS = (
     "view reshape flatten unflatten squeeze unsqueeze view_as reshape_as contiguous clone detach to"
-    " type type_as float half double bfloat16 int long bool unsafe_view alias positive ravel dropout"
-    " dropout1d dropout2d dropout3d alpha_dropout feature_dropout native_dropout requires_grad"
+    " type type_as float half double bfloat16 int long bool unsafe_view alias positive ravel"
+    " dropout dropout1d dropout2d dropout3d alpha_dropout feature_dropout native_dropout requires_grad"
     " lift_fresh get_data cpu to_copy identity atleast_1d atleast_2d atleast_3d get_real"
 )
 ORDERS = "permute transpose swapaxes swapdims movedim moveaxis t adjoint get_T get_mT get_H get_mH"
@@ -93,7 +88,7 @@ def _embedding(r: Recorder, c: Call) -> None:
     table = c.get(0, "weight") if c.args and c.args[0].is_floating_point() else c.get(1, "weight")
     shape = tuple(c.out.shape)
     rows = r.tape.whole(r.value(table))
-    r.set(c.out, Value(shape, r.tape.one(LookUp(to=plain(shape[:-1])), rows)))
+    r.set(c.out, Value(shape, r.tape.one(new("lookup", to=plain(shape[:-1])), rows)))
 
 
 @rule(*CONSTANTS.split())
@@ -149,15 +144,15 @@ def _set_item(r: Recorder, c: Call) -> None:
     """What is written into a tensor is taken from both at constant positions."""
     target, source = c.args[0], c.args[2]
     old, shape = r.known(target), tuple(target.shape)
-    new = r.value(source) if isinstance(source, Tensor) else None
-    if new is None:
+    written = r.value(source) if isinstance(source, Tensor) else None
+    if written is None:
         return
-    if isinstance(old, Static) and not old.leaves and product(new.shape) == product(shape):
-        r._keep(target, Value(shape, r.tape.whole(new)))
+    if isinstance(old, Static) and not old.leaves and product(written.shape) == product(shape):
+        r._keep(target, Value(shape, r.tape.whole(written)))
         return
-    flats = [r.tape.want(v, (product(v.shape),)) for v in (r.value(target), new)]
-    joined = r.tape.one(Concat(), *flats)
-    r._keep(target, Value(shape, r.tape.one(LookUp(to=plain(shape)), joined)))
+    flats = [r.tape.want(v, (product(v.shape),)) for v in (r.value(target), written)]
+    joined = r.tape.one(new("concat"), *flats)
+    r._keep(target, Value(shape, r.tape.one(new("lookup", to=plain(shape)), joined)))
 
 
 @rule(
@@ -220,7 +215,7 @@ def _pad(r: Recorder, c: Call) -> None:
         rest = shape[axis + 1] if len(by) == 4 else product(shape[axis + 1 :])
         maps = r.tape.want(value, (product(shape[:axis]), shape[axis], rest))
         top, bottom, left, right = by if len(by) == 4 else (*by, 0, 0)
-        made = r.tape.one(Pad(padding=(top, bottom, left, right)), maps, call=r.call)
+        made = r.tape.one(new("pad", padding=(top, bottom, left, right)), maps, call=r.call)
         tail = (rest + left + right,) if len(by) == 4 else shape[axis + 1 :]
         value = Value((*shape[:axis], shape[axis] + top + bottom, *tail), made)
     r.set(c.out, value)
@@ -242,9 +237,9 @@ def _resize(r: Recorder, c: Call) -> object:
     if tuple(c.args[0].shape) == tuple(c.out.shape):
         r.set(c.out, r.value(c.args[0]))
     elif mode == "area":
-        over_maps(r, AdaptiveAvgPool(size=size), c, 2)
+        over_maps(r, new("adaptiveavgpool", size=size), c, 2)
     elif mode in modes:
-        over_maps(r, Resize(size=size, mode=modes[mode]), c, 2)
+        over_maps(r, new("resize", size=size, mode=modes[mode]), c, 2)
     else:
         return NotImplemented
     return None
@@ -252,17 +247,17 @@ def _resize(r: Recorder, c: Call) -> object:
 
 @rule("pixel_shuffle")
 def _pixel_shuffle(r: Recorder, c: Call) -> None:
-    over_maps(r, PixelShuffle(by=int(c.get(1, "upscale_factor"))), c, 2)
+    over_maps(r, new("pixelshuffle", by=int(c.get(1, "upscale_factor"))), c, 2)
 
 
 @rule("pixel_unshuffle")
 def _pixel_unshuffle(r: Recorder, c: Call) -> None:
-    over_maps(r, PixelUnshuffle(by=int(c.get(1, "downscale_factor"))), c, 2)
+    over_maps(r, new("pixelunshuffle", by=int(c.get(1, "downscale_factor"))), c, 2)
 
 
 @rule("channel_shuffle", "native_channel_shuffle")
 def _channel_shuffle(r: Recorder, c: Call) -> None:
-    over_maps(r, ChannelShuffle(groups=int(c.get(1, "groups"))), c, 2)
+    over_maps(r, new("shuffle", groups=int(c.get(1, "groups"))), c, 2)
 
 
 @rule("fold", "col2im")
@@ -272,4 +267,4 @@ def _fold(r: Recorder, c: Call) -> None:
     taps = product(tuple(kernel)) if isinstance(kernel, list | tuple) else kernel**2
     columns = r.tape.gather(r.value(c.args[0]), (product(shape), taps))
     flat = r.tape.want(columns, (product(shape), taps))
-    r.set(c.out, Value(shape, r.tape.one(Sum(along=(-1,)), flat, call=r.call)))
+    r.set(c.out, Value(shape, r.tape.one(new("sum", along=(-1,)), flat, call=r.call)))

@@ -17,14 +17,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from mbprof.errors import ExchangeError, MbprofError
 from mbprof.exchange.draft import Draft
-from mbprof.exchange.views import Tape, Value, plain
+from mbprof.exchange.views import Tape, Value, new, plain
 from mbprof.ops import OPS
 from mbprof.ops.base import Free
-from mbprof.ops.form import Concat
-from mbprof.ops.tokens import LookUp, Param
 from mbprof.symbolic.arithmetic import product
 
-Tensor: TypeAlias = torch.Tensor
+Tensor: TypeAlias = Any
+"""A torch.Tensor, into which type checkers do not look."""
 _PREFIXES = {"torch.nn.functional": "F.", "torch._C._nn": "F.", "torch": "torch."}
 _SIGNS = {"add": "+", "iadd": "+", "radd": "+", "mul": "*", "imul": "*", "rmul": "*"}
 _SIGNS |= {"sub": "-", "isub": "-", "rsub": "-", "matmul": "@", "rmatmul": "@", "truediv": "/"}
@@ -56,7 +55,8 @@ class Call(NamedTuple):
         return self.args[place] if place < len(self.args) else default
 
 
-Rule: TypeAlias = Callable[["Recorder", Call], None]
+Rule: TypeAlias = Callable[["Recorder", Call], object]
+"""Records a call; NotImplemented says that it cannot."""
 
 
 @lru_cache(maxsize=4096)
@@ -69,7 +69,8 @@ def word_of(func: Callable[..., Any]) -> str:
         name = getattr(func, "__name__", "") or type(func).__name__
     if name == "__get__":
         return f"get_{getattr(func.__self__, '__name__', '')}"  # type: ignore[attr-defined]
-    return name.strip("_") if name.startswith("__") else name.removesuffix("_").lstrip("_")
+    called: str = name
+    return called.strip("_") if called.startswith("__") else called.removesuffix("_").lstrip("_")
 
 
 @lru_cache(maxsize=4096)
@@ -86,7 +87,7 @@ def _names(func: Callable[..., Any]) -> tuple[str, ...]:
 
 def tensors(tree: Any) -> Iterator[Tensor]:
     """Yield the tensors in arguments or results, in their order."""
-    if isinstance(tree, Tensor):
+    if isinstance(tree, torch.Tensor):
         yield tree
     elif isinstance(tree, Mapping):
         for item in tree.values():
@@ -98,7 +99,7 @@ def tensors(tree: Any) -> Iterator[Tensor]:
         yield from tensors(vars(tree))
 
 
-class Recorder(TorchFunctionMode):
+class Recorder(TorchFunctionMode):  # type: ignore[misc]
     """Writes what a module calls to a draft; `rules` say what ops a function is."""
 
     def __init__(
@@ -150,7 +151,7 @@ class Recorder(TorchFunctionMode):
     @property
     def call(self) -> str:
         """What a counter of live models sees: the class of the module, or the function."""
-        path, module = self.path[-1]
+        module = self.path[-1][1]
         if next(module.children(), None) is None and len(self.path) > 1:
             own = type(module)
             builtin = own.__module__.startswith("torch.nn.modules")
@@ -187,7 +188,7 @@ class Recorder(TorchFunctionMode):
 
     def static(self, tensor: object) -> bool:
         """Whether a tensor depends on stored ones only."""
-        return isinstance(tensor, Tensor) and isinstance(self.known(tensor), Static)
+        return isinstance(tensor, torch.Tensor) and isinstance(self.known(tensor), Static)
 
     def value(self, tensor: Tensor) -> Value:
         """Return a tensor as a value of the draft; stored ones become ``param`` steps."""
@@ -203,14 +204,14 @@ class Recorder(TorchFunctionMode):
         wanted = plain(static.shape)
         if not leaves or not (free or any(self.used[leaf].startswith("=") for leaf in leaves)):
             name = static.leaves[0] if len(static.leaves) == 1 else ""
-            op = Param(shape=wanted, trained=False)
+            op = new("param", shape=wanted, trained=False)
             return Value(static.shape, self.tape.one(op, name=name or self.name("constant")))
         made = [self.param(leaf, wanted) for leaf in leaves if leaf in free or self._emitted(leaf)]
         flats = [self.tape.raw(tensor, (product(self.draft.shape(tensor)),)) for tensor in made]
-        tensor = made[0] if len(made) == 1 else self.tape.one(Concat(), *flats)
+        tensor = made[0] if len(made) == 1 else self.tape.one(new("concat"), *flats)
         if product(self.draft.shape(tensor)) != product(static.shape):
             flat = self.tape.raw(tensor, (product(self.draft.shape(tensor)),))
-            tensor = self.tape.one(LookUp(to=wanted), flat)
+            tensor = self.tape.one(new("lookup", to=wanted), flat)
         return Value(static.shape, tensor)
 
     def _emitted(self, leaf: str) -> bool:
@@ -221,7 +222,7 @@ class Recorder(TorchFunctionMode):
         if leaf not in self.used:
             own = plain(tuple(self.stored[leaf].shape))
             shape = wanted if product(wanted) == product(own) and wanted else own
-            self.used[leaf] = "=" + self.tape.one(Param(shape=shape), name=leaf)
+            self.used[leaf] = "=" + self.tape.one(new("param", shape=shape), name=leaf)
         return self.used[leaf][1:]
 
     def derive(self, tensor: Tensor, source: Tensor) -> None:
@@ -262,7 +263,7 @@ class Recorder(TorchFunctionMode):
     def called(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Any) -> Any:
         """Run a function and record it."""
         word = word_of(func)
-        outside, self.calling = self.calling, outside_or(self.calling, func)
+        outside, self.calling = self.calling, self.calling or func
         try:
             if word in self.within:
                 with _Inside(self):
@@ -333,12 +334,7 @@ class Recorder(TorchFunctionMode):
         for leaf in self.trained:
             if leaf not in self.used:
                 shape = plain(tuple(self.stored[leaf].shape))
-                self.draft.unused(Param(shape=shape), leaf)
-
-
-def outside_or(outside: Callable[..., Any] | None, func: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the function that a programmer called, where one calls another."""
-    return outside or func
+                self.draft.unused(new("param", shape=shape), leaf)
 
 
 def _counted(word: str) -> bool:
@@ -357,7 +353,7 @@ def _called(func: Callable[..., Any]) -> str:
     return _PREFIXES.get(module, "torch.") + name.removesuffix("_").lstrip("_")
 
 
-class _Inside(TorchDispatchMode):
+class _Inside(TorchDispatchMode):  # type: ignore[misc]
     """Records what a function of several ops calls below, as the ops of PyTorch's core."""
 
     def __init__(self, recorder: Recorder) -> None:

@@ -8,18 +8,18 @@ from typing import Any
 from torch import Tensor
 
 from mbprof.exchange.torch_record import Call, Recorder, Rule
-from mbprof.exchange.views import Value
+from mbprof.exchange.views import Value, new
 from mbprof.language.fmt import Shape
 from mbprof.ops import Op
-from mbprof.ops.form import Concat, Split
 from mbprof.ops.padding import Pair
 from mbprof.symbolic.arithmetic import product
 
 RULES: dict[str, Rule] = {}
 """By the name of a function, as `word_of` writes it."""
 HEAVY = frozenset(
-    "conv1d conv2d conv3d convolution conv_transpose1d conv_transpose2d linear matmul rmatmul mm bmm addmm"
-    " baddbmm einsum scaled_dot_product_attention".split()
+    {"conv1d", "conv2d", "conv3d", "convolution", "conv_transpose1d", "conv_transpose2d"}
+    | {"linear", "matmul", "rmatmul", "mm", "bmm", "addmm", "baddbmm", "einsum"}
+    | {"scaled_dot_product_attention"}
 )
 """What multiplies and accumulates: it is recorded even where it depends on stored tensors only."""
 WITHIN = frozenset(("multi_head_attention_forward",))
@@ -88,9 +88,9 @@ def over_maps(
     if n == 1 or op.shapes(sizes) == ((c, n * high, wide),):
         tensor = r.tape.one(op, maps, *extra, share=share, call=r.call)
     else:
-        images = r.tape.emit(Split(parts=n, axis=1), [maps])
+        images = r.tape.emit(new("split", parts=n, axis=1), [maps])
         made = [r.tape.one(op, image, *extra, share=share, call=r.call) for image in images]
-        tensor = r.tape.one(Concat(axis=1), *made)
+        tensor = r.tape.one(new("concat", axis=1), *made)
     from_maps(r, tensor, out, shape)
 
 

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import accumulate
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mbprof.exchange.draft import Draft
 from mbprof.language.fmt import Shape, Shapes
 from mbprof.language.source import MAX_LISTED
-from mbprof.ops import Op
-from mbprof.ops.form import Concat, Permute, Reshape, Slice, Split
-from mbprof.ops.tokens import LookUp, Maps, Tokens
+from mbprof.ops import OPS, Op
 from mbprof.symbolic.arithmetic import product
 
 _FEW = 8
@@ -34,6 +32,13 @@ class Value(NamedTuple):
     tensor: str
     seen: Shape = ()
     order: tuple[int, ...] = ()
+
+
+def new(word: str, **fields: Any) -> Op:
+    """Return an op by its word and the attributes of its class."""
+    kind: Any = OPS[word]
+    made: Op = kind(**fields)
+    return made
 
 
 def core(shape: Shape) -> Shape:
@@ -99,7 +104,7 @@ class Tape:
         """Return a tensor of the draft in another shape."""
         if self.draft.shape(tensor) == shape:
             return tensor
-        return self._form(shape, tensor, lambda: self.one(Reshape(to=shape), tensor))
+        return self._form(shape, tensor, lambda: self.one(new("reshape", to=shape), tensor))
 
     def want(self, value: Value, shape: Shape) -> str:
         """Return a value as a tensor of the draft that has a shape."""
@@ -120,15 +125,15 @@ class Tape:
     def _order(self, value: Value, after: Shape) -> str:
         seen, order, own = value.seen, value.order, self.draft.shape(value.tensor)
         if order == (1, 0) and len(own) == 3 and own[0] == seen[0]:
-            return self.one(Tokens(), value.tensor)
+            return self.one(new("tokens"), value.tensor)
         if order == (1, 2, 0):
-            return self.one(Tokens(), self.raw(value.tensor, seen))
+            return self.one(new("tokens"), self.raw(value.tensor, seen))
         if order == (1, 0) and len(after) == 3 and after[0] == seen[1]:
-            return self.one(Maps(size=after[1:]), self.raw(value.tensor, seen))
+            return self.one(new("maps", size=after[1:]), self.raw(value.tensor, seen))
         if order == (2, 0, 1):
             tokens = self.raw(value.tensor, (seen[0] * seen[1], seen[2]))
-            return self.one(Maps(size=(seen[0], seen[1])), tokens)
-        return self.one(Permute(order=order), self.raw(value.tensor, seen))
+            return self.one(new("maps", size=(seen[0], seen[1])), tokens)
+        return self.one(new("permute", order=order), self.raw(value.tensor, seen))
 
     def reshape(self, value: Value, shape: Shape) -> Value:
         """Read the elements of a value in another shape."""
@@ -196,10 +201,10 @@ class Tape:
             return value
         tensor, at, of = self.block(value, axis) if step == 1 else (*self.axis(value, axis), 1)
         if step == 1 and n % size == 0 and start % size == 0 and n // size <= _FEW:
-            op: Op = Split(parts=n // size, keep=start // size, axis=at)
+            op = new("split", parts=n // size, keep=start // size, axis=at)
         else:
             last = None if stop == n else stop * of
-            op = Slice(axis=at, start=start * of, stop=last, step=step)
+            op = new("slice", axis=at, start=start * of, stop=last, step=step)
         return self.resized(value, self.one(op, tensor), axis, size)
 
     def parts(self, value: Value, axis: int, sizes: Sequence[int]) -> list[Value]:
@@ -211,9 +216,9 @@ class Tape:
             return [self.part(value, axis, e - n, e) for e, n in zip(ends, sizes, strict=True)]
         tensor, at, of = self.block(value, axis)
         if len(set(sizes)) == 1:
-            op = Split(parts=len(sizes), axis=at)
+            op = new("split", parts=len(sizes), axis=at)
         else:
-            op = Split(sizes=tuple(size * of for size in sizes), axis=at)
+            op = new("split", sizes=tuple(size * of for size in sizes), axis=at)
         made = self.emit(op, [tensor])
         return [self.resized(value, t, axis, n) for t, n in zip(made, sizes, strict=True)]
 
@@ -264,13 +269,13 @@ class Tape:
             return values[0]._replace(shape=shape)
         drop = int(len(shape) > 1 and shape[0] == 1)
         tensors = [self.want(v, v.shape[drop:]) for v in values]
-        return Value(shape, self.one(Concat(axis=axis - drop), *tensors, **said))
+        return Value(shape, self.one(new("concat", axis=axis - drop), *tensors, **said))
 
     def gather(self, value: Value, shape: Shape, axis: int | None = None) -> Value:
         """Take elements at constant positions: along one axis, or anywhere."""
         if axis is None or len(shape) != len(value.shape) or not axis % len(shape):
             flat = self.want(value, (product(value.shape),))
-            return Value(shape, self.one(LookUp(to=plain(shape)), flat))
+            return Value(shape, self.one(new("lookup", to=plain(shape)), flat))
         at = axis % len(shape) - len(shape) + len(plain(value.shape))
-        op = LookUp(to=(shape[axis],), axis=at)
+        op = new("lookup", to=(shape[axis],), axis=at)
         return Value(shape, self.one(op, self.whole(value)))

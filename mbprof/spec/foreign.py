@@ -48,7 +48,7 @@ _FILE = re.compile(rf".+\.py:{_DOTTED.pattern}")
 
 def reader_of(text: str) -> Reader | None:
     """Return what reads the network that a text names, None where it names none."""
-    prefix, colon, name = text.partition(":")
+    prefix, colon, _ = text.partition(":")
     if colon and prefix in PREFIXES:
         return PREFIXES[prefix]
     if _FILE.fullmatch(text):
