@@ -23,6 +23,8 @@ from mbprof.exchange.views import Value, plain
 from mbprof.spec import foreign
 from mbprof.spec.knobs import Given
 
+_USUAL = (224, 224, 3)
+"""The image of a model that takes any."""
 _BACKENDS = {"torch": "torch", "jax": "jax", "tensorflow": "tensorflow"}
 """Backends of Keras by the module that has to be there, the quickest to import first."""
 
@@ -61,6 +63,8 @@ def _read(text: str, res: str | None, channels: str | None) -> Source:
         try:
             with keras.StatelessScope(**_lazily(keras)):
                 model = known[name](weights=None, **shape)
+                if None in model.inputs[0].shape[1:]:
+                    model = known[name](weights=None, input_shape=_USUAL)
         except Exception as error:
             message = f"{text} cannot be built: {type(error).__name__}: {error}".splitlines()[0]
             raise ExchangeError(message) from None

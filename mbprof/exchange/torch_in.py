@@ -289,7 +289,7 @@ class _CopyOnMeta(TorchFunctionMode):  # type: ignore[misc]
         return func(*args, **(kwargs or {}))
 
 
-def _copied(module: Any) -> Any:
+def on_meta(module: Any) -> Any:
     """Return a copy of a module without values and without the user's hooks, for inference."""
     memo: dict[int, Any] = {}
     for parameter in module.parameters():
@@ -320,7 +320,7 @@ def _draft(module: Any, example: Any, name: str, source: str) -> Draft:
     draft = Draft(name, source)
     with _quiet(), torch.no_grad():
         try:
-            copied = _copied(module)
+            copied = on_meta(module)
         except Exception as error:
             message = f"{source}: the module cannot be copied: {_said(error)}"
             raise ExchangeError(message) from None
