@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
-from mbprof.errors import ExchangeError, LimitError, Source, SourceError, near_file
+from mbprof.errors import ExchangeError, LimitError, MbprofError, Source, SourceError, near_file
 from mbprof.exchange.draft import Draft
 from mbprof.exchange.wire import without_values
 from mbprof.language.fmt import Shape
@@ -60,8 +60,8 @@ def from_onnx(model: Any, /, **knobs: Any) -> Network:
         data = model if isinstance(model, bytes | bytearray) else model.SerializeToString()
         kept = without_values(memoryview(data), "the model")
         proto = parsed(kept, "the model")
-        name = proto.graph.name or "model"
-        source = Source("<onnx>", drafted(proto, "the model", name, knobs).text())
+        name = proto.graph.name if isinstance(proto.graph.name, str) else ""
+        source = Source("<onnx>", drafted(proto, "the model", name or "model", knobs).text())
     return loads(source.text, source.name).build(**knobs)
 
 
@@ -88,17 +88,22 @@ def drafted(model: Any, source: str, name: str, given: Given) -> Draft:
     from mbprof.exchange.onnx_graph import Walk
     from mbprof.exchange.onnx_rules import translated
 
-    check(model, source)
-    model = inlined(model, source)
     draft = Draft(name, source)
-    sizes = images(model, draft, given)
-    first = next(iter(sizes.values()), ())
-    batch = first[0] if len(first) > 1 else 1
     try:
-        walk = Walk(model, source, batch, sizes).run()
-        translated(walk, draft)
+        check(model, source)
+        model = inlined(model, source)
+        sizes = images(model, draft, given)
+        first = next(iter(sizes.values()), ())
+        batch = first[0] if len(first) > 1 else 1
+        translated(Walk(model, source, batch, sizes).run(), draft)
+    except MbprofError:
+        raise
     except RecursionError:
         raise LimitError(f"{source}: its graphs are nested too deeply") from None
+    except Exception as error:  # a damaged file can break any promise that the format makes
+        said = str(error).partition("\n")[0]
+        message = f"{source} is damaged, or says what ONNX does not: {said}"
+        raise ExchangeError(message, hint="onnx.checker.check_model says more") from None
     return draft
 
 

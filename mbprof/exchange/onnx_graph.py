@@ -68,6 +68,8 @@ class Walk:
     nodes: list[Node] = field(default_factory=list)
     stated: dict[str, Any] = field(default_factory=dict)
     opsets: dict[str, int] = field(default_factory=dict)
+    constants: set[str] = field(default_factory=set)
+    """What Constant nodes hold, which are not trained where weights are initialisers."""
     count: int = 0
 
     def run(self) -> Walk:
@@ -100,6 +102,12 @@ class Walk:
             self.make(sparse.values.name, Tensor(dims, sparse.values.data_type, True))
         for info in (*graph.value_info, *graph.output):
             self.stated[info.name] = info.type
+
+    @property
+    def initialised(self) -> bool:
+        """Whether layers take initialisers as their weights."""
+        taken = (self.tensors.get(n.inputs[1]) for n in self.nodes if n.kind in MULTIPLY)
+        return any(t and t.root and t.root not in self.constants for t in taken)
 
     def make(self, name: str, tensor: Tensor) -> None:
         """Note a tensor; a name is given once."""
@@ -142,18 +150,27 @@ class Walk:
         if (made := self.computed(node, taken)) is not None:
             for name, value in zip(node.outputs, made, strict=False):
                 type_ = onnx.helper.np_dtype_to_tensor_dtype(value.dtype)
-                root = name if node.kind == "Constant" and value.size > 1 else ""
-                root = self.root(node, taken) or root
+                root = self.root(node, taken) or self.constant(node, name, value.size)
                 self.make(name, Tensor(value.shape, type_, True, value, root))
             return
+        if (wrong := _misfit(node, taken)) is not None:
+            raise ExchangeError(f"{self.source}: {node.name} ({node.known}) {wrong}")
         node = self.complete(node, taken)
         shapes = self.shapes(node, proto, taken)
         for name, (shape, type_) in shapes.items():
             axis = None if fixed else self.followed(node, taken, shape)
-            root = self.root(node, taken) if fixed else ""
+            root = self.root(node, taken) or self.constant(node, name, prod(shape))
+            root = root if fixed else ""
             self.make(name, Tensor(shape, type_, fixed, None, root, axis))
         if not fixed:
             self.nodes.append(node)
+
+    def constant(self, node: Node, name: str, size: int) -> str:
+        """Return the name of what a Constant holds, if it is more than a number."""
+        if node.kind != "Constant" or size < 2:
+            return ""
+        self.constants.add(name)
+        return name
 
     def root(self, node: Node, taken: Sequence[Tensor | None]) -> str:
         """Return the initialiser that a node only hands on in another form."""
@@ -311,6 +328,22 @@ def _constant(node: Node) -> list[Any] | None:
             return [np.array(value, np.float32)]
         if kind in ("value_int", "value_ints"):
             return [np.array(value, np.int64)]
+    return None
+
+
+_WEIGHTS = {"Conv": 1, "FusedConv": 1, "ConvInteger": 1, "QLinearConv": 3}
+
+
+def _misfit(node: Node, taken: Sequence[Tensor | None]) -> str | None:
+    """Say what the weights of a convolution do not fit; inference looks at windows only."""
+    at = _WEIGHTS.get(node.kind, len(taken))
+    x, weights = taken[0] if taken else None, taken[at] if at < len(taken) else None
+    if x is None or weights is None or min(len(x.shape), len(weights.shape)) < 3:
+        return None
+    groups = node.attributes.get("group", 1)
+    if groups < 1 or weights.shape[1] * groups != x.shape[1] or weights.shape[0] % groups:
+        fit = f"{weights.shape[0]} maps of {weights.shape[1]} channels in {groups} groups"
+        return f"has weights for {fit}, and an input of {x.shape[1]} channels"
     return None
 
 

@@ -1,135 +1,15 @@
-"""Rules for layers with weights, pooling, norms and attention."""
+"""Rules for linear layers and products, pooling, norms and attention."""
 
 from __future__ import annotations
 
+import re
 from math import prod
 from typing import Any
 
+from mbprof.exchange.onnx_convs import maps_of, slid
 from mbprof.exchange.onnx_graph import Node
 from mbprof.exchange.onnx_translate import FUSED, NoRule, Translator, op, rule, window
 from mbprof.language.fmt import Shape
-from mbprof.ops.padding import Pair
-
-
-def maps_of(t: Translator, name: str) -> Shape:
-    """Return the shape (C, H, W) of a tensor of images, of one axis as (C, 1, L).
-
-    Raises: NoRule: they have three axes, or are several for one image.
-    """
-    full = t.tensor(name)
-    if full.batch not in (None, 0) or full.shape[0] != (t.walk.batch if full.batch == 0 else 1):
-        raise NoRule
-    if len(full.shape) not in (3, 4):
-        raise NoRule
-    return full.shape[1:] if len(full.shape) == 4 else (full.shape[1], 1, full.shape[2])
-
-
-def slid(t: Translator, node: Node, shape: Shape, kernel: Pair, output: str) -> dict[str, Any]:
-    """Return stride, dilation and padding of a window, and whether a partial one counts."""
-    said, rank = node.attributes, len(t.tensor(output).shape) - 2
-    stride, dilation = (window(said.get(key), rank) for key in ("strides", "dilations"))
-    pads = [int(n) for n in said.get("pads") or [0] * 2 * rank]
-    before, after = window(pads[:rank], rank, 0), window(pads[rank:], rank, 0)
-    if rank == 1:
-        before, after = (0, before[1]), (0, after[1])
-    padding: Any = (before[0], after[0], before[1], after[1])
-    auto = said.get("auto_pad", "NOTSET")
-    if auto == "SAME_UPPER":
-        padding = "tf-same"
-    elif auto == "VALID":
-        padding = "valid"
-    elif auto == "SAME_LOWER":
-        made = t.tensor(output).shape[2:]
-        sides = []
-        for n, m, k, s, d in zip(shape[1:], (1, *made)[-2:], kernel, stride, dilation, strict=True):
-            total = max((m - 1) * s + (k - 1) * d + 1 - n, 0)
-            sides += [total - total // 2, total // 2]
-        padding = tuple(sides)
-    elif padding == (0, 0, 0, 0):
-        padding = "valid"
-    if not isinstance(padding, str) and min(padding) < 0:
-        raise NoRule
-    return {"stride": stride, "dilation": dilation, "padding": padding}
-
-
-@rule("Conv", "FusedConv", "ConvInteger", "QLinearConv")
-def conv(t: Translator, node: Node) -> None:
-    """Convolve; a weight that an image decides is a second input."""
-    at, bias = (3, 8) if node.kind == "QLinearConv" else (1, 2)
-    if node.kind == "ConvInteger":
-        bias = 99
-    x, weights = node.inputs[0], t.tensor(node.inputs[at])
-    shape, groups = maps_of(t, x), int(node.attributes.get("group", 1))
-    kernel = window(weights.shape[2:], len(weights.shape) - 2)
-    channels, biased = weights.shape[0], t.has(node, bias)
-    output = node.outputs[0]
-    if not biased:
-        shape_of_bias = (channels, *(1,) * (len(weights.shape) - 2))
-        if (behind := t.bias_behind(node, shape_of_bias)) is not None:
-            output, biased = behind, True
-    said: dict[str, Any] = {
-        "kernel": kernel,
-        "bias": biased,
-        **slid(t, node, shape, kernel, node.outputs[0]),
-    }
-    taken = [t.take(x, shape)]
-    if not weights.fixed:
-        taken.append(t.take(node.inputs[at]))
-    if groups == shape[0] > 1 and channels % groups == 0:
-        step = op("dwconv", multiplier=channels // groups, **said)
-    else:
-        step = op("conv", channels=channels, groups=groups, **said)
-    share = t.shared(node.inputs[at]) if weights.fixed else ""
-    made = (channels, *step.slide((shape,)))
-    t.emit(node, step, taken, made, output, share=share)
-    _same_size(t, output, made)
-    if function := ACTIVATIONS.get(node.attributes.get("activation", "")):
-        own, has = t.at[output]
-        t.emit(node, op("act", function=function), [own], has, output)
-
-
-ACTIVATIONS = {
-    "Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "HardSigmoid": "hsigmoid",
-    "LeakyRelu": "leaky_relu", "Clip": "relu6",
-}  # fmt: skip
-"""Activations that onnxruntime fuses into a convolution."""
-
-
-def _same_size(t: Translator, output: str, made: Shape) -> None:
-    if prod(t.shape(output)) != prod(made):
-        raise NoRule
-
-
-@rule("ConvTranspose")
-def transposed(t: Translator, node: Node) -> None:
-    """Spread maps; a padding that is not said follows from the size of the output."""
-    x, weights = node.inputs[0], t.tensor(node.inputs[1])
-    if not weights.fixed:
-        raise NoRule
-    shape, rank = maps_of(t, x), len(weights.shape) - 2
-    kernel, groups = window(weights.shape[2:], rank), int(node.attributes.get("group", 1))
-    said = node.attributes
-    stride, dilation = (window(said.get(key), rank) for key in ("strides", "dilations"))
-    extra = window(said.get("output_padding"), rank, 0)
-    if rank == 1:
-        extra = (0, extra[1])
-    channels, full = weights.shape[1] * groups, t.tensor(node.outputs[0]).shape[2:]
-    made = (channels, *(full if rank == 2 else (1, *full)))
-    pads: list[int] = []
-    for axis in (0, 1):
-        whole = (shape[1 + axis] - 1) * stride[axis] + (kernel[axis] - 1) * dilation[axis] + 1
-        cut = whole + extra[axis] - made[1 + axis]
-        if cut < 0:
-            raise NoRule
-        pads += [cut // 2, cut - cut // 2]
-    biased, output = t.has(node, 2), node.outputs[0]
-    if not biased and (behind := t.bias_behind(node, (channels, *(1,) * rank))) is not None:
-        output, biased = behind, True
-    step = op("tconv",
-        channels=channels, kernel=kernel, stride=stride, padding=(*pads,),
-        output_padding=extra if any(extra) else None, dilation=dilation, groups=groups, bias=biased,
-    )  # fmt: skip
-    t.emit(node, step, [t.take(x, shape)], made, output, share=t.shared(node.inputs[1]))
 
 
 def rows(shape: Shape) -> Shape:
@@ -174,7 +54,7 @@ def matmul(t: Translator, node: Node) -> None:
     left, right, said = t.tensor(x), t.tensor(name), node.attributes
     if said.get("transA"):
         raise NoRule
-    if right.fixed and not left.fixed and len(right.shape) <= 2:
+    if right.fixed and len(right.shape) <= 2 and not _LOOSE.fullmatch(right.root):
         transposed = bool(said.get("transB"))
         channels = 1 if len(right.shape) == 1 else right.shape[0 if transposed else 1]
         linear(t, node, x, name, channels, False)
@@ -195,6 +75,10 @@ def matmul(t: Translator, node: Node) -> None:
         t.emit(node, op("permute", order=order), [own], final)
         return
     product_of(t, node, (x, name), bool(said.get("transB")))
+
+
+_LOOSE = re.compile(r"[\w.]+\.(?!\w*(weight|kernel))[a-z_]+")
+"""The name of a trained tensor of PyTorch that is no layer's: a module's, other than its weight."""
 
 
 def _swapped(t: Translator, node: Node, own: str, shape: Shape, part: str) -> str:
@@ -225,10 +109,18 @@ def product_of(t: Translator, node: Node, names: tuple[str, str], turned: bool) 
     stacks, others = left[:-2], right[:-2]
     if stacks != others and prod(others) == 1:
         m, stacks, others = m * prod(stacks), (), ()  # the rows of all are multiplied alike
-    elif stacks != others:
-        raise NoRule
-    stack = () if prod(stacks) == 1 else (prod(stacks),)
-    own = [t.take(a, (*stack, m, k)), t.take(b, (*stack, high, wide))]
+    full = tuple(map(max, stacks, others))
+    stack = () if prod(full) == 1 else (prod(full),)
+    own = []
+    for name, has, matrix in ((a, stacks, (m, k)), (b, others, (high, wide))):
+        shape = (*has, *matrix)
+        operand = t.take(name, shape)
+        for axis, size in enumerate(full):
+            if shape[axis] != size:  # a matrix for several is looked up for each
+                repeat = op("lookup", to=(size,), axis=axis)
+                shape = repeat.shapes((shape,))[0]
+                operand = t.emit(node, repeat, [operand], shape, part=f"repeat{axis}")
+        own.append(t.seen(operand, shape, (*stack, *matrix), name))
     t.emit(node, op("matmul", transposed=turned), own, (*stack, m, n))
 
 

@@ -162,7 +162,7 @@ class _Match:
     def usual(self, node: Node) -> bool:
         """Whether a mean is over the last axis, and a hard sigmoid with a slope of a sixth."""
         if node.kind == "HardSigmoid":
-            return abs(node.attributes.get("alpha", 0.2) - 1 / 6) < _NEAR
+            return bool(abs(node.attributes.get("alpha", 0.2) - 1 / 6) < _NEAR)
         rank = len(self.tensors[node.inputs[0]].shape)
         axes = node.attributes.get("axes")
         return axes is not None and [axis % rank for axis in axes] == [rank - 1]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import prod
 
 from mbprof.errors import ExchangeError
-from mbprof.exchange import onnx_forms, onnx_layers  # noqa: F401 - they register their rules
+from mbprof.exchange import onnx_convs, onnx_elements, onnx_forms, onnx_layers  # noqa: F401 - their rules
 from mbprof.exchange.draft import Draft
 from mbprof.exchange.onnx_graph import Node, Walk
 from mbprof.exchange.onnx_patterns import recognised

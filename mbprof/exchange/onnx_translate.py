@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any, TypeAlias
 
-from mbprof.errors import ExchangeError
+from mbprof.errors import MbprofError
 from mbprof.exchange.draft import Draft
 from mbprof.exchange.onnx_graph import DOMAINS, Node, Tensor, Walk
 from mbprof.exchange.onnx_patterns import OWN
@@ -16,6 +16,11 @@ from mbprof.language.fmt import Shape
 from mbprof.ops import OPS
 from mbprof.ops.base import Op
 
+MERGED = 1024
+"""Up to so many values equal initialisers are merged.
+
+Source: onnx_ir/passes/common/initializer_deduplication.py, size_limit.
+"""
 FUSED = "com.microsoft"
 """The domain of the ops that onnxruntime fuses."""
 _WEIGHT = re.compile(r"(.+?)[./]_?(?:weight|kernel|gamma|w)(?:_quantized)?(?::0)?")
@@ -55,6 +60,7 @@ class Translator:
         self.at: dict[str, tuple[str, Shape]] = {}
         """The tensor of the draft that holds a tensor of the file, and its shape there."""
         self.views: dict[tuple[str, Shape], str] = {}
+        self.initialised = walk.initialised
         self.done: set[str] = set()
         """Outputs of nodes that are part of a layer before them."""
         self.takers: dict[str, list[Node]] = {}
@@ -74,12 +80,13 @@ class Translator:
             if node.outputs and node.outputs[0] in self.done:
                 continue
             known = node.domain in (*DOMAINS, FUSED, OWN)
-            function = RULES.get(node.kind) if known else None
+            function, done = RULES.get(node.kind) if known else None, set(self.done)
             try:
                 if function is None:
                     raise NoRule
                 function(self, node)
-            except (NoRule, ExchangeError, IndexError, KeyError, TypeError, ValueError):
+            except (NoRule, MbprofError, IndexError, KeyError, TypeError, ValueError):
+                self.done = done
                 self.unknown(node)
 
     def unknown(self, node: Node) -> None:
@@ -145,7 +152,7 @@ class Translator:
         wanted = self.shape(name) if shape is None else shape
         if name not in self.at:
             own = self.fresh(name)
-            trained = bool(tensor.root) and prod(tensor.shape) > 1
+            trained = bool(tensor.root) and prod(tensor.shape) > 1 and self.trained(tensor)
             step = op("param", shape=wanted, trained=trained)
             self.draft.add(step, [], [own], (wanted,), (tensor.root or name))
             self.at[name] = own, wanted
@@ -205,9 +212,17 @@ class Translator:
         """Let the output of a node be a tensor of the draft."""
         self.at[node.outputs[0]] = own, shape
 
+    def trained(self, weights: Tensor) -> bool:
+        """Whether weights are trained: constants are not where other layers have initialisers."""
+        return weights.root not in self.walk.constants or not self.initialised
+
     def shared(self, weights: str) -> str:
-        """Return a name for weights that several nodes take, else an empty one."""
-        return weights if self.holders[weights] > 1 else ""
+        """Return a name for weights that several nodes take, else an empty one.
+
+        Small ones are no sign of sharing: exporters merge those that are equal by chance.
+        """
+        merged = prod(self.tensor(weights).shape) <= MERGED
+        return weights if self.holders[weights] > 1 and not merged else ""
 
     def label(self, node: Node) -> str:
         """Return what a layer is called: as its weights are, else as the node is."""

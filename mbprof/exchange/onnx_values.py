@@ -78,7 +78,7 @@ def _filled(v: Sequence[Array], a: Attributes) -> Array:
     sizes = [int(n) for n in v[0]]
     _small(int(np.prod(sizes, dtype=object)))
     value = a.get("value")
-    return np.full(sizes, 0.0 if value is None else np.asarray(value).reshape(-1)[0])
+    return np.full(sizes, np.float32(0) if value is None else np.asarray(value).reshape(-1)[0])
 
 
 def _range(v: Sequence[Array], a: Attributes) -> Array:
@@ -130,6 +130,11 @@ def _one(function: Callable[..., Array]) -> Callable[[Sequence[Array], Attribute
     return lambda v, a: function(v[0])
 
 
+def _clipped(v: Sequence[Array], a: Attributes) -> Array:
+    low, high = (v[i] if v[i] is not None else a.get(k) for i, k in ((1, "min"), (2, "max")))
+    return v[0] if low is None and high is None else np.clip(v[0], low, high)
+
+
 def _cast(v: Sequence[Array], a: Attributes) -> Array:
     from onnx.helper import tensor_dtype_to_np_dtype
 
@@ -161,6 +166,13 @@ FUNCTIONS: dict[str, Callable[[Sequence[Array], Attributes], Array | list[Array]
     "Pow": _two(lambda x, y: np.power(x.astype(float), y).astype(x.dtype)),
     "Min": lambda v, a: np.minimum.reduce([x for x in v if x is not None]),
     "Max": lambda v, a: np.maximum.reduce([x for x in v if x is not None]),
+    "Clip": _clipped,
+    "Relu": _one(lambda x: np.maximum(x, 0)),
+    "Sign": _one(np.sign),
+    "Sum": lambda v, a: sum(x for x in v if x is not None),
+    "CumSum": lambda v, a: np.cumsum(v[0], int(v[1].reshape(-1)[0])),
+    "NonZero": _one(lambda x: np.array(np.nonzero(x), np.int64)),
+    "Xor": _two(np.logical_xor),
     "Neg": _one(np.negative),
     "Abs": _one(np.abs),
     "Floor": _one(np.floor),
