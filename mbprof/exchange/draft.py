@@ -22,6 +22,8 @@ _LONGEST = 200
 """Characters of a layer's name that are kept."""
 _CALLS = 255
 """So many layers of an op can have a call of their own."""
+_READ = 500_000
+"""So many characters of such calls may be read in all."""
 _PLAIN = re.compile(r"[A-Za-z_][\w./-]*")
 _WORDS = {"true", "false", "yes", "no", "on", "off", "null", "none", "y", "n"}
 """What YAML does not read as a word."""
@@ -234,6 +236,9 @@ class Draft:
             own = {"*": usual} if of_word == len(names) else {}
             own |= {_literal(n): c for n, c in names.items() if c != usual or not own}
             said = [f"{quoted(n)}: {quoted(c)}" for n, c in own.items()][:_CALLS]
+            # Every layer of the op asks all of them, so that what is read grows with the square.
+            while len(said) > 1 and of_word * sum(map(len, said)) > _READ:
+                said.pop()
             lines.append(f"  {word}: {{{', '.join(said)}}}")
         return ["calls:", *lines] if lines else []
 

@@ -66,10 +66,10 @@ def read(text: str, given: Given) -> Source:
 @lru_cache(maxsize=16)
 def _read(text: str, res: str | None, channels: str | None) -> Source:
     module, example, name = built(text)
-    return Source(text, _draft(module, _turned(example, res, channels), name, text).text())
+    return Source(text, _draft(module, turned(example, res, channels), name, text).text())
 
 
-def _turned(example: Any, res: str | None, channels: str | None) -> Any:
+def turned(example: Any, res: str | None, channels: str | None) -> Any:
     """Return the example with the resolution and the channels that are asked for."""
     if isinstance(example, torch.Tensor) and example.dim() == 4:
         example = tuple(example.shape[1:])
@@ -90,13 +90,14 @@ def _sides(res: str) -> Shape:
     return sides * 2 if len(sides) == 1 else sides[:2]
 
 
-def built(text: str) -> tuple[Any, Any, str]:
-    """Build the module that an address names, without values; with its image and its name.
+def built(text: str, values: bool = False) -> tuple[Any, Any, str]:
+    """Build the module that an address names; with its example and its name.
 
+    Its weights have no values unless they are asked for.
     Raises: ExchangeError: there is none, or it cannot be built.
     """
     prefix, _, name = text.partition(":")
-    with _quiet(), _WeightsOnMeta():
+    with _quiet(), contextlib.nullcontext() if values else _WeightsOnMeta():
         if prefix in _ZOOS:
             return *_ZOOS[prefix](name), name.partition(".")[0]
         return *_called(text), text.rpartition(":")[2]

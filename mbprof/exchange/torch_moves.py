@@ -16,7 +16,7 @@ VIEWS = (
     "view reshape flatten unflatten squeeze unsqueeze view_as reshape_as contiguous clone detach to"
     " type type_as float half double bfloat16 int long unsafe_view alias positive ravel"
     " dropout dropout1d dropout2d dropout3d alpha_dropout feature_dropout native_dropout"
-    " requires_grad lift_fresh get_data cpu to_copy identity atleast_1d atleast_2d atleast_3d get_real"
+    " requires_grad lift_fresh get_data cpu to_copy identity atleast_1d atleast_2d atleast_3d"
 )
 ORDERS = "permute transpose swapaxes swapdims movedim moveaxis t adjoint get_T get_mT get_H get_mH"
 COPIES = (

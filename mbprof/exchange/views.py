@@ -59,6 +59,11 @@ def plain(shape: Shape) -> Shape:
     return shape[1:] if len(shape) > 1 and shape[0] == 1 else shape or (1,)
 
 
+def _bare(shape: Shape) -> Shape:
+    """Return a shape without the sizes of 1 at its start."""
+    return shape[next((i for i, n in enumerate(shape) if n != 1), len(shape)) :]
+
+
 class Tape:
     """Writes ops to a draft; values that only differ in their view share a tensor."""
 
@@ -229,7 +234,7 @@ class Tape:
     def joined(self, op: Op, values: Sequence[Value], shape: Shape, **said: str) -> Value:
         """Join values element by element, repeating sizes of 1."""
         first = values[0]
-        alike = {(core(v.shape), v.seen, v.order) for v in values}
+        alike = {(_bare(v.shape), v.seen, v.order) for v in values}
         if len(alike) == 1:
             own = self.draft.shape(first.tensor)
             tensors = [self.raw(v.tensor, own) for v in values]
@@ -244,7 +249,7 @@ class Tape:
         padded = [(1,) * (rank - len(v.shape)) + v.shape for v in values]
         drop = int(rank > 1 and shape[0] == 1)
         forms = [p[drop:] or (1,) for p in padded]
-        if len({core(v.shape) for v in values}) == 1:
+        if len({_bare(v.shape) for v in values}) == 1:
             moved = self.moved(first)
             own = self.draft.shape(moved.tensor)
             tensors = [moved.tensor, *(self.want(v, own) for v in values[1:])]

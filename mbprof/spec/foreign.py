@@ -81,6 +81,22 @@ def called(text: str, given: Given) -> Source | None:
     return _read(_TORCH, text, given)
 
 
+def live(text: str) -> bool:
+    """Whether a text names a module of PyTorch.
+
+    Raises: MissingError: PyTorch is not installed.
+
+    >>> live("mobilenet_v1"), live("keras:MobileNet")
+    (False, False)
+    """
+    where, _, name = text.partition(":")
+    dotted = _DOTTED.fullmatch(where) and _DOTTED.fullmatch(name) and where not in PREFIXES
+    if reader_of(text) is not _TORCH and not dotted:
+        return False
+    library(_TORCH)
+    return True
+
+
 def _read(reader: Reader, text: str, given: Given) -> Source:
     library(reader)
     module = import_module(f"mbprof.exchange.{reader.module}")
