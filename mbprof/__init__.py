@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from mbprof.errors import MbprofError as MbprofError
     from mbprof.exchange.convert import convert as convert
     from mbprof.exchange.onnx_file import from_onnx as from_onnx
+    from mbprof.exchange.torch_in import from_torch as from_torch
     from mbprof.formulas import Formula as Formula
     from mbprof.formulas import formula as formula
     from mbprof.network.load import Network as Network
@@ -74,6 +75,7 @@ _HOMES = {
     "compare.side_by_side": "Comparison compare",
     "errors": "MbprofError",
     "exchange.convert": "convert",
+    "exchange.torch_in": "from_torch",
     "exchange.onnx_file": "from_onnx",
     "formulas": "Formula formula",
     "network.load": "Network Spec load loads sizes table",

@@ -10,6 +10,7 @@
     │   └── UnusedError  an output that nobody takes
     ├── LimitError       more layers or larger numbers than mbprof is willing to expand
     ├── ExchangeError    a file or a module of another format that cannot be read as a network
+    │   └── MissingError a library that is not installed
     └── UsageError       a name, format or option that the command line or API does not know
 
 Every error renders as one message: place, kind, sentence, the line with a caret, the way through
@@ -196,6 +197,10 @@ class ExchangeError(MbprofError):
     """A network of another format that cannot be read, or a library for it that is missing."""
 
     kind = "exchange"
+
+
+class MissingError(ExchangeError):
+    """A library that is not installed."""
 
 
 class UsageError(MbprofError):

@@ -1,5 +1,6 @@
 """Commands about networks: what they cost, what others say of them, what the zoo holds."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -220,6 +221,9 @@ def explain(
         str | None,
         Option("--number", metavar="N", help="find out what a number counts, such as 569M"),
     ] = None,
+    live: Annotated[
+        bool, Option("--run", help="run the installed counters on the module, beside their rules")
+    ] = False,
     rows: Rows,
     to: Output,
 ) -> None:
@@ -241,6 +245,12 @@ def explain(
     given = knobs.typed()
     network = load(spec, given).build_at(given)
     explained = tools.explain(network, scope=scope, before=before, after=after)
+    if live:
+        from mbprof.exchange import counters
+
+        said = counters.printed(spec, given)
+        printed = {name: tools.Printed(*found) for name, found in said.items()}
+        explained = replace(explained, printed=printed)
     out.table(explained.report(out.layout), rows)
 
 

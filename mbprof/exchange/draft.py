@@ -22,6 +22,8 @@ _LONGEST = 200
 """Characters of a layer's name that are kept."""
 _CALLS = 255
 """So many layers of an op can have a call of their own."""
+_READ = 500_000
+"""So many characters of such calls may be read in all."""
 _PLAIN = re.compile(r"[A-Za-z_][\w./-]*")
 _WORDS = {"true", "false", "yes", "no", "on", "off", "null", "none", "y", "n"}
 """What YAML does not read as a word."""
@@ -80,6 +82,7 @@ class Draft:
         self._outputs: dict[str, str] = {}
         self._shapes: dict[str, Shape] = {}
         self._names: Counter[str] = Counter()
+        self._unused: list[Step] = []
 
     @property
     def images(self) -> tuple[Image, ...]:
@@ -160,6 +163,10 @@ class Draft:
         self.shape(tensor)
         self._outputs.setdefault(tensor, name or tensor)
 
+    def unused(self, op: Op, name: str) -> None:
+        """Add stored values that nothing reads, such as a head that only training runs."""
+        self._unused.append(Step(op, (), (), op.shapes(()), self._unique(name, op.word)))
+
     def text(self) -> str:
         """Return the flat spec.
 
@@ -177,6 +184,7 @@ class Draft:
         lines += self._calls(steps)
         if outputs:
             lines.append(f"outputs: [{', '.join(outputs)}]")
+        rows += map(_aside, self._unused)
         return "\n".join([*lines, "body:", *rows, ""])
 
     def _step(
@@ -228,6 +236,9 @@ class Draft:
             own = {"*": usual} if of_word == len(names) else {}
             own |= {_literal(n): c for n, c in names.items() if c != usual or not own}
             said = [f"{quoted(n)}: {quoted(c)}" for n, c in own.items()][:_CALLS]
+            # Every layer of the op asks all of them, so that what is read grows with the square.
+            while len(said) > 1 and of_word * sum(map(len, said)) > _READ:
+                said.pop()
             lines.append(f"  {word}: {{{', '.join(said)}}}")
         return ["calls:", *lines] if lines else []
 
@@ -326,11 +337,7 @@ class _Rows:
 
     def row(self, group: list[Step], previous: tuple[str, ...], need: set[str]) -> str:
         step = group[0]
-        keys = [f"op: {step.op.word}"]
-        for key, letter in step.op.letters.items():
-            value = getattr(step.op, letter.attribute)
-            if letter.required or value != letter.default:
-                keys.append(f"{key}: {_value(value, letter.kind.word)}")
+        keys = _own_keys(step.op)
         keys += [f"{follower.op.word}: {_key(follower)}" for follower in group[1:]]
         if step.inputs and (len(step.inputs) != 1 or step.inputs != previous):
             last = previous[0] if len(previous) == 1 else ""
@@ -346,6 +353,23 @@ class _Rows:
         if step.share:
             keys.append(f"share: {quoted(step.share)}")
         return f"  - {{{', '.join(keys)}, name: {quoted(step.name)}}}"
+
+
+def _own_keys(op: Op) -> list[str]:
+    """Return what a row says of its op."""
+    keys = [f"op: {op.word}"]
+    for key, letter in op.letters.items():
+        value = getattr(op, letter.attribute)
+        if letter.required or value != letter.default:
+            keys.append(f"{key}: {_value(value, letter.kind.word)}")
+    return keys
+
+
+def _aside(step: Step) -> str:
+    """Return the row of a stored tensor that no other row takes."""
+    stored = f"{{{', '.join(_own_keys(step.op))}, out: stored, name: {quoted(step.name)}}}"
+    end = f"{{op: identity, in: stored, name: {quoted(f'{step.name}.unused')}}}"
+    return f"  - {{side: [{stored}, {end}]}}"
 
 
 def _key(step: Step) -> str | None:

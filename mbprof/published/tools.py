@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 from mbprof.errors import UsageError
@@ -30,6 +30,14 @@ QUANTITIES = ("cost", "params")
 
 _NOTHING = Measure({}, {})
 _NO_RULE, _NOT_RUN = "–", "not run"
+
+
+class Printed(NamedTuple):
+    """What a counter says of a live module, or why it says nothing."""
+
+    params: int | None = None
+    cost: int | None = None
+    why: str = ""
 
 
 class Tally(NamedTuple):
@@ -236,6 +244,8 @@ class Explanation(Result):
     bridges: tuple[Bridge, ...] = ()
     changed: tuple[str, ...] = ()
     """The knobs that were turned away from their defaults."""
+    printed: Mapping[str, Printed] = field(default_factory=dict)
+    """What counters said of the live module, by the convention that reproduces each."""
 
     def report(self, layout: str = "page") -> Report:
         """Lay all conventions out side by side, or the bridges between two of them.
@@ -256,10 +266,12 @@ class Explanation(Result):
         said = ", ".join(
             f"{fmt.integer(n)} {kind.replace('_', ' ')}" for kind, n in counts.items() if n
         )
+        shown = [t for t in self.tallies if not self.printed or t.convention.name in self.printed]
+        rows = (tally.row(costs[conventions.DEFAULT]) for tally in shown)
         return Report(
             title=f"{title}, scope {self.scope}, by every convention",
-            columns=_COLUMNS,
-            rows=tuple(tally.row(costs[conventions.DEFAULT]) for tally in self.tallies),
+            columns=_RUN if self.printed else _COLUMNS,
+            rows=tuple(row | _run(row, self.printed) for row in rows),
             data=data,
             listed="conventions",
             notes=(
@@ -279,6 +291,8 @@ class Explanation(Result):
             "conventions": {tally.convention.name: tally.to_dict() for tally in self.tallies},
             "params": {**stored(self.facts), "params_folded": self.folded},
         }
+        for name, printed in self.printed.items():
+            data["conventions"][name]["printed"] = printed._asdict()
         if self.bridges:
             data["bridges"] = {bridge.quantity: bridge.to_dict() for bridge in self.bridges}
         return data
@@ -371,6 +385,27 @@ _COLUMNS = (
     ),
     Column("tool", "tool", "the tool and the releases that count so", yields=4, wraps=True),
 )
+
+_RUN = (
+    *_COLUMNS[:2],
+    Column("printed_params", "printed", "params that the counter itself says", fmt.integer, True),
+    _COLUMNS[2],
+    Column("printed", "printed", "the cost that the counter itself says", fmt.integer, True),
+    _COLUMNS[3],
+    Column("apart", "difference", "printed less reproduced, or why nothing is", wraps=True),
+)
+
+
+def _run(row: Mapping[str, Any], printed: Mapping[str, Printed]) -> dict[str, Any]:
+    """Return what a counter said beside the row of the convention that reproduces it."""
+    said = printed.get(row["name"])
+    if said is None:
+        return {}
+    apart = said.why
+    if said.cost is not None and row["value"] is not None:
+        apart = fmt.signed(said.cost - row["value"]) if said.cost != row["value"] else "none"
+    return {"printed_params": said.params, "printed": said.cost, "apart": apart}
+
 
 _QUANTITY = Column("quantity", "quantity", "cost or params")
 _BRIDGE = (

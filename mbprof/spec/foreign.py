@@ -6,12 +6,14 @@ What reads a format is a module of the room ``exchange``, which is imported when
 from __future__ import annotations
 
 import re
+import sys
 from importlib import import_module
+from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from mbprof.errors import ExchangeError, Source
+from mbprof.errors import MissingError, Source
 from mbprof.language.source import Scalar
 from mbprof.spec.knobs import Given
 
@@ -33,8 +35,16 @@ ENDINGS: dict[str, Reader] = {
     ".tflite": Reader("tflite", "tflite", "TensorFlow Lite files", "tflite"),
 }
 """By the ending of a file, in lower case."""
-PREFIXES: dict[str, Reader] = {}
+_TORCH = Reader("torch_in", "torch", "networks of PyTorch", "torch")
+PREFIXES: dict[str, Reader] = {
+    "timm": _TORCH,
+    "torchvision": _TORCH,
+    "keras": Reader("keras_in", "keras", "networks of Keras", "keras"),
+}
 """By what stands before the first colon of an address."""
+
+_DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+_FILE = re.compile(rf".+\.py:{_DOTTED.pattern}")
 
 
 def reader_of(text: str) -> Reader | None:
@@ -42,6 +52,8 @@ def reader_of(text: str) -> Reader | None:
     prefix, colon, _ = text.partition(":")
     if colon and prefix in PREFIXES:
         return PREFIXES[prefix]
+    if _FILE.fullmatch(text):
+        return _TORCH
     return ENDINGS.get(Path(text).suffix.lower())
 
 
@@ -52,8 +64,41 @@ def source(text: str, given: Given) -> Source | None:
     Raises: ExchangeError: it cannot be read, or the library for it is missing.
     """
     reader = reader_of(text)
-    if reader is None:
+    return None if reader is None else _read(reader, text, given)
+
+
+def called(text: str, given: Given) -> Source | None:
+    """Return the flat spec of ``package.module:callable``; None if there is no such module.
+
+    Nothing of the package is imported to find that out but what holds the module.
+    Raises: ExchangeError: see `source`.
+    """
+    where, _, name = text.partition(":")
+    if not (_DOTTED.fullmatch(where) and _DOTTED.fullmatch(name)):
         return None
+    here = [*sys.path, str(Path.cwd())]
+    if where not in sys.modules and not PathFinder.find_spec(where.partition(".")[0], here):
+        return None
+    return _read(_TORCH, text, given)
+
+
+def live(text: str) -> bool:
+    """Whether a text names a module of PyTorch.
+
+    Raises: MissingError: PyTorch is not installed.
+
+    >>> live("mobilenet_v1"), live("keras:MobileNet")
+    (False, False)
+    """
+    where, _, name = text.partition(":")
+    dotted = _DOTTED.fullmatch(where) and _DOTTED.fullmatch(name) and where not in PREFIXES
+    if reader_of(text) is not _TORCH and not dotted:
+        return False
+    library(_TORCH)
+    return True
+
+
+def _read(reader: Reader, text: str, given: Given) -> Source:
     library(reader)
     module = import_module(f"mbprof.exchange.{reader.module}")
     made: Source = module.read(text, given)
@@ -69,7 +114,7 @@ def library(reader: Reader) -> ModuleType:
         return import_module(reader.library)
     except ImportError:
         message = f"reading {reader.what} needs the library {reader.library}"
-        raise ExchangeError(message, hint=f"pip install 'mbprof[{reader.extra}]'") from None
+        raise MissingError(message, hint=f"pip install 'mbprof[{reader.extra}]'") from None
 
 
 def asked(given: Given, knob: str) -> str | None:

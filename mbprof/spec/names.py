@@ -41,14 +41,22 @@ def named(folder: Path, text: str) -> Known | None:
     """Return the network that a text such as ``timm:resnet50`` names; None if it names none.
 
     What stands behind a point, as in timm's ``resnet50.a1_in1k``, says which weights.
-    Raises: UsageError: the library is known, the name is not.
     """
+    library, name = _parted(folder, text)
+    return names(folder, library).get(name) if library else None
+
+
+def missing(folder: Path, text: str) -> UsageError | None:
+    """Return what to say of a library's name that the zoo does not know; None if it is none."""
+    library, name = _parted(folder, text)
+    if not library:
+        return None
+    hint = f"{nearest(name, names(folder, library))}; mbprof list --names {library} lists them"
+    return UsageError(f"the zoo has no network that {library} calls {name!r}", hint=hint)
+
+
+def _parted(folder: Path, text: str) -> tuple[str, str]:
     library, colon, rest = text.partition(":")
     name = rest.partition(".")[0]
-    if not colon or not name.isidentifier() or library not in libraries(folder):
-        return None
-    known = names(folder, library)
-    if name not in known:
-        hint = f"{nearest(name, known)}; mbprof list --names {library} lists them"
-        raise UsageError(f"the zoo has no network that {library} calls {name!r}", hint=hint)
-    return known[name]
+    known = colon and name.isidentifier() and library in libraries(folder)
+    return (library, name) if known else ("", "")

@@ -12,6 +12,7 @@ from mbprof.errors import (
     LimitError,
     Loc,
     MbprofError,
+    MissingError,
     Source,
     SourceError,
     SpecError,
@@ -203,21 +204,27 @@ def open(  # noqa: A001
     """
     if (node := block_tree(text)) is not None:
         return OpenedBlock(text, _as_name(text), node)
-    if (source := foreign.source(text, given)) is not None:
-        return OpenedSpec(_tree(source))
     if ":" in text and (known := library_names.named(folder(), text)) is not None:
         name, flavour = _split(known.spec)
         stem, preset = _packed(name) or (name, None)
         plain = _of_zoo(stem, None, flavour)
         return OpenedSpec(plain.own, preset, flavour, known.knobs, plain)
+    if (source := _foreign(text, given)) is not None:
+        return OpenedSpec(_tree(source))
     around, _, name = text.rpartition(":")
     if name.isidentifier() and not (is_file(text) or is_folder(around)):
         spec = _spec(around)
         if spec is not None:
             return _inside(spec, text, around, name)
-    spec = _spec(text)
+    why: MbprofError | None = None
+    try:
+        spec = _spec(text)
+    except SourceError as error:
+        spec, why = None, error
     if spec is None:
-        raise _unknown(text, wanted)
+        if (source := foreign.called(text, given)) is None:
+            raise why or _unknown(text, wanted)
+        spec = OpenedSpec(_tree(source))
     keys = spec.own.entries.keys()
     # A block is seen by its arguments, or by keys that are all a block's.
     fits = "takes" in keys or keys <= BLOCK_KEYS.keys()
@@ -227,6 +234,22 @@ def open(  # noqa: A001
     named = spec.own.get("name")
     name = word(named, "name").text if named else _as_name(Path(spec.own.loc.source.name).stem)
     return OpenedBlock(text, name, spec.own)
+
+
+def _foreign(text: str, given: Given) -> Source | None:
+    """Return the flat spec of a network of another format; None where a text names none.
+
+    Raises: UsageError: the zoo does not know a library's name, and the library is not installed.
+    ExchangeError: it cannot be read.
+    """
+    absent = library_names.missing(folder(), text) if ":" in text else None
+    try:
+        return foreign.source(text, given)
+    except MissingError as error:
+        if absent is None:
+            raise
+        absent.hint = f"{absent.hint}; {error.hint} reads more from {text.partition(':')[0]}"
+        raise absent from None
 
 
 def _as_name(stem: str) -> str:
