@@ -57,23 +57,25 @@ def export(
     'flowchart TB'
     """
     from mbprof.network.load import as_network
-
-    options = Options(weights, seed, batch)
-    return export_network(as_network(spec, **knobs), to, output, options)
-
-
-def export_network(
-    network: Network, to: str | None, output: str | Path | None, options: Options
-) -> str | bytes:
-    """Return a network in another format, see `export`."""
     from mbprof.output.files import emit
 
+    path = None if output is None else str(output)
+    made = exported(as_network(spec, **knobs), to, path, Options(weights, seed, batch))
+    if path is not None:
+        emit(made, path)
+    return made
+
+
+def exported(network: Network, to: str | None, path: str | None, options: Options) -> str | bytes:
+    """Return a network in the format ``to``, or in that of the ending of ``path``.
+
+    Raises: UsageError: see `export`.
+    """
     if options.batch is not None and options.batch < 1:
         raise UsageError(f"a batch of {options.batch} holds no image")
-    path = None if output is None else str(output)
-    module, _, name = EXPORTS.choose(to, path).write.partition(".")
+    if to is None and path is None:
+        raise UsageError("there is no format", hint=f"known are {', '.join(EXPORTS)}")
+    module, _, name = EXPORTS.choose(to, path, option="--to").write.partition(".")
     function: Any = getattr(import_module(f"mbprof.exchange.{module}"), name)
     made: str | bytes = function(network, options)
-    if output is not None:
-        emit(made, output)
     return made

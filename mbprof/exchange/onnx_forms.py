@@ -193,9 +193,9 @@ def _rope(w: Writer) -> Written:
     import numpy as np
 
     (n, c), first = w.shape, w.op.first
-    x = w.cut(w.inputs[0], [0], [first], [n]) if first else w.inputs[0]
     if first == n:
         return w.inputs[0]
+    x = w.cut(w.inputs[0], [0], [first], [n]) if first else w.inputs[0]
     signs = np.tile([-1.0, 1.0], c // 2)
     at = np.arange(n - first)[:, None]
     if len(w.inputs) == 1:

@@ -260,7 +260,7 @@ def _activation(w: Writer) -> Written:
     return _COMPOSED[function](w, x)
 
 
-_COMPOSED: dict[str, Callable[[Writer, str], Any]] = {
+_COMPOSED: dict[str, Callable[[Writer, str], str]] = {
     "relu6": lambda w, x: w.emit("Clip", x, w.constant(0.0), w.constant(6.0)),
     "prelu": lambda w, x: w.emit("PRelu", x, w.of_channels("slope", w.shape)),
     "silu": lambda w, x: w.emit("Mul", x, w.emit("Sigmoid", x)),

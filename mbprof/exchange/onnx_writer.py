@@ -70,7 +70,7 @@ class Writer:
         self.kept: dict[str, tuple[Stored, Shape, bool]] = {}
         self.whole: dict[tuple[Shape, bytes], Any] = {}
         self.constants: dict[Any, str] = {}
-        self.taken: set[str] = {node.name for node in graph.nodes}
+        self.taken = {t.name for tensors in self.parameters for t in tensors.values()}
         self.tensors = self._tensors()
         self.known: list[Any] = []
         self.number = -1
@@ -78,17 +78,14 @@ class Writer:
     def _tensors(self) -> dict[Edge, str]:
         """Return what each tensor is called: as its node, a result as the spec says."""
         graph = self.graph
-        edges = [Edge(IMAGE, port) for port in range(len(graph.images))]
-        names = {edge: graph.name_of(edge) for edge in edges}
+        images = [Edge(IMAGE, port) for port in range(len(graph.images))]
+        wanted = {edge: graph.name_of(edge) for edge in images}
+        for edge, name in zip(graph.results, graph.names, strict=False):
+            wanted.setdefault(edge, name)
         for number, node in enumerate(graph.nodes):
             for port in range(len(node.out_shapes)):
-                names[Edge(number, port)] = f"{node.name}:{port}" if port else node.name
-        self.taken |= set(names.values())
-        for edge, name in zip(graph.results, graph.names, strict=False):
-            if name not in self.taken:
-                names[edge] = name
-                self.taken.add(name)
-        return names
+                wanted.setdefault(Edge(number, port), f"{node.name}:{port}" if port else node.name)
+        return {edge: self._free(name) for edge, name in wanted.items()}
 
     @property
     def node(self) -> Node:

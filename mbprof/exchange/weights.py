@@ -98,7 +98,7 @@ def random_weights(graph: Graph, seed: int = 0) -> dict[str, np.ndarray[Any, Any
 def random_values(tensor: Stored, seed: int = 0) -> np.ndarray[Any, Any]:
     """Return random float32 values of a tensor, which depend on its name and the seed only.
 
-    Weights are normal with a variance of 2 / fan, so that activations stay finite.
+    Weights are uniform with a variance of 2 / fan, so that activations stay finite.
     Source: arXiv:1502.01852, equation 10.
 
     >>> random_values(Stored("fc.weight", (2, 3), "weight", "kernels", 0, 3)).shape
@@ -106,18 +106,22 @@ def random_values(tensor: Stored, seed: int = 0) -> np.ndarray[Any, Any]:
     """
     import numpy as np
 
+    middle, reach = (0.0, (6 / tensor.fan) ** 0.5) if tensor.fan else _SPREAD[tensor.kind]
     generator = np.random.default_rng([seed, crc32(tensor.name.encode())])
-    if tensor.kind == "variance":
-        return generator.uniform(0.5, 1.5, tensor.shape).astype(np.float32)
-    middle, deviation = _SPREAD.get(tensor.kind, (0.0, 0.1))
-    if tensor.fan:
-        deviation = (2 / tensor.fan) ** 0.5
-    values = generator.standard_normal(tensor.shape, np.float32)
-    return values * np.float32(deviation) + np.float32(middle)
+    values = generator.random(tensor.shape, np.float32)
+    values *= np.float32(2 * reach)
+    values += np.float32(middle - reach)
+    return values
 
 
-_SPREAD = {"scale": (1.0, 0.1), "gain": (1.0, 0.1), "slope": (0.25, 0.1), "value": (0.0, 0.25)}
-"""Mean and deviation of the values of a kind."""
+_SPREAD = {
+    **dict.fromkeys(("weight", "bias", "shift", "mean"), (0.0, 0.2)),
+    **dict.fromkeys(("scale", "gain", "count"), (1.0, 0.2)),
+    "variance": (1.0, 0.5),
+    "slope": (0.25, 0.1),
+    "value": (0.0, 0.4),
+}
+"""The middle of the values of each kind, and how far they reach; of weights if nothing fans in."""
 
 _Tensors = Iterator[tuple[str, str, Shape, int]]
 
