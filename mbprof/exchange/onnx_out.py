@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mbprof.errors import UsageError
-from mbprof.exchange import onnx_forms, onnx_ops
+from mbprof.exchange import onnx_out_forms, onnx_out_layers
 from mbprof.exchange.formats import Options
 from mbprof.exchange.onnx_writer import Writer
 from mbprof.output.formats import stamp, to_json
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 OPSET, IR = 21, 10
 """The oldest in which every op has a counterpart; those of onnx 1.16."""
-REGISTERED = onnx_ops, onnx_forms
+REGISTERED = onnx_out_layers, onnx_out_forms
 """The modules of the ops, which fill the registry `mbprof.exchange.onnx_writer.WRITERS`."""
 
 
