@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mbprof.errors import ExchangeError
 from mbprof.exchange import onnx_out_forms, onnx_out_layers
 from mbprof.exchange.formats import Options
 from mbprof.exchange.onnx_writer import Writer
+from mbprof.exchange.weights import random_values
 from mbprof.output.formats import stamp, to_json
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from mbprof.network.load import Network
 
 OPSET, IR = 20, 9
@@ -25,8 +30,12 @@ def export(network: Network, options: Options) -> bytes:
     return data
 
 
-def model(network: Network, options: Options = Options()) -> Any:  # noqa: B008 - a constant
-    """Return a network as an ONNX model.
+def model(
+    network: Network,
+    options: Options = Options(),  # noqa: B008 - a constant
+    weights: Mapping[str, np.ndarray[Any, Any]] | None = None,
+) -> Any:
+    """Return a network as an ONNX model, with random weights unless some are given by name.
 
     The batch has the name ``batch`` unless a size is given; it is 1 where each image brings the
     weights of a convolution. Without weights their tensors are inputs behind the network's own.
@@ -46,11 +55,16 @@ def model(network: Network, options: Options = Options()) -> Any:  # noqa: B008 
     made.opset_import.add(domain="", version=OPSET)
     made.graph.CopyFrom(writer.finished(network.spec.name, options.weights))
     if options.weights:
-        writer.fill(made.graph, options.seed)
+        given = partial(random_values, seed=options.seed)
+        writer.fill(made.graph, given if weights is None else lambda tensor: weights[tensor.name])
     said = stamp(network.spec.name, network.knobs)
     made.producer_version = said["version"]
     made.doc_string = made.graph.doc_string = network.definition.doc
-    weights = f"random, seed {options.seed}" if options.weights else "inputs"
-    said = {**said, "weights": weights, "knobs": to_json(said["knobs"], None)}
+    random = f"random, seed {options.seed}" if weights is None else "given"
+    said = {
+        **said,
+        "weights": random if options.weights else "inputs",
+        "knobs": to_json(said["knobs"], None),
+    }
     onnx.helper.set_model_props(made, {f"mbprof.{key}": text for key, text in said.items()})
     return made

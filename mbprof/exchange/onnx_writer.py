@@ -13,7 +13,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from mbprof.errors import ExchangeError
-from mbprof.exchange.weights import Stored, parameters, random_values
+from mbprof.exchange.weights import Stored, parameters
 from mbprof.language.fmt import Shape
 from mbprof.network.graph import IMAGE, Edge, Graph, Node
 from mbprof.ops.base import channel_axis
@@ -259,8 +259,8 @@ class Writer:
         make = self.onnx.helper.make_graph
         return make(self.nodes, name, images, results, whole, value_info=known)
 
-    def fill(self, graph: Any, seed: int) -> None:
-        """Add random weights.
+    def fill(self, graph: Any, values: Callable[[Stored], np.ndarray[Any, Any]]) -> None:
+        """Add the values of the weights.
 
         Raises: ExchangeError: there are more of them than a file holds.
         """
@@ -270,8 +270,8 @@ class Writer:
             raise ExchangeError(message, hint="leave them out with --no-weights")
         kind = self.onnx.TensorProto.FLOAT
         for key, (tensor, shape, turned) in self.kept.items():
-            values = random_values(tensor, seed)
-            data = (values.T if turned else values).astype("<f4").tobytes()
+            array = values(tensor)
+            data = (array.T if turned else array).astype("<f4").tobytes()
             graph.initializer.add(name=key, dims=shape, data_type=kind, raw_data=data)
 
     def _results(self) -> list[Any]:

@@ -5,7 +5,7 @@ Each op is the function of PyTorch that its docstring names as its source, or a 
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from mbprof.exchange.weights import parameters
@@ -16,17 +16,26 @@ Tensor = Any
 EPSILON = 1e-5
 
 
-def outputs(graph: Graph, weights: Mapping[str, Any], images: Sequence[Any]) -> list[Tensor]:
-    """Return the outputs of a network for a batch of each image, as arrays of numpy."""
+def outputs(
+    graph: Graph, weights: dict[str, Any], images: Sequence[Any], fitted: bool = False
+) -> list[Any]:
+    """Return the outputs of a network for a batch of each image, as arrays of numpy.
+
+    Weights and variances are ``fitted`` first, in place, so that layers give values of a size of
+    about 1: the weights of a hundred layers can otherwise make them so large that rounding decides.
+    """
     import torch
 
     made = {Edge(IMAGE, port): torch.as_tensor(image) for port, image in enumerate(images)}
     left = {edge: number for number, node in enumerate(graph.nodes) for edge in node.inputs}
-    batch = len(images[0])
+    seen: set[str] = set()
     with torch.no_grad():
         for number, (node, named) in enumerate(zip(graph.nodes, parameters(graph), strict=True)):
-            own = {kind: torch.as_tensor(weights[t.name]) for kind, t in named.items()}
+            own = {kind: torch.from_numpy(weights[tensor.name]) for kind, tensor in named.items()}
             taken = [made[edge] for edge in node.inputs]
+            if fitted and not seen.issuperset(names := {t.name for t in named.values()}):
+                fit(node, taken, own)
+                seen |= names
             results = OPS[node.op.word](node, taken, own)
             results = results if isinstance(results, tuple | list) else [results]
             for port, (result, shape) in enumerate(zip(results, node.out_shapes, strict=True)):
@@ -35,7 +44,18 @@ def outputs(graph: Graph, weights: Mapping[str, Any], images: Sequence[Any]) -> 
             for edge in node.inputs:
                 if left[edge] == number and edge not in graph.outputs:
                     made.pop(edge, None)
+    batch = len(images[0])
     return [made[edge].expand(batch, *graph.shape(edge)).numpy() for edge in graph.outputs]
+
+
+def fit(node: Node, inputs: list[Tensor], own: dict[str, Tensor]) -> None:
+    """Scale the weights, or the variances, of a node to what it is given."""
+    if "variance" in own and node.op.normalises:
+        own["variance"] *= inputs[0].square().mean()
+    elif "weight" in own and "gain" not in own:
+        quiet = {k: t if k == "weight" else t * 0 for k, t in own.items()}
+        size = OPS[node.op.word](node, inputs, quiet).std(correction=0)
+        own["weight"] /= size if size > 0 else 1.0
 
 
 def channels_second(node: Node, x: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
