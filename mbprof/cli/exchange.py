@@ -26,9 +26,8 @@ def export(
     ] = None,
 ) -> None:
     """Write a network in a format that others run or draw."""
-    from mbprof.exchange.formats import Options, exported
+    from mbprof.exchange.formats import Options, exported, write
     from mbprof.network.load import load
-    from mbprof.output.files import emit
 
     network = load(spec).build_at(knobs.typed())
-    emit(exported(network, to, output, Options(weights, seed, batch)), output)
+    write(exported(network, to, output, Options(weights, seed, batch)), output)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,11 +17,22 @@ if TYPE_CHECKING:
 
 
 class Options(NamedTuple):
-    """What can be asked of an export: its weights and their seed, and the size of its batch."""
+    """What can be asked of an export: its weights and their seed, and the size of its batch.
+
+    ``file`` is the name of the file that it goes to, for files beside it; empty if there is none.
+    """
 
     weights: bool = True
     seed: int = 0
     batch: int | None = None
+    file: str = ""
+
+
+class Parts(NamedTuple):
+    """A file and what lies in files beside it, by what their names have behind the file's."""
+
+    content: bytes
+    beside: Mapping[str, Iterable[bytes]]
 
 
 EXPORTS: Formats[str] = Formats()
@@ -57,16 +70,17 @@ def export(
     'flowchart TB'
     """
     from mbprof.network.load import as_network
-    from mbprof.output.files import emit
 
     path = None if output is None else str(output)
     made = exported(as_network(spec, **knobs), to, path, Options(weights, seed, batch))
     if path is not None:
-        emit(made, path)
-    return made
+        write(made, path)
+    return made.content if isinstance(made, Parts) else made
 
 
-def exported(network: Network, to: str | None, path: str | None, options: Options) -> str | bytes:
+def exported(
+    network: Network, to: str | None, path: str | None, options: Options
+) -> str | bytes | Parts:
     """Return a network in the format ``to``, or in that of the ending of ``path``.
 
     Raises: UsageError: see `export`.
@@ -77,5 +91,20 @@ def exported(network: Network, to: str | None, path: str | None, options: Option
         raise UsageError("there is no format", hint=f"known are {', '.join(EXPORTS)}")
     module, _, name = EXPORTS.choose(to, path, option="--to").write.partition(".")
     function: Any = getattr(import_module(f"mbprof.exchange.{module}"), name)
-    made: str | bytes = function(network, options)
+    file = "" if path is None or path == "-" else Path(path).name
+    made: str | bytes | Parts = function(network, options._replace(file=file))
     return made
+
+
+def write(made: str | bytes | Parts, path: str | None) -> None:
+    """Write what was exported to a file, or to standard output; files beside it are whole first.
+
+    Raises: UsageError: it cannot be written.
+    """
+    from mbprof.output.files import bytes_to, emit
+
+    with ExitStack() as stack:
+        for ending, chunks in made.beside.items() if isinstance(made, Parts) else ():
+            file = stack.enter_context(bytes_to(f"{path}{ending}"))
+            file.writelines(chunks)
+        emit(made.content if isinstance(made, Parts) else made, path)

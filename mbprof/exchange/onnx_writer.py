@@ -8,7 +8,7 @@ such as a shape, are initialisers of their own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -24,10 +24,8 @@ if TYPE_CHECKING:
 
 BATCH = "batch"
 """What the size of the batch is called where it is not given."""
-LARGEST = 2**31 - 2**20
-"""Bytes of weights that an ONNX file can hold, which is one message of protocol buffers."""
-
 Written: TypeAlias = str | list[str]
+Values: TypeAlias = "Callable[[Stored], np.ndarray[Any, Any]]"
 WRITERS: dict[str, Callable[[Writer], Written]] = {}
 """The function of each op, by its word."""
 
@@ -259,20 +257,37 @@ class Writer:
         make = self.onnx.helper.make_graph
         return make(self.nodes, name, images, results, whole, value_info=known)
 
-    def fill(self, graph: Any, values: Callable[[Stored], np.ndarray[Any, Any]]) -> None:
-        """Add the values of the weights.
+    @property
+    def size(self) -> int:
+        """Bytes that the weights take."""
+        return sum(4 * product(shape) for _, shape, _ in self.kept.values())
 
-        Raises: ExchangeError: there are more of them than a file holds.
-        """
-        size = 4 * sum(product(shape) for _, shape, _ in self.kept.values())
-        if size > LARGEST:
-            message = f"an ONNX file holds 2 GiB, and the weights take {size:,} bytes"
-            raise ExchangeError(message, hint="leave them out with --no-weights")
-        kind = self.onnx.TensorProto.FLOAT
-        for key, (tensor, shape, turned) in self.kept.items():
+    def chunks(self, values: Values) -> Iterator[bytes]:
+        """Yield the values of each weight, in its layout."""
+        for tensor, _, turned in self.kept.values():
             array = values(tensor)
-            data = (array.T if turned else array).astype("<f4").tobytes()
-            graph.initializer.add(name=key, dims=shape, data_type=kind, raw_data=data)
+            yield (array.T if turned else array).astype("<f4").tobytes()
+
+    def fill(self, graph: Any, values: Values) -> None:
+        """Add the weights with their values."""
+        for tensor, data in zip(self._weights(graph), self.chunks(values), strict=True):
+            tensor.raw_data = data
+
+    def refer(self, graph: Any, file: str) -> None:
+        """Add the weights, whose values stand one behind the other in another file."""
+        offset = 0
+        for tensor in self._weights(graph):
+            length = 4 * product(tensor.dims)
+            tensor.data_location = self.onnx.TensorProto.EXTERNAL
+            said = {"location": file, "offset": offset, "length": length}
+            for key, value in said.items():
+                tensor.external_data.add(key=key, value=str(value))
+            offset += length
+
+    def _weights(self, graph: Any) -> Iterator[Any]:
+        for key, (_, shape, _) in self.kept.items():
+            kind = self.onnx.TensorProto.FLOAT
+            yield graph.initializer.add(name=key, dims=shape, data_type=kind)
 
     def _results(self) -> list[Any]:
         """Return the outputs of the model, each a tensor of its own."""

@@ -278,6 +278,22 @@ def test_a_seed_decides_the_weights(tmp_path: Path) -> None:
     assert mbprof.export("mobilenet_v1", "onnx", alpha=0.25, seed=1) == one
 
 
+def test_many_weights_lie_beside_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, parted = tmp_path / "whole.onnx", tmp_path / "parted.onnx"
+    run("export", "mobilenet_v1", "--alpha", "0.25", "-o", str(whole))
+    monkeypatch.setattr("mbprof.exchange.onnx_out.LARGEST", 1000)
+    run("export", "mobilenet_v1", "--alpha", "0.25", "-o", str(parted))
+    stored = network("mobilenet_v1", alpha=0.25).profile("stored", "all").total.params
+    assert (tmp_path / "parted.onnx.data").stat().st_size == 4 * stored
+    onnx.checker.check_model(str(parted), full_check=True)
+    read = [onnx.load(path).graph.initializer for path in (whole, parted)]
+    for one, other in zip(*read, strict=True):
+        assert (one.name, one.raw_data) == (other.name, other.raw_data)
+    ended = invoke("export", "mobilenet_v1", "--to", "onnx")
+    assert ended.err.startswith("error[exchange]: an ONNX file holds 2 GiB, and the weights take")
+    assert (ended.out, ended.status) == ("", 2)
+
+
 @pytest.mark.parametrize("to", ["dot", "mermaid"])
 def test_a_drawing_has_every_layer(to: str) -> None:
     text = run("export", "mobilenet_v2", "--to", to)
