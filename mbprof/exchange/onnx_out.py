@@ -77,6 +77,15 @@ def _written(network: Network, options: Options, source: str = "") -> tuple[Writ
     except ImportError:
         hint = "pip install 'mbprof[onnx]'"
         raise ExchangeError("writing ONNX files needs the library onnx", hint=hint) from None
+    try:
+        return _described(onnx, network, options, source)
+    except UnicodeEncodeError as error:
+        message = f"{error.object!r} is no Unicode text, which an ONNX file needs"
+        raise ExchangeError(message) from None
+
+
+def _described(onnx: Any, network: Network, options: Options, source: str) -> tuple[Writer, Any]:
+    """Return the graph in a model that says where it comes from."""
     writer = Writer(network.compiled, options.batch)
     for number in range(len(writer.graph.nodes)):
         writer.write(number)

@@ -278,6 +278,28 @@ def test_a_seed_decides_the_weights(tmp_path: Path) -> None:
     assert mbprof.export("mobilenet_v1", "onnx", alpha=0.25, seed=1) == one
 
 
+def test_a_name_that_is_no_text_is_refused() -> None:
+    text = """{name: n, input: {res: 8}, body: [{op: conv, k: 1, c: 1, name: "a\\ud800"}]}"""
+    with pytest.raises(ExchangeError, match="is no Unicode text"):
+        mbprof.export(mbprof.loads(text).build(), "onnx")
+
+
+def test_names_that_are_taken_give_way() -> None:
+    steps = [f"{{op: conv, k: 1, c: 2, name: {name}}}" for name in ("a.weight", "a", "input")]
+    made = model(small(MAPS, ", ".join(steps)))
+    onnx.checker.check_model(made, full_check=True)
+    assert [node.name for node in made.graph.node] == ["a.weight", "a", "input"]
+    assert len({tensor for node in made.graph.node for tensor in node.output}) == 3
+
+
+@pytest.mark.parametrize("name", ["resnet_cifar", "shufflenet_v2"])
+def test_a_network_of_the_zoo_gives_what_pytorch_gives(name: str) -> None:
+    pytest.importorskip("torch", reason="torch is not installed")
+    from tests.independent.exported import CLOSE, verdict
+
+    assert verdict(network(name)).difference < CLOSE
+
+
 def test_many_weights_lie_beside_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole, parted = tmp_path / "whole.onnx", tmp_path / "parted.onnx"
     run("export", "mobilenet_v1", "--alpha", "0.25", "-o", str(whole))
