@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mbprof.compare.side_by_side import compare as compare
     from mbprof.errors import MbprofError as MbprofError
     from mbprof.exchange.convert import convert as convert
+    from mbprof.exchange.formats import export as export
     from mbprof.exchange.onnx_file import from_onnx as from_onnx
     from mbprof.exchange.torch_in import from_torch as from_torch
     from mbprof.formulas import Formula as Formula
@@ -77,6 +78,7 @@ _HOMES = {
     "exchange.convert": "convert",
     "exchange.torch_in": "from_torch",
     "exchange.onnx_file": "from_onnx",
+    "exchange.formats": "export",
     "formulas": "Formula formula",
     "network.load": "Network Spec load loads sizes table",
     "network.profile": "Profile Table",

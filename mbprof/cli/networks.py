@@ -93,7 +93,7 @@ def sweep(
     random: Annotated[
         int | None, Option("--random", metavar="N", help="draw N; a range is START:STOP then, too")
     ] = None,
-    seed: Annotated[int, Option("--seed", metavar="S", help="of --random")] = 0,
+    seed: Annotated[int, Option("--seed", metavar="S", help="of what is random")] = 0,
     configs: Annotated[
         str | None,
         Option("--configs", "--from", metavar="FILE", help="configurations of a CSV file"),

@@ -72,7 +72,9 @@ def test_one_image_of_a_batch_is_counted() -> None:
 def test_shared_weights_count_once() -> None:
     layer = nn.Linear(6, 6)
     assert costs(nn.Sequential(layer, nn.ReLU(), layer), torch.zeros(1, 6)) == (42, 72)
-    tied = Calls(lambda m, x: m.b(m.a(x)), a=nn.Linear(6, 6, bias=False), b=nn.Linear(6, 6, bias=False))
+    tied = Calls(
+        lambda m, x: m.b(m.a(x)), a=nn.Linear(6, 6, bias=False), b=nn.Linear(6, 6, bias=False)
+    )
     tied.b.weight = tied.a.weight
     assert costs(tied, torch.zeros(1, 6)) == (36, 72)
 
@@ -89,7 +91,9 @@ def test_attention_is_both_of_its_products() -> None:
     assert costs(net, torch.zeros(1, 10, 16)) == (4 * 16 * 17, macs)
 
     def windows(m: Any, x: Any) -> Any:
-        q, k, v = m.qkv(x.unflatten(1, (4, 9)).flatten(0, 1)).view(4, 9, 3, 2, 8).permute(2, 0, 3, 1, 4)
+        q, k, v = (
+            m.qkv(x.unflatten(1, (4, 9)).flatten(0, 1)).view(4, 9, 3, 2, 8).permute(2, 0, 3, 1, 4)
+        )
         return F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(1, 36, 16)
 
     net = Calls(windows, qkv=nn.Linear(16, 48))
@@ -161,7 +165,7 @@ def mbprof_draft() -> Any:
 
 # What cannot be read.
 
-FILE = '''
+FILE = """
 import torch
 from torch import nn
 
@@ -194,7 +198,7 @@ def number():
 
 def small():
     return Net(), torch.zeros(4, 3, 8, 8)
-'''
+"""
 
 
 @pytest.fixture
