@@ -18,7 +18,7 @@ from mbprof.errors import (
 from mbprof.language.fmt import Shapes, Value, several
 from mbprof.language.source import Scalar
 from mbprof.network.frame import Frame, Tensor, Tensors, Work, sized
-from mbprof.network.graph import IMAGE, Edge, Graph, Node, once
+from mbprof.network.graph import IMAGE, Call, Edge, Graph, Node, once
 from mbprof.network.naming import Names
 from mbprof.network.ports import assembled, images
 from mbprof.network.sharing import holders, share
@@ -74,7 +74,7 @@ class _Builder:
         self.nodes: list[Node] = []
         self.scope, self.aside = "body", False
         self.work = Work()
-        self.depth = 0
+        self.depth, self.called = 0, 0
         self.names = Names()
         self.endpoints: list[str] = []
         self.sides: list[Edge] = []
@@ -269,6 +269,10 @@ class _Builder:
                 inner.env[key] = values[key]
             elif argument.default is not None:
                 inner.env[key] = argument.default.evaluate(inner.env)
+        self.called += 1
+        arguments = {key: inner.env[key] for key in block.takes}
+        call = Call(self.called, step.block, name, arguments, frozenset(values))
+        inner.calls = (*frame.calls, call)
         self.table(block.body, inner)
         outputs = inner.results(block.outputs) or inner.previous
         inner.close()
@@ -399,7 +403,10 @@ class _Builder:
         number, place = len(self.nodes), (frame.block, frame.unit, self.scope)
         trail = (*frame.trail, step.wiring.loc)
         self.nodes.append(
-            Node(name, op, edges, shapes, outputs, layer, *place, facts, call, self.aside, trail)
+            Node(
+                *(name, op, edges, shapes, outputs, layer, *place, facts, call, self.aside, trail),
+                calls=frame.calls,
+            )
         )
         return tuple(
             Tensor(Edge(number, port), shape, stride, rate) for port, shape in enumerate(outputs)
