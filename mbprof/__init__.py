@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mbprof.compare.side_by_side import Comparison as Comparison
     from mbprof.compare.side_by_side import compare as compare
     from mbprof.errors import MbprofError as MbprofError
+    from mbprof.exchange.formats import export as export
     from mbprof.formulas import Formula as Formula
     from mbprof.formulas import formula as formula
     from mbprof.network.load import Network as Network
@@ -71,6 +72,7 @@ _HOMES = {
     "compare.diff": "Difference diff",
     "compare.side_by_side": "Comparison compare",
     "errors": "MbprofError",
+    "exchange.formats": "export",
     "formulas": "Formula formula",
     "network.load": "Network Spec load loads sizes table",
     "network.profile": "Profile Table",

@@ -9,6 +9,7 @@
     ├── WiringError      a reference to nothing, a recursive block
     │   └── UnusedError  an output that nobody takes
     ├── LimitError       more layers or larger numbers than mbprof is willing to expand
+    ├── ExchangeError    a file or a module of another format that cannot be read as a network
     └── UsageError       a name, format or option that the command line or API does not know
 
 Every error renders as one message: place, kind, sentence, the line with a caret, the way through
@@ -189,6 +190,12 @@ class LimitError(MbprofError):
     """A spec that would expand to more layers or larger tensors than mbprof takes."""
 
     kind = "limit"
+
+
+class ExchangeError(MbprofError):
+    """A network of another format that cannot be read, or a library for it that is missing."""
+
+    kind = "exchange"
 
 
 class UsageError(MbprofError):

@@ -54,7 +54,8 @@ def table(
     from mbprof.network.load import table as tabulated
 
     out, budget = to.open(), limits.budget()
-    network = load(spec).build_at(knobs.typed())
+    given = knobs.typed()
+    network = load(spec, given).build_at(given)
     found = tabulated(
         network, by=by, sort=rows.sort, top=rows.top, columns=rows.named, **counted._asdict()
     )
@@ -91,7 +92,7 @@ def sweep(
     random: Annotated[
         int | None, Option("--random", metavar="N", help="draw N; a range is START:STOP then, too")
     ] = None,
-    seed: Annotated[int, Option("--seed", metavar="S", help="of --random")] = 0,
+    seed: Annotated[int, Option("--seed", metavar="S", help="of what is random")] = 0,
     configs: Annotated[
         str | None,
         Option("--configs", "--from", metavar="FILE", help="configurations of a CSV file"),
@@ -237,7 +238,8 @@ def explain(
     from mbprof.network.load import load
     from mbprof.published import tools
 
-    network = load(spec).build_at(knobs.typed())
+    given = knobs.typed()
+    network = load(spec, given).build_at(given)
     explained = tools.explain(network, scope=scope, before=before, after=after)
     out.table(explained.report(out.layout), rows)
 

@@ -190,8 +190,10 @@ class Network(Result):
         return self.profile().to_frame()
 
 
-def load(spec: str | Path) -> Spec:
+def load(spec: str | Path, given: Given = zoo.NOTHING) -> Spec:
     """Return a spec: a name of the zoo, ``NAME@FLAVOUR``, a path, or ``-`` for standard input.
+
+    ``given`` is what will be asked of its knobs: a file of another format may leave axes open.
 
     Raises: UsageError: no such name or flavour. SourceError, SpecError, ExpressionError: the text
     is not a spec.
@@ -199,7 +201,7 @@ def load(spec: str | Path) -> Spec:
     >>> load("mobilenet_v1").knobs["alpha"]
     1.0
     """
-    return Spec(zoo.load(spec), str(spec))
+    return Spec(zoo.load(spec, given), str(spec))
 
 
 def loads(text: str, name: str = "<text>") -> Spec:
@@ -292,7 +294,7 @@ def opened_at(what: object, given: Given, image: Images = None) -> tuple[Spec, G
 
     What is given to a block alone is in its spec already.
     """
-    opened = zoo.open(str(what)) if isinstance(what, str | Path) else None
+    opened = zoo.open(str(what), given=given) if isinstance(what, str | Path) else None
     if isinstance(opened, zoo.OpenedBlock):
         values = {name: at for name, at in given.items() if not isinstance(at, Scalar)}
         said = {name: at for name, at in given.items() if isinstance(at, Scalar)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from operator import itemgetter
@@ -155,6 +156,8 @@ class Profile(Result):
     changed: tuple[str, ...] = ()
     outputs: Mapping[str, Shape] = field(default_factory=dict)
     """The shapes of the results that the spec names."""
+    missing: Mapping[str, int] = field(default_factory=dict)
+    """How many ops of each kind there are whose cost is not known."""
 
     @classmethod
     def of(
@@ -175,7 +178,10 @@ class Profile(Result):
         parts = list(costed(graph, chosen))
         rows = {name: tuple(row for part, row in parts if name in ("all", part)) for name in SCOPES}
         totals = {name: summed(part) for name, part in rows.items()}
-        return cls(spec, knobs, scope, chosen, rows[scope], totals, changed, graph.named)
+        kinds = (n.op.missing for n in graph.nodes if scope in ("all", n.scope))
+        missing = Counter(filter(None, kinds))
+        named = graph.named
+        return cls(spec, knobs, scope, chosen, rows[scope], totals, changed, named, missing)
 
     @property
     def total(self) -> Total:
@@ -237,6 +243,7 @@ class Profile(Result):
                 for row in self.rows
             ],
             **({"outputs": {n: [*of] for n, of in self.outputs.items()}} if self.outputs else {}),
+            **({"incomplete": dict(self.missing)} if self.missing else {}),
             "total": {
                 "params": total.params,
                 **named(total.costs),
@@ -361,6 +368,11 @@ def _notes(profile: Profile, shown: int, found: int) -> tuple[str | Note, ...]:
     notes: list[str | Note] = []
     if shown < found:
         notes.append(f"{fmt.part(shown, found, 'row')} shown; the total is of all.")
+    if profile.missing:
+        kinds = (f"{kind} {fmt.integer(count)}" for kind, count in profile.missing.items())
+        count = fmt.several(sum(profile.missing.values()), "op")
+        lacks = f"it lacks {count} whose cost is not known: {', '.join(kinds)}."
+        notes.append(f"The total is incomplete; {lacks}")
     if profile.outputs:
         ends = (f"{name} {fmt.shape(of)}" for name, of in profile.outputs.items())
         notes.append(f"Outputs: {', '.join(ends)}.")

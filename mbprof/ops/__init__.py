@@ -1,9 +1,12 @@
 """The ops: importing this package fills the registry `OPS`, one class for each word of a spec."""
 
-from mbprof.ops import conv, form, layers, norms, resize, tokens
+from mbprof.ops import conv, form, layers, norms, resize, tokens, unknown
 from mbprof.ops.base import OPS, Op, elements, simplified
 
-__all__ = ["OPS", "Op", "conv", "elements", "form", "layers", "meant", "norms", "resize", "tokens"]
+__all__ = [
+    "OPS", "Op", "conv", "elements", "form", "layers", "meant", "norms", "resize", "tokens",
+    "unknown",
+]  # fmt: skip
 
 
 def meant(name: str) -> str | None:

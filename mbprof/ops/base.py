@@ -209,6 +209,11 @@ class Op(ABC):
         return ""
 
     @property
+    def missing(self) -> str:
+        """What the op is called whose cost is not known, empty if it is known."""
+        return ""
+
+    @property
     def bias(self) -> bool:
         """Whether the op adds a bias."""
         return False

@@ -212,6 +212,15 @@ def _wholes_reader(
     return reader
 
 
+def _shapes_reader(node: Node, known: Known) -> Callable[[Env], tuple[tuple[int, ...], ...]]:
+    """Read a list of sizes, or a list of such lists."""
+    size = _wholes_reader(1)
+    several = isinstance(node, Seq) and any(isinstance(item, Seq) for item in node.items)
+    items = items_of(node) if isinstance(node, Seq) and several else (node,)
+    parts = [size(item, known) for item in items]
+    return lambda env: tuple(part(env) for part in parts)
+
+
 def argument(text: str) -> str | None:
     """Return the name behind a ``$``, for fields that are words rather than expressions."""
     return text[1:] if text.startswith("$") else None
@@ -304,6 +313,12 @@ PAIR_OR_NONE = Kind(
 )
 _LIST = {"type": "array", "items": _EXPRESSION}
 SIZES = Kind("ints", "a list of numbers", _LIST, _wholes_reader(1))
+SHAPES = Kind(
+    "shapes",
+    "a list of sizes, or a list of such lists",
+    {"type": "array", "items": {"anyOf": [_EXPRESSION, _LIST]}},
+    _shapes_reader,
+)
 SHAPE = Kind("shape", "a list of sizes, one of which may be -1", _LIST, _wholes_reader(-1))
 AXIS = Kind("axis", "a whole number, from the end if below 0", _EXPRESSION, _whole_reader(-LARGEST))
 AXES = Kind(

@@ -62,11 +62,15 @@ class Formats(dict[str, Format[W]]):
         return best if best.takes(path) else None
 
     def choose(
-        self, name: str | None = None, path: str | None = None, usual: str | None = None
+        self,
+        name: str | None = None,
+        path: str | None = None,
+        usual: str | None = None,
+        option: str = "--format",
     ) -> Format[W]:
         """Return the format with a name, else that of a file, else the usual one.
 
-        The first format is the usual one, if it is for a terminal.
+        The first format is the usual one, if it is for a terminal. ``option`` gives the name.
         Raises: UsageError: no such format, or the file's ending says another one, or none.
         """
         said = self.of_file(path)
@@ -80,8 +84,8 @@ class Formats(dict[str, Format[W]]):
         if said is not None and path is not None and not chosen.takes(path):
             ending = chosen.endings[0] if chosen.endings else ".txt"
             raise UsageError(
-                f"--format {name}, but {path} has the ending of {said.name}",
-                hint=f"leave --format out, or write to a file that ends in {ending}",
+                f"{option} {name}, but {path} has the ending of {said.name}",
+                hint=f"leave {option} out, or write to a file that ends in {ending}",
             )
         return chosen
 

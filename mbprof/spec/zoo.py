@@ -38,10 +38,10 @@ from mbprof.language.source import (
     word,
 )
 from mbprof.ops import OPS
-from mbprof.spec import index
+from mbprof.spec import foreign, index
 from mbprof.spec import names as library_names
 from mbprof.spec.flavours import check_chain, flavoured, preset_changes
-from mbprof.spec.knobs import turned
+from mbprof.spec.knobs import Given, turned
 from mbprof.spec.model import Block, Definition
 from mbprof.spec.overlay import overlay
 from mbprof.spec.reader import BLOCK_KEYS, SpecReader
@@ -50,6 +50,7 @@ from mbprof.spec.sections import presets
 _LONGEST = 200
 """No name of a spec or block has more characters; the system takes no name of more than 255."""
 _PACKAGE = Path(__file__).parent.parent
+NOTHING: Given = {}
 _SPEC_KEYS = {"input", "body", "extend"}
 """One of them makes a mapping a spec."""
 
@@ -185,12 +186,15 @@ class OpenedBlock:
         return reader.signature(self.name, self.node, self.shared)
 
 
-def open(text: str, wanted: str = "spec") -> OpenedSpec | OpenedBlock:  # noqa: A001
+def open(  # noqa: A001
+    text: str, wanted: str = "spec", given: Given = NOTHING
+) -> OpenedSpec | OpenedBlock:
     """Return what a text names; whatever it names is read once.
 
     That is NAME of the zoo or the block library, a file, REV:PATH or - for standard input; of a
     spec also NAME@FLAVOUR, LIBRARY:NAME, which is what a library calls it, and SPEC:BLOCK of its
-    blocks. ``wanted`` is what errors call it.
+    blocks, and a file of another format. ``wanted`` is what errors call it, ``given`` what is asked
+    of the knobs, which files of other formats may need to be read.
     Raises: UsageError: no such name. SourceError, SpecError: the text cannot be read.
 
     >>> [type(open(text)).__name__ for text in ("mobilenet_v1", "inv_res", "mobilenet_v1:dw_sep")]
@@ -198,6 +202,8 @@ def open(text: str, wanted: str = "spec") -> OpenedSpec | OpenedBlock:  # noqa: 
     """
     if (node := block_tree(text)) is not None:
         return OpenedBlock(text, _as_name(text), node)
+    if (source := foreign.source(text, given)) is not None:
+        return OpenedSpec(_tree(source))
     if ":" in text and (known := library_names.named(folder(), text)) is not None:
         name, flavour = _split(known.spec)
         stem, preset = _packed(name) or (name, None)
@@ -256,7 +262,7 @@ def _inside(spec: OpenedSpec, text: str, called: str, name: str | None) -> Opene
     return OpenedBlock(text, name, tree, spec)
 
 
-def load(spec: str | Path) -> Definition:
+def load(spec: str | Path, given: Given = NOTHING) -> Definition:
     """Return a spec: ``NAME`` or ``NAME@FLAVOUR`` of the zoo, a path, ``REV:PATH``, or ``-``.
 
     Raises: UsageError: no such name or flavour. SourceError, SpecError, ExpressionError: the text
@@ -265,7 +271,7 @@ def load(spec: str | Path) -> Definition:
     >>> load("mobilenet_v1@keras").name
     'mobilenet_v1@keras'
     """
-    opened = open(str(spec))
+    opened = open(str(spec), given=given)
     if isinstance(opened, OpenedBlock):
         if opened.around is not None or opened.shared:
             hint = f"mbprof block {spec} costs it alone"

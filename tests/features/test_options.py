@@ -40,7 +40,9 @@ SORTED = {
     "sizes": "count",
 }
 """What the tests sort by, where that is not params."""
-KNOBS = {"table", "sizes", "show", "check", "watch", "compare", "diff", "explain", "formula"}
+KNOBS = {
+    "table", "sizes", "show", "check", "watch", "compare", "diff", "explain", "formula", "export",
+}  # fmt: skip
 TAKEN = {
     "--sort": {*TABLES},
     "--top": {*TABLES},
@@ -96,7 +98,7 @@ def test_an_option_is_explained_in_the_same_words_everywhere(option: str) -> Non
 def test_no_other_option_means_two_things() -> None:
     said: dict[str, set[tuple[str, str]]] = {}
     for name, _, parameter in options():
-        if name not in TAKEN and name not in ("--by", "--format", "--help"):
+        if name not in TAKEN and name not in ("--by", "--format", "--help", "--to"):
             said.setdefault(name, set()).add((parameter.metavar, parameter.help))
     assert {name for name, meanings in said.items() if len(meanings) > 1} == set()
     for name in ("--by", "--format"):

@@ -1,0 +1,34 @@
+"""Commands about other formats: export."""
+
+from typing import Annotated
+
+from typer import Option
+
+from mbprof.cli.options import Knobs, OutputOption, SpecArgument, command
+
+
+@command(epilog="Example: mbprof export mobilenet_v2 --res 96 -o mobilenet_v2.onnx")
+def export(
+    *,
+    spec: SpecArgument,
+    knobs: Knobs,
+    to: Annotated[
+        str | None,
+        Option("--to", metavar="FORMAT", help="onnx, dot or mermaid; else as FILE ends"),
+    ] = None,
+    output: OutputOption = None,
+    weights: Annotated[
+        bool, Option("--weights/--no-weights", help="random weights, or their shapes only")
+    ] = True,
+    seed: Annotated[int, Option("--seed", metavar="S", help="of what is random")] = 0,
+    batch: Annotated[
+        int | None, Option("--batch", metavar="N", help="the images of a batch; else any number")
+    ] = None,
+) -> None:
+    """Write a network in a format that others run or draw."""
+    from mbprof.exchange.formats import Options, exported
+    from mbprof.network.load import load
+    from mbprof.output.files import emit
+
+    network = load(spec).build_at(knobs.typed())
+    emit(exported(network, to, output, Options(weights, seed, batch)), output)

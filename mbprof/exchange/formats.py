@@ -1,0 +1,81 @@
+"""The formats that a network is exported to, and the one way to each of them."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from mbprof.errors import UsageError
+from mbprof.output.formats import Formats
+
+if TYPE_CHECKING:
+    from mbprof.language.fmt import Value
+    from mbprof.network.load import Network, SpecLike
+
+
+class Options(NamedTuple):
+    """What can be asked of an export: its weights and their seed, and the size of its batch."""
+
+    weights: bool = True
+    seed: int = 0
+    batch: int | None = None
+
+
+EXPORTS: Formats[str] = Formats()
+"""The function of each format by its module; it makes text or bytes of a network and options."""
+
+for _name, _function, *_endings in (
+    ("onnx", "onnx_out.export", ".onnx"),
+    ("dot", "drawings.dot", ".dot", ".gv"),
+    ("mermaid", "drawings.mermaid", ".mmd", ".mermaid"),
+):
+    EXPORTS.add(_name, *_endings)(_function)
+
+
+def export(
+    spec: SpecLike,
+    /,
+    to: str | None = None,
+    output: str | Path | None = None,
+    *,
+    weights: bool = True,
+    seed: int = 0,
+    batch: int | None = None,
+    **knobs: Value,
+) -> str | bytes:
+    """Return a network in another format, and write it to ``output`` if that is given.
+
+    The format is ``to``, or what the ending of ``output`` says. Weights are random, decided by
+    ``seed``; without them a format has their names and shapes only. The batch is free, as far as
+    the format has a name for it, unless ``batch`` gives its size.
+
+    Raises: UsageError: no such format, a library is missing, or the file cannot be written.
+    MbprofError: the spec makes no network at these values.
+
+    >>> export("mobilenet_v1", "mermaid", alpha=0.5)[:12]
+    'flowchart TB'
+    """
+    from mbprof.network.load import as_network
+    from mbprof.output.files import emit
+
+    path = None if output is None else str(output)
+    made = exported(as_network(spec, **knobs), to, path, Options(weights, seed, batch))
+    if path is not None:
+        emit(made, path)
+    return made
+
+
+def exported(network: Network, to: str | None, path: str | None, options: Options) -> str | bytes:
+    """Return a network in the format ``to``, or in that of the ending of ``path``.
+
+    Raises: UsageError: see `export`.
+    """
+    if options.batch is not None and options.batch < 1:
+        raise UsageError(f"a batch of {options.batch} holds no image")
+    if to is None and path is None:
+        raise UsageError("there is no format", hint=f"known are {', '.join(EXPORTS)}")
+    module, _, name = EXPORTS.choose(to, path, option="--to").write.partition(".")
+    function: Any = getattr(import_module(f"mbprof.exchange.{module}"), name)
+    made: str | bytes = function(network, options)
+    return made
