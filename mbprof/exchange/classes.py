@@ -146,6 +146,8 @@ class _Grouping:
         root.inputs = [Edge(IMAGE, port) for port in range(len(self.graph.images))]
         root.outputs = list(dict.fromkeys(self.ends))
         known: list[Class] = []
+        if camel(name) in map(camel, by_block):
+            name += "_net"
         self.taken.add(camel(name))
         for block in _inner_first(by_block):
             scopes = [scope for scope in by_block[block] if self.filled(scope)]
@@ -379,7 +381,8 @@ class _Group:
         shapes = [*self.shapes, shape]
         optional = [key for key in order if any(key not in steps for steps, _, _ in shapes)]
         patterns = {tuple(key in steps for steps, _, _ in shapes) for key in optional}
-        if len(patterns) > MOST_FLAGS or len(optional) > 12:
+        several = any(s.steps[key].outs > 1 for s in scopes for key in optional if key in s.steps)
+        if several or len(patterns) > MOST_FLAGS or len(optional) > 12:
             return False
         inputs = {
             key: max(

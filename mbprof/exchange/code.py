@@ -50,12 +50,14 @@ Text: TypeAlias = tuple[str | Arg | In | Own, ...]
 class Written(NamedTuple):
     """How an op is written: modules, one behind the other, or a text where it is no plain call.
 
-    ``weighted`` is the way from the step to the module that has the op's stored values.
+    ``index`` is the module that has the op's stored values, and ``weighted`` the way from there to
+    what has them if it only wraps that.
     """
 
     modules: tuple[New, ...] = ()
     text: Text = ()
     weighted: str = ""
+    index: int = -1
 
 
 def new(what: str, *args: Any, **keywords: tuple[Any, Any]) -> New:

@@ -68,9 +68,8 @@ class Printer:
             run = chains.get(place)
             unit = units[place]
             if run is not None and (self.root or run.even(self.cls)):
-                keys = [key for other in units[place : place + run.count] for key in other.keys]
-                unit = _Unit(keys, run=run)
-                place += run.count - 1
+                unit = _Unit(list(run.keys), run=run)
+                place += len(run.keys) - 1
             place += 1
             first = self.cls.step(unit.keys[0])
             name = first.layer if len(unit.keys) > 1 else self.cls.names[unit.keys[0]]
@@ -86,6 +85,7 @@ class Printer:
         return (
             not (a.written.text or b.written.text)
             and self.cls.inputs[key] == ((before, 0),)
+            and len(a.inputs) == 1
             and self.uses[before, 0] == 1
             and a.layer == b.layer
             and not isinstance(a.member, Scope)
@@ -100,7 +100,7 @@ class Printer:
             if unit.run is not None:
                 for number, key in enumerate(unit.keys):
                     self.cls.paths[key] = f"{unit.name}.{number}"
-                lines += constructed(unit.run, unit.keys, unit.name, self.cls, self.dialect.sequential)
+                lines += constructed(unit.run, unit.name, self.cls, self.dialect.sequential)
                 continue
             lines += self.attribute(unit)
         stored = [f"self.{name} = {text}" for name, text in self.stored.items()]
@@ -120,7 +120,8 @@ class Printer:
             if flag and not whole:
                 texts_made = [self.conditional(text, flag) for text in texts_made]
             modules += texts_made
-            index = f".{len(modules) - 1}"
+            at = step.written.index
+            index = f".{len(modules) + at if at < 0 else len(modules) - len(texts_made) + at}"
             suffix = f".{step.written.weighted}" if step.written.weighted else ""
             self.cls.paths[key] = unit.name + index + suffix
         if not modules:
@@ -254,7 +255,7 @@ class Printer:
         """Return the class as it stands in a file."""
         forward = self.forward()
         constructor = self.constructor()
-        forward_head = f"    def {self.dialect.method}(self, {', '.join(self.inputs)}):"
+        forward_head = f"    def {self.dialect.method}({', '.join(['self', *self.inputs])}):"
         head = f"def __init__({self.cls.arguments.signature}):"
         head_lines = wrapped(head[:-1], "    ", ":")
         lines = [
@@ -314,7 +315,7 @@ def file(
         root = not cls.block
         count = len(cls.instances[0].inputs)
         letters = ["x", "y", "z", *(f"x{n}" for n in range(4, count + 1))][:count]
-        printer = Printer(cls, dialect, root, images if root else letters or ["x"])
+        printer = Printer(cls, dialect, root, images if root else letters)
         texts.append(printer.text(doc if root else docs.get(cls.block, "")))
     ties = tied(grouped)
     if ties:

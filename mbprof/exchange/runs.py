@@ -15,15 +15,13 @@ _PAD = " " * 8
 
 
 class Run(NamedTuple):
-    """So many units from a place on, each of which takes what the one before gives."""
+    """Calls of one class, each of which takes what the one before gives."""
 
-    start: int
-    count: int
+    keys: tuple[Key, ...]
 
     def even(self, cls: Class) -> bool:
         """Whether all calls of the run have the same arguments in every instance of the class."""
-        keys = cls.order[self.start : self.start + self.count]
-        return len({tuple(cls.texts[key]) for key in keys}) == 1
+        return len({tuple(cls.texts[key]) for key in self.keys}) == 1
 
     def name(self, names: Sequence[str], block: str) -> str:
         """Return a name for the run: what the names of its calls have in common, in the plural."""
@@ -42,7 +40,7 @@ def runs(units: list[list[Key]], cls: Class, uses: Mapping[Ref, int]) -> dict[in
         ):
             count += 1
         if count > 1:
-            found[place] = Run(place, count)
+            found[place] = Run(tuple(unit[0] for unit in units[place : place + count]))
         place += count
     return found
 
@@ -68,9 +66,10 @@ class _Column(NamedTuple):
 
 
 def constructed(
-    run: Run, keys: list[Key], name: str, cls: Class, sequential: str
+    run: Run, name: str, cls: Class, sequential: str
 ) -> list[str]:
     """Return the lines that make the calls of a run."""
+    keys = run.keys
     if run.even(cls):
         text = _made(cls, keys[0])
         opening, close = sequential.split("{}")
@@ -97,6 +96,8 @@ def _loops(
     sequential: str,
 ) -> list[str]:
     cells = [column for column in columns if column.cells is not None]
+    if not cells:  # nothing tells the rows apart
+        rows = [[i for row in rows for i in row]]
     times = [len(row) for row in rows]
     repeated = max(times) > 1
     carried = next((c for c in columns if c.name == "c_in" and c.text == "c_in" and not c.cells), None)
@@ -105,10 +106,10 @@ def _loops(
     table: list[list[Any]] = [[column.cells[r] for column in cells if column.cells] for r in range(len(rows))]
     if repeated and len(set(times)) > 1:
         at = min(heads.index(out) + 1 if out in heads else len(heads), len(heads))
-        heads.insert(at, "n")
+        n = "n" if "n" not in heads else "repeats"
+        heads.insert(at, n)
         for row, count in zip(table, times, strict=True):
             row.insert(at, count)
-        n = "n"
     else:
         n = str(times[0])
     defaults = {key: default for key, _, default in scope.made.args if key}
@@ -143,7 +144,8 @@ def _loops(
         pad += "    "
     lines += wrapped(f"{name}.append({call})", pad)
     if carried and out:
-        lines.append(f"{pad}c_in = {out}")
+        text = next(column.text for column in columns if column.name == out)
+        lines.append(f"{pad}c_in = {text}")
     opening, close = sequential.split("{}")
     inner = name if opening.endswith("[") else f"*{name}"
     lines.append(f"{_PAD}self.{name} = {opening.rstrip('[')}{inner}{close.lstrip(']')}")

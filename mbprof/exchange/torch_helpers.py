@@ -82,7 +82,7 @@ class ScaledConv2d(nn.Conv2d):
     def forward(self, x):
         variance, mean = torch.var_mean(self.weight, (1, 2, 3), keepdim=True, correction=0)
         size = self.weight[0].numel()
-        scale = self.gain.view(-1, 1, 1, 1) * torch.rsqrt(variance * size + 1e-4)
+        scale = self.gain.view(-1, 1, 1, 1) * torch.rsqrt(size * (variance + 1e-5))
         return self._conv_forward(x, (self.weight - mean) * scale, self.bias)
 ''',
     "DynamicConv2d": '''
@@ -104,7 +104,7 @@ class DynamicConv2d(nn.Module):
         weight = weight.reshape(-1, *self.shape).expand(n, -1, -1, -1, -1)
         if self.gain is not None:
             variance, mean = torch.var_mean(weight, (2, 3, 4), keepdim=True, correction=0)
-            scale = torch.rsqrt(variance * weight[0, 0].numel() + 1e-4)
+            scale = torch.rsqrt(weight[0, 0].numel() * (variance + 1e-5))
             weight = (weight - mean) * scale * self.gain.view(-1, 1, 1, 1)
         x = F.pad(x, self.padding) if isinstance(self.padding, list) else x
         x = x.reshape(1, -1, *x.shape[2:])
@@ -217,18 +217,19 @@ def attention(q, k, v, heads, bias=None, kv_heads=None, windows=1):
     q, k, v = split(q, heads), split(k, kv_heads), split(v, kv_heads)
     k, v = (x.repeat_interleave(heads // kv_heads, 1) for x in (k, v))
     if bias is not None:
-        size = (q.shape[2], k.shape[2])
-        for shape in (size, (heads, *size), (windows, 1, *size), (windows, heads, *size)):
-            if math.prod(shape) == bias[0].numel():
-                bias = bias.reshape(-1, *(1,) * (4 - len(shape)), *shape)
-                break
-        else:
-            scores = windows * heads * size[0] * size[1]
-            places = torch.arange(scores, device=bias.device) % bias[0].numel()
-            bias = bias.flatten(1)[:, places].reshape(-1, windows, heads, *size)
-        bias = bias.expand(n, windows, heads, *size).flatten(0, 1)
+        bias = (bias if bias.dim() == 5 else bias.unsqueeze(2)).transpose(1, 2)
+        bias = bias.expand(n, windows, -1, -1, -1).flatten(0, 1)
     x = F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
     return x.unflatten(0, (n, windows)).transpose(2, 3).flatten(3).flatten(1, 2)
+''',
+    "score_bias": '''
+def score_bias(x, to, axis=0):
+    """Look up a bias for each score; which one is no part of the specification, so it is made up."""
+    heads = 1 if axis is None else to[0]
+    x = x if axis is None else x.movedim(axis + 1, 1)
+    x = x.reshape(len(x), heads, -1)
+    index = torch.arange(math.prod(to) // heads, device=x.device) % x.shape[2]
+    return x[:, :, index].reshape(len(x), *to)
 ''',
     "rotate": '''
 def rotate(x, first=0, frequencies=None):

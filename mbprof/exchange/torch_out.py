@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import add
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from mbprof.errors import Loc
+from mbprof.exchange import meaning
 from mbprof.exchange.classes import Classes, classes
 from mbprof.exchange.code import Arg, In, Name, New, Own, Text, Written, new
 from mbprof.exchange.python_out import Dialect, file, paths
@@ -15,6 +17,7 @@ from mbprof.ops.base import channel_axis, channels
 from mbprof.ops.padding import Axis
 
 if TYPE_CHECKING:
+    from mbprof.exchange.formats import Options
     from mbprof.network.load import Network
 
 _RESERVED = frozenset(
@@ -165,24 +168,19 @@ def _conv(writer: _Writer, node: Node, op: Any) -> Written:
 
 @_writes("tconv")
 def _tconv(writer: _Writer, node: Node, op: Any) -> Written:
-    axes = op.axes(node.in_shapes)
+    axes, extra = op.axes(node.in_shapes), op.output_padding or (None, None)
     sizes = node.out_shapes[0][1:]
-    padding, extra, crop = [], [], []
-    for axis, size in zip(axes, sizes, strict=True):
-        full = (axis.n - 1) * axis.s + axis.extent
-        cut = full - size
-        before = axis.padded[0] if not isinstance(axis.padding, str) else max(cut, 0) // 2
-        more = 2 * before - cut
-        padding.append(before)
-        extra.append(more)
-        crop.append((-before, before - cut))
+    rows, columns = (meaning.spread(*row) for row in zip(axes, extra, sizes, strict=True))
     fits = all(
-        0 <= more < max(axis.s, axis.d) for more, axis in zip(extra, axes, strict=True)
+        way.before == way.after and way.added < max(axis.s, axis.d)
+        for way, axis in zip((rows, columns), axes, strict=True)
     )
+    padding = pair((rows.before, columns.before)) if fits else 0
+    added = pair((rows.added, columns.added)) if fits else 0
     args: dict[str, tuple[Any, Any]] = {
         "stride": (Arg("s", pair(op.stride)), 1),
-        "padding": (Arg("padding", pair((padding[0], padding[1])) if fits else 0), 0),
-        "output_padding": (Arg("p_out", pair((extra[0], extra[1])) if fits else 0), 0),
+        "padding": (Arg("padding", padding), 0),
+        "output_padding": (Arg("p_out", added), 0),
         "groups": (Arg("g", op.groups), 1),
         "bias": (Arg("bias", op.bias), True),
         "dilation": (Arg("d", pair(op.dilation)), 1),
@@ -191,8 +189,8 @@ def _tconv(writer: _Writer, node: Node, op: Any) -> Written:
     made = new("nn.ConvTranspose2d", *sizes_in, **args)
     if fits:
         return Written((made,))
-    cropped = new("nn.ZeroPad2d", Arg("crop", (*crop[1], *crop[0])))
-    return Written((made, cropped), weighted="")
+    pads = (-columns.before, columns.added - columns.after, -rows.before, rows.added - rows.after)
+    return Written((made, new("nn.ZeroPad2d", Arg("crop", pads))), index=0)
 
 
 @_writes("linear")
@@ -226,18 +224,14 @@ def _pool(writer: _Writer, node: Node, op: Any) -> Written:
         if not largest:
             args["count_include_pad"] = (Arg("counted", counted or not any(map(any, padded))), True)
         return Written((new("nn.MaxPool2d" if largest else "nn.AvgPool2d", kernel, **args),))
-    needed = [
-        (before, (n - 1) * axis.s + axis.extent - axis.n - before)
-        for (before, _), axis, n in zip(padded, axes, stops, strict=True)
-    ]
-    pads = (*needed[1], *needed[0])
+    rows, columns = (meaning.pooled(axis, n) for axis, n in zip(axes, stops, strict=True))
+    zeros = (*columns.zeros, *rows.zeros)
+    pads = tuple(map(add, zeros, (*columns.beyond, *rows.beyond)))
     if largest:
         pad = new("nn.ConstantPad2d", Arg("pads", pads), Name('float("-inf")'))
         dilation = (Arg("d", pair(op.dilation)), 1)
         return Written((pad, new("nn.MaxPool2d", kernel, step, dilation=dilation)))
-    told = (*padded[1], *padded[0]) if counted else (0, 0, 0, 0)
-    args_out = Arg("pads", pads), Arg("counted", told)
-    return Written((new("MeanPool2d", kernel, step, *args_out),))
+    return Written((new("MeanPool2d", kernel, step, Arg("pads", pads), Arg("counted", zeros)),))
 
 
 @_writes("gap", "gmp", "adaptiveavgpool")
@@ -319,7 +313,7 @@ def _gn(writer: _Writer, node: Node, op: Any) -> Written:
 def _rms(writer: _Writer, node: Node, op: Any) -> Written:
     c = Arg("c", channels(node.in_shapes[0]))
     scale = (Arg("scale", op.scale), True)
-    made = new("nn.RMSNorm", c, eps=(Arg("eps", 1e-6), None), elementwise_affine=scale)
+    made = new("nn.RMSNorm", c, eps=(Arg("eps", meaning.EPSILON), None), elementwise_affine=scale)
     return _channels_last(node, made)
 
 
@@ -498,12 +492,24 @@ def _matmul(writer: _Writer, node: Node, op: Any) -> Written:
 def _sdpa(writer: _Writer, node: Node, op: Any) -> Written:
     parts: list[Any] = ["attention(", In(0), ", ", In(1), ", ", In(2), ", ", Arg("heads", op.heads)]
     if len(node.inputs) == 4:
-        parts += [", ", In(3)]
+        parts += [", ", *_bias(node, op)]
     if op.shared:
         parts += [", kv_heads=", Arg("kv_heads", op.shared)]
     if op.windows > 1:
         parts += [", windows=", Arg("windows", op.windows)]
     return Written(text=(*parts, ")"))
+
+
+def _bias(node: Node, op: Any) -> Text:
+    """Write the bias of an attention as (heads, N, M), or with windows behind the heads."""
+    windows, heads, shape = op.windows, op.heads, node.in_shapes[3]
+    scores = node.in_shapes[0][0] // windows, node.in_shapes[1][0] // windows
+    bias = meaning.biased(shape, heads, windows, *scores)
+    to = bias.to if bias.heads is None else (heads, *bias.to)
+    if shape == to:
+        return (In(3),)
+    axis: Text = () if bias.heads == 0 else (", axis=", Arg("axis", bias.heads))
+    return ("score_bias(", In(3), ", ", Arg("to", to), *axis, ")")
 
 
 @_writes("rope")
@@ -513,3 +519,8 @@ def _rope(writer: _Writer, node: Node, op: Any) -> Written:
 
 
 __all__ = ["DIALECT", "Exported", "exported"]
+
+
+def export(network: Network, options: Options) -> str:
+    """Return a network as a file of PyTorch."""
+    return exported(network).text
