@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import product
+from itertools import chain, count, product
 from typing import Any, NamedTuple, TypeAlias
 
 from mbprof.exchange.code import Arg, Name, New, Text, Written, camel, identifier, skeleton, slots
@@ -248,9 +248,9 @@ class _Grouping:
             yield self.finished(group, title, block)
 
     def title(self, name: str) -> str:
-        title, number = name, 2
-        while title in self.taken:
-            title, number = f"{name}{number}", number + 1
+        letters = (f"{name}{letter}" for letter in "BCDEFGHIJKLMNOPQRSTUVWXYZ")
+        numbers = (f"{name}N{number}" for number in count(27))
+        title = next(text for text in chain([name], letters, numbers) if text not in self.taken)
         self.taken.add(title)
         return title
 

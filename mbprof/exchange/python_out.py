@@ -50,6 +50,13 @@ class Printer:
             self.uses[ref] = self.uses.get(ref, 0) + 1
         steps = [cls.step(key) for key in cls.order]
         self.reused = {step.again for step in steps} | {step.key for step in steps if step.again}
+        self.wanted = {
+            ref: name
+            for key in cls.order
+            if key[1] == "sdpa"
+            for ref, name in zip(cls.inputs[key], ("q", "k", "v", "bias"), strict=False)
+            if ref[0] is not None
+        }
         self.stored: dict[str, str] = {}
         self.taken = set(dialect.reserved)
         self.units = list(self.joined())
@@ -144,6 +151,8 @@ class Printer:
             text = self.conditional(text, whole, plain)
         line = f"self.{unit.name} = {text}"
         if whole and len(line) + 8 > 100:
+            if len(text) + 12 <= 100:
+                return [f"{' ' * 8}self.{unit.name} = (", " " * 12 + text, " " * 8 + ")"]
             start, _, end = text.partition(" if ")
             condition, _, absent_text = end.rpartition(" else ")
             return [
@@ -172,6 +181,7 @@ class Printer:
         for number, unit in enumerate(self.units):
             lines.append(self.statement(number, unit, env, last))
         ends = [env[ref] for ref in self.cls.results]
+        lines = [line for line in lines if line]
         if len(ends) == 1 and lines and lines[-1].startswith(f"{ends[0]} = "):
             lines[-1] = f"return {lines[-1].partition(' = ')[2]}"
         else:
@@ -198,19 +208,24 @@ class Printer:
         live = {env[ref] for ref, end in last.items() if ref in env and end > number}
         if not any(ref in last for ref in outputs):
             return text
-        targets = []
-        dying = [name for name in taken if name not in live]
+        if first.written.text == (Own(),) and not flag:
+            env[outputs[0]] = text
+            return ""
+        targets: list[str] = []
+        dying = [name for name in taken if name not in live and name.isidentifier()]
         for ref in outputs:
             if ref not in last:
                 targets.append("_")
                 continue
-            name = next((name for name in dying if name not in targets), None)
-            if name is None:
-                spare = [] if self.root and len(outputs) == 1 else ["y", "z"]
-                spare = [n for n in ("x", *spare) if n not in live and n not in targets]
-                busy = {*live, *targets, *env.values(), "self"}
-                name = spare[0] if spare else identifier(unit.name, busy)
-            targets.append(name)
+            busy = {*live, *targets, "self"}
+            passing = last[ref] == number + 1 and len(outputs) == 1
+            letters = ["x", "y", "z"] if passing or not self.root else []
+            plain = [name for name in ("x", "y") if name in dying] if letters else []
+            free = [name for name in (*plain, *letters) if name not in busy]
+            wanted = self.wanted.get(ref)
+            if wanted is not None and wanted not in busy:
+                free = [wanted]
+            targets.append(free[0] if free else identifier(unit.name, {*busy, *self.inputs}))
         for ref, name in zip(outputs, targets, strict=True):
             env[ref] = name
         return f"{', '.join(targets)} = {text}"
@@ -231,7 +246,7 @@ class Printer:
                 parts.append(self.kept(next(texts), part.role))
             else:
                 parts.append(part)
-        return "".join(parts)
+        return re.sub(r"\[[^][]*self[^][]*\]", _spaced, "".join(parts))
 
     def attribute_of(self, unit: _Unit) -> str:
         step = self.cls.step(unit.keys[0])
@@ -272,9 +287,19 @@ class Printer:
         return "\n".join(lines)
 
 
+def _spaced(match: re.Match[str]) -> str:
+    """Put spaces around the colons of a slice between names, as formatters do."""
+    parts = [
+        re.sub(r" ?: ?", " : ", part).strip() if "self" in part and ":" in part else part
+        for part in match[0][1:-1].split(", ")
+    ]
+    return f"[{', '.join(parts)}]"
+
+
 def wrapped_doc(doc: str, indent: str) -> list[str]:
     """Return a docstring; a text that is too long goes on in further lines."""
     plain = " ".join(doc.split()).replace("\\", "\\\\").replace('"', "'")
+    plain = plain[0].upper() + plain[1:] + ("" if plain.endswith((".", "?", "!")) else ".")
     if len(plain) + 7 + len(indent) <= 100:
         return [f'{indent}"""{plain}"""']
     words, rows, row = plain.split(" "), [], f'{indent}"""'

@@ -9,7 +9,7 @@ from os.path import commonprefix
 from typing import Any, NamedTuple
 
 from mbprof.exchange.classes import Class, Key, Ref, Scope
-from mbprof.exchange.code import Arg, literal, made, wrapped
+from mbprof.exchange.code import WIDTH, Arg, literal, made, wrapped
 
 _PAD = " " * 8
 
@@ -25,8 +25,10 @@ class Run(NamedTuple):
 
     def name(self, names: Sequence[str], block: str) -> str:
         """Return a name for the run: what the names of its calls have in common, in the plural."""
-        common = re.sub(r"[\d_]*$", "", commonprefix(list(names))) or block
-        return common if common.endswith("s") else f"{common}s"
+        common = commonprefix(list(names))
+        common = common.rstrip("_") if common.endswith("_") else re.sub(r"[\d_]*$", "", common)
+        common = common or block
+        return common if common[-1] in "s0123456789" else f"{common}s"
 
 
 def runs(units: list[list[Key]], cls: Class, uses: Mapping[Ref, int]) -> dict[int, Run]:
@@ -75,7 +77,15 @@ def constructed(
         opening, close = sequential.split("{}")
         brackets = ("", "") if opening.endswith("[") else ("*[", "]")
         inner = f"{brackets[0]}{text} for _ in range({len(keys)}){brackets[1]}"
-        return wrapped(f"self.{name} = {opening}{inner}{close}", _PAD)
+        line = f"self.{name} = {opening}{inner}{close}"
+        if len(_PAD) + len(line) <= WIDTH:
+            return [_PAD + line]
+        return [
+            f"{_PAD}{name} = []",
+            f"{_PAD}for _ in range({len(keys)}):",
+            *wrapped(f"{name}.append({text})", _PAD + "    "),
+            f"{_PAD}self.{name} = {_filled(name, sequential)}",
+        ]
     scopes = [cls.instances[0].steps[key].member for key in keys]
     calls = [dict(_given(scope)) for scope in scopes if isinstance(scope, Scope)]
     rows = [[i for i, _ in row] for _, row in groupby(enumerate(keys), lambda pair: pair[1][0])]
@@ -105,7 +115,7 @@ def _loops(
     heads = [column.name for column in cells]
     table: list[list[Any]] = [[column.cells[r] for column in cells if column.cells] for r in range(len(rows))]
     if repeated and len(set(times)) > 1:
-        at = min(heads.index(out) + 1 if out in heads else len(heads), len(heads))
+        at = min(heads.index(out[0]) + 1 if out and out[0] in heads else len(heads), len(heads))
         n = "n" if "n" not in heads else "repeats"
         heads.insert(at, n)
         for row, count in zip(table, times, strict=True):
@@ -144,12 +154,16 @@ def _loops(
         pad += "    "
     lines += wrapped(f"{name}.append({call})", pad)
     if carried and out:
-        text = next(column.text for column in columns if column.name == out)
-        lines.append(f"{pad}c_in = {text}")
+        text = next(column.text for column in columns if column.name == out[0])
+        lines.append(f"{pad}c_in = {text}{f' * {out[1]}' if out[1] > 1 else ''}")
+    return [*lines, f"{_PAD}self.{name} = {_filled(name, sequential)}"]
+
+
+def _filled(name: str, sequential: str) -> str:
+    """Write what has the modules of a list."""
     opening, close = sequential.split("{}")
-    inner = name if opening.endswith("[") else f"*{name}"
-    lines.append(f"{_PAD}self.{name} = {opening.rstrip('[')}{inner}{close.lstrip(']')}")
-    return lines
+    listed = opening.endswith("[")
+    return f"{opening.rstrip('[')}{name if listed else f'*{name}'}{close.lstrip(']')}"
 
 
 def _elided(column: _Column, defaults: Mapping[str, Any]) -> bool:
@@ -186,14 +200,17 @@ def _columns(calls: list[dict[str, Any]], rows: list[list[int]]) -> list[_Column
     return columns
 
 
-def _out(calls: list[dict[str, Any]]) -> str | None:
-    """Return the argument whose value is the next call's number of input channels."""
+def _out(calls: list[dict[str, Any]]) -> tuple[str, int] | None:
+    """Return the argument, and its factor, that gives the next call's number of input channels."""
     if "c_in" not in calls[0]:
         return None
     for name in calls[0]:
-        pairs = zip(calls, calls[1:], strict=False)
-        if name != "c_in" and all(a[name] == b["c_in"] for a, b in pairs):
-            return name
+        pairs = list(zip(calls, calls[1:], strict=False))
+        if name == "c_in" or any(type(a[name]) is not int or not a[name] for a, _ in pairs):
+            continue
+        ratios = {b["c_in"] / a[name] for a, b in pairs}
+        if len(ratios) == 1 and (ratio := ratios.pop()) == int(ratio):
+            return name, int(ratio)
     return None
 
 

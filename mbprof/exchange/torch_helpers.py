@@ -248,3 +248,13 @@ def rotate(x, first=0, frequencies=None):
 ''',
 }
 """Classes and functions that a file has if it calls them."""
+
+SIMPLE = {
+    "attention": '''
+def attention(q, k, v, heads):
+    """Attend to tokens (N, C) in heads."""
+    q, k, v = (x.unflatten(2, (heads, -1)).transpose(1, 2) for x in (q, k, v))
+    return F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+''',
+}
+"""What suffices where attention has no windows, no bias, and heads of keys for each of queries."""

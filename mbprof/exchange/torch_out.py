@@ -11,7 +11,7 @@ from mbprof.exchange import meaning
 from mbprof.exchange.classes import Classes, classes
 from mbprof.exchange.code import Arg, In, Name, New, Own, Text, Written, new
 from mbprof.exchange.python_out import Dialect, file, paths
-from mbprof.exchange.torch_helpers import HELPERS, SUFFIX
+from mbprof.exchange.torch_helpers import HELPERS, SIMPLE, SUFFIX
 from mbprof.network.graph import IMAGE, Edge, Graph, Node
 from mbprof.ops.base import channel_axis, channels
 from mbprof.ops.padding import Axis
@@ -59,7 +59,8 @@ def exported(network: Network) -> Exported:
     writer = _Writer(graph)
     grouped = classes(graph, spec.name.partition("@")[0], writer.write, _RESERVED)
     docs = {name: block.doc for name, block in spec.blocks.items()}
-    text = file(grouped, DIALECT, header(network), docs, spec.doc)
+    dialect = DIALECT._replace(helpers={**HELPERS, **SIMPLE}) if writer.simple else DIALECT
+    text = file(grouped, dialect, header(network), docs, spec.doc)
     return Exported(text, by_name(graph, grouped))
 
 
@@ -106,6 +107,20 @@ class _Writer:
 
     def write(self, node: Node, number: int) -> Written:
         return _WRITERS[node.op.word](self, node, node.op)
+
+    @property
+    def simple(self) -> bool:
+        """Whether all attention is plain: one window, a head of keys for each of queries."""
+        attentions: list[tuple[Node, Any]] = [
+            (node, node.op) for node in self.graph.nodes if node.op.word == "sdpa"
+        ]
+        return all(
+            len(node.inputs) == 3
+            and op.windows == 1
+            and op.shared in (None, op.heads)
+            and all(map(self.batched, node.inputs))
+            for node, op in attentions
+        )
 
     def batched(self, edge: Edge) -> bool:
         return edge.node == IMAGE or edge.node not in self.static
@@ -493,7 +508,7 @@ def _sdpa(writer: _Writer, node: Node, op: Any) -> Written:
     parts: list[Any] = ["attention(", In(0), ", ", In(1), ", ", In(2), ", ", Arg("heads", op.heads)]
     if len(node.inputs) == 4:
         parts += [", ", *_bias(node, op)]
-    if op.shared:
+    if op.shared not in (None, op.heads):
         parts += [", kv_heads=", Arg("kv_heads", op.shared)]
     if op.windows > 1:
         parts += [", windows=", Arg("windows", op.windows)]
