@@ -279,7 +279,9 @@ class _Grouping:
             ]
             roles = [arg.role for arg in next(column for column in columns if column is not None)]
             made.texts[key] = [
-                arguments.text(role, [arguments.missing if c is None else c[i].value for c in columns])
+                arguments.text(
+                    role, [arguments.missing if c is None else c[i].value for c in columns]
+                )
                 for i, role in enumerate(roles)
             ]
         for number, scope in enumerate(scopes):

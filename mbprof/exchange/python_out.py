@@ -208,7 +208,7 @@ class Printer:
         live = {env[ref] for ref, end in last.items() if ref in env and end > number}
         if not any(ref in last for ref in outputs):
             return text
-        if first.written.text == (Own(),) and not flag:
+        if self.stands(number):
             env[outputs[0]] = text
             return ""
         targets: list[str] = []
@@ -218,7 +218,8 @@ class Printer:
                 targets.append("_")
                 continue
             busy = {*live, *targets, "self"}
-            passing = last[ref] == number + 1 and len(outputs) == 1
+            following = (n for n in range(number + 1, len(self.units)) if not self.stands(n))
+            passing = last[ref] == next(following, len(self.units)) and len(outputs) == 1
             letters = ["x", "y", "z"] if passing or not self.root else []
             plain = [name for name in ("x", "y") if name in dying] if letters else []
             free = [name for name in (*plain, *letters) if name not in busy]
@@ -229,6 +230,11 @@ class Printer:
         for ref, name in zip(outputs, targets, strict=True):
             env[ref] = name
         return f"{', '.join(targets)} = {text}"
+
+    def stands(self, number: int) -> bool:
+        """Whether a unit is a tensor that needs no statement of its own."""
+        key = self.units[number].keys[0]
+        return self.cls.step(key).written.text == (Own(),) and key not in self.cls.flags
 
     def call(self, unit: _Unit, taken: list[str]) -> str:
         step = self.cls.step(unit.keys[0])
@@ -307,7 +313,9 @@ def wrapped_doc(doc: str, indent: str) -> list[str]:
         if len(row) + 1 + len(word) > 96:
             rows.append(row.rstrip())
             row = indent
-        row += ("" if row.endswith(('"""', " " * len(indent))) and row.strip() in ("", '"""') else " ") + word
+        row += (
+            "" if row.endswith(('"""', " " * len(indent))) and row.strip() in ("", '"""') else " "
+        ) + word
     return [*rows, row, f'{indent}"""']
 
 

@@ -67,9 +67,7 @@ class _Column(NamedTuple):
     """Its values, one for each row, if it is a column of the table."""
 
 
-def constructed(
-    run: Run, name: str, cls: Class, sequential: str
-) -> list[str]:
+def constructed(run: Run, name: str, cls: Class, sequential: str) -> list[str]:
     """Return the lines that make the calls of a run."""
     keys = run.keys
     if run.even(cls):
@@ -110,10 +108,14 @@ def _loops(
         rows = [[i for row in rows for i in row]]
     times = [len(row) for row in rows]
     repeated = max(times) > 1
-    carried = next((c for c in columns if c.name == "c_in" and c.text == "c_in" and not c.cells), None)
-    out = _out(calls) if carried else None
+    carried = next(
+        (c for c in columns if c.name == "c_in" and c.text == "c_in" and not c.cells), None
+    )
+    out = _out(calls, rows) if carried else None
     heads = [column.name for column in cells]
-    table: list[list[Any]] = [[column.cells[r] for column in cells if column.cells] for r in range(len(rows))]
+    table: list[list[Any]] = [
+        [column.cells[r] for column in cells if column.cells] for r in range(len(rows))
+    ]
     if repeated and len(set(times)) > 1:
         at = min(heads.index(out[0]) + 1 if out and out[0] in heads else len(heads), len(heads))
         n = "n" if "n" not in heads else "repeats"
@@ -123,15 +125,15 @@ def _loops(
     else:
         n = str(times[0])
     defaults = {key: default for key, _, default in scope.made.args if key}
-    texts = iter(
-        [column.text for column in columns if not _elided(column, defaults)]
-    )
+    texts = iter([column.text for column in columns if not _elided(column, defaults)])
     shown = [
         (key, arg, default)
         for (key, arg, default), column in zip(scope.made.args, columns, strict=True)
         if not _elided(column, defaults)
     ]
-    call = f"{scope.made.what}({', '.join((f'{k}=' if k else '') + next(texts) for k, _, _ in shown)})"
+    call = (
+        f"{scope.made.what}({', '.join((f'{k}=' if k else '') + next(texts) for k, _, _ in shown)})"
+    )
     lines = [f"{_PAD}{name} = []"]
     if carried:
         lines.append(f"{_PAD}c_in = {calls[0]['c_in']}")
@@ -147,7 +149,9 @@ def _loops(
             lines += [f"{pad}for {target} in [", *inner, f"{pad}]:"]
         pad += "    "
     elif heads:
-        lines += [f"{pad}{head} = {literal(cell)}" for head, cell in zip(heads, table[0], strict=True)]
+        lines += [
+            f"{pad}{head} = {literal(cell)}" for head, cell in zip(heads, table[0], strict=True)
+        ]
     if repeated:
         counter = "i" if re.search(r"\bi\b", call) else "_"
         lines.append(f"{pad}for {counter} in range({n}):")
@@ -174,7 +178,7 @@ def _elided(column: _Column, defaults: Mapping[str, Any]) -> bool:
 def _columns(calls: list[dict[str, Any]], rows: list[list[int]]) -> list[_Column] | None:
     """Say what stands for every argument; None if some vary within a row."""
     columns = []
-    out = _out(calls)
+    out = _out(calls, rows)
     for name in calls[0]:
         values = [call[name] for call in calls]
         firsts = [values[row[0]] for row in rows]
@@ -200,13 +204,18 @@ def _columns(calls: list[dict[str, Any]], rows: list[list[int]]) -> list[_Column
     return columns
 
 
-def _out(calls: list[dict[str, Any]]) -> tuple[str, int] | None:
+def _out(calls: list[dict[str, Any]], rows: list[list[int]]) -> tuple[str, int] | None:
     """Return the argument, and its factor, that gives the next call's number of input channels."""
     if "c_in" not in calls[0]:
         return None
     for name in calls[0]:
         pairs = list(zip(calls, calls[1:], strict=False))
-        if name == "c_in" or any(type(a[name]) is not int or not a[name] for a, _ in pairs):
+        steady = all(_equal(calls[i][name], calls[row[0]][name]) for row in rows for i in row)
+        if (
+            name == "c_in"
+            or not steady
+            or any(type(a[name]) is not int or not a[name] for a, _ in pairs)
+        ):
             continue
         ratios = {b["c_in"] / a[name] for a, b in pairs}
         if len(ratios) == 1 and (ratio := ratios.pop()) == int(ratio):

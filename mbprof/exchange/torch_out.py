@@ -39,9 +39,9 @@ DIALECT = Dialect(
         r"\bnn\.": "from torch import nn",
     },
     helpers=HELPERS,
-    main='''if __name__ == "__main__":
+    main="""if __name__ == "__main__":
     net = {net}()
-    print(f"{sum(p.numel() for p in net.parameters() if p.requires_grad):,} params")''',
+    print(f"{sum(p.numel() for p in net.parameters() if p.requires_grad):,} params")""",
     reserved=_RESERVED,
 )
 
@@ -74,7 +74,9 @@ def header(network: Network) -> list[str]:
     knobs = ", ".join(f"{name} {network.knobs[name]}" for name in network.changed)
     shapes = ", ".join(str(image.shape) for image in network.compiled.images)
     source = f" ({spec.source})" if spec.source else ""
-    said = f"{spec.name}{source}, for {'images' if len(network.compiled.images) > 1 else 'an image'}"
+    said = (
+        f"{spec.name}{source}, for {'images' if len(network.compiled.images) > 1 else 'an image'}"
+    )
     text = f"{said} of {shapes}{f', with {knobs}' if knobs else ''}."
     return [f'"""{text}"""' if len(text) < 90 else f'"""{said} of {shapes}."""']
 
@@ -406,7 +408,9 @@ def _split(writer: _Writer, node: Node, op: Any) -> Written:
         told = (In(0), ".split(", Arg("sizes", list(op.sizes)))
     keep: tuple[Any, ...] = () if op.keep is None else ("[", Arg("keep", op.keep), "]")
     single = len(op.sizes or range(op.parts)) == 1 and op.keep is None
-    return Written(text=(*told, ", ", Arg("dim", dim(node, axis)), ")", *keep, *(("[0]",) if single else ())))
+    return Written(
+        text=(*told, ", ", Arg("dim", dim(node, axis)), ")", *keep, *(("[0]",) if single else ()))
+    )
 
 
 @_writes("slice")

@@ -158,7 +158,11 @@ class Arguments:
                 pairs = list(zip(self.pool[a], self.pool[b], strict=True))
                 if a < b and _same(values, [v * w for v, w in pairs]):
                     yield f"{a} * {b}", (a, b)
-                if a != b and all(w for _, w in pairs) and _same(values, [v // w for v, w in pairs]):
+                if (
+                    a != b
+                    and all(w for _, w in pairs)
+                    and _same(values, [v // w for v, w in pairs])
+                ):
                     yield f"{a} // {b}", (a, b)
                 if a < b and _same(values, [v + w for v, w in pairs]):
                     yield f"{a} + {b}", (a, b)
