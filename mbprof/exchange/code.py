@@ -50,14 +50,14 @@ Text: TypeAlias = tuple[str | Arg | In | Own, ...]
 class Written(NamedTuple):
     """How an op is written: modules, one behind the other, or a text where it is no plain call.
 
-    ``index`` is the module that has the op's stored values, and ``weighted`` the way from there to
+    ``place`` is the module that has the op's stored values, and ``weighted`` the way from there to
     what has them if it only wraps that.
     """
 
     modules: tuple[New, ...] = ()
     text: Text = ()
     weighted: str = ""
-    index: int = -1
+    place: int = -1
 
 
 def new(what: str, *args: Any, **keywords: tuple[Any, Any]) -> New:

@@ -127,7 +127,7 @@ class Printer:
             if flag and not whole:
                 texts_made = [self.conditional(text, flag) for text in texts_made]
             modules += texts_made
-            at = step.written.index
+            at = step.written.place
             index = f".{len(modules) + at if at < 0 else len(modules) - len(texts_made) + at}"
             suffix = f".{step.written.weighted}" if step.written.weighted else ""
             self.cls.paths[key] = unit.name + index + suffix
@@ -138,14 +138,12 @@ class Printer:
                 self.cls.paths[key] = self.cls.paths[key].replace(f"{unit.name}.0", unit.name, 1)
             text = modules[0]
         else:
-            opening, close = self.dialect.sequential.split("{}")
-            rows = [row for module in modules for row in wrapped(module, " " * 12, ",")]
+            start = f"self.{unit.name} = "
             if whole is None:
-                return [f"{' ' * 8}self.{unit.name} = {opening}", *rows, " " * 8 + close]
-            rows = [f"    {row}" for row in rows]
+                return self.row(modules, " " * 8, start)
             absent = [f"{' ' * 12}if {whole}", f"{' ' * 12}else {self.dialect.identity}"]
-            start = [f"{' ' * 8}self.{unit.name} = (", f"{' ' * 12}{opening}"]
-            return [*start, *rows, " " * 12 + close, *absent, " " * 8 + ")"]
+            rows = self.row(modules, " " * 12, "")
+            return [f"{' ' * 8}{start}(", *rows, *absent, " " * 8 + ")"]
         if whole:
             plain = len(self.cls.inputs[unit.keys[0]]) == 1 and not first.written.text
             text = self.conditional(text, whole, plain)
@@ -153,16 +151,28 @@ class Printer:
         if whole and len(line) + 8 > 100:
             if len(text) + 12 <= 100:
                 return [f"{' ' * 8}self.{unit.name} = (", " " * 12 + text, " " * 8 + ")"]
-            start, _, end = text.partition(" if ")
+            present, _, end = text.partition(" if ")
             condition, _, absent_text = end.rpartition(" else ")
             return [
                 f"{' ' * 8}self.{unit.name} = (",
-                *wrapped(start, " " * 12),
+                *wrapped(present, " " * 12),
                 f"{' ' * 12}if {condition}",
                 f"{' ' * 12}else {absent_text}",
                 " " * 8 + ")",
             ]
         return wrapped(line, " " * 8)
+
+    def row(self, modules: list[str], indent: str, start: str) -> list[str]:
+        """Return the lines that make modules in a row."""
+        opening, close = self.dialect.sequential.split("{}")
+        brackets = [(opening[:-1], close[1:]), ("[", "]")]
+        if not opening.endswith("["):
+            brackets = [(opening, close)]
+        deeper = indent + "    " * len(brackets)
+        rows = [row for module in modules for row in wrapped(module, deeper, ",")]
+        first = f"{indent}{start}{brackets[0][0]}"
+        inner = [f"{indent}    [", *rows, f"{indent}    ]"] if len(brackets) > 1 else rows
+        return [first, *inner, f"{indent}{brackets[0][1]}"]
 
     def conditional(self, text: str, flag: str, plain: bool = True) -> str:
         return f"{text} if {flag} else {self.dialect.identity if plain else 'None'}"
@@ -221,8 +231,8 @@ class Printer:
             following = (n for n in range(number + 1, len(self.units)) if not self.stands(n))
             passing = last[ref] == next(following, len(self.units)) and len(outputs) == 1
             letters = ["x", "y", "z"] if passing or not self.root else []
-            plain = [name for name in ("x", "y") if name in dying] if letters else []
-            free = [name for name in (*plain, *letters) if name not in busy]
+            handed_on = [name for name in ("x", "y") if name in dying] if letters else []
+            free = [name for name in (*handed_on, *letters) if name not in busy]
             wanted = self.wanted.get(ref)
             if wanted is not None and wanted not in busy:
                 free = [wanted]
@@ -357,8 +367,8 @@ def file(
     needed = _needed("\n".join(texts), dialect.helpers)
     body = "\n\n\n".join([*needed, *texts])
     imports = [line for name, line in dialect.imports.items() if re.search(name, body)]
-    root = grouped.classes[-1]
-    main = dialect.main.replace("{net}", root.name)
+    last = grouped.classes[-1]
+    main = dialect.main.replace("{net}", last.name)
     return "\n".join([*head, "", *imports, "", "", body, "", "", main, ""])
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from operator import add
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from mbprof.errors import Loc
+from mbprof.errors import Loc, UsageError
 from mbprof.exchange import meaning
-from mbprof.exchange.classes import Classes, classes
+from mbprof.exchange.classes import classes
 from mbprof.exchange.code import Arg, In, Name, New, Own, Text, Written, new
 from mbprof.exchange.python_out import Dialect, file, paths
 from mbprof.exchange.torch_helpers import HELPERS, SIMPLE, SUFFIX
@@ -47,25 +47,21 @@ DIALECT = Dialect(
 
 
 class Exported(NamedTuple):
-    """A file, and the way in its network to what has the stored values of each node."""
+    """A file, and by a node's number the way in its network to what has its stored values."""
 
     text: str
-    paths: dict[str, str]
+    paths: dict[int, str]
 
 
 def exported(network: Network) -> Exported:
     """Write a network as a file of PyTorch."""
     graph, spec = network.compiled, network.definition
-    writer = _Writer(graph)
+    writer = Writer(graph)
     grouped = classes(graph, spec.name.partition("@")[0], writer.write, _RESERVED)
     docs = {name: block.doc for name, block in spec.blocks.items()}
     dialect = DIALECT._replace(helpers={**HELPERS, **SIMPLE}) if writer.simple else DIALECT
     text = file(grouped, dialect, header(network), docs, spec.doc)
-    return Exported(text, by_name(graph, grouped))
-
-
-def by_name(graph: Graph, grouped: Classes) -> dict[str, str]:
-    return {graph.nodes[number].name: way for number, way in paths(grouped).items()}
+    return Exported(text, paths(grouped))
 
 
 def header(network: Network) -> list[str]:
@@ -82,7 +78,7 @@ def header(network: Network) -> list[str]:
 
 
 _T = TypeVar("_T", bound=Callable[..., Written])
-_WRITERS: dict[str, Callable[[_Writer, Node, Any], Written]] = {}
+_WRITERS: dict[str, Callable[[Writer, Node, Any], Written]] = {}
 
 
 def _writes(*words: str) -> Callable[[_T], _T]:
@@ -93,7 +89,7 @@ def _writes(*words: str) -> Callable[[_T], _T]:
     return register
 
 
-class _Writer:
+class Writer:
     """Says how ops are written, knowing the graph that they stand in."""
 
     def __init__(self, graph: Graph) -> None:
@@ -108,7 +104,7 @@ class _Writer:
                 self.uneven.add((padding, node.trail[-1] if node.trail else None))
 
     def write(self, node: Node, number: int) -> Written:
-        return _WRITERS[node.op.word](self, node, node.op)
+        return written(_WRITERS, self, node)
 
     @property
     def simple(self) -> bool:
@@ -126,6 +122,16 @@ class _Writer:
 
     def batched(self, edge: Edge) -> bool:
         return edge.node == IMAGE or edge.node not in self.static
+
+
+def written(writers: Mapping[str, Callable[..., Written]], writer: Any, node: Node) -> Written:
+    """Return how an op is written.
+
+    Raises: UsageError: there is no rule for it.
+    """
+    if node.op.word not in writers:
+        raise UsageError(f"{node.name}: no code can be written for {node.op.word}")
+    return writers[node.op.word](writer, node, node.op)
 
 
 def even(node: Node) -> bool:
@@ -154,10 +160,11 @@ def dim(node: Node, axis: int) -> int:
 
 
 @_writes("conv", "dwconv")
-def _conv(writer: _Writer, node: Node, op: Any) -> Written:
+def _conv(writer: Writer, node: Node, op: Any) -> Written:
     c_in, c_out = node.in_shapes[0][0], node.out_shapes[0][0]
     axes, groups = op.axes(node.in_shapes), op.geometry(node.in_shapes).groups
-    what, before, padding = "nn.Conv2d", (), pair((axes[0].padded[0], axes[1].padded[0]))
+    before: tuple[New, ...] = ()
+    what, padding = "nn.Conv2d", pair((axes[0].padded[0], axes[1].padded[0]))
     uneven = isinstance(op.padding, str) and (op.padding, node.trail[-1]) in writer.uneven
     simple = not op.gain and len(node.inputs) == 1
     if uneven and simple and op.kernel != (1, 1):
@@ -184,7 +191,7 @@ def _conv(writer: _Writer, node: Node, op: Any) -> Written:
 
 
 @_writes("tconv")
-def _tconv(writer: _Writer, node: Node, op: Any) -> Written:
+def _tconv(writer: Writer, node: Node, op: Any) -> Written:
     axes, extra = op.axes(node.in_shapes), op.output_padding or (None, None)
     sizes = node.out_shapes[0][1:]
     rows, columns = (meaning.spread(*row) for row in zip(axes, extra, sizes, strict=True))
@@ -207,18 +214,18 @@ def _tconv(writer: _Writer, node: Node, op: Any) -> Written:
     if fits:
         return Written((made,))
     pads = (-columns.before, columns.added - columns.after, -rows.before, rows.added - rows.after)
-    return Written((made, new("nn.ZeroPad2d", Arg("crop", pads))), index=0)
+    return Written((made, new("nn.ZeroPad2d", Arg("crop", pads))), place=0)
 
 
 @_writes("linear")
-def _linear(writer: _Writer, node: Node, op: Any) -> Written:
+def _linear(writer: Writer, node: Node, op: Any) -> Written:
     c_in = Arg("c_in", channels(node.in_shapes[0]))
     made = new("nn.Linear", c_in, Arg("c", op.channels), bias=(Arg("bias", op.bias), True))
     return Written((new("nn.Flatten"), made) if len(node.in_shapes[0]) == 3 else (made,))
 
 
 @_writes("maxpool", "avgpool")
-def _pool(writer: _Writer, node: Node, op: Any) -> Written:
+def _pool(writer: Writer, node: Node, op: Any) -> Written:
     axes, stops, stride = op.axes(node.in_shapes), node.out_shapes[0][1:], op.stride or op.kernel
     largest = op.word == "maxpool"
     counted = not isinstance(op.padding, str)
@@ -252,14 +259,14 @@ def _pool(writer: _Writer, node: Node, op: Any) -> Written:
 
 
 @_writes("gap", "gmp", "adaptiveavgpool")
-def _whole(writer: _Writer, node: Node, op: Any) -> Written:
+def _whole(writer: Writer, node: Node, op: Any) -> Written:
     size = pair(op.size) if op.word == "adaptiveavgpool" else 1
     what = "nn.AdaptiveMaxPool2d" if op.word == "gmp" else "nn.AdaptiveAvgPool2d"
     return Written((new(what, Arg("size", size)),))
 
 
 @_writes("mean", "sum", "max")
-def _reduced(writer: _Writer, node: Node, op: Any) -> Written:
+def _reduced(writer: Writer, node: Node, op: Any) -> Written:
     dims = tuple(dim(node, axis) for axis in op.along)
     call = {"mean": ".mean(", "sum": ".sum(", "max": ".amax("}[op.word]
     told = Arg("dims", dims if len(dims) > 1 else dims[0])
@@ -276,7 +283,7 @@ FUNCTIONS = {
 
 
 @_writes("act")
-def _act(writer: _Writer, node: Node, op: Any) -> Written:
+def _act(writer: Writer, node: Node, op: Any) -> Written:
     if op.function == "prelu":
         made = new("nn.PReLU", Arg("c", channels(node.in_shapes[0])))
         return _channels_first(node, made)
@@ -304,14 +311,14 @@ def _without(op: Any, made: New) -> New:
 
 
 @_writes("bn")
-def _bn(writer: _Writer, node: Node, op: Any) -> Written:
+def _bn(writer: Writer, node: Node, op: Any) -> Written:
     rank = {1: "1d", 2: "1d", 3: "2d", 4: "3d"}[len(node.in_shapes[0])]
     made = new(f"nn.BatchNorm{rank}", Arg("c", channels(node.in_shapes[0])))
     return _channels_first(node, _without(op, made))
 
 
 @_writes("ln")
-def _ln(writer: _Writer, node: Node, op: Any) -> Written:
+def _ln(writer: Writer, node: Node, op: Any) -> Written:
     c = Arg("c", channels(node.in_shapes[0]))
     if op.scale:
         made = new("nn.LayerNorm", c, bias=(Arg("bias", op.shift), True))
@@ -321,13 +328,13 @@ def _ln(writer: _Writer, node: Node, op: Any) -> Written:
 
 
 @_writes("gn")
-def _gn(writer: _Writer, node: Node, op: Any) -> Written:
+def _gn(writer: Writer, node: Node, op: Any) -> Written:
     made = new("nn.GroupNorm", Arg("g", op.groups), Arg("c", channels(node.in_shapes[0])))
     return _channels_first(node, _without(op, made))
 
 
 @_writes("rms")
-def _rms(writer: _Writer, node: Node, op: Any) -> Written:
+def _rms(writer: Writer, node: Node, op: Any) -> Written:
     c = Arg("c", channels(node.in_shapes[0]))
     scale = (Arg("scale", op.scale), True)
     made = new("nn.RMSNorm", c, eps=(Arg("eps", meaning.EPSILON), None), elementwise_affine=scale)
@@ -335,51 +342,51 @@ def _rms(writer: _Writer, node: Node, op: Any) -> Written:
 
 
 @_writes("normalize")
-def _normalize(writer: _Writer, node: Node, op: Any) -> Written:
+def _normalize(writer: Writer, node: Node, op: Any) -> Written:
     axis = dim(node, channel_axis(node.in_shapes[0]))
     return Written((new("Normalize", Arg("c", channels(node.in_shapes[0])), Arg("axis", axis)),))
 
 
 @_writes("lrn")
-def _lrn(writer: _Writer, node: Node, op: Any) -> Written:
+def _lrn(writer: Writer, node: Node, op: Any) -> Written:
     return _channels_first(node, new("nn.LocalResponseNorm", Arg("size", op.size)))
 
 
 @_writes("times")
-def _times(writer: _Writer, node: Node, op: Any) -> Written:
+def _times(writer: Writer, node: Node, op: Any) -> Written:
     return Written(text=(Arg("scale", op.by), " * ", In(0)))
 
 
 @_writes("softmax")
-def _softmax(writer: _Writer, node: Node, op: Any) -> Written:
+def _softmax(writer: Writer, node: Node, op: Any) -> Written:
     shape = node.in_shapes[0]
     axis = channel_axis(shape) if op.axis is None else op.axis
     return Written((new("nn.Softmax", dim=(Arg("dim", dim(node, axis)), None)),))
 
 
 @_writes("dropout")
-def _dropout(writer: _Writer, node: Node, op: Any) -> Written:
+def _dropout(writer: Writer, node: Node, op: Any) -> Written:
     return Written((new("nn.Dropout", Arg("rate", op.rate)),))
 
 
 @_writes("identity")
-def _identity(writer: _Writer, node: Node, op: Any) -> Written:
+def _identity(writer: Writer, node: Node, op: Any) -> Written:
     return Written()
 
 
 @_writes("flatten")
-def _flatten(writer: _Writer, node: Node, op: Any) -> Written:
+def _flatten(writer: Writer, node: Node, op: Any) -> Written:
     return Written((new("nn.Flatten"),)) if len(node.in_shapes[0]) > 1 else Written()
 
 
 @_writes("reshape")
-def _reshape(writer: _Writer, node: Node, op: Any) -> Written:
+def _reshape(writer: Writer, node: Node, op: Any) -> Written:
     sizes = [part for size in op.to for part in (", ", Arg("size", size))]
     return Written(text=(In(0), ".reshape(len(", In(0), ")", *sizes, ")"))
 
 
 @_writes("add", "mul")
-def _joined(writer: _Writer, node: Node, op: Any) -> Written:
+def _joined(writer: Writer, node: Node, op: Any) -> Written:
     sign = " + " if op.word == "add" else " * "
     parts: list[Any] = [In(0)]
     for number in range(1, len(node.inputs)):
@@ -388,7 +395,7 @@ def _joined(writer: _Writer, node: Node, op: Any) -> Written:
 
 
 @_writes("concat")
-def _concat(writer: _Writer, node: Node, op: Any) -> Written:
+def _concat(writer: Writer, node: Node, op: Any) -> Written:
     batched = [number for number, edge in enumerate(node.inputs) if writer.batched(edge)]
     parts: list[Any] = ["torch.cat(["]
     for number, edge in enumerate(node.inputs):
@@ -401,7 +408,7 @@ def _concat(writer: _Writer, node: Node, op: Any) -> Written:
 
 
 @_writes("split")
-def _split(writer: _Writer, node: Node, op: Any) -> Written:
+def _split(writer: Writer, node: Node, op: Any) -> Written:
     axis = channel_axis(node.in_shapes[0]) if op.axis is None else op.axis
     told: tuple[Any, ...] = (In(0), ".chunk(", Arg("parts", op.parts))
     if op.sizes:
@@ -414,7 +421,7 @@ def _split(writer: _Writer, node: Node, op: Any) -> Written:
 
 
 @_writes("slice")
-def _slice(writer: _Writer, node: Node, op: Any) -> Written:
+def _slice(writer: Writer, node: Node, op: Any) -> Written:
     colons = ":, " * dim(node, op.axis)
     start: tuple[Any, ...] = (Arg("start", op.start),) if op.start else ()
     stop: tuple[Any, ...] = () if op.stop is None else (Arg("stop", op.stop),)
@@ -423,19 +430,19 @@ def _slice(writer: _Writer, node: Node, op: Any) -> Written:
 
 
 @_writes("permute")
-def _permute(writer: _Writer, node: Node, op: Any) -> Written:
+def _permute(writer: Writer, node: Node, op: Any) -> Written:
     order = ", ".join(str(dim(node, axis)) for axis in op.order)
     return Written(text=(In(0), f".permute(0, {order})"))
 
 
 @_writes("shuffle")
-def _shuffle(writer: _Writer, node: Node, op: Any) -> Written:
+def _shuffle(writer: Writer, node: Node, op: Any) -> Written:
     g = Arg("g", op.groups)
     return Written(text=(In(0), ".unflatten(1, (", g, ", -1)).transpose(1, 2).flatten(1, 2)"))
 
 
 @_writes("pad")
-def _pad(writer: _Writer, node: Node, op: Any) -> Written:
+def _pad(writer: Writer, node: Node, op: Any) -> Written:
     pads = sides(op.axes(node.in_shapes))
     more = node.out_shapes[0][0] - node.in_shapes[0][0]
     if more:
@@ -446,7 +453,7 @@ def _pad(writer: _Writer, node: Node, op: Any) -> Written:
 
 
 @_writes("crop")
-def _crop(writer: _Writer, node: Node, op: Any) -> Written:
+def _crop(writer: Writer, node: Node, op: Any) -> Written:
     (_, h, w), (_, high, wide) = node.in_shapes[0], node.out_shapes[0]
     top, left = (h - high) // 2, (w - wide) // 2
     if op.padding is not None:
@@ -458,7 +465,7 @@ def _crop(writer: _Writer, node: Node, op: Any) -> Written:
 
 
 @_writes("resize")
-def _resize(writer: _Writer, node: Node, op: Any) -> Written:
+def _resize(writer: Writer, node: Node, op: Any) -> Written:
     mode: tuple[Any, Any] = (Arg("mode", op.mode), "nearest")
     if len(node.inputs) == 2:
         start: Text = ("F.interpolate(", In(0), ", ", In(1), ".shape[2:], mode=")
@@ -470,18 +477,18 @@ def _resize(writer: _Writer, node: Node, op: Any) -> Written:
 
 
 @_writes("pixelshuffle", "pixelunshuffle")
-def _pixels(writer: _Writer, node: Node, op: Any) -> Written:
+def _pixels(writer: Writer, node: Node, op: Any) -> Written:
     what = "nn.PixelShuffle" if op.word == "pixelshuffle" else "nn.PixelUnshuffle"
     return Written((new(what, Arg("by", op.by)),))
 
 
 @_writes("tokens")
-def _tokens(writer: _Writer, node: Node, op: Any) -> Written:
+def _tokens(writer: Writer, node: Node, op: Any) -> Written:
     return Written(text=(In(0), ".flatten(2).transpose(1, 2)"))
 
 
 @_writes("maps")
-def _maps(writer: _Writer, node: Node, op: Any) -> Written:
+def _maps(writer: Writer, node: Node, op: Any) -> Written:
     start: Text = (In(0), ".transpose(1, 2).unflatten(2, ")
     if len(node.inputs) == 2:
         return Written(text=(*start, In(1), ".shape[2:])"))
@@ -489,26 +496,26 @@ def _maps(writer: _Writer, node: Node, op: Any) -> Written:
 
 
 @_writes("param")
-def _param(writer: _Writer, node: Node, op: Any) -> Written:
+def _param(writer: Writer, node: Node, op: Any) -> Written:
     values = new("torch.zeros", 1, *(Arg("size", size) for size in op.shape))
     return Written((new("nn.Parameter" if op.trained else "nn.Buffer", values),), (Own(),))
 
 
 @_writes("lookup")
-def _lookup(writer: _Writer, node: Node, op: Any) -> Written:
+def _lookup(writer: Writer, node: Node, op: Any) -> Written:
     axis = dim(node, op.axis)
     rows = Arg("rows", node.in_shapes[0][axis - 1])
     return Written((new("LookUp", rows, Arg("to", op.to), Arg("axis", axis)),))
 
 
 @_writes("matmul")
-def _matmul(writer: _Writer, node: Node, op: Any) -> Written:
+def _matmul(writer: Writer, node: Node, op: Any) -> Written:
     end = (".transpose(-2, -1)",) if op.transposed else ()
     return Written(text=(In(0), " @ ", In(1), *end))
 
 
 @_writes("sdpa")
-def _sdpa(writer: _Writer, node: Node, op: Any) -> Written:
+def _sdpa(writer: Writer, node: Node, op: Any) -> Written:
     parts: list[Any] = ["attention(", In(0), ", ", In(1), ", ", In(2), ", ", Arg("heads", op.heads)]
     if len(node.inputs) == 4:
         parts += [", ", *_bias(node, op)]
@@ -532,7 +539,7 @@ def _bias(node: Node, op: Any) -> Text:
 
 
 @_writes("rope")
-def _rope(writer: _Writer, node: Node, op: Any) -> Written:
+def _rope(writer: Writer, node: Node, op: Any) -> Written:
     more = (", ", In(1)) if len(node.inputs) == 2 else ()
     return Written(text=("rotate(", In(0), ", ", Arg("first", op.first), *more, ")"))
 

@@ -68,3 +68,114 @@ def relative(a: Any, b: Any) -> float:
     """Return the largest difference of two arrays, relative to the largest value."""
     scale = max(float(abs(a).max()), float(abs(b).max()), 1e-12)
     return float(abs(a - b).max()) / scale if math.isfinite(scale) else math.inf
+
+
+TORCH_NAMES = {
+    "scale": "weight",
+    "shift": "bias",
+    "mean": "running_mean",
+    "variance": "running_var",
+    "slope": "weight",
+}
+OWN_NAMES = {"shift": "bias"}  # of the classes that a file brings itself
+
+
+def _at(net: Any, way: str) -> Any:
+    for part in way.split("."):
+        net = net[int(part)] if part.isdigit() else getattr(net, part)
+    return net
+
+
+def torch_filled(net: Any, graph: Any, paths: dict[int, str], values: dict[str, Any]) -> Any:
+    """Give a network of PyTorch its weights."""
+    import torch
+
+    from mbprof.exchange.weights import parameters
+
+    with torch.no_grad():
+        for number, tensors in enumerate(parameters(graph)):
+            for kind, tensor in tensors.items():
+                owner = _at(net, paths[number])
+                value = torch.from_numpy(values[tensor.name])
+                name = TORCH_NAMES.get(kind, kind)
+                if type(owner).__name__ in ("Normalize", "StarReLU"):
+                    name = OWN_NAMES.get(kind, kind)
+                target = owner if kind == "value" else getattr(owner, name)
+                target.copy_(value.reshape(target.shape))
+    return net
+
+
+def keras_filled(net: Any, graph: Any, paths: dict[int, str], values: dict[str, Any]) -> Any:
+    """Give a network of Keras its weights, in Keras' layout."""
+    import numpy as np
+
+    from mbprof.exchange.weights import parameters
+
+    names = {"scale": "gamma", "shift": "beta", "mean": "moving_mean", "variance": "moving_variance"}
+    for number, tensors in enumerate(parameters(graph)):
+        for kind, tensor in tensors.items():
+            owner, op = _keras_at(net, paths[number]), graph.nodes[number].op
+            value, own = values[tensor.name], type(owner).__name__ in ("Normalize", "StarReLU")
+            name = OWN_NAMES.get(kind, kind) if own else names.get(kind, kind)
+            if kind == "weight":
+                name = "kernel"
+                if op.word == "linear":
+                    value = value.T
+                elif op.word != "tconv" and type(owner).__name__ == "DepthwiseConv2D":
+                    multiplier = owner.depth_multiplier
+                    c = value.shape[0] // multiplier
+                    value = value.reshape(c, multiplier, *value.shape[2:]).transpose(2, 3, 0, 1)
+                else:
+                    value = value.transpose(2, 3, 1, 0)
+            if kind == "slope":
+                name = "alpha"
+            if type(owner).__name__ == "RMSNormalization":
+                name = "scale"
+            target = owner if kind == "value" else getattr(owner, name)
+            if kind == "value" and value.ndim == 3:
+                value = value.transpose(1, 2, 0)
+            target.assign(np.ascontiguousarray(value).reshape(target.shape))
+    return net
+
+
+def _keras_at(net: Any, way: str) -> Any:
+    for part in way.split("."):
+        net = net.layers[int(part)] if part.isdigit() else getattr(net, part)
+    return net
+
+
+def torch_result(exported: Any, graph: Any, values: dict[str, Any], images: list[Any]) -> list[Any]:
+    """Return what a file of PyTorch makes of images, with given weights."""
+    import torch
+
+    net = network_class(module(exported.text))().eval()
+    torch_filled(net, graph, exported.paths, values)
+    with torch.no_grad():
+        outputs = net(*map(torch.from_numpy, images))
+    return [o.numpy() for o in (outputs if isinstance(outputs, tuple) else (outputs,))]
+
+
+def keras_result(
+    exported: Any, graph: Any, values: dict[str, Any], images: list[Any]
+) -> tuple[list[Any], Counted]:
+    """Return what a file of Keras makes of images, with given weights, and what is counted."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    def turned(x: Any, order: tuple[int, ...]) -> Any:
+        return torch.from_numpy(x.transpose(order).copy()) if x.ndim == 4 else torch.from_numpy(x)
+
+    net = network_class(module(exported.text))()
+    inputs = [turned(x, (0, 2, 3, 1)) for x in images]
+    with torch.no_grad():
+        net(*inputs, training=False)
+        keras_filled(net, graph, exported.paths, values)
+        counter = FlopCounterMode(display=False)
+        with counter:
+            outputs = net(*inputs, training=False)
+    outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+    made = [o.numpy().transpose(0, 3, 1, 2) if o.ndim == 4 else o.numpy() for o in outputs]
+    trained = sum(math.prod(w.shape) for w in net.trainable_weights)
+    stored = sum(math.prod(w.shape) for w in net.weights if "seed" not in w.name)
+    shapes = tuple(tuple(x.shape[1:]) for x in made)
+    return made, Counted(trained, stored, counter.get_total_flops() // 2, shapes)
