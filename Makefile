@@ -8,7 +8,7 @@ PARALLEL := --numprocesses=auto --maxprocesses=16 --dist=worksteal
 SECONDS := 60
 PYTHONS := python3.11 python3.12 python3.13
 
-.PHONY: run frameworks test lint types tests test-lowest test-pythons fuzz signals bench schema index reports clean
+.PHONY: run frameworks test lint types tests test-lowest test-pythons fuzz signals nightly bench schema index reports clean
 
 run: $(READY)  ## set up and print the first table
 	@$(BIN)/mbprof table mobilenet_v1
@@ -51,6 +51,9 @@ fuzz: $(READY)  ## search for inputs that break something: SECONDS=600 SEED=7 fo
 
 signals: $(READY)  ## end commands at random moments and look for what is left: TIMES=20 for fewer
 	$(BIN)/python -m tests.fuzz.signals $(if $(TIMES),--times $(TIMES)) $(if $(SEED),--seed $(SEED))
+
+nightly: $(VENV)/.frameworks  ## every spec of the zoo exported, run, and compared with PyTorch
+	$(BIN)/python -m tests.independent.exported
 
 bench: $(READY)  ## speed and memory, as ratios within one run
 	$(BIN)/python bench/bench.py

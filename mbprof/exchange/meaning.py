@@ -55,7 +55,10 @@ def pooled(axis: Axis, stops: int) -> Pool:
 
 
 class Spread(NamedTuple):
-    """What a transposed convolution cuts off before and after, and adds behind."""
+    """What a transposed convolution cuts off before and after, and adds behind.
+
+    Below 0 before, so much is added there.
+    """
 
     before: int
     after: int
@@ -65,7 +68,8 @@ class Spread(NamedTuple):
 def spread(axis: Axis, extra: int | None, size: int) -> Spread:
     """Return what a transposed convolution to ``size`` cuts off and adds.
 
-    A rule cuts off what its convolution from that size pads, an odd one more after than before.
+    A rule cuts off before what its convolution of that size pads there, so that one is the
+    other's transpose.
     Source: tensorflow/python/ops/nn_ops.py, conv2d_transpose; keras/src/backend/common/
     backend_utils.py, with an output padding.
 
@@ -78,8 +82,9 @@ def spread(axis: Axis, extra: int | None, size: int) -> Spread:
     if extra is not None:
         side = 0 if axis.padding == "valid" else axis.extent // 2
         return Spread(side, side, extra)
-    cut = (axis.n - 1) * axis.s + axis.extent - size
-    return Spread(max(cut, 0) // 2, max(cut, 0) - max(cut, 0) // 2, max(-cut, 0))
+    before, _ = rule.amounts(size, axis.k, axis.s, axis.d)
+    after = (axis.n - 1) * axis.s + axis.extent - size - before
+    return Spread(before, max(after, 0), max(-after, 0))
 
 
 def middle(size: int, kept: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mbprof.errors import UsageError
+from mbprof.errors import ExchangeError
 from mbprof.exchange import onnx_out_forms, onnx_out_layers
 from mbprof.exchange.formats import Options
 from mbprof.exchange.onnx_writer import Writer
@@ -13,8 +13,8 @@ from mbprof.output.formats import stamp, to_json
 if TYPE_CHECKING:
     from mbprof.network.load import Network
 
-OPSET, IR = 21, 10
-"""The oldest in which every op has a counterpart; those of onnx 1.16."""
+OPSET, IR = 20, 9
+"""The oldest in which every activation has a counterpart; those of onnx 1.15."""
 REGISTERED = onnx_out_layers, onnx_out_forms
 """The modules of the ops, which fill the registry `mbprof.exchange.onnx_writer.WRITERS`."""
 
@@ -31,20 +31,22 @@ def model(network: Network, options: Options = Options()) -> Any:  # noqa: B008 
     The batch has the name ``batch`` unless a size is given; it is 1 where each image brings the
     weights of a convolution. Without weights their tensors are inputs behind the network's own.
 
-    Raises: UsageError: the library onnx is missing; an op that nobody has written, or more weights
-    than a file holds.
+    Raises: ExchangeError: the library onnx is missing, there are more weights than a file holds,
+    or an op that nobody has written.
     """
     try:
         import onnx
     except ImportError:
         hint = "pip install 'mbprof[onnx]'"
-        raise UsageError("writing ONNX files needs the library onnx", hint=hint) from None
+        raise ExchangeError("writing ONNX files needs the library onnx", hint=hint) from None
     writer = Writer(network.compiled, options.batch)
     for number in range(len(writer.graph.nodes)):
         writer.write(number)
     made = onnx.ModelProto(ir_version=IR, producer_name="mbprof")
     made.opset_import.add(domain="", version=OPSET)
-    made.graph.CopyFrom(writer.finished(network.spec.name, options))
+    made.graph.CopyFrom(writer.finished(network.spec.name, options.weights))
+    if options.weights:
+        writer.fill(made.graph, options.seed)
     said = stamp(network.spec.name, network.knobs)
     made.producer_version = said["version"]
     made.doc_string = made.graph.doc_string = network.definition.doc

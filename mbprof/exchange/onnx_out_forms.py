@@ -101,13 +101,22 @@ def _crop(w: Writer) -> Written:
 def _resize(w: Writer) -> Written:
     x, size, by = w.inputs[0], w.made[1:], w.op.by
     whole = by is None or all(n * by == m for n, m in zip(w.shape[1:], size, strict=True))
-    to = ("", w.ints(size)) if whole else (w.constant([by, by]),)
+    scales = [_scale(by, n, m) for n, m in zip(w.shape[1:], size, strict=True) if not whole]
+    to = ("", w.ints(size)) if whole else (w.constant(scales),)
     how: dict[str, Any] = (
         {"mode": "linear", "coordinate_transformation_mode": "half_pixel"}
         if w.op.mode == "bilinear"
         else {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
     )
     return w.emit("Resize", x, "", *to, axes=[2, 3], **how)
+
+
+def _scale(by: float, n: int, m: int) -> float:
+    """Return a factor that makes m of n in single precision, too, where 0.7 is less than 7/10."""
+    import numpy as np
+
+    scale = np.float32(by)
+    return float(scale if int(float(scale) * n) == m else np.nextafter(scale, np.float32(by + 1)))
 
 
 @writes("pixelshuffle")

@@ -75,12 +75,14 @@ def _transposed_convolution(w: Writer) -> Written:
     axes = zip(w.op.axes(w.node.in_shapes), extra, w.made[1:], strict=True)
     high, wide = (meaning.spread(axis, added, size) for axis, added, size in axes)
     bias = [w.stored("bias")] if w.op.bias else []
-    return w.emit(
+    y = w.emit(
         "ConvTranspose", w.inputs[0], w.stored("weight"), *bias,
-        kernel_shape=w.op.kernel, strides=w.op.stride, dilations=w.op.dilation,
-        group=w.op.groups, pads=[high.before, wide.before, high.after, wide.after],
+        kernel_shape=w.op.kernel, strides=w.op.stride, dilations=w.op.dilation, group=w.op.groups,
+        pads=[max(high.before, 0), max(wide.before, 0), high.after, wide.after],
         output_padding=[high.added, wide.added],
     )  # fmt: skip
+    more = [(max(-side.before, 0), 0) for side in (high, wide)]
+    return w.pad(y, more) if any(map(any, more)) else y
 
 
 @writes("linear")
@@ -159,10 +161,22 @@ def _reduced(w: Writer) -> Written:
 def _channels_first(w: Writer, function: Callable[[str], str]) -> str:
     """Apply a function whose channels are the first axis to a tensor that may have them last."""
     rank = len(w.shape)
-    if channel_axis(w.shape) == 0:
+    if rank == 1 or channel_axis(w.shape) == 0:
         return function(w.inputs[0])
     y = function(w.transpose(w.inputs[0], (rank - 1, *range(rank - 1))))
     return w.transpose(y, (*range(1, rank), 0))
+
+
+def _of_maps(w: Writer, function: Callable[[str], str]) -> str:
+    """Apply a function that takes maps alone to any tensor, whose positions are then one column."""
+    if len(w.shape) == 3:
+        return function(w.inputs[0])
+    c = w.shape[-1]
+
+    def columns(x: str) -> str:
+        return w.reshape(function(w.reshape(x, (c, -1, 1))), (c, *w.shape[:-1]))
+
+    return _channels_first(w, columns)
 
 
 def _scale_and_shift(w: Writer, size: int) -> list[str]:
@@ -182,9 +196,20 @@ def _batch_norm(w: Writer) -> Written:
 
 @writes("gn")
 def _group_norm(w: Writer) -> Written:
-    trained = _scale_and_shift(w, w.shape[channel_axis(w.shape)])
-    said = {"num_groups": w.op.groups, "epsilon": meaning.EPSILON}
-    return _channels_first(w, lambda x: w.emit("GroupNormalization", x, *trained, **said))
+    c, g = w.shape[channel_axis(w.shape)], w.op.groups
+    own = g == c
+    trained = _scale_and_shift(w, c) if own else [w.filled(g, 1.0), w.filled(g, 0.0)]
+
+    def normalised(x: str) -> str:
+        y = x if own else w.reshape(x, (g, -1))
+        y = w.emit("InstanceNormalization", y, *trained, epsilon=meaning.EPSILON)
+        y = y if own else w.reshape(y, w.shape if len(w.shape) == 3 else (c, -1, 1))
+        for kind, operation in (("scale", "Mul"), ("shift", "Add")):
+            if w.has(kind) and not own:
+                y = w.emit(operation, y, w.stored(kind, (c, 1, 1)))
+        return y
+
+    return _of_maps(w, normalised)
 
 
 @writes("ln")
@@ -210,21 +235,19 @@ def _rms_norm(w: Writer) -> Written:
 def _local_response_norm(w: Writer) -> Written:
     n, (alpha, beta, k) = w.op.size, (meaning.LRN[name] for name in ("alpha", "beta", "k"))
 
-    def odd(x: str) -> str:
-        return w.emit("LRN", x, size=n, alpha=alpha, beta=beta, bias=k)
-
-    def even(x: str) -> str:
+    def normalised(x: str) -> str:
+        if n % 2:
+            return w.emit("LRN", x, size=n, alpha=alpha, beta=beta, bias=k)
+        # ONNX has the larger half of an even window behind, PyTorch before.
         c = w.shape[channel_axis(w.shape)]
         squares = w.reshape(w.emit("Mul", x, x), (1, c, product(w.shape) // c))
-        pads = [n // 2, 0, (n - 1) // 2, 0]
-        window: Any = {"kernel_shape": [n, 1], "count_include_pad": 1}
-        mean = w.emit("AveragePool", w.pad(squares, [(pads[0], pads[2]), (0, 0)]), **window)
-        shape = [size for axis, size in enumerate(w.shape) if axis != channel_axis(w.shape)]
-        mean = w.reshape(mean, (c, *shape))
+        squares = w.pad(squares, [(n // 2, (n - 1) // 2), (0, 0)])
+        mean = w.emit("AveragePool", squares, kernel_shape=[n, 1])
+        mean = w.reshape(mean, (c, *(w.shape[1:] if len(w.shape) == 3 else (-1, 1))))
         scaled = w.emit("Add", w.emit("Mul", mean, w.constant(alpha)), w.constant(k))
         return w.emit("Div", x, w.emit("Pow", scaled, w.constant(beta)))
 
-    return _channels_first(w, odd if n % 2 else even)
+    return _of_maps(w, normalised)
 
 
 @writes("normalize")

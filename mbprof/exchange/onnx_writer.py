@@ -12,12 +12,12 @@ from collections.abc import Callable, Sequence
 from itertools import count
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from mbprof.errors import UsageError
-from mbprof.exchange.formats import Options
+from mbprof.errors import ExchangeError
 from mbprof.exchange.weights import Stored, parameters, random_values
 from mbprof.language.fmt import Shape
 from mbprof.network.graph import IMAGE, Edge, Graph, Node
 from mbprof.ops.base import channel_axis
+from mbprof.symbolic.arithmetic import product
 
 if TYPE_CHECKING:
     import numpy as np
@@ -115,12 +115,12 @@ class Writer:
     def write(self, number: int) -> None:
         """Write a node.
 
-        Raises: UsageError: nobody has written its op.
+        Raises: ExchangeError: nobody has written its op.
         """
         self.number, begun = number, len(self.nodes)
         function = WRITERS.get(self.op.word)
         if function is None:
-            raise UsageError(f"{self.node.name}: {self.op.word} has no counterpart in ONNX yet")
+            raise ExchangeError(f"{self.node.name}: {self.op.word} has no counterpart in ONNX yet")
         results = function(self)
         results = [results] if isinstance(results, str) else results
         for port, result in enumerate(results):
@@ -239,45 +239,40 @@ class Writer:
         whole = self.emit("Concat", size, self.ints(shape), axis=0)
         return self.emit("Expand", x, whole)
 
-    def _info(self, edge: Edge, name: str = "") -> Any:
+    def _info(self, edge: Edge) -> Any:
         lead = (self.batch or BATCH) if self._depends([edge]) else 1
-        float32 = self.onnx.TensorProto.FLOAT
-        make, shape = self.onnx.helper.make_tensor_value_info, self.graph.shape(edge)
-        return make(name or self.tensors[edge], float32, [lead, *shape])
+        return self._typed(self.tensors[edge], (lead, *self.graph.shape(edge)))
 
-    def finished(self, name: str, options: Options) -> Any:
-        """Return the graph.
+    def _typed(self, name: str, shape: Sequence[int | str]) -> Any:
+        kind = self.onnx.TensorProto.FLOAT
+        return self.onnx.helper.make_tensor_value_info(name, kind, shape)
 
-        Raises: UsageError: there are more weights than a file holds.
-        """
-        make = self.onnx.helper.make_tensor_value_info
-        float32 = self.onnx.TensorProto.FLOAT
+    def finished(self, name: str, weights: bool) -> Any:
+        """Return the graph; without weights their tensors are inputs behind its own."""
         images = [self._info(Edge(IMAGE, port)) for port in range(len(self.graph.images))]
         results = self._results()
-        whole = list(self.whole.values())
         ends = {result.name for result in results}
         known = [info for info in self.known if info.name not in ends]
-        if not options.weights:
-            images += [make(key, float32, shape) for key, (_, shape, _) in self.kept.items()]
-        graph = self.onnx.helper.make_graph(
-            self.nodes, name, images, results, whole, value_info=known
-        )
-        if options.weights:
-            self._fill(graph, options.seed)
-        return graph
+        kept = {} if weights else self.kept
+        images += [self._typed(key, shape) for key, (_, shape, _) in kept.items()]
+        whole = list(self.whole.values())
+        make = self.onnx.helper.make_graph
+        return make(self.nodes, name, images, results, whole, value_info=known)
 
-    def _fill(self, graph: Any, seed: int) -> None:
-        size = 4 * sum(_product(shape) for _, shape, _ in self.kept.values())
+    def fill(self, graph: Any, seed: int) -> None:
+        """Add random weights.
+
+        Raises: ExchangeError: there are more of them than a file holds.
+        """
+        size = 4 * sum(product(shape) for _, shape, _ in self.kept.values())
         if size > LARGEST:
             message = f"an ONNX file holds 2 GiB, and the weights take {size:,} bytes"
-            raise UsageError(message, hint="leave them out with --no-weights")
+            raise ExchangeError(message, hint="leave them out with --no-weights")
+        kind = self.onnx.TensorProto.FLOAT
         for key, (tensor, shape, turned) in self.kept.items():
             values = random_values(tensor, seed)
-            values = values.T if turned else values.reshape(shape)
-            kind = self.onnx.TensorProto.FLOAT
-            graph.initializer.add(
-                name=key, dims=shape, data_type=kind, raw_data=values.astype("<f4").tobytes()
-            )
+            data = (values.T if turned else values).astype("<f4").tobytes()
+            graph.initializer.add(name=key, dims=shape, data_type=kind, raw_data=data)
 
     def _results(self) -> list[Any]:
         """Return the outputs of the model, each a tensor of its own."""
@@ -289,9 +284,7 @@ class Writer:
                 x = self._called(self.expanded(x, self.graph.shape(edge)), named)
             elif any(x == result.name for result in results):
                 x = self._called(self.emit("Identity", x), named)
-            shape, float32 = self.graph.shape(edge), self.onnx.TensorProto.FLOAT
-            lead = self.batch or BATCH
-            results.append(self.onnx.helper.make_tensor_value_info(x, float32, [lead, *shape]))
+            results.append(self._typed(x, (self.batch or BATCH, *self.graph.shape(edge))))
         return results
 
     def _called(self, x: str, name: str) -> str:
@@ -300,10 +293,3 @@ class Writer:
             return x
         self.nodes[-1].output[0] = name
         return name
-
-
-def _product(shape: Shape) -> int:
-    size = 1
-    for n in shape:
-        size *= n
-    return size

@@ -36,6 +36,7 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "verify": mbprof.verify,
     "plot": lambda given: mbprof.plot(given, kind="layers"),
     "report": mbprof.report,
+    "export": lambda given: mbprof.export(given, "mermaid"),
 }
 """Each function that takes a spec, called with it."""
 
