@@ -103,16 +103,37 @@ class AdaptiveMean2D(layers.Layer):
 ''',
     "Nearest2D": '''
 class Nearest2D(layers.Layer):
-    """Repeat or leave out rows and columns: row i of the result is row floor(i · n / m)."""
+    """Repeat or leave out rows and columns."""
 
-    def __init__(self, high, wide):
+    def __init__(self, high, wide, by=None):
         super().__init__()
-        self.size = (high, wide)
+        self.size, self.by = (high, wide), by
 
     def call(self, x):
         for axis, m in zip((1, 2), self.size):
             n = x.shape[axis]
-            x = ops.take(x, [i * n // m for i in range(m)], axis=axis)
+            rows = [min(int(i / self.by) if self.by else i * n // m, n - 1) for i in range(m)]
+            x = ops.take(x, rows, axis=axis)
+        return x
+''',
+    "Bilinear2D": '''
+class Bilinear2D(layers.Layer):
+    """Interpolate rows and columns that are not as far apart as the sizes say."""
+
+    def __init__(self, high, wide, by):
+        super().__init__()
+        self.size, self.by = (high, wide), by
+
+    def call(self, x):
+        for axis, m in zip((1, 2), self.size):
+            n = x.shape[axis]
+            places = [max((i + 0.5) / self.by - 0.5, 0.0) for i in range(m)]
+            before = [min(int(place), n - 1) for place in places]
+            after = [min(row + 1, n - 1) for row in before]
+            share = ops.convert_to_tensor([p - row for p, row in zip(places, before)], "float32")
+            share = ops.reshape(share, (-1, 1, 1) if axis == 1 else (-1, 1))
+            first, second = ops.take(x, before, axis=axis), ops.take(x, after, axis=axis)
+            x = first + (second - first) * share
         return x
 ''',
     "RMSNorm": '''

@@ -47,12 +47,13 @@ DIALECT = Dialect(
     helpers=HELPERS,
     main="",
     reserved=_RESERVED,
+    bare=".call",
 )
 
-_MAIN = '''if __name__ == "__main__":
+_MAIN = """if __name__ == "__main__":
     inputs = {inputs}
     net = keras.Model(inputs, {net}()({call}))
-    print(f"{net.count_params():,} params")'''
+    print(f"{net.count_params():,} params")"""
 
 
 def exported(network: Network) -> Exported:
@@ -73,7 +74,9 @@ def exported(network: Network) -> Exported:
     text = file(grouped, dialect, header(network), docs, spec.doc)
     used = [name for name in ("layers", "ops") if f"{name}." in text.replace("keras.layers", "")]
     if used:
-        text = text.replace("import keras\n", f"import keras\nfrom keras import {', '.join(used)}\n", 1)
+        text = text.replace(
+            "import keras\n", f"import keras\nfrom keras import {', '.join(used)}\n", 1
+        )
     return Exported(text, paths(grouped))
 
 
@@ -83,12 +86,12 @@ def export(network: Network, options: Options) -> str:
 
 
 _T = TypeVar("_T", bound=Callable[..., Written])
-_WRITERS: dict[str, Callable[[_Writer, Node, Any], Written]] = {}
+WRITERS: dict[str, Callable[[_Writer, Node, Any], Written]] = {}
 
 
 def _writes(*words: str) -> Callable[[_T], _T]:
     def register(function: _T) -> _T:
-        _WRITERS.update(dict.fromkeys(words, function))
+        WRITERS.update(dict.fromkeys(words, function))
         return function
 
     return register
@@ -106,7 +109,7 @@ class _Writer(Writer):
         self.same = {place for place, alike in same.items() if all(alike)}
 
     def write(self, node: Node, number: int) -> Written:
-        return written(_WRITERS, self, node)
+        return written(WRITERS, self, node)
 
     def pads_same(self, node: Node) -> bool:
         """Whether what the node's row makes is padded as Keras calls ``same``."""
@@ -116,8 +119,7 @@ class _Writer(Writer):
 def _is_same(node: Node) -> bool:
     rule = PADDING_RULES["tf-same"]
     return all(
-        axis.padded == rule.amounts(axis.n, axis.k, axis.s, axis.d)
-        and -(-axis.n // axis.s) == size
+        axis.padded == rule.amounts(axis.n, axis.k, axis.s, axis.d) and -(-axis.n // axis.s) == size
         for axis, size in zip(node.op.axes(node.in_shapes), node.out_shapes[0][1:], strict=True)
     )
 
@@ -222,8 +224,8 @@ def _tconv(writer: _Writer, node: Node, op: Any) -> Written:
     for axis, more, size in zip(axes, extra, node.out_shapes[0][1:], strict=True):
         way = meaning.spread(axis, more, size)
         reach = way.added - way.after - max(axis.s - axis.extent, 0)
-        cut.append((way.before, max(-reach, 0)))
-        added.append((0, max(reach, 0)))
+        cut.append((max(way.before, 0), max(-reach, 0)))
+        added.append((max(-way.before, 0), max(reach, 0)))
     args: dict[str, tuple[Any, Any]] = {
         "strides": (Arg("s", pair(op.stride)), 1),
         "dilation_rate": (Arg("d", pair(op.dilation)), 1),
@@ -251,9 +253,8 @@ def _pool(writer: _Writer, node: Node, op: Any) -> Written:
     what = "layers.MaxPooling2D" if largest else "layers.AveragePooling2D"
     kernel = Arg("k", pair(op.kernel))
     args: dict[str, tuple[Any, Any]] = {"strides": (Arg("s", pair(stride)), pair(op.kernel))}
-    if writer.pads_same(node) and (largest or isinstance(op.padding, str)):
-        padded = op.kernel != (1, 1) and not op.kernel == stride
-        args["padding"] = (Arg("padding", "same" if padded or _any(node) else "valid"), "valid")
+    if largest and writer.pads_same(node):
+        args["padding"] = (Arg("padding", "same"), "valid")
         return Written((new(what, kernel, **args),))
     sizes = zip(op.axes(node.in_shapes), node.out_shapes[0][1:], strict=True)
     pools = [meaning.pooled(axis, size) for axis, size in sizes]
@@ -266,10 +267,6 @@ def _pool(writer: _Writer, node: Node, op: Any) -> Written:
         return Written((pad, new(what, kernel, **args)))
     step = Arg("s", pair(stride))
     return Written((new("MeanPool2D", kernel, step, Arg("pads", pads), Arg("counted", zeros)),))
-
-
-def _any(node: Node) -> bool:
-    return any(map(any, _pads(node.op.axes(node.in_shapes))))
 
 
 @_writes("gap", "gmp")
@@ -482,13 +479,16 @@ def _crop(writer: _Writer, node: Node, op: Any) -> Written:
 @_writes("resize")
 def _resize(writer: _Writer, node: Node, op: Any) -> Written:
     (_, h, w), (_, high, wide) = node.in_shapes[0], node.out_shapes[0]
-    if op.mode == "nearest" and high % h == 0 and wide % w == 0:
-        by = pair((high // h, wide // w))
-        made = new("layers.UpSampling2D", Arg("by", by))
+    exact = op.by is None or (h * op.by, w * op.by) == (high, wide)
+    by: tuple[Any, ...] = () if exact else (Arg("by", op.by),)
+    if op.mode == "nearest" and exact and high % h == 0 and wide % w == 0:
+        made = new("layers.UpSampling2D", Arg("by", pair((high // h, wide // w))))
     elif op.mode == "nearest":
-        made = new("Nearest2D", Arg("h", high), Arg("w", wide))
-    else:
+        made = new("Nearest2D", Arg("h", high), Arg("w", wide), *by)
+    elif exact:
         made = new("layers.Resizing", Arg("h", high), Arg("w", wide))
+    else:
+        made = new("Bilinear2D", Arg("h", high), Arg("w", wide), *by)
     if len(node.inputs) == 1:
         return Written((made,))
     return Written((made,), (Own(), "(", In(0), ")"))
@@ -564,6 +564,8 @@ def _bias(node: Node, op: Any) -> Text:
 
 @_writes("rope")
 def _rope(writer: _Writer, node: Node, op: Any) -> Written:
+    if op.first == node.in_shapes[0][0]:
+        return Written()
     more: Text = (", ", *_plain(1, len(node.in_shapes[1]))) if len(node.inputs) == 2 else ()
     return Written(text=("rotate(", In(0), ", ", Arg("first", op.first), *more, ")"))
 

@@ -27,6 +27,8 @@ class Dialect(NamedTuple):
     helpers: Mapping[str, str]
     main: str
     reserved: frozenset[str]
+    bare: str = ""
+    """What stands behind a module that is called with nothing."""
 
 
 @dataclass(slots=True)
@@ -250,7 +252,7 @@ class Printer:
         step = self.cls.step(unit.keys[0])
         attribute = f"self.{self.attribute_of(unit)}"
         if not step.written.text:
-            return f"{attribute}({', '.join(taken)})"
+            return f"{attribute}{'' if taken else self.dialect.bare}({', '.join(taken)})"
         texts = iter(self.cls.texts[unit.keys[0]][len(list(slots(step.written.modules))) :])
         parts = []
         for part in step.written.text:

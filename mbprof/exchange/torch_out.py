@@ -78,12 +78,12 @@ def header(network: Network) -> list[str]:
 
 
 _T = TypeVar("_T", bound=Callable[..., Written])
-_WRITERS: dict[str, Callable[[Writer, Node, Any], Written]] = {}
+WRITERS: dict[str, Callable[[Writer, Node, Any], Written]] = {}
 
 
 def _writes(*words: str) -> Callable[[_T], _T]:
     def register(function: _T) -> _T:
-        _WRITERS.update(dict.fromkeys(words, function))
+        WRITERS.update(dict.fromkeys(words, function))
         return function
 
     return register
@@ -104,7 +104,7 @@ class Writer:
                 self.uneven.add((padding, node.trail[-1] if node.trail else None))
 
     def write(self, node: Node, number: int) -> Written:
-        return written(_WRITERS, self, node)
+        return written(WRITERS, self, node)
 
     @property
     def simple(self) -> bool:
@@ -231,7 +231,7 @@ def _pool(writer: Writer, node: Node, op: Any) -> Written:
     counted = not isinstance(op.padding, str)
     padded = [axis.padded for axis in axes]
     native = all(
-        before == after and 0 <= before and 2 * before <= (axis.extent if largest else axis.k)
+        before == after and 0 <= 2 * before <= axis.k
         for (before, after), axis in zip(padded, axes, strict=True)
     )
     ceil = native and op.ceil and any(a.slides != n for a, n in zip(axes, stops, strict=True))
@@ -540,6 +540,8 @@ def _bias(node: Node, op: Any) -> Text:
 
 @_writes("rope")
 def _rope(writer: Writer, node: Node, op: Any) -> Written:
+    if op.first == node.in_shapes[0][0]:
+        return Written()
     more = (", ", In(1)) if len(node.inputs) == 2 else ()
     return Written(text=("rotate(", In(0), ", ", Arg("first", op.first), *more, ")"))
 

@@ -122,6 +122,7 @@ class Arguments:
                 if _same(values, [test(v) for v in self.pool[a]]):
                     yield f"{a} {sign}", (a,)
         steps = self.pool.get("s")
+        names = sorted(names, key=lambda name: name != "c_in")
         for a, b in product(names, names):
             if a == b or "s" in (a, b):
                 continue
