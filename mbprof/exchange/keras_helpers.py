@@ -220,9 +220,10 @@ def pixel_unshuffle(x, by):
 ''',
     "look_up": '''
 def look_up(x, to, axis):
-    """Look up rows of a table; which ones is no part of the specification, so these are made up."""
+    """Look up rows of a table; which ones the specification leaves open, so they are made up."""
     index = [i % x.shape[axis] for i in range(math.prod(to))]
-    return ops.reshape(ops.take(x, index, axis=axis), (-1, *x.shape[1:axis], *to, *x.shape[axis + 1 :]))
+    shape = (-1, *x.shape[1:axis], *to, *x.shape[axis + 1 :])
+    return ops.reshape(ops.take(x, index, axis=axis), shape)
 ''',
     "attention": '''
 def attention(q, k, v, heads, bias=None, kv_heads=None, windows=1):
@@ -246,7 +247,7 @@ def attention(q, k, v, heads, bias=None, kv_heads=None, windows=1):
 ''',
     "score_bias": '''
 def score_bias(x, to, axis=0):
-    """Look up a bias for each score; which one is no part of the specification, so it is made up."""
+    """Look up a bias for each score; which one the specification leaves open, so it is made up."""
     heads = 1 if axis is None else to[0]
     x = x if axis is None else ops.moveaxis(x, axis + 1, 1)
     x = ops.reshape(x, (-1, heads, math.prod(x.shape[1:]) // heads))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mbprof.exchange.formats import Options
     from mbprof.network.load import Network
 
-_RESERVED = frozenset(
+_KEPT = (
     "self x y z keras layers ops math len range max min sum print super call build input output "
     "name dtype path weights variables losses metrics trainable add_loss add_metric add_variable "
     "add_weight apply buffers children compile cpu cuda double eval evaluate export fit float "
@@ -35,8 +35,9 @@ _RESERVED = frozenset(
     "save_weights load_weights set_weights to_json trainable_variables trainable_weights "
     "non_trainable_variables non_trainable_weights variable_dtype compute_dtype autocast "
     "metrics_names metrics_variables quantization_mode register_module torch_params ipu xpu "
-    "mtia bfloat16 extra_repr".split()
+    "mtia bfloat16 extra_repr"
 )
+_RESERVED = frozenset(_KEPT.split())
 
 DIALECT = Dialect(
     base="keras.Model",

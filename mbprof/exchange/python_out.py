@@ -215,7 +215,8 @@ class Printer:
         plain = len(taken) == 1 and not first.written.text and first.again is None
         if flag and not plain:
             other = env[self.cls.bypass[key]]
-            text = f"{text} if {self.kept(flag, 'shortcut' if key[1] == 'add' else 'with_' + unit.name)} else {other}"
+            role = "shortcut" if key[1] == "add" else f"with_{unit.name}"
+            text = f"{text} if {self.kept(flag, role)} else {other}"
         outputs = [(unit.keys[-1], port) for port in range(first.outs)]
         live = {env[ref] for ref, end in last.items() if ref in env and end > number}
         if not any(ref in last for ref in outputs):
@@ -239,8 +240,7 @@ class Printer:
             if wanted is not None and wanted not in busy:
                 free = [wanted]
             targets.append(free[0] if free else identifier(unit.name, {*busy, *self.inputs}))
-        for ref, name in zip(outputs, targets, strict=True):
-            env[ref] = name
+        env.update(zip(outputs, targets, strict=True))
         return f"{', '.join(targets)} = {text}"
 
     def stands(self, number: int) -> bool:

@@ -192,7 +192,7 @@ class QuickGELU(nn.Module):
 ''',
     "LookUp": '''
 class LookUp(nn.Module):
-    """Look up rows of a table; which ones is no part of the specification, so these are made up."""
+    """Look up rows of a table; which ones the specification leaves open, so they are made up."""
 
     def __init__(self, rows, to, axis):
         super().__init__()
@@ -224,7 +224,7 @@ def attention(q, k, v, heads, bias=None, kv_heads=None, windows=1):
 ''',
     "score_bias": '''
 def score_bias(x, to, axis=0):
-    """Look up a bias for each score; which one is no part of the specification, so it is made up."""
+    """Look up a bias for each score; which one the specification leaves open, so it is made up."""
     heads = 1 if axis is None else to[0]
     x = x if axis is None else x.movedim(axis + 1, 1)
     x = x.reshape(len(x), heads, -1)

@@ -20,12 +20,13 @@ if TYPE_CHECKING:
     from mbprof.exchange.formats import Options
     from mbprof.network.load import Network
 
-_RESERVED = frozenset(
+_KEPT = (
     "self x y z forward training train eval half float double type to cpu cuda apply modules "
     "children parameters buffers state_dict register_buffer add_module get_parameter extra_repr "
     "dump_patches compile named_modules zero_grad share_memory requires_grad_ bfloat16 super nn "
-    "torch math len range max min sum print call_super_init t_destination".split()
+    "torch math len range max min sum print call_super_init t_destination"
 )
+_RESERVED = frozenset(_KEPT.split())
 
 DIALECT = Dialect(
     base="nn.Module",

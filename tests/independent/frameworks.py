@@ -189,3 +189,33 @@ def keras_result(
     stored = sum(math.prod(w.shape) for w in net.weights if "seed" not in w.name)
     shapes = tuple(tuple(x.shape[1:]) for x in made)
     return made, Counted(trained, stored, counter.get_total_flops() // 2, shapes)
+
+
+def onnx_counted(built: Any) -> tuple[int, int, tuple[Shape, ...]]:
+    """Return stored values, multiply-accumulates and shapes of an ONNX file, as onnx infers them."""
+    import onnx
+    from onnx.shape_inference import infer_shapes
+
+    from mbprof.exchange.formats import Options
+    from mbprof.exchange.onnx_out import model
+    from mbprof.exchange.weights import stored
+
+    made = infer_shapes(model(built, Options(batch=1)), strict_mode=True, data_prop=True)
+    onnx.checker.check_model(made)
+    graph = made.graph
+    infos = (*graph.value_info, *graph.input, *graph.output)
+    shapes = {
+        info.name: tuple(d.dim_value for d in info.type.tensor_type.shape.dim) for info in infos
+    }
+    shapes |= {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
+    names = {tensor.name for tensor in stored(built.compiled)}
+    kept = sum(math.prod(t.dims) for t in graph.initializer if t.name in names)
+    macs = 0
+    for node in graph.node:
+        if node.op_type in ("Conv", "ConvTranspose"):
+            # A weight is (C_out, C_in/g, ...), transposed (C_in, C_out/g, ...).
+            side = shapes[(node.output if node.op_type == "Conv" else node.input)[0]]
+            macs += math.prod(side) * math.prod(shapes[node.input[1]][1:])
+        elif node.op_type in ("MatMul", "Gemm"):
+            macs += math.prod(shapes[node.output[0]]) * shapes[node.input[0]][-1]
+    return kept, macs, tuple(shapes[output.name][1:] for output in graph.output)
