@@ -23,7 +23,9 @@ def export(
     knobs: Knobs,
     to: Annotated[
         str | None,
-        Option("--to", metavar="FORMAT", help="onnx, dot or mermaid; else as FILE ends"),
+        Option(
+            "--to", metavar="FORMAT", help="onnx, torch, keras, dot or mermaid; else as FILE ends"
+        ),
     ] = None,
     output: OutputOption = None,
     weights: Annotated[

@@ -40,6 +40,8 @@ EXPORTS: Formats[str] = Formats()
 
 for _name, _function, *_endings in (
     ("onnx", "onnx_out.export", ".onnx"),
+    ("torch", "torch_out.export", ".py"),
+    ("keras", "keras_out.export", ".py"),
     ("dot", "drawings.dot", ".dot", ".gv"),
     ("mermaid", "drawings.mermaid", ".mmd", ".mermaid"),
 ):

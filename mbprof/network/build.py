@@ -17,7 +17,7 @@ from mbprof.errors import (
 from mbprof.language.fmt import Shapes, Value, several
 from mbprof.language.source import Scalar
 from mbprof.network.frame import Frame, Tensor, Tensors
-from mbprof.network.graph import IMAGE, Edge, Graph, once
+from mbprof.network.graph import IMAGE, Call, Edge, Graph, once
 from mbprof.network.layers import Layers, Stop
 from mbprof.network.optional import (
     Choice,
@@ -310,6 +310,10 @@ class _Builder(Layers):
                 inner.env[key] = values[key]
             elif argument.default is not None:
                 inner.env[key] = argument.default.evaluate(inner.env)
+        self.called += 1
+        arguments = {key: inner.env[key] for key in block.takes}
+        call = Call(self.called, step.block, name, arguments, frozenset(values))
+        inner.calls = (*frame.calls, call)
         self.table(block.body, inner)
         outputs = inner.results(block.outputs) or inner.previous
         inner.close()

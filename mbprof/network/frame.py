@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 from mbprof.errors import LimitError, Loc, UnusedError, WiringError, unknown
 from mbprof.language.fmt import Shape, Shapes, several
 from mbprof.language.source import Scalar
-from mbprof.network.graph import Edge
+from mbprof.network.graph import Call, Edge
 from mbprof.ops.base import channel_axis
 from mbprof.spec.model import Part, Step, Table, Template, Wiring, texts
 from mbprof.symbolic.arithmetic import product
@@ -43,7 +43,7 @@ class Frame:
     """One level of the expansion: the body or head, a block, or a path beside others.
 
     ``place`` names a step of the level in errors, ``inside`` are the blocks that led here and
-    ``trail`` the places of the steps that called them. ``template`` names the step at hand, and
+    ``trail`` the places of the steps that called them, ``calls`` these calls. ``template`` names the step at hand, and
     ``turn`` is the number of its repeat.
     """
 
@@ -57,6 +57,7 @@ class Frame:
     inside: tuple[str, ...] = ()
     place: str = "row {} of the body"
     trail: tuple[Loc, ...] = ()
+    calls: tuple[Call, ...] = ()
     template: Template | None = None
     turn: int = 0
     outer: tuple[dict[str, Scalar], ...] = ()

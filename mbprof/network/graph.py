@@ -37,6 +37,19 @@ class Image(NamedTuple):
     shape: Shape
 
 
+class Call(NamedTuple):
+    """A block that is called: the number of the call, its name, and the block's arguments.
+
+    ``stated`` are the arguments that the calling step says; the others are the block's defaults.
+    """
+
+    number: int
+    block: str
+    name: str
+    arguments: Mapping[str, Any]
+    stated: frozenset[str]
+
+
 class Node(NamedTuple):
     """An op in its place.
 
@@ -45,8 +58,9 @@ class Node(NamedTuple):
     ``unit`` the block or op that the row calls. ``call`` is the framework's class or function, and
     ``side`` is set on a path that ends in an output of its own, such as an auxiliary classifier.
     ``trail`` are the places in the spec that led to the node, from the row through the blocks to
-    the step itself. Nodes of one number in ``weights`` compute with the same stored values, which
-    are among the facts of one of them; of the others ``alone`` are the facts with these values.
+    the step itself, and ``calls`` the calls of these blocks. Nodes of one number in ``weights``
+    compute with the same stored values, which are among the facts of one of them; of the others
+    ``alone`` are the facts with these values.
     ``present`` is 1, or the symbol of a trace that leaves open whether the node is there; its
     facts are multiplied by it.
     """
@@ -67,6 +81,7 @@ class Node(NamedTuple):
     weights: int | None = None
     alone: Facts | None = None
     present: Any = 1
+    calls: tuple[Call, ...] = ()
 
     @property
     def by_itself(self) -> Node:

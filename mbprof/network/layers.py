@@ -59,7 +59,7 @@ class Layers:
         self.kinds: dict[tuple[Any, ...], Kind] = {}
         self.scope, self.aside = "body", False
         self.work = Work()
-        self.depth = 0
+        self.depth, self.called = 0, 0
         self.names = Names()
         self.endpoints: list[str] = []
         self.sides: list[Edge] = []
@@ -134,7 +134,8 @@ class Layers:
         trail = (*frame.trail, step.wiring.loc)
         facts = weighed(kind.facts, self.present)
         made = (kind.op, edges, kind.inputs, kind.outputs, layer, *place, facts, call)
-        self.nodes.append(Node(name, *made, self.aside, trail, present=self.present))
+        also = {"present": self.present, "calls": frame.calls}
+        self.nodes.append(Node(name, *made, self.aside, trail, **also))
         return tuple(
             Tensor(Edge(number, port), shape, kind.stride, kind.rate)
             for port, shape in enumerate(kind.outputs)
