@@ -11,6 +11,7 @@ from mbprof.cli.options import (
     ConventionOption,
     Counted,
     DesignArgument,
+    DtypeOption,
     FormatOption,
     ImageOption,
     Knobs,
@@ -45,6 +46,7 @@ def table(
     by: Annotated[
         str, Option("--by", metavar="WHAT", help="sum up by layer, block or op")
     ] = "layer",
+    dtype: DtypeOption = None,
     rows: Rows,
     limits: Limits,
     to: Output,
@@ -56,8 +58,9 @@ def table(
     out, budget = to.open(), limits.budget()
     network = load(spec).build_at(knobs.typed())
     found = tabulated(
-        network, by=by, sort=rows.sort, top=rows.top, columns=rows.named, **counted._asdict()
-    )
+        network, by=by, sort=rows.sort, top=rows.top, columns=rows.named, dtype=dtype,
+        **counted._asdict(),
+    )  # fmt: skip
     out.table(found.report(out.layout), Rows(columns=HELP if rows.columns == HELP else None))
     hold_to(network, budget, counted)
 

@@ -104,6 +104,9 @@ ConventionOption = Annotated[
         autocompletion=_completes("conventions"),
     ),
 ]
+DtypeOption = Annotated[
+    str | None, Option("--dtype", metavar="TYPE", help="numbers: float32, int8, int8:w4, ...")
+]
 FormatOption = Annotated[
     str | None, Option("--format", metavar="FORMAT", help="how to write a report")
 ]
