@@ -80,6 +80,7 @@ class Rules:
             "input": self.image,
             "live": "from the step that writes a tensor to the last that reads it, both included",
             "views": "share the memory of their input",
+            "constants": "what depends on weights alone is made beforehand and not counted",
             "weights": "not among the live bytes; norms folded"
             if self.fuse
             else "not among the live bytes",
@@ -297,8 +298,8 @@ class _Planner:
         node, last = self.graph.nodes[chain[0]], self.graph.nodes[chain[-1]]
         taken = [self.homes[edge] for edge in node.inputs]
         ports = [Edge(chain[-1], port) for port in range(len(last.out_shapes))]
-        if not node.inputs or _views(node):
-            # A trained tensor lies among the weights; a view lies where its input does.
+        if all(home is None for home in taken) or _views(node):
+            # Weights, and what is made of them alone, are there before; a view lies in its input.
             self.homes |= dict.fromkeys(ports, taken[0] if taken else None)
             return Step(node.name, tuple(chain), (), ())
         named = zip(ports, last.out_shapes, strict=True)

@@ -18,6 +18,7 @@ from mbprof.device.arena import aligned, arena, offsets
 from mbprof.device.memory import memory
 from mbprof.device.order import best_order
 from mbprof.device.plan import Buffer, Over, Plan, Span, Step
+from mbprof.device.training import training
 from mbprof.language.fmt import parse
 from mbprof.network.measures import traffics
 from mbprof.network.reach import reached
@@ -163,3 +164,10 @@ def test_the_best_order_of_a_network_is_no_worse_than_its_own(name: str) -> None
     assert found.best.peak <= found.peak_bytes
     assert found.best.peak == found.plan.peak(found.best.order)
     assert possible(found.plan, found.best.order)
+
+
+@pytest.mark.parametrize("row", rows("training.csv"), ids=lambda row: row["network"])
+def test_what_training_saves_is_what_pytorch_saves(row: dict[str, str]) -> None:
+    found = training(row["network"], res=int(row["resolution"]))
+    measured = int(row["saved_bytes_per_image"]) - int(row["not_in_spec"])
+    assert found.saved_bytes_per_image == measured
