@@ -2,7 +2,7 @@
 
 from typing import Annotated, NamedTuple
 
-from typer import Option
+from typer import Argument, Option
 
 from mbprof.cli.options import (
     DtypeOption,
@@ -15,6 +15,8 @@ from mbprof.cli.options import (
 )
 from mbprof.errors import UsageError
 
+BatchOption = Annotated[int, Option("--batch", metavar="N", help="images at a time")]
+
 
 class Train(NamedTuple):
     """How a network is trained."""
@@ -22,7 +24,7 @@ class Train(NamedTuple):
     optimizer: Annotated[
         str, Option("--optimizer", metavar="NAME", help="sgd, momentum or adam")
     ] = "sgd"
-    batch: Annotated[int, Option("--batch", metavar="N", help="images of a step")] = 1
+    batch: BatchOption = 1
     checkpoint: Annotated[
         bool, Option("--checkpoint", help="keep the borders of segments, and run these again")
     ] = False
@@ -91,3 +93,50 @@ def _patches(text: str | None) -> int | bool:
     if not text.isdecimal():
         raise UsageError(f"--patches {text}: expected a number or auto")
     return int(text)
+
+
+@command(epilog="Example: mbprof latency mlperf_tiny_vww --device ethos_u55_128")
+def latency(
+    *,
+    spec: SpecArgument,
+    knobs: Knobs,
+    device: Annotated[
+        str, Option("--device", metavar="NAME|FILE", help="a device, or a file that describes one")
+    ],
+    dtype: DtypeOption = None,
+    batch: BatchOption = 1,
+    rows: Rows,
+    to: Output,
+) -> None:
+    """Say how long a network takes on a device, and what bounds each layer."""
+    from mbprof.device.latency import latency as timed
+    from mbprof.network.load import load
+
+    out = to.open()
+    network = load(spec).build_at(knobs.typed())
+    out.table(timed(network, device, dtype=dtype, batch=batch).report(out.layout), rows)
+
+
+@command(epilog="Example: mbprof calibrate measurements.csv --save mine.yaml")
+def calibrate(
+    *,
+    file: Annotated[str, Argument(metavar="FILE.csv", help="measured times: spec, ms, and knobs")],
+    terms: Annotated[
+        str, Option("--terms", metavar="A,B", help="of mac, activation, param and constant")
+    ] = "mac,activation,constant",
+    save: Annotated[
+        str | None, Option("--save", metavar="FILE.yaml", help="write a device that has the fit")
+    ] = None,
+    rows: Rows,
+    to: Output,
+) -> None:
+    """Fit a device's time to measured networks, and say how far it is off."""
+    from pathlib import PurePath
+
+    from mbprof.device.calibrate import calibrate as fitted
+
+    out = to.open()
+    found = fitted(file, tuple(listed(terms)))
+    if save is not None:
+        found.save(save, PurePath(save).stem)
+    out.table(found.report(out.layout), rows)

@@ -132,7 +132,7 @@ class _Search:
         ends = {b for b in step.takes if b not in self.kept and not self.takers[b] & ~done}
         saved = [over.saved for over in step.over if over.buffer in ends]
         given = sum(map(self.size, step.gives))
-        held = state.live + given - (sum(saved) if step.all_over else sum(saved[:1]))
+        held = state.live + given - (sum(saved) if step.all_over else max(saved, default=0))
         unused = (b for b in step.gives if b not in self.kept and b not in self.takers)
         live = state.live + given - sum(map(self.size, ends)) - sum(map(self.size, unused))
         if not state.done and self.part[0] == 0:

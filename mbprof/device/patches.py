@@ -65,7 +65,7 @@ def best_patches(graph: Graph, plan: Plan, rules: Rules, side: int | None = None
     if side is not None and side < 2:
         raise UsageError(f"--patches {side}; at least 2 a side make patches")
     made = [
-        _patched(graph, plan, rules, last, number)
+        patched(graph, plan, rules, last, number)
         for last in _stages(graph, plan)
         for number in ((side,) if side else SIDES)
         if number <= min(plan.buffers[plan.steps[last].gives[0]].shape[1:])
@@ -99,7 +99,7 @@ def _local(node: Node) -> bool:
     return maps and not node.op.sees_whole and (windowed or same) and len(node.out_shapes) == 1
 
 
-def _patched(graph: Graph, plan: Plan, rules: Rules, last: int, side: int) -> Patches:
+def patched(graph: Graph, plan: Plan, rules: Rules, last: int, side: int) -> Patches:
     """Return what a stage costs in patches."""
     steps = plan.steps[: last + 1]
     _, high, wide = plan.buffers[steps[-1].gives[0]].shape

@@ -34,7 +34,7 @@ class Over(NamedTuple):
 class Step(NamedTuple):
     """Nodes that are executed as one, the buffers that they take and give, and ``over``.
 
-    All buffers of ``over`` are written over where ``all_over`` is set, else the first that can be.
+    All buffers of ``over`` are written over where ``all_over`` is set, else that which saves most.
     """
 
     name: str
@@ -141,7 +141,9 @@ class Plan:
     ) -> tuple[Over, ...]:
         """Return the buffers that a step writes over: those that end with it."""
         ends = tuple(over for over in step.over if spans.get(over.buffer, (0, -1))[1] == at)
-        return ends if step.all_over else ends[:1]
+        if step.all_over or len(ends) < 2:
+            return ends
+        return (max(ends, key=lambda over: over.saved),)
 
     def peak(self, order: Sequence[int] | None = None) -> int:
         """Return the most bytes that are live at a step; of symbols, a symbol."""

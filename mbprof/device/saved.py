@@ -109,7 +109,8 @@ def _storages(graph: Graph) -> dict[Edge, tuple[Edge, int] | None]:
     for port, image in enumerate(graph.images):
         homes[Edge(IMAGE, port)] = Edge(IMAGE, port), product(image.shape)
     for number, node in enumerate(graph.nodes):
-        view = isinstance(node.op, Free) and not (node.op.drops and getattr(node.op, "rate", 0))
+        dropped = node.op.drops and bool(getattr(node.op, "rate", 0.0))
+        view = isinstance(node.op, Free) and not dropped
         for port, shape in enumerate(node.out_shapes):
             own = Edge(number, port)
             if not node.inputs:

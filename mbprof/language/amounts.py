@@ -24,8 +24,8 @@ def read_bytes(text: str) -> int:
     if matched is None or unit not in _UNITS:
         raise UsageError(f"{text!r} is no number of bytes", hint="write 320KB, 8GiB or 262144")
     whole, _, part = matched[1].partition(".")
-    scale = 10 ** len(part)
-    return int(f"{whole}{part}") * _UNITS[unit] // scale
+    scale = int(10 ** len(part))
+    return int(f"{whole}{part}") * int(_UNITS[unit]) // scale
 
 
 def spelled_bytes(count: int) -> str:

@@ -57,10 +57,7 @@ class Traffic(NamedTuple):
         return self.read(dtype) + self.written(dtype)
 
     def bitops(self, dtype: Dtype) -> int:
-        """Return the products of single bits: MACs · bits of one factor · bits of the other.
-
-        Source: arXiv:1805.06085, section 5.
-        """
+        """Return the products of single bits: MACs · bits of one factor · bits of the other."""
         return self.mac * dtype.bits * dtype.weight_bits + self.mixed * dtype.bits * dtype.bits
 
 

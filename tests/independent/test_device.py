@@ -15,9 +15,12 @@ from hypothesis import strategies as st
 
 import mbprof
 from mbprof.device.arena import aligned, arena, offsets
+from mbprof.device.calibrate import calibrate
+from mbprof.device.latency import latency
 from mbprof.device.memory import memory
 from mbprof.device.order import best_order
 from mbprof.device.plan import Buffer, Over, Plan, Span, Step
+from mbprof.device.systolic import Array, Gemm, gemms
 from mbprof.device.training import training
 from mbprof.language.fmt import parse
 from mbprof.network.measures import traffics
@@ -171,3 +174,53 @@ def test_what_training_saves_is_what_pytorch_saves(row: dict[str, str]) -> None:
     found = training(row["network"], res=int(row["resolution"]))
     measured = int(row["saved_bytes_per_image"]) - int(row["not_in_spec"])
     assert found.saved_bytes_per_image == measured
+
+
+@pytest.mark.parametrize("row", rows("systolic.csv"), ids=lambda row: row["case"] + row["dataflow"])
+def test_cycles_of_systolic_arrays(row: dict[str, str]) -> None:
+    array = Array(32, 32, row["dataflow"])
+    gemm = Gemm(*(int(row[name]) for name in "mkn"))
+    assert array.cycles(gemm) == int(row["cycles"])
+    if row["mapping"]:
+        assert round(100 * array.mapping(gemm), 5) == float(row["mapping"])
+        assert round(100 * array.utilisation(gemm), 4) == float(row["utilisation"])
+        assert array.reads(gemm) == (int(row["ifmap_reads"]), int(row["filter_reads"]))
+
+
+def test_the_first_convolution_of_alexnet_is_that_product() -> None:
+    nodes = network("alexnet@slim").compiled.nodes
+    (gemm,) = next(gemms(node) for node in nodes if node.op.multiplies)
+    assert gemm.k == 11 * 11 * 3
+
+
+def test_measured_times_of_a_phone_are_fitted() -> None:
+    macs_alone = calibrate(DATA / "pixel1.csv", ["mac", "constant"])
+    assert macs_alone.fit.seconds["mac"] == pytest.approx(0.258e-9, rel=0.02)
+    assert macs_alone.error < 0.09
+    both = calibrate(DATA / "pixel1.csv")
+    assert both.error < macs_alone.error
+    assert both.rank > 0.99
+
+
+# Milliseconds of MLPerf Tiny v1.1's networks, 1000 over its inferences a second.
+BOARDS = {
+    "stm32l4r5": (8.425, 4.673, 15.905, 145.83),
+    "stm32h7a3": (33.75, 19.25, 65.13, 549.97),
+    "stm32f746": (29.34, 15.90, 56.34, 585.2),
+}
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_boards_are_slower_than_their_peaks_and_rank_networks_alike(board: str) -> None:
+    nets = ("mlperf_tiny_vww", "mlperf_tiny_ic", "mlperf_tiny_kws", "mlperf_tiny_ad")
+    predicted = [latency(network(name), board).seconds for name in nets]
+    measured = [1 / a_second for a_second in BOARDS[board]]
+    assert sorted(range(4), key=predicted.__getitem__) == sorted(range(4), key=measured.__getitem__)
+    for guess, seconds in zip(predicted, measured, strict=True):
+        assert 1.5 < seconds / guess < 7
+
+
+def test_an_ethos_takes_about_what_vela_says() -> None:
+    # Vela 5.2, U55-128, High End Embedded: 0.4417 ms.
+    found = latency(network("mlperf_tiny_vww"), "ethos_u55_128")
+    assert found.seconds == pytest.approx(0.4417e-3, rel=0.25)
