@@ -67,6 +67,7 @@ COLUMNS: dict[str, Column] = {
         *(
             Column(kind, kind.replace("_", " "), doc, fmt.integer, True, yields=1)
             for kind, doc in FACTS.items()
+            if kind not in ("read", "write")  # of ops that are not fused; see `measures`
         ),
     )
 } | measures.COLUMNS
@@ -290,6 +291,8 @@ class Table(Result):
     """What to say of outputs that the width rule scales though their number is stated."""
     dtype: str | None = None
     """The type of numbers at which traffic is in bytes; without one it is in elements."""
+    measures: bool = False
+    """Whether the columns of what is measured on the graph have values where none is shown."""
 
     def __post_init__(self) -> None:
         columns(self.columns, self.by, "data", self.profile.convention)
@@ -320,7 +323,7 @@ class Table(Result):
         """Measure the graph if some columns show that, and return what they say of each row."""
         names = {column.name for column in shown}
         graph = self.profile.graph
-        if graph is None or names.isdisjoint(measures.COLUMNS):
+        if graph is None or (names.isdisjoint(measures.COLUMNS) and not self.measures):
             return None, {}
         found = measures.measured(graph)
         return found, self.profile.measured(self.by, found, self.dtype)

@@ -19,6 +19,7 @@ from mbprof.errors import UsageError
 from mbprof.output.model import Brief
 from mbprof.output.writers import Result
 from mbprof.spec import zoo
+from tests.conftest import ROOT
 
 SPEC = "mobilenet_v1"
 FUNCTIONS: dict[str, Callable[[Any], Any]] = {
@@ -36,17 +37,22 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "verify": mbprof.verify,
     "plot": lambda given: mbprof.plot(given, kind="layers"),
     "report": mbprof.report,
+    "memory": mbprof.memory,
+    "training": mbprof.training,
+    "latency": lambda given: mbprof.latency(given, "stm32f746"),
 }
 """Each function that takes a spec, called with it."""
 
+MEASURED = ROOT / "tests" / "independent" / "data" / "device" / "pixel1.csv"
 OTHERS: dict[str, Callable[[], Any]] = {
     "list": lambda: mbprof.list("mobilenet"),
     "block": lambda: mbprof.block("inv_res"),
     "load": lambda: mbprof.load(SPEC),
     "loads": lambda: mbprof.loads(zoo_text(SPEC)),
     "schema": mbprof.schema,
+    "calibrate": lambda: mbprof.calibrate(MEASURED),
 }
-NO_COMMAND = {"estimate", "load", "loads"}
+NO_COMMAND = {"estimate", "load", "loads", "training"}
 NO_FUNCTION = {"watch"}
 
 
