@@ -5,6 +5,7 @@ from typing import Annotated, NamedTuple
 from typer import Argument, Option
 
 from mbprof.cli.options import (
+    DeviceOption,
     DtypeOption,
     Knobs,
     Output,
@@ -100,9 +101,7 @@ def latency(
     *,
     spec: SpecArgument,
     knobs: Knobs,
-    device: Annotated[
-        str, Option("--device", metavar="NAME|FILE", help="a device, or a file that describes one")
-    ],
+    device: DeviceOption = None,
     dtype: DtypeOption = None,
     batch: BatchOption = 1,
     rows: Rows,
@@ -110,9 +109,13 @@ def latency(
 ) -> None:
     """Say how long a network takes on a device, and what bounds each layer."""
     from mbprof.device.latency import latency as timed
+    from mbprof.device.profiles import names
+    from mbprof.language.fmt import either
     from mbprof.network.load import load
 
     out = to.open()
+    if device is None:
+        raise UsageError("latency needs a device", hint=f"--device {either(names())}, or a file")
     network = load(spec).build_at(knobs.typed())
     out.table(timed(network, device, dtype=dtype, batch=batch).report(out.layout), rows)
 

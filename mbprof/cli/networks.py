@@ -11,6 +11,7 @@ from mbprof.cli.options import (
     ConventionOption,
     Counted,
     DesignArgument,
+    DeviceOption,
     DtypeOption,
     FormatOption,
     ImageOption,
@@ -112,6 +113,8 @@ def sweep(
         str | None,
         Option("--accuracy", metavar="SERIES", help="published top-1; default, or a series"),
     ] = None,
+    dtype: DtypeOption = None,
+    device: DeviceOption = None,
     rows: Rows,
     jobs: Annotated[
         int | None, Option("--jobs", metavar="N", help="processes of this machine; 1")
@@ -123,6 +126,7 @@ def sweep(
     to: Output,
 ) -> None:
     """Cost many configurations: a grid, random or listed ones."""
+    from mbprof.device.lanes import needs
     from mbprof.network.load import load
     from mbprof.sweeps.sweep import plan_sweeps
     from mbprof.sweeps.write import Kept, columns_of, write
@@ -131,7 +135,9 @@ def sweep(
     given = Knobs(alpha, res, settings).typed()
     loaded = [load(spec) for spec in specs]
     plans = [plan_of(spec, given, random, seed, configs) for spec in loaded]
-    job = plan_sweeps(loaded, plans, counted.convention, counted.scope, where, accuracy)
+    job = plan_sweeps(
+        loaded, plans, counted.convention, counted.scope, where, accuracy, needs(dtype, device)
+    )
     if rows.columns == HELP:
         out.table(columns_of(job), Rows(columns=HELP))
         return

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from mbprof.device.plan import Rules, plan, weight_bytes
-from mbprof.device.profiles import Device, peak_of
+from mbprof.device.profiles import Device, kind_of, peak_of
 from mbprof.device.profiles import device as device_of
 from mbprof.device.systolic import gemms
-from mbprof.errors import UsageError, nearest
-from mbprof.language import dtypes, fmt
+from mbprof.errors import UsageError
+from mbprof.language import fmt
 from mbprof.language.amounts import spelled_bytes
 from mbprof.language.dtypes import Dtype
 from mbprof.language.fmt import Value
@@ -222,7 +222,7 @@ def latency(
     chosen = device_of(device) if isinstance(device, str) else device
     if batch < 1:
         raise UsageError(f"--batch is {batch}; it must be at least 1")
-    kind, mode = _kind(chosen, dtype)
+    kind, mode = kind_of(chosen, dtype)
     network = as_network(spec, **knobs)
     graph = network.compiled
     moved = traffics(graph)
@@ -240,25 +240,6 @@ def latency(
         fit.seconds.get("constant", 0.0) if fit and mode == "fit" else 0.0,
         streamed, beside, plan(graph, rules).peak(), weight_bytes(graph, rules),
     )  # fmt: skip
-
-
-def _kind(device: Device, dtype: str | None) -> tuple[Dtype, str]:
-    """Return the type that is computed with, and whether by a roofline or a fit.
-
-    Raises: UsageError: the device has neither for the type.
-    """
-    fitted = device.fit.dtype if device.fit else ""
-    usual = next(iter(device.peak or ()), fitted or ("int8" if device.array else dtypes.DEFAULT))
-    kind = dtypes.dtype(dtype or usual)
-    if device.array is not None or kind.activation in (device.peak or {}):
-        return kind, "roofline"
-    if device.fit is not None and fitted in ("", kind.name):
-        return kind, "fit"
-    if device.fit is not None and not device.peak:
-        raise UsageError(f"{device.name} was fitted at {fitted}, not at {kind.name}",
-                         hint=nearest(kind.name, [fitted]))  # fmt: skip
-    peak_of(device, kind.activation)
-    raise AssertionError(device.name)
 
 
 def _counts(graph: Graph, moved: Any, batch: int) -> dict[str, int]:

@@ -11,7 +11,7 @@ from mbprof.device.plan import Plan
 
 SECONDS = 5.0
 """How long the search goes on, unless it is told otherwise."""
-_BEAM = 64
+_BEAM = 8
 """How many partial orders are kept where there is no time for all."""
 
 
@@ -191,7 +191,7 @@ class _Search:
         for _ in self.part:
             longer: dict[int, tuple[_State, list[int]]] = {}
             for state, order in beam.values():
-                for bit in self.ready(state.done):
+                for bit in self.choices(state):
                     _, following = self.after(state, bit)
                     known = longer.get(following.done)
                     if known is None or following.peak < known[0].peak:

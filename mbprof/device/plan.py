@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import starmap
 from typing import Any, NamedTuple
 
 from mbprof.errors import unknown
@@ -12,7 +13,7 @@ from mbprof.language import dtypes
 from mbprof.language.dtypes import Dtype
 from mbprof.language.fmt import Shape
 from mbprof.network.graph import IMAGE, Edge, Graph, Node, fold
-from mbprof.ops.base import Free
+from mbprof.network.measures import hands_on
 from mbprof.symbolic.arithmetic import added, maximum, product
 
 
@@ -147,10 +148,13 @@ class Plan:
 
     def peak(self, order: Sequence[int] | None = None) -> int:
         """Return the most bytes that are live at a step; of symbols, a symbol."""
-        most: int = 0
-        for live in self.live(order):
-            most = maximum(most, live)
-        return most
+        live = self.live(order) or [0]
+        while len(live) > 1:  # in pairs, so that symbols do not nest as deep as there are steps
+            live = [
+                *starmap(maximum, zip(live[::2], live[1::2], strict=False)),
+                *live[len(live) & ~1 :],
+            ]
+        return live[0]
 
     def regions(self, order: Sequence[int] | None = None) -> list[Span]:
         """Return what a planner places: buffers, those that are written over joined to one."""
@@ -291,7 +295,7 @@ class _Planner:
         """Whether a norm or activation can be computed with the ops before it."""
         first, last = self.graph.nodes[host[0]], host[-1]
         alone = node.inputs[0].node == last and self.takers[node.inputs[0]] == 1
-        if not alone or _views(first) or not first.inputs:
+        if not alone or hands_on(first.op) or not first.inputs:
             return False
         return first.op.multiplies if node.op.folds else True
 
@@ -300,7 +304,7 @@ class _Planner:
         node, last = self.graph.nodes[chain[0]], self.graph.nodes[chain[-1]]
         taken = [self.homes[edge] for edge in node.inputs]
         ports = [Edge(chain[-1], port) for port in range(len(last.out_shapes))]
-        if all(home is None for home in taken) or _views(node):
+        if all(home is None for home in taken) or hands_on(node.op):
             # Weights, and what is made of them alone, are there before; a view lies in its input.
             self.homes |= dict.fromkeys(ports, taken[0] if taken else None)
             return Step(node.name, tuple(chain), (), ())
@@ -340,12 +344,6 @@ class _Planner:
         places = [taken[number] for number in _same_size(node)]
         lies = [b for b in places if b is not None and self.buffers[b].shape == made.shape]
         return tuple(Over(buffer, made.size) for buffer in lies), False
-
-
-def _views(node: Node) -> bool:
-    """Whether a node only names its input otherwise, or a part of it."""
-    nothing = node.op.function == "none" or node.op.passes
-    return nothing or isinstance(node.op, Free)
 
 
 def weight_bytes(graph: Graph, rules: Rules) -> int:

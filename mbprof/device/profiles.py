@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from mbprof.device.systolic import DATAFLOWS, Array
 from mbprof.errors import SpecError, UsageError, nearest, unknown
-from mbprof.language.dtypes import BITS
+from mbprof.language import dtypes
+from mbprof.language.dtypes import BITS, Dtype
 from mbprof.language.source import (
     Map,
     is_file,
@@ -117,6 +118,25 @@ def peak_of(device: Device, dtype: str) -> float:
     if dtype not in device.peak:
         raise UsageError(f"{device.name} has no peak for {dtype}", hint=nearest(dtype, device.peak))
     return device.peak[dtype]
+
+
+def kind_of(device: Device, dtype: str | None) -> tuple[Dtype, str]:
+    """Return the type that is computed with, and whether by a roofline or a fit.
+
+    Raises: UsageError: the device has neither for the type.
+    """
+    fitted = device.fit.dtype if device.fit else ""
+    usual = next(iter(device.peak or ()), fitted or ("int8" if device.array else dtypes.DEFAULT))
+    kind = dtypes.dtype(dtype or usual)
+    if device.array is not None or kind.activation in (device.peak or {}):
+        return kind, "roofline"
+    if device.fit is not None and fitted in ("", kind.name):
+        return kind, "fit"
+    if device.fit is not None and not device.peak:
+        raise UsageError(f"{device.name} was fitted at {fitted}, not at {kind.name}",
+                         hint=nearest(kind.name, [fitted]))  # fmt: skip
+    peak_of(device, kind.activation)
+    raise AssertionError(device.name)
 
 
 def _read(path: Path) -> Device:

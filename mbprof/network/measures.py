@@ -10,6 +10,7 @@ from mbprof.language import dtypes, fmt
 from mbprof.language.dtypes import Dtype
 from mbprof.network.graph import IMAGE, Edge, Graph, Node, fold, layers
 from mbprof.network.reach import Field, Number, Reached, reached
+from mbprof.ops.base import Free, Op
 from mbprof.output.model import Column
 from mbprof.symbolic.arithmetic import added, product
 
@@ -96,7 +97,7 @@ def traffics(graph: Graph) -> dict[str, Traffic]:
         own = range(number, number + len(group))
         number += len(group)
         edges = dict.fromkeys(e for node in group for e in node.inputs if e.node not in own)
-        views = all(node.op.passes or _view(node) for node in group)
+        views = all(hands_on(node.op) for node in group)
         kept = [
             Edge(at, port)
             for at, node in zip(own, group, strict=True)
@@ -126,9 +127,9 @@ def _work(group: Sequence[Node]) -> Traffic:
     )
 
 
-def _view(node: Node) -> bool:
-    """Whether a node moves nothing: it hands its input on, or names it otherwise."""
-    return not any(node.by_itself.facts)
+def hands_on(op: Op) -> bool:
+    """Whether an op moves nothing: it hands its input on, or names it or a part of it otherwise."""
+    return isinstance(op, Free) or op.passes or op.function == "none"
 
 
 def _is_param(graph: Graph, edge: Edge) -> bool:

@@ -11,9 +11,11 @@ from itertools import islice, repeat
 from typing import Any, NamedTuple, TypeAlias
 
 from mbprof.compare.side_by_side import common_scope
+from mbprof.device.lanes import Needs
 from mbprof.errors import MbprofError, UsageError
 from mbprof.language.fmt import Value, plain
 from mbprof.network import conventions
+from mbprof.network.graph import Graph
 from mbprof.network.load import Spec
 from mbprof.network.many import Engine, counter, outputs
 from mbprof.output.formats import stamp
@@ -51,6 +53,7 @@ class Sweep:
     scope: str = "all"
     where: Where | None = None
     accuracies: Joined | None = None
+    needs: Needs | None = None
     refuses: bool = False
     """Whether some of its sizes make no network."""
     engines: dict[tuple[str, ...], Engine] = field(default_factory=dict)
@@ -61,7 +64,7 @@ class Sweep:
         # What the engines know of the spec holds functions; each process finds it out itself.
         return Sweep, (
             self.spec, self.plan, self.convention, self.scope, self.where, self.accuracies,
-            self.refuses,
+            self.needs, self.refuses,
         )  # fmt: skip
 
     @property
@@ -76,8 +79,11 @@ class Sweep:
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """The columns that are computed: params, and MACs or FLOPs as the convention counts."""
-        return outputs(self.convention)
+        """The columns that are computed: params, and MACs or FLOPs as the convention counts.
+
+        Behind them is what is asked for of memory and time.
+        """
+        return (*outputs(self.convention), *(self.needs.names if self.needs else ()))
 
     @property
     def fixed(self) -> dict[str, Value]:
@@ -206,10 +212,15 @@ class Sweep:
                 self.spec.definition,
                 {**self.spec.knobs, **fixed},
                 self.ranges(),
-                counter(self.convention, self.scope),
+                self.counter(),
                 len(self.outputs),
             )
         return self.engines[key]
+
+    def counter(self) -> Callable[[Graph], Sequence[Any]]:
+        """Return what counts a graph, for all columns that are computed."""
+        costs, needs = counter(self.convention, self.scope), self.needs
+        return costs if needs is None else lambda graph: (*costs(graph), *needs.counts(graph))
 
     def ranges(self) -> dict[str, tuple[Any, Any]]:
         """Return the least and largest value of every knob that varies as a number."""
@@ -250,13 +261,15 @@ def plan_sweep(
     scope: str | None = None,
     where: str | None = None,
     accuracy: str | None = None,
+    needs: Needs | None = None,
 ) -> Sweep:
     """Check and assemble a sweep; ``accuracy`` is a series, or ``default``.
 
     Raises: UsageError: no such scope or series. ExpressionError: a filter that is wrong or
     mentions an unknown column.
     """
-    job = Sweep(spec, plan, convention, chosen_scope(scope, spec.definition.scope))
+    scope = chosen_scope(scope, spec.definition.scope)
+    job = Sweep(spec, plan, convention, scope, needs=needs)
     if accuracy is not None:
         series = None if accuracy == "default" else accuracy
         job.accuracies = Joined.of(spec.definition, job.fixed, series)
@@ -333,6 +346,7 @@ def plan_sweeps(
     scope: str | None = None,
     where: str | None = None,
     accuracy: str | None = None,
+    needs: Needs | None = None,
 ) -> Job:
     """Check and assemble the sweep of one spec or of several: see `plan_sweep`.
 
@@ -348,7 +362,7 @@ def plan_sweeps(
             raise UsageError(f"{spec.name} is given twice")
         # Two files can bear one name.
         label = spec.name if before is None else path
-        jobs[label] = plan_sweep(spec, plan, convention, scope, where, accuracy)
+        jobs[label] = plan_sweep(spec, plan, convention, scope, where, accuracy, needs)
     refuses = any(job.refuses for job in jobs.values())
     for job in jobs.values():
         job.refuses = refuses
