@@ -2,7 +2,7 @@
 
 from typing import Annotated, NamedTuple
 
-from typer import Argument, Option
+from typer import Argument, Exit, Option
 
 from mbprof.cli.options import (
     DeviceOption,
@@ -12,6 +12,7 @@ from mbprof.cli.options import (
     Rows,
     SpecArgument,
     command,
+    complain,
     listed,
 )
 from mbprof.errors import UsageError
@@ -58,6 +59,10 @@ def memory(
     seconds: Annotated[
         float, Option("--seconds", metavar="S", help="how long to look for the best order")
     ] = 5.0,
+    max_peak: Annotated[
+        str | None,
+        Option("--max-peak", metavar="SIZE", help="a budget, such as 320KB; status 1 above it"),
+    ] = None,
     training: Annotated[
         bool, Option("--training", help="what a training step keeps, by layer")
     ] = False,
@@ -68,6 +73,8 @@ def memory(
     """Say how much memory a network needs to run, or to be trained."""
     from mbprof.device.memory import memory as needed
     from mbprof.device.training import training as trained
+    from mbprof.language.amounts import read_bytes
+    from mbprof.language.fmt import integer
     from mbprof.network.load import load
 
     out, kind = to.open(), dtype or "float32"
@@ -75,16 +82,22 @@ def memory(
         raise UsageError("--optimizer, --batch, --checkpoint and --fit are about --training")
     network = load(spec).build_at(knobs.typed())
     if training:
-        if inplace or patches or not fuse or not image:
-            raise UsageError("--inplace, --patches, --no-fuse and --no-input are about inference")
+        if inplace or patches or max_peak or not fuse or not image:
+            asked = "--inplace, --patches, --max-peak, --no-fuse and --no-input"
+            raise UsageError(f"{asked} are about inference")
         step = trained(network, dtype=kind, **train._asdict())
         out.table(step.report(out.layout), rows)
         return
+    most = read_bytes(max_peak) if max_peak is not None else None
     found = needed(
         network, dtype=kind, inplace=listed(inplace), fuse=fuse, image=image,
         patches=_patches(patches), seconds=seconds,
     )  # fmt: skip
     out.table(found.report(out.layout), rows)
+    if most is not None and found.best.peak > most:
+        over = f"{integer(found.best.peak)} bytes are live at the peak of the best order"
+        complain(f"MB901: {over}, {integer(found.best.peak - most)} above {max_peak}")
+        raise Exit(1)
 
 
 def _patches(text: str | None) -> int | bool:

@@ -175,19 +175,23 @@ def plot(
         str, Option("-o", "--output", metavar="FILE", help="write to FILE.svg, .png or .pdf")
     ],
     kind: Annotated[
-        str, Option("--kind", metavar="KIND", help="accuracy, cost, grid or layers")
+        str, Option("--kind", metavar="KIND", help="accuracy, cost, grid, layers or memory")
     ] = "accuracy",
     alpha: AlphasOption = None,
     res: ResolutionsOption = None,
     scope: ScopeOption = None,
+    dtype: DtypeOption = None,
     format: FormatOption = None,
 ) -> None:
-    """Draw published accuracy or computed cost for print."""
+    """Draw published accuracy, computed cost or memory for print."""
     from mbprof.pages.plot import write
 
     ending = Output(format, output).open("plot").format.name
     alphas, sides = values_of("alpha", alpha, "number"), values_of("res", res, "int")
-    write(output, specs, kind, ending, alphas=alphas, sides=sides, scope=scope or "all")
+    write(
+        output, specs, kind, ending, alphas=alphas, sides=sides, scope=scope or "all",
+        dtype=dtype or "float32",
+    )  # fmt: skip
 
 
 @command(epilog="Example: mbprof report mobilenet_v1 -o mobilenet_v1.md")

@@ -13,6 +13,7 @@ from mbprof.device.patches import best_patches, patched
 from mbprof.device.plan import INPLACE, Rules, plan
 from mbprof.device.training import training
 from mbprof.language.dtypes import dtype
+from mbprof.network.measures import traffics
 from mbprof.network.reach import reached
 from tests.conftest import invoke, network, run
 
@@ -225,5 +226,60 @@ def test_a_gate_is_left_out_of_the_receptive_field_and_said_to_be() -> None:
 def test_bad_input_is_one_error(arguments: list[str], said: str) -> None:
     ended = invoke("memory", "mobilenet_v1", *arguments)
     assert (ended.out, ended.status) == ("", 2)
-    assert said in ended.err
+    assert said in " ".join(ended.err.split())
     assert ended.err.count("error[") == 1
+
+
+def test_a_sweep_says_what_single_networks_need() -> None:
+    asking = {"alpha": [0.35, 0.6, 1.3], "res": [96, 131, 224]}
+    frame = mbprof.sweep("mobilenet_v2", dtype="int4", **asking)
+    for row in frame.itertuples():
+        built = mbprof.load("mobilenet_v2").build(alpha=row.alpha, res=row.res)
+        found = memory(built, dtype="int4", seconds=0)
+        assert (row.peak_bytes, row.weight_bytes) == (found.peak_bytes, found.weight_bytes)
+        acts = sum(layer.activations for layer in traffics(built.compiled).values())
+        assert row.activations == acts
+
+
+def test_the_time_of_a_sweep_is_that_of_single_networks() -> None:
+    for name, rel in (("ethos_u55_64", 1e-5), ("pixel_1", 1e-5), ("rtx_3090", 1e-3)):
+        frame = mbprof.sweep("mobilenet_v1", alpha=[0.25, 0.9], res=[128, 200], device=name)
+        for row in frame.itertuples():
+            single = mbprof.latency("mobilenet_v1", name, alpha=row.alpha, res=row.res)
+            assert row.latency_ns == pytest.approx(single.seconds * 1e9, rel=rel, abs=30)
+
+
+def test_the_largest_network_that_fits_is_one_command() -> None:
+    fits = "peak_bytes <= 320000"
+    (row,) = csv.DictReader(
+        io.StringIO(
+            run(
+                "sweep",
+                "mobilenet_v2",
+                "--alpha",
+                "0.35:1.4:0.35",
+                "--res",
+                "96:224:32",
+                "--dtype",
+                "int8",
+                "--where",
+                fits,
+                "--sort",
+                "macs",
+                "--top",
+                "1",
+                "--format",
+                "csv",
+            )
+        )
+    )
+    assert int(row["peak_bytes"]) <= 320000
+    larger = mbprof.sweep("mobilenet_v2", alpha="0.35:1.4:0.35", res="96:224:32", dtype="int8")
+    assert not (larger[larger.macs > int(row["macs"])].peak_bytes <= 320000).any()
+
+
+def test_a_budget_of_memory() -> None:
+    ended = invoke("memory", "mobilenet_v2", "--dtype", "int8", "--max-peak", "320KB")
+    assert ended.status == 1
+    assert "1,185,280 above 320KB" in ended.err
+    run("memory", "mlperf_tiny_vww", "--dtype", "int8", "--max-peak", "54KiB")

@@ -66,6 +66,8 @@ TAKEN = {
     "--in": {"sizes", "show", "block", "check", "watch"},
     "--max-macs": {"table", "block", "check", "watch"},
     "--max-params": {"table", "block", "check", "watch"},
+    "--dtype": {"table", "memory", "latency", "sweep", "plot"},
+    "--device": {"latency", "sweep"},
     "--output": {*COMMANDS} - {"watch"},
 }  # fmt: skip
 """The options that several commands share, and which commands have them."""

@@ -43,6 +43,7 @@ CHARTS = [
     ("grid", ["mobilenet_v1", "mobilenet_v2", "mobilenet_v3_large"]),
     ("layers", ["mobilenet_v1"]),
     ("layers", ["densenet201"]),
+    ("memory", ["mobilenet_v2"]),
 ]
 
 

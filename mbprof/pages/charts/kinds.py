@@ -9,9 +9,12 @@ from typing import Any, NamedTuple, TypeAlias
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from mbprof.device.memory import memory as needed
 from mbprof.errors import UsageError
+from mbprof.language.dtypes import DEFAULT
 from mbprof.language.fmt import plain, several
 from mbprof.network.load import Spec
 from mbprof.output import inert
@@ -29,6 +32,7 @@ class Options:
     alphas: tuple[float, ...] = ()
     sides: tuple[int, ...] = ()
     scope: str = "all"
+    dtype: str = DEFAULT
     panels: tuple[Axes, ...] = ()
     """Axes to draw into, one for each panel, instead of a figure of its own."""
 
@@ -326,14 +330,7 @@ def layers(specs: Sequence[Spec], options: Options) -> Figure:
     Raises: UsageError: more than one network.
     """
     _at_most(specs, 1, "layers")
-    knobs: dict[str, Any] = {}
-    if len(options.alphas) > 1 or len(options.sides) > 1:
-        raise UsageError("--kind layers draws one width and one resolution")
-    if options.alphas:
-        points.axes(specs[0], options.alphas)  # refuses them where there is no width
-        knobs["alpha"] = options.alphas[0]
-    if options.sides:
-        knobs["res"] = options.sides[0]
+    knobs = _single(specs[0], options, "layers")
     profile = specs[0].build(**knobs).profile(scope=options.scope)
     rows = [row for row in profile.rows if row.params or row.cost]
     ops = list(dict.fromkeys(row.op for row in rows))
@@ -379,10 +376,60 @@ def _at_most(specs: Sequence[Spec], most: int, name: str) -> None:
         raise UsageError(f"--kind {name} draws {allowed}, {len(specs)} are given")
 
 
+def memory(specs: Sequence[Spec], options: Options) -> Figure:
+    """Draw the live bytes of every step: what it takes, gives, and what others need later.
+
+    Raises: UsageError: more than one network.
+    """
+    _at_most(specs, 1, "memory")
+    found = needed(specs[0].build(**_single(specs[0], options, "memory")), dtype=options.dtype)
+    rows = found.report("data").rows
+    parts = {"takes": "taken", "gives": "given", "kept": "kept for later"}
+    colours = dict(zip(parts, style.shades(len(parts)), strict=True))
+    caption = f"{found.brief}. Counted: {found.rules.said}. Computed by mbprof."
+    made, panels = style.panels(options.panels, 3.2, caption, 1, 1)
+    panel = panels[0, 0]
+    power, letter = style.unit(found.peak_bytes)
+    below = [0.0] * len(rows)
+    for name, colour in colours.items():
+        heights = [row[name] / power for row in rows]
+        panel.bar(range(len(rows)), heights, width=1.0, bottom=below, color=colour)
+        below = [low + high for low, high in zip(below, heights, strict=True)]
+    lines = [(found.peak_bytes, "-"), (found.arena_bytes, ":")]
+    for count, look in lines:
+        panel.axhline(count / power, color="0.2", linewidth=0.8, linestyle=look)
+    panel.set_ylim(0, 1.06 * max(count for count, _ in lines) / power)
+    panel.set_ylabel(style.titled("live bytes", letter))
+    panel.set_xlabel("execution step")
+    panel.grid(True, axis="y")
+    panel.margins(x=0.01)
+    handles = [
+        *(Patch(facecolor=colours[name], label=label) for name, label in parts.items()),
+        *(Line2D([], [], color="0.2", linewidth=0.8, linestyle=look, label=label)
+          for label, (_, look) in zip(("peak", "arena"), lines, strict=True)),
+    ]  # fmt: skip
+    style.legend(made, style.lines(handles, 8), options.panels)
+    return made
+
+
+def _single(spec: Spec, options: Options, kind: str) -> dict[str, Any]:
+    """Return the one width and resolution that a chart of a single network is of."""
+    if len(options.alphas) > 1 or len(options.sides) > 1:
+        raise UsageError(f"--kind {kind} draws one width and one resolution")
+    knobs: dict[str, Any] = {}
+    if options.alphas:
+        points.axes(spec, options.alphas)  # refuses them where there is no width
+        knobs["alpha"] = options.alphas[0]
+    if options.sides:
+        knobs["res"] = options.sides[0]
+    return knobs
+
+
 PLOTS = {
     "accuracy": Plot(accuracy, "published top-1 against MACs and params"),
     "cost": Plot(cost, "MACs and params against width and resolution"),
     "grid": Plot(grid, "MACs over width and resolution, the numbers in the cells"),
     "layers": Plot(layers, "params and MACs of each layer of one network"),
+    "memory": Plot(memory, "live bytes of each step of one network"),
 }
 """Every kind of chart by its name."""
