@@ -231,22 +231,22 @@ def test_bad_input_is_one_error(arguments: list[str], said: str) -> None:
 
 
 def test_a_sweep_says_what_single_networks_need() -> None:
-    asking = {"alpha": [0.35, 0.6, 1.3], "res": [96, 131, 224]}
-    frame = mbprof.sweep("mobilenet_v2", dtype="int4", **asking)
-    for row in frame.itertuples():
-        built = mbprof.load("mobilenet_v2").build(alpha=row.alpha, res=row.res)
+    alphas, sizes = [0.35, 0.6, 1.3], [96, 131, 224]
+    frame = mbprof.sweep("mobilenet_v2", dtype="int4", alpha=alphas, res=sizes)
+    for row in frame.to_dict("records"):
+        built = mbprof.load("mobilenet_v2").build(alpha=row["alpha"], res=row["res"])
         found = memory(built, dtype="int4", seconds=0)
-        assert (row.peak_bytes, row.weight_bytes) == (found.peak_bytes, found.weight_bytes)
+        assert (row["peak_bytes"], row["weight_bytes"]) == (found.peak_bytes, found.weight_bytes)
         acts = sum(layer.activations for layer in traffics(built.compiled).values())
-        assert row.activations == acts
+        assert row["activations"] == acts
 
 
 def test_the_time_of_a_sweep_is_that_of_single_networks() -> None:
     for name, rel in (("ethos_u55_64", 1e-5), ("pixel_1", 1e-5), ("rtx_3090", 1e-3)):
         frame = mbprof.sweep("mobilenet_v1", alpha=[0.25, 0.9], res=[128, 200], device=name)
-        for row in frame.itertuples():
-            single = mbprof.latency("mobilenet_v1", name, alpha=row.alpha, res=row.res)
-            assert row.latency_ns == pytest.approx(single.seconds * 1e9, rel=rel, abs=30)
+        for row in frame.to_dict("records"):
+            single = mbprof.latency("mobilenet_v1", name, alpha=row["alpha"], res=row["res"])
+            assert row["latency_ns"] == pytest.approx(single.seconds * 1e9, rel=rel, abs=30)
 
 
 def test_the_largest_network_that_fits_is_one_command() -> None:
