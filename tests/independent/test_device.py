@@ -224,3 +224,25 @@ def test_an_ethos_takes_about_what_vela_says() -> None:
     # Vela 5.2, U55-128, High End Embedded: 0.4417 ms.
     found = latency(network("mlperf_tiny_vww"), "ethos_u55_128")
     assert found.seconds == pytest.approx(0.4417e-3, rel=0.25)
+
+
+SMALL = """
+name: small
+input: {channels: 3, res: 32}
+defaults: {conv: {bias: true, act: relu, p: valid}}
+body:
+  - {op: conv, k: 3, c: 16, name: Conv1}
+  - {op: conv, k: 3, c: 16, name: Conv2}
+  - {op: maxpool, k: 2, name: max_pooling2d}
+  - {op: flatten, name: flatten}
+  - {op: linear, c: 128, act: relu, name: activation}
+  - {op: linear, c: 10, name: FC2}
+  - {op: softmax, name: softmax}
+"""
+
+
+def test_memory_in_use_at_each_operator() -> None:
+    found = memory(mbprof.loads(SMALL), dtype="int8")
+    steps = zip(found.plan.steps, found.live, strict=True)
+    published = [(row["operator"], int(row["bytes"])) for row in rows("tflite-tools.csv")]
+    assert [(step.name, live) for step, live in steps] == published
