@@ -26,7 +26,7 @@ COLUMNS = {
     for column in (
         MEASURED["activations"],
         Column("peak_bytes", "peak bytes", "live bytes at the peak", fmt.integer, True),
-        Column("weight_bytes", "weight bytes", "bytes of all stored values", fmt.integer, True),
+        Column("weight_bytes", "weight bytes", "bytes of all stored values", fmt.integer, True, 2),
         Column(TIME, "latency ns", "nanoseconds on the device", fmt.integer, True),
     )
 }
@@ -47,6 +47,23 @@ class Needs:
     def names(self) -> tuple[str, ...]:
         """The columns."""
         return (*(MEMORY if self.rules else ()), *((TIME,) if self.device else ()))
+
+    @property
+    def stamp(self) -> dict[str, Any]:
+        """What is needed is counted by, as plain data."""
+        return {
+            **({"memory": self.rules.to_dict()} if self.rules else {}),
+            **({"device": self.device.name} if self.device else {}),
+            **({"dtype": self.dtype.name} if self.dtype else {}),
+        }
+
+    @property
+    def said(self) -> str:
+        """What is needed is counted by, in a sentence."""
+        memory = f"Memory, in the network's own order: {self.rules.said}." if self.rules else ""
+        name = self.device.name if self.device else ""
+        time = f"Time on {name} at {self.dtype.name}." if self.dtype else ""
+        return " ".join(filter(None, (memory, time)))
 
     def counts(self, graph: Graph) -> Sequence[Any]:
         """Return the numbers of the columns for a graph, whose shapes may be symbols."""

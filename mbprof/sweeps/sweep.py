@@ -93,7 +93,8 @@ class Sweep:
 
     def stamp(self) -> dict[str, Any]:
         """Return what the costs are of, as plain data: network, knobs, scope, convention."""
-        return stamp(self.spec.name, self.fixed, self.scope, conventions.load(self.convention))
+        of = stamp(self.spec.name, self.fixed, self.scope, conventions.load(self.convention))
+        return of if self.needs is None else {**of, **self.needs.stamp}
 
     def chunk(self, start: int, stop: int) -> dict[str, Column]:
         """Cost some rows of the plan.

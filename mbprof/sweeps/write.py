@@ -258,6 +258,7 @@ def table(job: Job, chunks: Iterator[Chunk], shown: Shown) -> Report:
             *(f"{name} changes nothing that is counted here." for name in _idle(job, rows)),
             *(f"Some sizes make no network: {asked}." for asked in _refusing(job)),
             f"Scope {stamp['scope']}, convention {stamp['convention']}.",
+            *([job.first.needs.said] if job.first.needs else ()),
         ),
     )
 

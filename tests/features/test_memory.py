@@ -274,6 +274,10 @@ def test_the_largest_network_that_fits_is_one_command() -> None:
         )
     )
     assert int(row["peak_bytes"]) <= 320000
+    said = run(
+        "sweep", "mobilenet_v2", "--res", "96,128", "--dtype", "int8", "--device", "h100_sxm"
+    )
+    assert "int8; norms and activations fused" in " ".join(said.split())
     larger = mbprof.sweep("mobilenet_v2", alpha="0.35:1.4:0.35", res="96:224:32", dtype="int8")
     assert not (larger[larger.macs > int(row["macs"])].peak_bytes <= 320000).any()
 
