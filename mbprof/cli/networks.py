@@ -175,12 +175,13 @@ def plot(
         str, Option("-o", "--output", metavar="FILE", help="write to FILE.svg, .png or .pdf")
     ],
     kind: Annotated[
-        str, Option("--kind", metavar="KIND", help="accuracy, cost, grid, layers or memory")
+        str, Option("--kind", metavar="KIND", help="such as accuracy, cost, layers or memory")
     ] = "accuracy",
     alpha: AlphasOption = None,
     res: ResolutionsOption = None,
     scope: ScopeOption = None,
     dtype: DtypeOption = None,
+    device: DeviceOption = None,
     format: FormatOption = None,
 ) -> None:
     """Draw published accuracy, computed cost or memory for print."""
@@ -190,7 +191,7 @@ def plot(
     alphas, sides = values_of("alpha", alpha, "number"), values_of("res", res, "int")
     write(
         output, specs, kind, ending, alphas=alphas, sides=sides, scope=scope or "all",
-        dtype=dtype or "float32",
+        dtype=dtype, device=device,
     )  # fmt: skip
 
 

@@ -67,7 +67,7 @@ TAKEN = {
     "--max-macs": {"table", "block", "check", "watch"},
     "--max-params": {"table", "block", "check", "watch"},
     "--dtype": {"table", "memory", "latency", "sweep", "plot"},
-    "--device": {"latency", "sweep"},
+    "--device": {"latency", "sweep", "plot"},
     "--output": {*COMMANDS} - {"watch"},
 }  # fmt: skip
 """The options that several commands share, and which commands have them."""

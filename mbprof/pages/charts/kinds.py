@@ -2,46 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeAlias
 
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from mbprof.device.memory import memory as needed
 from mbprof.errors import UsageError
-from mbprof.language.dtypes import DEFAULT
 from mbprof.language.fmt import plain, several
 from mbprof.network.load import Spec
 from mbprof.output import inert
 from mbprof.pages import points
 from mbprof.pages.charts import style
+from mbprof.pages.charts.device import memory, roofline
+from mbprof.pages.charts.options import Options, Plot, at_most, single
 
 DRAWN = {"macs": "multiply-accumulates", "params": "parameters"}
 """What charts show of a cost, with the words for it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What a chart is asked for besides its specs."""
-
-    alphas: tuple[float, ...] = ()
-    sides: tuple[int, ...] = ()
-    scope: str = "all"
-    dtype: str = DEFAULT
-    panels: tuple[Axes, ...] = ()
-    """Axes to draw into, one for each panel, instead of a figure of its own."""
-
-
-class Plot(NamedTuple):
-    """A kind of chart: how it is drawn, and what it shows."""
-
-    draw: Callable[[Sequence[Spec], Options], Figure]
-    doc: str
 
 
 def _counted(options: Options) -> str:
@@ -175,7 +154,7 @@ def cost(specs: Sequence[Spec], options: Options) -> Figure:
     at its default.
     Raises: UsageError: too many networks for lines that can be told apart.
     """
-    _at_most(specs, len(style.LINES), "cost")
+    at_most(specs, len(style.LINES), "cost")
     swept = {spec.name: _lines(spec, options, len(specs) > 1) for spec in specs}
     knobs = [name for name in ("alpha", "res") if any(lines[name] for lines in swept.values())]
     if not knobs:
@@ -263,7 +242,7 @@ def grid(specs: Sequence[Spec], options: Options) -> Figure:
 
     Raises: UsageError: a network without a width multiplier, or too many networks.
     """
-    _at_most(specs, len(style.LINES), "grid")
+    at_most(specs, len(style.LINES), "grid")
     for spec in specs:
         if not points.has_width(spec):
             raise UsageError(
@@ -329,8 +308,8 @@ def layers(specs: Sequence[Spec], options: Options) -> Figure:
 
     Raises: UsageError: more than one network.
     """
-    _at_most(specs, 1, "layers")
-    knobs = _single(specs[0], options, "layers")
+    at_most(specs, 1, "layers")
+    knobs = single(specs[0], options, "layers")
     profile = specs[0].build(**knobs).profile(scope=options.scope)
     rows = [row for row in profile.rows if row.params or row.cost]
     ops = list(dict.fromkeys(row.op for row in rows))
@@ -370,66 +349,12 @@ def layers(specs: Sequence[Spec], options: Options) -> Figure:
     return made
 
 
-def _at_most(specs: Sequence[Spec], most: int, name: str) -> None:
-    if len(specs) > most:
-        allowed = "one network" if most == 1 else f"at most {most} networks"
-        raise UsageError(f"--kind {name} draws {allowed}, {len(specs)} are given")
-
-
-def memory(specs: Sequence[Spec], options: Options) -> Figure:
-    """Draw the live bytes of every step: what it takes, gives, and what others need later.
-
-    Raises: UsageError: more than one network.
-    """
-    _at_most(specs, 1, "memory")
-    found = needed(specs[0].build(**_single(specs[0], options, "memory")), dtype=options.dtype)
-    rows = found.report("data").rows
-    parts = {"takes": "taken", "gives": "given", "kept": "kept for later"}
-    colours = dict(zip(parts, style.shades(len(parts)), strict=True))
-    caption = f"{found.brief}. Counted: {found.rules.said}. Computed by mbprof."
-    made, panels = style.panels(options.panels, 3.2, caption, 1, 1)
-    panel = panels[0, 0]
-    power, letter = style.unit(found.peak_bytes)
-    below = [0.0] * len(rows)
-    for name, colour in colours.items():
-        heights = [row[name] / power for row in rows]
-        panel.bar(range(len(rows)), heights, width=1.0, bottom=below, color=colour)
-        below = [low + high for low, high in zip(below, heights, strict=True)]
-    lines = [(found.peak_bytes, "-"), (found.arena_bytes, ":")]
-    for count, look in lines:
-        panel.axhline(count / power, color="0.2", linewidth=0.8, linestyle=look)
-    panel.set_ylim(0, 1.06 * max(count for count, _ in lines) / power)
-    panel.set_ylabel(style.titled("live bytes", letter))
-    panel.set_xlabel("execution step")
-    panel.grid(True, axis="y")
-    panel.margins(x=0.01)
-    handles = [
-        *(Patch(facecolor=colours[name], label=label) for name, label in parts.items()),
-        *(Line2D([], [], color="0.2", linewidth=0.8, linestyle=look, label=label)
-          for label, (_, look) in zip(("peak", "arena"), lines, strict=True)),
-    ]  # fmt: skip
-    style.legend(made, style.lines(handles, 8), options.panels)
-    return made
-
-
-def _single(spec: Spec, options: Options, kind: str) -> dict[str, Any]:
-    """Return the one width and resolution that a chart of a single network is of."""
-    if len(options.alphas) > 1 or len(options.sides) > 1:
-        raise UsageError(f"--kind {kind} draws one width and one resolution")
-    knobs: dict[str, Any] = {}
-    if options.alphas:
-        points.axes(spec, options.alphas)  # refuses them where there is no width
-        knobs["alpha"] = options.alphas[0]
-    if options.sides:
-        knobs["res"] = options.sides[0]
-    return knobs
-
-
 PLOTS = {
     "accuracy": Plot(accuracy, "published top-1 against MACs and params"),
     "cost": Plot(cost, "MACs and params against width and resolution"),
     "grid": Plot(grid, "MACs over width and resolution, the numbers in the cells"),
     "layers": Plot(layers, "params and MACs of each layer of one network"),
     "memory": Plot(memory, "live bytes of each step of one network"),
+    "roofline": Plot(roofline, "MACs a second of each layer against its intensity, on a device"),
 }
 """Every kind of chart by its name."""
