@@ -28,6 +28,14 @@ if TYPE_CHECKING:
     from mbprof.compare.diff import diff as diff
     from mbprof.compare.side_by_side import Comparison as Comparison
     from mbprof.compare.side_by_side import compare as compare
+    from mbprof.device.calibrate import Calibration as Calibration
+    from mbprof.device.calibrate import calibrate as calibrate
+    from mbprof.device.latency import Latency as Latency
+    from mbprof.device.latency import latency as latency
+    from mbprof.device.memory import Memory as Memory
+    from mbprof.device.memory import memory as memory
+    from mbprof.device.training import Training as Training
+    from mbprof.device.training import training as training
     from mbprof.errors import MbprofError as MbprofError
     from mbprof.exchange.convert import convert as convert
     from mbprof.exchange.formats import export as export
@@ -74,6 +82,10 @@ _HOMES = {
     "checks.run": "Checked check",
     "compare.diff": "Difference diff",
     "compare.side_by_side": "Comparison compare",
+    "device.calibrate": "Calibration calibrate",
+    "device.latency": "Latency latency",
+    "device.memory": "Memory memory",
+    "device.training": "Training training",
     "errors": "MbprofError",
     "exchange.convert": "convert",
     "exchange.torch_in": "from_torch",

@@ -12,6 +12,8 @@ from mbprof.cli.options import (
     ConventionOption,
     Counted,
     DesignArgument,
+    DeviceOption,
+    DtypeOption,
     FormatOption,
     ImageOption,
     Knobs,
@@ -46,6 +48,7 @@ def table(
     by: Annotated[
         str, Option("--by", metavar="WHAT", help="sum up by layer, block or op")
     ] = "layer",
+    dtype: DtypeOption = None,
     rows: Rows,
     limits: Limits,
     to: Output,
@@ -58,8 +61,9 @@ def table(
     given = knobs.typed()
     network = load(spec, given).build_at(given)
     found = tabulated(
-        network, by=by, sort=rows.sort, top=rows.top, columns=rows.named, **counted._asdict()
-    )
+        network, by=by, sort=rows.sort, top=rows.top, columns=rows.named, dtype=dtype,
+        **counted._asdict(),
+    )  # fmt: skip
     out.table(found.report(out.layout), Rows(columns=HELP if rows.columns == HELP else None))
     hold_to(network, budget, counted)
 
@@ -111,6 +115,8 @@ def sweep(
         str | None,
         Option("--accuracy", metavar="SERIES", help="published top-1; default, or a series"),
     ] = None,
+    dtype: DtypeOption = None,
+    device: DeviceOption = None,
     rows: Rows,
     jobs: Annotated[
         int | None, Option("--jobs", metavar="N", help="processes of this machine; 1")
@@ -122,6 +128,7 @@ def sweep(
     to: Output,
 ) -> None:
     """Cost many configurations: a grid, random or listed ones."""
+    from mbprof.device.lanes import needs
     from mbprof.network.load import load
     from mbprof.sweeps.sweep import plan_sweeps
     from mbprof.sweeps.write import Kept, columns_of, write
@@ -130,7 +137,9 @@ def sweep(
     given = Knobs(alpha, res, settings).typed()
     loaded = [load(spec, given) for spec in specs]
     plans = [plan_of(spec, given, random, seed, configs) for spec in loaded]
-    job = plan_sweeps(loaded, plans, counted.convention, counted.scope, where, accuracy)
+    job = plan_sweeps(
+        loaded, plans, counted.convention, counted.scope, where, accuracy, needs(dtype, device)
+    )
     if rows.columns == HELP:
         out.table(columns_of(job), Rows(columns=HELP))
         return
@@ -168,19 +177,24 @@ def plot(
         str, Option("-o", "--output", metavar="FILE", help="write to FILE.svg, .png or .pdf")
     ],
     kind: Annotated[
-        str, Option("--kind", metavar="KIND", help="accuracy, cost, grid or layers")
+        str, Option("--kind", metavar="KIND", help="such as accuracy, cost, layers or memory")
     ] = "accuracy",
     alpha: AlphasOption = None,
     res: ResolutionsOption = None,
     scope: ScopeOption = None,
+    dtype: DtypeOption = None,
+    device: DeviceOption = None,
     format: FormatOption = None,
 ) -> None:
-    """Draw published accuracy or computed cost for print."""
+    """Draw published accuracy, computed cost or memory for print."""
     from mbprof.pages.plot import write
 
     ending = Output(format, output).open("plot").format.name
     alphas, sides = values_of("alpha", alpha, "number"), values_of("res", res, "int")
-    write(output, specs, kind, ending, alphas=alphas, sides=sides, scope=scope or "all")
+    write(
+        output, specs, kind, ending, alphas=alphas, sides=sides, scope=scope or "all",
+        dtype=dtype, device=device,
+    )  # fmt: skip
 
 
 @command(epilog="Example: mbprof report mobilenet_v1 -o mobilenet_v1.md")

@@ -104,6 +104,13 @@ ConventionOption = Annotated[
         autocompletion=_completes("conventions"),
     ),
 ]
+DtypeOption = Annotated[
+    str | None, Option("--dtype", metavar="TYPE", help="numbers: float32, int8, int8:w4, ...")
+]
+DeviceOption = Annotated[
+    str | None,
+    Option("--device", metavar="NAME|FILE", help="a device, or a file that describes one"),
+]
 FormatOption = Annotated[
     str | None, Option("--format", metavar="FORMAT", help="how to write a report")
 ]

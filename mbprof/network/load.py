@@ -334,15 +334,16 @@ def table(
     columns: Sequence[str] | None = None,
     scope: str | None = None,
     convention: str = conventions.DEFAULT,
+    dtype: str | None = None,
     **knobs: Value,
 ) -> Table:
     """Return what each layer of a network costs, and the total, as ``mbprof table`` prints it.
 
     Rows are summed up ``by`` layer, block or op, and sorted by a column from large to small;
-    ``top`` keeps the first of them.
+    ``top`` keeps the first of them. With a ``dtype`` what is read and written is in bytes.
 
-    Raises: UsageError: no such spec, column, grouping, scope or convention. MbprofError: the spec
-    makes no network at these values.
+    Raises: UsageError: no such spec, column, grouping, scope, convention or type. MbprofError:
+    the spec makes no network at these values.
 
     >>> found = table("mobilenet_v1", by="op", sort="macs", top=1, alpha=0.75, res=128)
     >>> found.rows
@@ -353,7 +354,7 @@ def table(
     network = as_network(spec, **knobs)
     profile = network.profile(convention, scope)
     idle, scaled = network.idle(convention, scope), tuple(network.scaled_outputs())
-    return Table(profile, by, sort, top, columns, idle, scaled)
+    return Table(profile, by, sort, top, columns, idle, scaled, dtype)
 
 
 def sizes(spec: SpecLike, /, image: Images = None, **knobs: Value) -> Sizes:

@@ -9,12 +9,13 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from mbprof.errors import UsageError, nearest, unknown
-from mbprof.language import fmt
+from mbprof.language import dtypes, fmt
 from mbprof.language.fmt import Ratio, Shape, Value, spelled
 from mbprof.language.record import record
-from mbprof.network import conventions
+from mbprof.network import conventions, measures
 from mbprof.network.conventions import UNITS, Convention
 from mbprof.network.graph import Graph
+from mbprof.network.measures import Measures, Traffic, said_of
 from mbprof.network.rows import FIELDS, GROUPINGS, Row, Total, costed, merged, stored, summed
 from mbprof.ops.base import FACTS, STORED
 from mbprof.output.formats import stamp
@@ -68,9 +69,10 @@ COLUMNS: dict[str, Column] = {
         *(
             Column(kind, kind.replace("_", " "), doc, fmt.integer, True, yields=1)
             for kind, doc in FACTS.items()
+            if kind not in ("read", "write")  # of ops that are not fused; see `measures`
         ),
     )
-}
+} | measures.COLUMNS
 """Every column that ``--columns`` can name."""
 
 _LAYER, _GROUP = ("name", "op", "kernel", "stride", "out_shape"), ("name", "layers", "out_shape")
@@ -159,6 +161,8 @@ class Profile(Result):
     """The shapes of the results that the spec names."""
     missing: Mapping[str, int] = field(default_factory=dict)
     """How many ops of each kind there are whose cost is not known."""
+    graph: Graph | None = field(default=None, compare=False)
+    """What was costed."""
 
     @classmethod
     def of(
@@ -182,7 +186,7 @@ class Profile(Result):
         kinds = (n.op.missing for n in graph.nodes if scope in ("all", n.scope))
         missing = Counter(filter(None, kinds))
         named = graph.named
-        return cls(spec, knobs, scope, chosen, rows[scope], totals, changed, named, missing)
+        return cls(spec, knobs, scope, chosen, rows[scope], totals, changed, named, missing, graph)
 
     @property
     def total(self) -> Total:
@@ -204,12 +208,32 @@ class Profile(Result):
 
         Raises: UsageError: no such grouping.
         """
+        return tuple(merged(key, rows, by) for key, rows in self.groups(by).items())
+
+    def groups(self, by: str) -> dict[str, list[Row]]:
+        """Return the rows that are summed up, by the name of their sum.
+
+        Raises: UsageError: no such grouping.
+        """
         if by not in GROUPINGS:
             raise UsageError(f"cannot group by {by!r}", hint=nearest(by, GROUPINGS))
         groups: dict[str, list[Row]] = {}
         for row in self.rows:
             groups.setdefault(GROUPINGS[by](row), []).append(row)
-        return tuple(merged(key, rows, by) for key, rows in groups.items())
+        return groups
+
+    def measured(self, by: str, found: Measures, dtype: str | None) -> dict[str, dict[str, Any]]:
+        """Return what the rows of a grouping move and see, and what all of them move.
+
+        A block sees what its last layer sees. Raises: UsageError: no such grouping or type.
+        """
+        chosen, none = dtypes.dtype(dtype) if dtype else None, Traffic()
+        result = {}
+        for key, rows in {**self.groups(by), "": list(self.rows)}.items():
+            traffic = sum((found.traffic[row.name] for row in rows), none)
+            last = found.fields[rows[-1].name] if key and by != "op" else None
+            result[key] = measures.values(traffic, last, chosen)
+        return result
 
     def report(self, layout: str = "page") -> Report:
         """Lay the rows out as they are; `Table` groups, sorts and chooses."""
@@ -273,6 +297,10 @@ class Table(Result):
     """The knobs that were turned and change nothing of the profile."""
     scaled: tuple[str, ...] = ()
     """What to say of outputs that the width rule scales though their number is stated."""
+    dtype: str | None = None
+    """The type of numbers at which traffic is in bytes; without one it is in elements."""
+    measures: bool = False
+    """Whether the columns of what is measured on the graph have values where none is shown."""
 
     def __post_init__(self) -> None:
         columns(self.columns, self.by, "data", self.profile.convention)
@@ -283,7 +311,8 @@ class Table(Result):
         """The rows that are shown, in their order."""
         rows = self.profile.grouped(self.by)
         by = column(self.sort, self.profile.convention) if self.sort is not None else None
-        values = [{} if by is None else _values(row, self.profile) for row in rows]
+        more = self._measures([by] if by else [])[1]
+        values = [{} if by is None else _values(row, self.profile, more) for row in rows]
         return tuple(rows[number] for number in order(values, by, self.top))
 
     @property
@@ -296,26 +325,43 @@ class Table(Result):
         """The profile in a line, and what the rows are."""
         return f"{self.profile.brief}, by {self.by}"
 
+    def _measures(
+        self, shown: Iterable[Column]
+    ) -> tuple[Measures | None, dict[str, dict[str, Any]]]:
+        """Measure the graph if some columns show that, and return what they say of each row."""
+        names = {column.name for column in shown}
+        graph = self.profile.graph
+        if graph is None or (names.isdisjoint(measures.COLUMNS) and not self.measures):
+            return None, {}
+        found = measures.measured(graph)
+        return found, self.profile.measured(self.by, found, self.dtype)
+
     def report(self, layout: str = "page") -> Report:
         """Lay the table out."""
         profile = self.profile
         shown = columns(self.columns, self.by, layout, profile.convention)
-        rows = tuple(_values(row, profile) for row in self.rows)
+        found, more = self._measures(shown)
+        rows = tuple(_values(row, profile, more) for row in self.rows)
+        total = _values(profile.total, profile, {"total": more.get("", {})})
         data = replace(profile, rows=self.rows).to_dict()
         if self.by != "layer":
             data["layers"] = [_data(row) for row in rows]
+        named = [column.name for column in shown if column.name in measures.COLUMNS]
+        for place, values in zip((*data["layers"], data["total"]), (*rows, total), strict=True):
+            place.update((name, values[name]) for name in named if name in values)
         return Report(
             title=profile.headline,
             columns=shown,
             rows=rows,
             data=data,
-            total=_values(profile.total, profile),
+            total=total,
             notes=(
                 *(
                     f"{name} changes nothing that is counted: its default gives the same."
                     for name in self.idle
                 ),
                 *self.scaled,
+                *(said_of(found, {column.name for column in shown}, self.dtype) if found else ()),
                 *_notes(profile, len(rows), len(profile.grouped(self.by))),
             ),
             known=known(self.by, profile.convention),
@@ -333,7 +379,9 @@ _OWN = tuple(name for name in FIELDS if name != "layers")
 """What a single layer says of itself."""
 
 
-def _values(row: Row | Total, profile: Profile) -> dict[str, Any]:
+def _values(
+    row: Row | Total, profile: Profile, more: Mapping[str, dict[str, Any]]
+) -> dict[str, Any]:
     """Return what a row says, its facts, and params and costs with their shares of the total."""
     named, summed_up = profile.convention.named, {"name": "total", "layers": row.layers}
     values: dict[str, Any] = row.fields(*FIELDS) if isinstance(row, Row) else summed_up
@@ -341,7 +389,7 @@ def _values(row: Row | Total, profile: Profile) -> dict[str, Any]:
     for name, whole in {"params": profile.total.params, **named(profile.total.costs)}.items():
         values[f"{name}_share"] = share = Ratio(values[name], whole)
         values[f"{name}_bar"] = share if isinstance(row, Row) else None
-    return values | row.facts._asdict()
+    return values | row.facts._asdict() | more.get(values["name"], {})
 
 
 def _data(row: dict[str, Any]) -> dict[str, Any]:

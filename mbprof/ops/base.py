@@ -249,6 +249,13 @@ class Op(ABC):
         """
         return 0
 
+    def activations(self, inputs: Shapes, outputs: Shapes) -> int:
+        """Return how many elements its convolution, linear layer or matrix products give.
+
+        Source: facebookresearch/fvcore `fvcore/nn/activation_count.py`; arXiv:2003.13678.
+        """
+        return product(outputs[0]) if self.multiplies else 0
+
     def geometry(self, inputs: Shapes) -> Geometry:
         """Return kernel, stride, dilation and groups, None where the op has none."""
         return Geometry()

@@ -172,6 +172,9 @@ class MatMul(Op):
             )
         return ((*left[:-1], columns),)
 
+    def activations(self, inputs: Shapes, outputs: Shapes) -> int:
+        return product(outputs[0])
+
     def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
         size = product(outputs[0])
         read = product(inputs[0]) + product(inputs[1])
@@ -233,6 +236,10 @@ class Attention(Op):
     def scaled(self, inputs: Shapes) -> int:
         d: int = inputs[0][1] // self.heads
         return d
+
+    def activations(self, inputs: Shapes, outputs: Shapes) -> int:
+        (n, _), (m, _) = inputs[:2]
+        return self.heads * n * (m // self.windows) + product(outputs[0])
 
     def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
         (n, c), (m, _) = inputs[:2]

@@ -17,6 +17,7 @@ from mbprof.language.source import Map, Scalar, mapping, parse, read, required, 
 from mbprof.network import conventions
 from mbprof.network.conventions import Convention
 from mbprof.network.load import Network, Spec, alone, as_text
+from mbprof.network.profile import Table
 from mbprof.network.rows import totals
 from mbprof.output import Column, Report
 from mbprof.pages.wiring import block_text
@@ -128,7 +129,7 @@ class BlockNetwork(Network):
         """Lay the block out: its table, its wiring, and what other blocks would cost."""
         block, profile = self.block, self.profile(self.convention)
         found = alternatives(*self.ends, self.convention)
-        report = profile.report(layout)
+        report = Table(profile, measures=True).report(layout)
         data = {
             **report.data,
             "block": block.name,

@@ -44,7 +44,7 @@ def kinds() -> dict[str, str]:
     """Return the kinds of charts, each with what it shows.
 
     >>> sorted(kinds())
-    ['accuracy', 'cost', 'grid', 'layers']
+    ['accuracy', 'cost', 'grid', 'layers', 'memory', 'roofline']
     """
     from mbprof.pages.charts.kinds import PLOTS
 
@@ -57,13 +57,16 @@ def plot(
     alphas: Sequence[float] = (),
     sides: Sequence[int] = (),
     scope: str = "all",
+    dtype: str | None = None,
+    device: str | None = None,
     ax: Axes | Iterable[Axes] | None = None,
 ) -> Figure:
-    """Draw published accuracy or computed cost as a matplotlib figure.
+    """Draw published accuracy, computed cost or live memory as a matplotlib figure.
 
-    ``kind`` is accuracy, cost, grid or layers; ``alphas`` and ``sides`` are the width multipliers
-    and resolutions to show. With ``ax`` the chart is drawn into axes of your own, one for each of
-    its panels, and without its caption.
+    ``kind`` is accuracy, cost, grid, layers, memory or roofline, the last two at ``dtype`` and the
+    last on a ``device``; ``alphas`` and ``sides`` are the widths and resolutions to show. With
+    ``ax`` the chart is drawn into axes of your own, one for each of its panels, and without its
+    caption.
     Raises: UsageError: no such spec, kind or scope, no spec, a chart that the specs do not allow,
     or another number of axes than of panels. MbprofError: a configuration that a network does not
     take.
@@ -73,14 +76,15 @@ def plot(
     """
     # matplotlib takes longer to load than a whole table to compute.
     from mbprof.pages.charts import style
-    from mbprof.pages.charts.kinds import PLOTS, Options
+    from mbprof.pages.charts.kinds import PLOTS
+    from mbprof.pages.charts.options import Options
 
     if kind not in PLOTS:
         raise unknown("kind of chart", kind, PLOTS)
     chosen_scope(scope)
     if not specs:
         raise UsageError("a chart needs at least one spec")
-    options = Options(tuple(alphas), tuple(sides), scope, style.axes_of(ax))
+    options = Options(tuple(alphas), tuple(sides), scope, dtype, device, style.axes_of(ax))
     with style.look():
         return PLOTS[kind].draw([as_spec(spec) for spec in specs], options)
 

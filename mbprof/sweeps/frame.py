@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+from mbprof.device.lanes import needs
 from mbprof.errors import UsageError
 from mbprof.network.load import SpecLike, as_spec
 from mbprof.sweeps.axes import Column, planned
@@ -34,6 +35,8 @@ def sweep(
     where: str | None = None,
     pareto: str | None = None,
     accuracy: str | None = None,
+    dtype: str | None = None,
+    device: str | None = None,
     random: int | None = None,
     seed: int = 0,
     jobs: int = 1,
@@ -45,7 +48,9 @@ def sweep(
     An axis is a list of values, a single one, or text as the command line has it, such as
     ``0.25:1.0:0.25``; with ``random``, which draws so many configurations, a range is
     ``0.25:1.0``. ``configs`` has a column for each knob instead. With ``accuracy``, a series of
-    published accuracies or ``default``, their columns stand beside. ``jobs`` are processes.
+    published accuracies or ``default``, their columns stand beside; with a ``dtype`` activations,
+    live bytes at the peak and bytes of weights, with a ``device`` nanoseconds. ``jobs`` are
+    processes.
     With ``chunks`` a DataFrame comes for each part of the sweep, so that millions of rows need
     not be held at once. ``frame.attrs["mbprof"]`` says of what the costs are. Where some sizes
     make no network, a column ``problem`` says why, and their counts are missing.
@@ -64,7 +69,7 @@ def sweep(
     if configs is None and not axes:
         raise UsageError("there is nothing to sweep", hint="give an axis, such as alpha=[0.5]")
     plan = planned(loaded, axes, configs, random, seed)
-    job = plan_sweeps([loaded], [plan], convention, scope, where, accuracy)
+    job = plan_sweeps([loaded], [plan], convention, scope, where, accuracy, needs(dtype, device))
     front = Front.parse(pareto, job.names) if pareto else None
     parts = reduced(costed(job, jobs, front), front)
     if chunks:

@@ -11,10 +11,12 @@ from itertools import islice, repeat
 from typing import Any, NamedTuple, TypeAlias
 
 from mbprof.compare.side_by_side import common_scope
+from mbprof.device.lanes import Needs
 from mbprof.errors import MbprofError, UsageError
 from mbprof.language.fmt import Value, plain
 from mbprof.language.record import record
 from mbprof.network import conventions
+from mbprof.network.graph import Graph
 from mbprof.network.load import Spec
 from mbprof.network.many import Engine, counter, outputs
 from mbprof.output.formats import stamp
@@ -52,6 +54,7 @@ class Sweep:
     scope: str = "all"
     where: Where | None = None
     accuracies: Joined | None = None
+    needs: Needs | None = None
     refuses: bool = False
     """Whether some of its sizes make no network."""
     engines: dict[tuple[str, ...], Engine] = field(default_factory=dict)
@@ -62,7 +65,7 @@ class Sweep:
         # What the engines know of the spec holds functions; each process finds it out itself.
         return Sweep, (
             self.spec, self.plan, self.convention, self.scope, self.where, self.accuracies,
-            self.refuses,
+            self.needs, self.refuses,
         )  # fmt: skip
 
     @property
@@ -77,8 +80,11 @@ class Sweep:
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """The columns that are computed: params, and MACs or FLOPs as the convention counts."""
-        return outputs(self.convention)
+        """The columns that are computed: params, and MACs or FLOPs as the convention counts.
+
+        Behind them is what is asked for of memory and time.
+        """
+        return (*outputs(self.convention), *(self.needs.names if self.needs else ()))
 
     @property
     def fixed(self) -> dict[str, Value]:
@@ -88,7 +94,8 @@ class Sweep:
 
     def stamp(self) -> dict[str, Any]:
         """Return what the costs are of, as plain data: network, knobs, scope, convention."""
-        return stamp(self.spec.name, self.fixed, self.scope, conventions.load(self.convention))
+        of = stamp(self.spec.name, self.fixed, self.scope, conventions.load(self.convention))
+        return of if self.needs is None else {**of, **self.needs.stamp}
 
     def chunk(self, start: int, stop: int) -> dict[str, Column]:
         """Cost some rows of the plan.
@@ -207,12 +214,17 @@ class Sweep:
                 self.spec.definition,
                 {**self.spec.knobs, **fixed},
                 self.ranges(),
-                counter(self.convention, self.scope),
+                self.counter(),
                 len(self.outputs),
-                # What is folded depends on what is there.
-                open=not conventions.load(self.convention).folds,
+                # What is folded, and what lives at a time, depends on what is there.
+                open=self.needs is None and not conventions.load(self.convention).folds,
             )
         return self.engines[key]
+
+    def counter(self) -> Callable[[Graph], Sequence[Any]]:
+        """Return what counts a graph, for all columns that are computed."""
+        costs, needs = counter(self.convention, self.scope), self.needs
+        return costs if needs is None else lambda graph: (*costs(graph), *needs.counts(graph))
 
     def ranges(self) -> dict[str, tuple[Any, ...]]:
         """Return the least and largest value of each knob that varies as a number, and its step."""
@@ -267,13 +279,15 @@ def plan_sweep(
     scope: str | None = None,
     where: str | None = None,
     accuracy: str | None = None,
+    needs: Needs | None = None,
 ) -> Sweep:
     """Check and assemble a sweep; ``accuracy`` is a series, or ``default``.
 
     Raises: UsageError: no such scope or series. ExpressionError: a filter that is wrong or
     mentions an unknown column.
     """
-    job = Sweep(spec, plan, convention, chosen_scope(scope, spec.definition.scope))
+    scope = chosen_scope(scope, spec.definition.scope)
+    job = Sweep(spec, plan, convention, scope, needs=needs)
     if accuracy is not None:
         series = None if accuracy == "default" else accuracy
         job.accuracies = Joined.of(spec.definition, job.fixed, series)
@@ -350,6 +364,7 @@ def plan_sweeps(
     scope: str | None = None,
     where: str | None = None,
     accuracy: str | None = None,
+    needs: Needs | None = None,
 ) -> Job:
     """Check and assemble the sweep of one spec or of several: see `plan_sweep`.
 
@@ -365,7 +380,7 @@ def plan_sweeps(
             raise UsageError(f"{spec.name} is given twice")
         # Two files can bear one name.
         label = spec.name if before is None else path
-        jobs[label] = plan_sweep(spec, plan, convention, scope, where, accuracy)
+        jobs[label] = plan_sweep(spec, plan, convention, scope, where, accuracy, needs)
     refuses = any(job.refuses for job in jobs.values())
     for job in jobs.values():
         job.refuses = refuses

@@ -11,6 +11,7 @@ from functools import partial
 from itertools import chain
 from typing import Any, TypeAlias
 
+from mbprof.device.lanes import COLUMNS as NEEDED
 from mbprof.errors import UsageError
 from mbprof.language import fmt
 from mbprof.language.fmt import plain
@@ -205,6 +206,7 @@ _KNOWN = {
         ReportColumn(SPEC, "spec", "the network"),
         ReportColumn(PROBLEM, "problem", "why the size makes no network", wraps=True),
         *(COUNTED[name] for name in ("params", *UNITS)),
+        *NEEDED.values(),
         ReportColumn("top1", "top-1", "published accuracy in percent", "{:.1f}".format, True),
         ReportColumn(
             "top1_estimate", "estimate", "between what is published", "{:.1f}".format, True
@@ -256,6 +258,7 @@ def table(job: Job, chunks: Iterator[Chunk], shown: Shown) -> Report:
             *(f"{name} changes nothing that is counted here." for name in _idle(job, rows)),
             *(f"Some sizes make no network: {asked}." for asked in _refusing(job)),
             f"Scope {stamp['scope']}, convention {stamp['convention']}.",
+            *([job.first.needs.said] if job.first.needs else ()),
         ),
     )
 
@@ -273,7 +276,8 @@ def _idle(job: Job, rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         counts: dict[Any, dict[Any, Any]] = {}
         for row in rows:
             others = tuple(row[axis] for axis in ("spec", *axes) if axis != name and axis in row)
-            found = (row["params"], *(row[cost] for cost in UNITS if cost in row))
+            costs = (*UNITS, *NEEDED)
+            found = (row["params"], *(row[cost] for cost in costs if cost in row))
             counts.setdefault(others, {})[row[name]] = found
         beside = [list(found.values()) for found in counts.values()]
         if max(map(len, beside)) > 1 and all(len(set(found)) == 1 for found in beside):

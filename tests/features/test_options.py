@@ -29,6 +29,9 @@ TABLES = {
     "accuracy": ["mobilenet_v1"],
     "explain": ["mobilenet_v2@torchvision"],
     "verify": ["squeezenet"],
+    "memory": ["mobilenet_v1"],
+    "latency": ["mobilenet_v1", "--device", "stm32f746"],
+    "calibrate": [str(ROOT / "tests" / "independent" / "data" / "device" / "pixel1.csv")],
 }
 """The commands that write a table, each as it is asked for one of three rows at least."""
 SORTED = {
@@ -38,11 +41,14 @@ SORTED = {
     "accuracy": "macs",
     "verify": "computed",
     "sizes": "count",
+    "memory": "live_bytes",
+    "latency": "macs",
+    "calibrate": "macs",
 }
 """What the tests sort by, where that is not params."""
 KNOBS = {
     "table", "sizes", "show", "check", "watch", "compare", "diff", "explain", "formula", "export",
-    "convert",
+    "convert", "memory", "latency",
 }  # fmt: skip
 TAKEN = {
     "--sort": {*TABLES},
@@ -62,6 +68,8 @@ TAKEN = {
     "--in": {"sizes", "show", "block", "check", "watch"},
     "--max-macs": {"table", "block", "check", "watch"},
     "--max-params": {"table", "block", "check", "watch"},
+    "--dtype": {"table", "memory", "latency", "sweep", "plot"},
+    "--device": {"latency", "sweep", "plot"},
     "--output": {*COMMANDS} - {"watch"},
 }  # fmt: skip
 """The options that several commands share, and which commands have them."""

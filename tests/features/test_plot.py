@@ -21,8 +21,9 @@ from matplotlib.transforms import Bbox
 from mbprof import MbprofError, load
 from mbprof.cli.networks import values_of
 from mbprof.pages import plot
-from mbprof.pages.charts import kinds, style
-from mbprof.pages.charts.kinds import PLOTS, Options
+from mbprof.pages.charts import device, kinds, style
+from mbprof.pages.charts.kinds import PLOTS
+from mbprof.pages.charts.options import Options
 from mbprof.pages.points import Point, best, front, points, settings, sweep
 from mbprof.published.rows import DATA
 from tests.conftest import loaded
@@ -43,6 +44,7 @@ CHARTS = [
     ("grid", ["mobilenet_v1", "mobilenet_v2", "mobilenet_v3_large"]),
     ("layers", ["mobilenet_v1"]),
     ("layers", ["densenet201"]),
+    ("memory", ["mobilenet_v2"]),
 ]
 
 
@@ -169,7 +171,8 @@ def test_params_do_not_depend_on_the_resolution_and_show_as_one_line() -> None:
 def test_the_same_chart_is_the_same_bytes(kind: str) -> None:
     specs = [load("mobilenet_v1")]
     for ending in plot.CHARTS:
-        first, second = (plot.draw(specs, kind, ending) for _ in range(2))
+        on = {"device": "h200"} if kind == "roofline" else {}
+        first, second = (plot.draw(specs, kind, ending, **on) for _ in range(2))
         assert first == second
         # A date in any usual spelling.
         assert not re.search(rb"20\d\d-\d\d-\d\d|D:20\d\d|tIME", first)
@@ -352,6 +355,18 @@ def test_matplotlib_is_loaded_only_to_draw() -> None:
     assert "matplotlib" not in modules
 
 
+def test_a_roofline_has_layers_below_the_roof() -> None:
+    panel = plot.plot("mobilenet_v1", kind="roofline", device="h200").axes[0]
+    roof, *bounds = (np.asarray(line.get_ydata()) for line in panel.lines)
+    macs = [row for row in load("mobilenet_v1").build().profile(scope="all").rows if row.cost]
+    assert sum(map(len, bounds)) == len(macs)
+    assert max(map(np.max, bounds)) <= np.max(roof) == 494.5e3
+    for name, said in ((None, "needs a device"), ("pixel_1", "has no peak and one bandwidth")):
+        with pytest.raises(MbprofError, match=said):
+            plot.plot("mobilenet_v1", kind="roofline", device=name)
+
+
 def test_every_kind_says_what_it_shows() -> None:
     assert plot.kinds() == {name: kind.doc for name, kind in PLOTS.items()}
-    assert {kind.draw.__module__ for kind in PLOTS.values()} == {kinds.__name__}
+    rooms = {kinds.__name__, device.__name__}
+    assert {kind.draw.__module__ for kind in PLOTS.values()} == rooms

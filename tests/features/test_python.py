@@ -39,10 +39,14 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "plot": lambda given: mbprof.plot(given, kind="layers"),
     "report": mbprof.report,
     "export": lambda given: mbprof.export(given, "mermaid"),
+    "memory": mbprof.memory,
+    "training": mbprof.training,
+    "latency": lambda given: mbprof.latency(given, "stm32f746"),
 }
 """Each function that takes a spec, called with it."""
 
 ONNX = ROOT / "tests/independent/data/onnx/keras.MobileNet_a0.25_128.onnx.gz"
+MEASURED = ROOT / "tests" / "independent" / "data" / "device" / "pixel1.csv"
 OTHERS: dict[str, Callable[[], Any]] = {
     "list": lambda: mbprof.list("mobilenet"),
     "block": lambda: mbprof.block("inv_res"),
@@ -50,8 +54,9 @@ OTHERS: dict[str, Callable[[], Any]] = {
     "loads": lambda: mbprof.loads(zoo_text(SPEC)),
     "from_onnx": lambda: mbprof.from_onnx(gzip.decompress(ONNX.read_bytes())),
     "schema": mbprof.schema,
+    "calibrate": lambda: mbprof.calibrate(MEASURED),
 }
-NO_COMMAND = {"estimate", "from_onnx", "load", "loads"}
+NO_COMMAND = {"estimate", "from_onnx", "load", "loads", "training"}
 NO_FUNCTION = {"watch"}
 
 

@@ -68,6 +68,13 @@ body:
   - {op: conv, k: 1, c: c}
   - {op: conv, k: 1, c: c}
 """
+DEVICE = """
+name: toy
+doc: a device that is none
+sources: [a test]
+peak: {int8: 1e9}
+bandwidth: 1e9
+"""
 SCALED = NET + "  - {op: scale}\n"
 ROOTED = NET.replace("c: 8", "c: int(sqrt(64))")
 
@@ -100,6 +107,11 @@ RECIPES: Mapping[str, tuple[str, str, str, list[list[str]], list[str]]] = {
         "mbprof/network/conventions/muls.yaml", CONVENTION, NET,
         [["table", "net.yaml", "--convention", "muls"], ["explain", "net.yaml"]],
         ["(convention muls)", "muls"],
+    ),
+    "a device": (
+        "mbprof/device/data/toy.yaml", DEVICE, NET,
+        [["latency", "net.yaml", "--device", "toy"]],
+        ["on toy"],
     ),
     "a rule": (
         "mbprof/checks/rules/widths.py", RULE, NET,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeAlias
 
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
@@ -12,32 +12,15 @@ from matplotlib.patches import Patch
 
 from mbprof.errors import UsageError
 from mbprof.language.fmt import plain, several
-from mbprof.language.record import record
 from mbprof.network.load import Spec
 from mbprof.output import inert
 from mbprof.pages import points
 from mbprof.pages.charts import style
+from mbprof.pages.charts.device import memory, roofline
+from mbprof.pages.charts.options import Options, Plot, at_most, single
 
 DRAWN = {"macs": "multiply-accumulates", "params": "parameters"}
 """What charts show of a cost, with the words for it."""
-
-
-@record
-class Options:
-    """What a chart is asked for besides its specs."""
-
-    alphas: tuple[float, ...] = ()
-    sides: tuple[int, ...] = ()
-    scope: str = "all"
-    panels: tuple[Axes, ...] = ()
-    """Axes to draw into, one for each panel, instead of a figure of its own."""
-
-
-class Plot(NamedTuple):
-    """A kind of chart: how it is drawn, and what it shows."""
-
-    draw: Callable[[Sequence[Spec], Options], Figure]
-    doc: str
 
 
 def _counted(options: Options) -> str:
@@ -171,7 +154,7 @@ def cost(specs: Sequence[Spec], options: Options) -> Figure:
     at its default.
     Raises: UsageError: too many networks for lines that can be told apart.
     """
-    _at_most(specs, len(style.LINES), "cost")
+    at_most(specs, len(style.LINES), "cost")
     swept = {spec.name: _lines(spec, options, len(specs) > 1) for spec in specs}
     knobs = [name for name in ("alpha", "res") if any(lines[name] for lines in swept.values())]
     if not knobs:
@@ -259,7 +242,7 @@ def grid(specs: Sequence[Spec], options: Options) -> Figure:
 
     Raises: UsageError: a network without a width multiplier, or too many networks.
     """
-    _at_most(specs, len(style.LINES), "grid")
+    at_most(specs, len(style.LINES), "grid")
     for spec in specs:
         if not points.has_width(spec):
             raise UsageError(
@@ -325,15 +308,8 @@ def layers(specs: Sequence[Spec], options: Options) -> Figure:
 
     Raises: UsageError: more than one network.
     """
-    _at_most(specs, 1, "layers")
-    knobs: dict[str, Any] = {}
-    if len(options.alphas) > 1 or len(options.sides) > 1:
-        raise UsageError("--kind layers draws one width and one resolution")
-    if options.alphas:
-        points.axes(specs[0], options.alphas)  # refuses them where there is no width
-        knobs["alpha"] = options.alphas[0]
-    if options.sides:
-        knobs["res"] = options.sides[0]
+    at_most(specs, 1, "layers")
+    knobs = single(specs[0], options, "layers")
     profile = specs[0].build(**knobs).profile(scope=options.scope)
     rows = [row for row in profile.rows if row.params or row.cost]
     ops = list(dict.fromkeys(row.op for row in rows))
@@ -373,16 +349,12 @@ def layers(specs: Sequence[Spec], options: Options) -> Figure:
     return made
 
 
-def _at_most(specs: Sequence[Spec], most: int, name: str) -> None:
-    if len(specs) > most:
-        allowed = "one network" if most == 1 else f"at most {most} networks"
-        raise UsageError(f"--kind {name} draws {allowed}, {len(specs)} are given")
-
-
 PLOTS = {
     "accuracy": Plot(accuracy, "published top-1 against MACs and params"),
     "cost": Plot(cost, "MACs and params against width and resolution"),
     "grid": Plot(grid, "MACs over width and resolution, the numbers in the cells"),
     "layers": Plot(layers, "params and MACs of each layer of one network"),
+    "memory": Plot(memory, "live bytes of each step of one network"),
+    "roofline": Plot(roofline, "MACs a second of each layer against its intensity, on a device"),
 }
 """Every kind of chart by its name."""
