@@ -206,7 +206,7 @@ def report(
 @command(epilog="Example: mbprof explain mobilenet_v2@torchvision --from kernels --to fvcore")
 def explain(
     *,
-    spec: SpecArgument,
+    specs: OptionalSpecsArgument = None,
     knobs: Knobs,
     scope: ScopeOption = None,
     before: Annotated[
@@ -219,25 +219,32 @@ def explain(
         str | None,
         Option("--number", metavar="N", help="find out what a number counts, such as 569M"),
     ] = None,
+    zoo: Annotated[
+        bool, Option("--zoo", "--all", help="of which network of the zoo, with --number")
+    ] = False,
     rows: Rows,
     to: Output,
 ) -> None:
     """Count a network by every convention, and say why they differ."""
     out = to.open()
+    if bool(specs) == zoo:
+        raise UsageError("give specs, or --all with --number")
     if number is not None:
         if before is not None or after is not None:
             raise UsageError("give either --number, or --from and --to")
         from mbprof.published.origins import origins
 
-        found = origins(spec, number, knobs.typed(), scope)
+        found = origins(specs, number, knobs.typed(), scope)
         out.table(found.report(out.layout), rows)
         if not found.origins and out.layout == "data":
             complain(found.verdict)
         return
+    if specs is None or len(specs) > 1:
+        raise UsageError("several specs are explained together only with --number")
     from mbprof.network.load import load
     from mbprof.published import tools
 
-    network = load(spec).build_at(knobs.typed())
+    network = load(specs[0]).build_at(knobs.typed())
     explained = tools.explain(network, scope=scope, before=before, after=after)
     out.table(explained.report(out.layout), rows)
 

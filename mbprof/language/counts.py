@@ -86,8 +86,8 @@ def read(text: str) -> Quantity:
         raise ValueError(f"{text} is more than 10^30")
     ranges = _ranges(value, place, bool(exponent), bool(decimals))
     kinds = ("params",) if noun.lower().startswith("param") else ("cost",)
-    kinds = kinds if noun else ("params", "cost")
-    return Quantity(text, value, ranges, kinds, 0 if exponent else power)
+    can_count = kinds if noun else ("params", "cost")
+    return Quantity(text, value, ranges, can_count, 0 if exponent else power)
 
 
 def quantity(scalar: Scalar, kind: str | None = None) -> Quantity:

@@ -7,6 +7,7 @@ hardly longer than a count by one of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import fields as fields_of
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -26,7 +27,14 @@ Bits = float
 
 _PARAMS = {"trainable": 0.0, "stored": 2.0, "kernels": 2.0, "keras": 3.0, "slim-list": 3.5}
 _COSTS = {"kernels": 0.0, "fvcore": 2.0, "torch": 2.5, "thop": 2.5, "ptflops": 2.5}
-_COSTS |= {"paddle": 3.0, "imgclsmob": 3.0, "mmcv": 3.0, "calflops": 3.0}
+_COSTS |= {
+    "ptflops@0.6.9": 2.8,
+    "thop@0.0.31": 2.8,
+    "paddle": 3.0,
+    "imgclsmob": 3.0,
+    "mmcv": 3.0,
+    "calflops": 3.0,
+}
 _COMMON = {"params": _PARAMS, "cost": _COSTS}
 """What tables print most: the zoo's claims and the tables of model libraries were counted."""
 _RARE, _OLD = 4.0, 0.5
@@ -76,6 +84,9 @@ _FACTORS = {
 _HALVED = {"imgclsmob": (Factor(Fraction(1, 2), 0.0, "half"), _ONE._replace(bits=2.0))}
 """Tools whose own tables print half of what they count."""
 _SLIPS = {10: "ten times", 1000: "a thousand times"}
+_PARTS = {10: "tenth", 1000: "thousandth"}
+UNITS = "in units of "
+"""How the name of a wrong unit begins."""
 
 
 def factors(counted: Counted) -> tuple[Factor, ...]:
@@ -90,10 +101,10 @@ def slips(power: int) -> tuple[Factor, ...]:
     ['in units of 2^20', 'ten times']
     """
     binary = power // 3 * 10
-    units = [Factor(Fraction(10**power, 2**binary), 4.0, f"in units of 2^{binary}")]
+    units = [Factor(Fraction(10**power, 2**binary), 4.0, f"{UNITS}2^{binary}")]
     for times, said in _SLIPS.items():
         units.append(Factor(Fraction(times), 6.0, said))
-        units.append(Factor(Fraction(1, times), 6.0, said.replace("times", "times less")))
+        units.append(Factor(Fraction(1, times), 6.0, f"a {_PARTS[times]} of"))
     return tuple(units if power else units[1:])
 
 
@@ -252,8 +263,8 @@ def _alike(node: Node) -> Any:
     """Return what nodes that are counted alike have in common, None if a node is like no other."""
     if node.weights is not None or node.alone is not None:
         return None
-    op = node.op
-    fields = tuple(_plain(getattr(op, name)) for name in op.__dataclass_fields__)
+    op: Any = node.op
+    fields = tuple(_plain(getattr(op, field.name)) for field in fields_of(op))
     alike = (type(op), fields, _plain(node.in_shapes), _plain(node.out_shapes), node.call)
     try:
         hash(alike)

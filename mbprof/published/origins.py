@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 from mbprof.errors import UsageError
@@ -18,6 +19,7 @@ from mbprof.network import conventions
 from mbprof.network.load import Spec, SpecLike, as_spec
 from mbprof.output import Column, Note, Report
 from mbprof.output.writers import Result
+from mbprof.published.counted import UNITS
 from mbprof.published.origin import CHANCE, Density, Match, Origin, rarity
 from mbprof.published.search import MARGIN, Search
 from mbprof.published.settings import FAMILY, family, tiers
@@ -35,7 +37,9 @@ ZOO_MARGIN = 5.0
 
 def _odds(chance: float) -> str:
     """Write how many counts of a search print like a number by chance."""
-    return f"{chance:.0%}" if chance >= 0.01 else "<1%"
+    if chance < 0.01:
+        return "<0.01"
+    return f"{chance:.2f}" if chance < 1 else f"{chance:.0f}"
 
 
 COLUMNS = (
@@ -46,10 +50,12 @@ COLUMNS = (
     Column("view", "view", "folded batch norms, or layers with biases", yields=4, tells=True),
     Column("chance", "by chance", "counts that print like the number by chance", _odds, True),
     Column("rounding", "rounded", "how it prints as the number", yields=5),
-    Column("knobs", "at", "the settings that matter", spelled, yields=3, wraps=True, tells=True),
     Column("spec", "network", "the name and flavour", yields=3, tells=True, wraps=True),
+    Column("knobs", "at", "the settings that matter", spelled, yields=3, wraps=True, tells=True),
     Column("conventions", "conventions", "those that count so", ", ".join, wraps=True),
 )
+_SAID = ("spec", "view", "knobs")
+"""What is said above the table where all rows have it in common."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -79,14 +85,23 @@ class Origins(Result):
     def report(self, layout: str = "page") -> Report:
         """Lay out a row for each count, with who counts so."""
         rows = self.rows
-        places = list(dict.fromkeys(spelled(row["knobs"]) for row in rows))
         # What all rows have in common takes a terminal's width.
-        once = layout == "terminal" and len(places) == 1
+        common = [
+            column
+            for column in COLUMNS
+            if column.tells
+            and len({repr(row[column.name]) for row in rows}) == 1
+            and (column.name, rows[0]["factor"] == "1") != ("factor", False)
+        ]
+        once = common if layout == "terminal" else []
+        said = [column.written(rows[0]) for column in once if column.name in _SAID]
+        if any(c.name == "scope" for c in once) and rows[0]["scope"] != "all":
+            said.insert(0, f"scope {rows[0]['scope']}")
         return Report(
             title=self.verdict,
-            columns=tuple(c for c in COLUMNS if not (once and c.name == "knobs")),
+            columns=tuple(column for column in COLUMNS if column not in once),
             rows=rows,
-            lead=(f"at {places[0]}",) if once and places[0] else (),
+            lead=(", ".join(filter(None, said)),) if any(said) else (),
             known=COLUMNS,
             data=[origin.to_dict() for origin in self.origins],
             notes=(*self.printed, *self._notes()),
@@ -99,6 +114,9 @@ class Origins(Result):
             chance = self.origins[0].chance
             expected = f"{chance:.2g} counts of the search print like it by chance"
             yield f"With {said} a match is no proof: {expected}."
+        for said, factor in dict.fromkeys((o.said, o.factor) for o in self.origins):
+            if said:
+                yield f"× {_named(said, factor)}"
         if self.left_out:
             yield f"{fmt.several(self.left_out, 'rarer count')} left out that print like it, too."
         said = "docs/conventions.md says what each of them counts"
@@ -192,7 +210,7 @@ def _search(
     network = asked.build_at(given)
     fixed = {name: network.knobs[name] for name in given}
     search = Search(wanted, density, scopes, asked, fixed)
-    *before, usual = tiers(asked, fixed)
+    *before, usual = tiers(asked, fixed, wanted)
     for tier in before:
         if tier and min(setting.bits for setting in tier) <= search.best() + MARGIN:
             search.look(tier)
@@ -212,22 +230,20 @@ def told_apart(
     A setting that changes nothing is named once, and an amount once that is twice a count and
     another one by itself; what is counted of another view stands apart.
     """
-    kept: dict[Any, Match] = {}
-    for match in matches:
-        network = (match.spec, repr(match.knobs)) if zoo else ()
-        place = (match.counted, match.value, match.factor.times, network)
-        if place not in kept or _total(match) < _total(kept[place]):
-            kept[place] = match
-    groups: dict[Any, list[Match]] = {}
-    for match in sorted(kept.values(), key=_total):
-        amount = match.value * match.factor.times
-        at = repr(sorted(match.knobs.items()))
-        place = (match.spec, at, amount, match.counted.scope, match.counted.view)
-        group = groups.setdefault(place, [])
-        if not group or match.value == group[0].value:
-            group.append(match)
     margin, most = (ZOO_MARGIN, ZOO_MOST) if zoo else (MARGIN, MOST)
-    least = min(map(_total, kept.values()), default=0.0)
+    ranked = sorted(matches, key=_total)
+    groups: dict[Any, list[Match]] = {}
+    settled: dict[Any, Any] = {}
+    for match in ranked:
+        counted, setting = match.counted, (match.spec, repr(sorted(match.knobs.items())))
+        what = (match.value * match.factor.times, counted.scope, counted.view)
+        # All who count so are named at the setting of the likeliest.
+        place = (what, setting if zoo else settled.setdefault(what, setting))
+        group = groups.setdefault(place, [])
+        same = not group or (match.value == group[0].value and place[1] == setting)
+        if same and match.counted not in {other.counted for other in group}:
+            group.append(match)
+    least = _total(ranked[0]) if ranked else 0.0
     answers = [group for group in groups.values() if _total(group[0]) <= least + margin]
     shown = answers[:most]
     return [(m, group[0].bits) for group in shown for m in group], len(answers) - len(shown)
@@ -253,8 +269,18 @@ def _printed(definition: Definition, wanted: Quantity) -> tuple[str, ...]:
 
 
 def _times(origin: Origin) -> str:
-    """Write what a count was multiplied by: a number, or which unit was meant."""
-    return origin.said if origin.said not in ("twice", "half", "") else str(origin.factor)
+    """Write what a count was multiplied by; of a wrong unit that is what the unit was."""
+    return origin.said.removeprefix(UNITS) if origin.said.startswith(UNITS) else str(origin.factor)
+
+
+def _named(said: str, factor: Fraction) -> str:
+    """Say what a factor means."""
+    if said.startswith(UNITS):
+        unit = said.removeprefix(UNITS)
+        return f"{unit}: the number is {said}, not of 10^{int(unit[2:]) * 3 // 10}."
+    slip = f"the number is {said} what it should be, a slip"
+    known = {"twice": "two FLOPs for a MAC", "half": "half of the FLOPs"}
+    return f"{factor}: {known.get(said, slip)}."
 
 
 def _described(origin: Origin) -> str:

@@ -5,43 +5,44 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from mbprof.errors import MbprofError
-from mbprof.language.counts import Quantity
+from mbprof.language.counts import Quantity, read
 from mbprof.language.fmt import Value
 from mbprof.network.conventions import DEFAULT
 from mbprof.network.graph import Graph
 from mbprof.network.load import Network, Spec
-from mbprof.network.many import Engine
 from mbprof.ops.base import Facts, total
 from mbprof.published.counted import Bits, Counted, Factor, counts, factors, kinds, slips
 from mbprof.published.origin import NEAR, Density, Match, rarity
 from mbprof.published.settings import Setting, loaded
 from mbprof.published.totals import Total, ways
+from mbprof.published.traced import (
+    VARIED,
+    Traced,
+    asked,
+    fixed,
+    inputs,
+    place_of,
+    run,
+    traced,
+)
 from mbprof.spec.knobs import WIDTH
 
 MARGIN = 2.4
 """What is rarer than the likeliest match by so many bits is no answer."""
-CLAIMED = 0.2
-"""A count that a claim is of, at its setting, is likelier than the setting by so many bits."""
 _SLIPPING = 2.0
 """Only counts that are no rarer are tried with units that are wrong."""
+_SPARE = 0.1
 _PART = 4.5
 """How seldom a number is that of a single layer or block."""
+_OTHERWISE = 2.0
+"""How seldom a layer is counted as another one in its place."""
+_MULTIPLIERS = (1, 8)
+"""Maps that a separable convolution makes of each map; 8 as in GoogLeNet's first, caffe#3067."""
 _FLAVOUR = 1.0
 """How seldom a network that was not asked for is one of a flavour, or turned by a library."""
-_VARIED = (WIDTH, "res", "classes")
-_NODES = 1500
-"""How many nodes are traced for settings of one flavour at most, in all different networks."""
-
-
-class Traced(NamedTuple):
-    """A flavour at some values of the knobs that no symbol stands for."""
-
-    spec: Spec
-    base: Mapping[str, Value]
-    engine: Engine
 
 
 @dataclass(slots=True)
@@ -75,7 +76,7 @@ class Search:
         """Look at a tier of settings."""
         groups: dict[Any, list[Setting]] = {}
         for setting in settings:
-            groups.setdefault(_place(setting.spec, setting.knobs), []).append(setting)
+            groups.setdefault(place_of(setting.spec, setting.knobs), []).append(setting)
         for place, members in groups.items():
             spec = loaded(members[0].spec, self.asked)
             if spec is not None:
@@ -102,6 +103,9 @@ class Search:
                     Counted(DEFAULT, f"{by} {name}", "cost", "", "MACs"),
                 ]
                 self.compare([setting], ways, [[facts.kernels], [facts.trainable], [facts.mac]])
+        for said, kernels in separable(network.compiled):
+            setting = Setting(network.spec.address or network.spec.name, {}, _PART + _OTHERWISE)
+            self.compare([setting], [Counted(DEFAULT, said, "params", "", "params")], [[kernels]])
 
     def at(self, spec: Spec, place: Any, settings: list[Setting]) -> None:
         """Look at settings of one flavour; those that make no network are passed by."""
@@ -121,7 +125,7 @@ class Search:
         if place not in self.traced:
             if len(settings) < 4:
                 return None
-            network = spec.build_at({**self.given, **_fixed(settings[0].knobs)})
+            network = spec.build_at({**self.given, **fixed(settings[0].knobs)})
             self.traced[place] = traced(spec, network, self.given, self.scopes)
         return self.traced[place]
 
@@ -131,60 +135,67 @@ class Search:
         """Compare counts with the number: a column holds one way to count at all the settings."""
         import numpy as np
 
-        middle = float(self.number.value)
-        ends = [end for printed in self.number.ranges for end in printed[:2]]
-        low, high = min(ends) / middle - 1e-12, max(ends) / middle + 1e-12
         rare = np.array([setting.bits for setting in settings])
-        kept = [n for n, way in enumerate(ways) if way.quantity in self.number.kinds]
-        values = np.array([columns[n] for n in kept], dtype=np.float64) / middle
         known: dict[Counted, Any] = {}
-        for row, n in zip(values, kept, strict=True):
-            way = ways[n]
+        for way, column in zip(ways, columns, strict=True):
+            if way.quantity not in self.number.kinds:
+                continue
+            row = np.asarray(column, dtype=np.float64) / float(self.number.value)
             # A view is news only where it changes what is counted.
-            plain = way._replace(view="")
-            same = bool(way.view) & (known.setdefault(plain, row) == row)
+            same = bool(way.view) & (known.setdefault(way._replace(view=""), row) == row)
             self.looked += len(row) - int(np.count_nonzero(same))
             row = np.where(same, np.nan, row)
-            own = self.rarity(way, settings, rare)
+            bits = self.rarity(way, settings, rare)
             for factor in self.factors(way, settings):
                 amounts = row * float(factor.times)
                 near = np.flatnonzero(np.abs(amounts - 1) <= NEAR)
-                if not len(near):
-                    continue
-                bits = own[near] + factor.bits
-                self.density.add(amounts[near].tolist(), bits.tolist())
-                off = np.abs(amounts[near] - 1)
-                hits = (amounts[near] >= low) & (amounts[near] <= high)
-                for at in np.flatnonzero(hits):
-                    self.keep(
-                        _match(settings[near[at]], way, factor, columns[n][near[at]], bits[at])
-                    )
-                off[hits] = np.inf
-                at = int(np.argmin(off))
-                if off[at] < self.nearest and not factor.said:
-                    place = settings[near[at]]
-                    self.nearest = float(off[at])
-                    self.closest = _match(place, way, factor, columns[n][near[at]], bits[at])
+                if len(near):
+                    places = [
+                        _match(settings[at], way, factor, column[at], bits[at] + factor.bits)
+                        for at in near.tolist()
+                    ]
+                    self.note(amounts[near], places)
 
-    def keep(self, match: Match) -> None:
+    def note(self, amounts: Any, matches: list[Match]) -> None:
+        """Note what lies near the number: what prints like it, and what comes nearest."""
+        self.density.add(amounts.tolist(), [match.bits for match in matches])
+        middle = float(self.number.value)
+        ends = [end / middle for printed in self.number.ranges for end in printed[:2]]
+        for amount, match in zip(amounts.tolist(), matches, strict=True):
+            # What is ten times too large may have been rounded before it was written.
+            spare = _SPARE if match.factor.said else 1e-12
+            if min(ends) - spare <= amount <= max(ends) + spare and self.keep(match):
+                continue
+            if abs(amount - 1) < self.nearest and not match.factor.said:
+                self.nearest, self.closest = abs(amount - 1), match
+
+    def keep(self, match: Match) -> bool:
         """Keep a match if it prints like the number indeed."""
         rounding = self.number.rounding(match.value * match.factor.times)
+        if rounding is None and match.factor.said:
+            rounding = unslipped(self.number, match.factor).rounding(match.value)
         if rounding is not None:
             self.matches.append(match._replace(rounding=rounding))
+        return rounding is not None
 
     def factors(self, way: Counted, settings: Sequence[Setting]) -> Iterator[Factor]:
         """Yield what a count may have been multiplied by."""
         yield from factors(way)
-        if way.bits <= _SLIPPING and min(setting.bits for setting in settings) < MARGIN:
+        if (
+            self.asked
+            and way.bits <= _SLIPPING
+            and min(setting.bits for setting in settings) < MARGIN
+        ):
             yield from slips(self.number.power)
 
     def rarity(self, way: Counted, settings: Sequence[Setting], rare: Any) -> Any:
         """Return the bits of a count at settings, fewer where a claim is known to count so."""
-        import numpy as np
-
-        said = (way.convention, way.scope)
-        known = [said in setting.counted and not way.view for setting in settings]
-        return np.where(known, rare - CLAIMED, rare + way.bits)
+        own = rare + way.bits
+        for at, setting in enumerate(settings):
+            for convention, scope, likelier in setting.counted:
+                if (convention, scope, "") == (way.convention, way.scope, way.view):
+                    own[at] = min(own[at], setting.bits - likelier)
+        return own
 
     def matter(self, match: Match) -> dict[str, Value]:
         """Return the knobs of a match that its count depends on: width, size, classes, turned.
@@ -194,19 +205,22 @@ class Search:
         if res := self.looked_up(match):
             return {**({"res": res[0]} if match.counted.quantity == "cost" else {}), **match.knobs}
         spec = loaded(match.spec, self.asked)
-        place = _place(match.spec, match.knobs)
+        place = place_of(match.spec, match.knobs)
         if spec is None:
             return dict(match.knobs)
         setting = Setting(match.spec, match.knobs, 0.0)
         if place not in self.traced:
-            network = spec.build_at({**self.given, **_fixed(match.knobs)})
+            network = spec.build_at({**self.given, **fixed(match.knobs)})
             self.traced[place] = traced(spec, network, self.given, self.scopes)
             for _ in run(self.traced[place], [setting]):
                 pass
         found = self.traced[place]
         at = {**found.base, **match.knobs}
-        depends = self.depends(found, setting, match)
-        names = dict.fromkeys((*_VARIED, *match.knobs, *self.given))
+        if match.counted not in self.kinds:  # A layer knows no classes.
+            depends = {WIDTH, "res"} if match.counted.quantity == "cost" else {WIDTH}
+        else:
+            depends = self.depends(found, match)
+        names = dict.fromkeys((*VARIED, *match.knobs, *self.given))
         return {
             name: at[name]
             for name in names
@@ -219,19 +233,23 @@ class Search:
         own = (match.spec, repr(match.knobs))
         return [res for *place, res in self.listed if tuple(place) == own]
 
-    def depends(self, traced: Traced, setting: Setting, match: Match) -> set[str]:
+    def depends(self, traced: Traced, match: Match) -> set[str]:
         """Return the knobs with a symbol that a match depends on."""
-        key = (*_place(match.spec, match.knobs), match.counted)
+        key = (*place_of(match.spec, match.knobs), match.counted)
         if key not in self.known:
-            whole = match.counted._replace(scope="all")
-            at = self.kinds.index(match.counted if match.counted in self.kinds else whole)
+            at = self.kinds.index(match.counted)
             programs = [program for program, error in traced.engine.paths if error is None]
-            self.known[key] = set().union(*(inputs(p, p.outputs[at]) for p in programs))
-        return self.known[key]
+            # A width that only decides between tables is in no sum.
+            self.known[key] = set().union(
+                *(inputs(p, p.outputs[at]) for p in programs),
+                *(asked(p) & {WIDTH} for p in programs),
+            )
+        found: set[str] = self.known[key]
+        return found
 
     def turns(self, spec: Spec, name: str, match: Match) -> bool:
         """Whether a knob without a symbol changes what is counted."""
-        if name in _VARIED or name not in match.knobs:
+        if name in VARIED or name not in match.knobs:
             return False
         place = (match.spec, name, repr(match.knobs))
         if place not in self.known:
@@ -248,18 +266,17 @@ def _match(setting: Setting, way: Counted, factor: Factor, value: Any, bits: Any
     return Match(setting.spec, setting.knobs, way, factor, int(value), float(bits), "")
 
 
-def _fixed(knobs: Mapping[str, Value]) -> dict[str, Value]:
-    """Return the knobs that no symbol stands for, an oblong resolution among them."""
-    return {
-        name: value
-        for name, value in knobs.items()
-        if name not in _VARIED or (isinstance(value, tuple) and value[0] != value[-1])
-    }
+def unslipped(number: Quantity, factor: Factor) -> Quantity:
+    """Return what a number would have been without a slip, itself if that has no fewer digits.
 
-
-def _place(spec: str, knobs: Mapping[str, Value]) -> Any:
-    """Return what settings have in common that one trace serves."""
-    return spec, tuple(sorted(_fixed(knobs).items(), key=str))
+    >>> from mbprof.language.counts import read
+    >>> unslipped(read("37000G"), slips(9)[3]).ranges[1]
+    Range(low=37000000000, high=37999999999, rounding='down')
+    """
+    meant, rest = divmod(number.value, factor.times)
+    if factor.times < 1 or rest or meant % 10**number.power:
+        return number._replace(ranges=())
+    return read(f"{int(meant) // 10**number.power}e{number.power}")
 
 
 def parts(graph: Graph) -> dict[str, dict[str, Facts]]:
@@ -274,63 +291,12 @@ def parts(graph: Graph) -> dict[str, dict[str, Facts]]:
     return {"layer": summed["layer"], "block": blocks}
 
 
-def traced(
-    spec: Spec, network: Network, given: Mapping[str, Value], scopes: tuple[str, ...]
-) -> Traced:
-    """Return what counts a network for columns of its width, resolution and classes."""
-    nodes = max(1, len(network.compiled.nodes))
-
-    def count(graph: Any) -> Sequence[Any]:
-        return counts(graph, scopes)
-
-    own = dict(network.knobs)
-    engine = Engine(
-        spec.definition, own, {}, count, len(kinds(scopes)), most=max(1, min(6, _NODES // nodes))
-    )
-    return Traced(spec, own, engine)
-
-
-def run(traced: Traced, settings: Sequence[Setting]) -> Iterator[tuple[list[Setting], list[Any]]]:
-    """Yield the settings that make a network, with columns of their counts."""
-    import numpy as np
-
-    lanes = [{**traced.base, **setting.knobs} for setting in settings]
-    columns: dict[str, Any] = {}
-    for name in _VARIED:
-        values = [lane.get(name) for lane in lanes]
-        if name == "res":
-            values = [v[0] if isinstance(v, tuple) and v[0] == v[1] else None for v in values]
-        if all(isinstance(value, int | float) for value in values):
-            columns[name] = np.array(values)
-    engine = traced.engine
-    known = {name: engine.ranges.get(name, (np.inf, -np.inf)) for name in columns}
-    wide = {
-        name: (min(known[name][0], *column.tolist()), max(known[name][1], *column.tolist()))
-        for name, column in columns.items()
-    }
-    if wide != dict(engine.ranges):
-        engine.ranges, engine.paths = wide, []
-    errors = np.full(len(lanes), None, dtype=object)
-    results = engine.run(columns, len(lanes), errors)
-    made = [n for n, error in enumerate(errors) if error is None]
-    if made:
-        yield [settings[n] for n in made], [np.asarray(column)[made] for column in results]
-
-
-def inputs(program: Any, output: Any) -> set[str]:
-    """Return the knobs that an output of a program depends on, ``res`` for both its sides."""
-    found: set[str] = set()
-    seen: set[int] = set()
-    pending = [] if isinstance(output, int) else [n for monomial, _ in output for n in monomial]
-    while pending:
-        number = pending.pop()
-        if number in seen:
-            continue
-        seen.add(number)
-        atom = program.atoms[number]
-        if atom.op == "input":
-            found.add(atom.args[0])
-            continue
-        for kind, what in (arg for arg in atom.args if isinstance(arg, tuple)):
-            pending += [what] if kind == "real" else [n for monomial, _ in what for n in monomial]
-    return found
+def separable(graph: Graph) -> Iterator[tuple[str, int]]:
+    """Yield the weights of full convolutions as separable ones: k² · C · m and C · m · C_out."""
+    for node in graph.nodes:
+        geometry = node.op.geometry(node.in_shapes)
+        if node.op.multiplies and geometry.kernel and geometry.groups == 1:
+            (high, wide), c = geometry.kernel, node.in_shapes[0][0]
+            for m in _MULTIPLIERS if high * wide > 1 else ():
+                kernels = (high * wide + node.out_shapes[0][0]) * c * m
+                yield f"layer {node.layer}, separable, multiplier {m}", kernels

@@ -12,12 +12,14 @@ from itertools import product
 from typing import Any, NamedTuple
 
 from mbprof.errors import MbprofError
+from mbprof.language.counts import Quantity, read
 from mbprof.language.fmt import Value, parse
 from mbprof.network.load import Spec, load
 from mbprof.published.counted import Bits
 from mbprof.published.rows import for_name
 from mbprof.spec import names, zoo
 from mbprof.spec.knobs import WIDTH
+from mbprof.spec.sections import Claim
 from mbprof.spec.usual import ALPHAS, CLASSES, MORE_CLASSES, MORE_SIDES, SIDES
 
 FLAVOUR, NAMED, PUBLISHED, FAMILY = 1.5, 4.0, 2.5, 4.0
@@ -27,6 +29,8 @@ _SIDE, _MORE_SIDE = 5.0, 6.0
 _ALPHA = 5.0
 _RAREST = 10.0
 """What is turned together is no rarer than this."""
+CLAIMED, PRINTED = 0.2, 4.0
+"""By how many bits a count is likelier at a setting where a claim counts so, or is the number."""
 _SERIES = 3.0
 """What an accuracy was published at, or a library's name sets."""
 
@@ -34,13 +38,14 @@ _SERIES = 3.0
 class Setting(NamedTuple):
     """What is looked at: a spec, the knobs that are turned, and how seldom people do that.
 
-    ``counted`` is the convention and the scope of a claim that was published at the setting.
+    ``counted`` are claims that were published at the setting: the convention, the scope, and by how
+    many bits that is likelier than the setting.
     """
 
     spec: str
     knobs: Mapping[str, Value]
     bits: Bits
-    counted: tuple[tuple[str, str], ...] = ()
+    counted: tuple[tuple[str, str, Bits], ...] = ()
 
 
 def called(spec: Spec) -> tuple[str, str]:
@@ -66,13 +71,13 @@ def flavours(spec: Spec) -> dict[str, str]:
     return found
 
 
-def tiers(spec: Spec, given: Mapping[str, Value]) -> Iterator[list[Setting]]:
+def tiers(spec: Spec, given: Mapping[str, Value], number: Quantity) -> Iterator[list[Setting]]:
     """Yield tiers of settings, likelier ones first; what was typed stays as it is."""
     addresses = flavours(spec)
     own, *others = addresses.values()
     far = NAMED if "@" in own else FLAVOUR
     usual = [Setting(own, {}, 0.0), *(Setting(address, {}, far) for address in others)]
-    published = _published(spec, addresses, given)
+    published = _published(spec, addresses, given, number)
     first, *rest = _merged([*usual, *(setting for setting in published if not setting.knobs)])
     yield [first]
     yield rest
@@ -102,7 +107,7 @@ def _merged(settings: Iterable[Setting]) -> Iterator[Setting]:
 
 
 def _published(
-    spec: Spec, addresses: Mapping[str, str], given: Mapping[str, Value]
+    spec: Spec, addresses: Mapping[str, str], given: Mapping[str, Value], number: Quantity
 ) -> list[Setting]:
     """Return the settings of claims, of published accuracies and of libraries' names."""
     definition, (stem, _) = spec.definition, called(spec)
@@ -110,7 +115,9 @@ def _published(
     usual = zoo.load(stem).flavour if stem else definition.flavour
     settings: list[Setting] = []
 
-    def add(asked: str, at: Mapping[str, Value], bits: Bits, *counted: tuple[str, str]) -> None:
+    def add(
+        asked: str, at: Mapping[str, Value], bits: Bits, *counted: tuple[str, str, Bits]
+    ) -> None:
         knobs = _beside(given, at, loaded(asked, spec))
         if knobs is not None:
             settings.append(Setting(asked, knobs, bits + (asked != own), counted))
@@ -118,7 +125,8 @@ def _published(
     for claim in definition.published:
         asked = addresses.get(claim.flavour or usual or "")
         if asked and claim.preset in (None, stem):
-            add(asked, claim.at, PUBLISHED, (claim.convention, claim.scope))
+            likelier = PRINTED if _prints(claim, number) else CLAIMED
+            add(asked, claim.at, PUBLISHED, (claim.convention, claim.scope, likelier))
     for row in for_name(stem or definition.name):
         numbers = {WIDTH: row.alpha, "res": row.resolution}
         turned = {name: number for name, number in numbers.items() if number is not None}
@@ -128,6 +136,12 @@ def _published(
             if known.spec in addresses.values():
                 add(known.spec, {n: parse(text) for n, text in known.knobs.items()}, _SERIES)
     return settings
+
+
+def _prints(claim: Claim, number: Quantity) -> bool:
+    """Whether a claim is of the very number; one that is wrong matches nothing."""
+    texts = (printed.text for printed in (claim.params, claim.macs) if printed is not None)
+    return any(read(text).ranges == number.ranges for text in texts)
 
 
 def _beside(

@@ -296,7 +296,7 @@ def explain(
 ) -> Explanation: ...
 @overload
 def explain(
-    spec: SpecLike,
+    spec: SpecLike | Sequence[SpecLike] | None,
     number: str | int,
     *,
     scope: str | None = None,
@@ -305,7 +305,7 @@ def explain(
     **knobs: Value,
 ) -> Origins: ...
 def explain(
-    spec: SpecLike,
+    spec: SpecLike | Sequence[SpecLike] | None,
     number: str | int | None = None,
     *,
     scope: str | None = None,
@@ -315,7 +315,8 @@ def explain(
 ) -> Explanation | Origins:
     """Count a network by every convention; with ``before`` and ``after``, reconcile these two.
 
-    With a ``number``, find out which ways to count give it.
+    With a ``number``, find out which ways to count give it, for a network, for one of several, or,
+    where ``spec`` is None, for one of the zoo.
 
     Raises: UsageError: no such spec, scope or convention; or the number cannot be read.
     MbprofError: the spec makes no network at these values.
