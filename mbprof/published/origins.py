@@ -20,7 +20,7 @@ from mbprof.network.load import Spec, SpecLike, as_spec
 from mbprof.output import Column, Note, Report
 from mbprof.output.writers import Result
 from mbprof.published.counted import UNITS
-from mbprof.published.origin import CHANCE, Density, Match, Origin, rarity
+from mbprof.published.origin import Density, Match, Origin, rarity
 from mbprof.published.search import MARGIN, Search
 from mbprof.published.settings import FAMILY, family, tiers
 from mbprof.published.totals import totals
@@ -135,9 +135,9 @@ class Origins(Result):
         """The answer in a sentence."""
         if self.origins:
             values = {origin.value for origin in self.origins}
-            likely = sum(row["chance"] <= CHANCE for row in self.rows)
+            likely = len({origin.value for origin in self.origins if origin.likely})
             said = f"{self.number.text} is {fmt.several(len(values), 'count')} of {self.spec}"
-            return f"{said}, {likely or 'none'} of them hardly by chance"
+            return f"{said}, {likely or 'none'} of them likely"
         said = f"{self.number.text}: not found among {self.looked:,} counts of {self.spec}"
         if self.closest is None:
             return said
@@ -181,13 +181,15 @@ def origins(
     owners = {id(match): search for search in searches for match in search.matches}
     found, left_out = told_apart((match for s in searches for match in s.matches), specs is None)
     nearest = min(searches, key=lambda search: search.nearest)
-    closest = None
-    if not found and nearest.closest is not None and nearest.nearest <= FAR:
-        closest = nearest.closest.origin(nearest.matter(nearest.closest), 1.0)
     likely = tuple(
         match.origin(owners[id(match)].matter(match), density.chance(bits, match.rounding))
         for match, bits in found
     )
+    closest = None
+    # A slip explains nearly anything, so only a likely one is named.
+    likely = tuple(o for o in likely if o.likely or o.said in ("", "twice", "half"))
+    if not likely and nearest.closest is not None and nearest.nearest <= FAR:
+        closest = nearest.closest.origin(nearest.matter(nearest.closest), 1.0)
     looked = sum(search.looked for search in searches)
     printed = tuple(line for spec in asked for line in _printed(spec.definition, wanted))
     return Origins(named, wanted, likely, looked, closest, printed, left_out)

@@ -110,9 +110,11 @@ def test_no_known_name_is_hidden_behind_a_number() -> None:
 
 
 def test_explain_keeps_what_tells_rows_apart() -> None:
-    text = run("explain", "efficientnet_b0", "--number", "5.29M", width=80)
+    text = run("explain", "resnet34", "--number", "2.18M", width=80)
     assert "network" in text
-    assert "at res 224, classes 1000" in text
+    assert "\nclasses 1000\n" in text
+    text = run("explain", "googlenet@paper", "--number", "2.7k", width=40)
+    assert "layer conv1, separable, multiplier 8" in " ".join(text.split())
     assert widest(text) <= 80
     assert " at " in run("verify", "mobilenet_v1", width=80).splitlines()[1]
 
