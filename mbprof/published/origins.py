@@ -42,10 +42,20 @@ def _odds(chance: float) -> str:
     return f"{chance:.2f}" if chance < 1 else f"{chance:.0f}"
 
 
+def _times(factor: Fraction) -> str:
+    """Write what a count was multiplied by; of a binary unit that is the unit.
+
+    >>> _times(Fraction(1, 2)), _times(Fraction(10**6, 2**20))
+    ('1/2', '2^20')
+    """
+    binary = {Fraction(10 ** (3 * n), 2 ** (10 * n)): f"2^{10 * n}" for n in range(1, 5)}
+    return binary.get(factor, str(factor))
+
+
 COLUMNS = (
     Column("value", "count", "the exact count", fmt.integer, True),
     Column("unit", "of", "params, MACs or FLOPs"),
-    Column("factor", "×", "what it was multiplied by", str, True, yields=1, tells=True),
+    Column("factor", "×", "what it was multiplied by", _times, True, yields=1, tells=True),
     Column("scope", "scope", "body or all, or a single layer or block", yields=4, tells=True),
     Column("view", "view", "folded batch norms, or layers with biases", yields=4, tells=True),
     Column("chance", "by chance", "counts that print like the number by chance", _odds, True),
@@ -77,7 +87,7 @@ class Origins(Result):
         """A row for each count, with all who count so."""
         rows: dict[str, dict[str, Any]] = {}
         for origin in self.origins:
-            row = {**origin._asdict(), "factor": _times(origin)}
+            row = origin._asdict()
             convention, _ = row.pop("convention"), row.pop("bits")
             rows.setdefault(repr(row), {**row, "conventions": []})["conventions"].append(convention)
         return tuple(rows.values())
@@ -91,7 +101,7 @@ class Origins(Result):
             for column in COLUMNS
             if column.tells
             and len({repr(row[column.name]) for row in rows}) == 1
-            and (column.name, rows[0]["factor"] == "1") != ("factor", False)
+            and (column.name, rows[0]["factor"] == 1) != ("factor", False)
         ]
         once = common if layout == "terminal" else []
         said = [column.written(rows[0]) for column in once if column.name in _SAID]
@@ -270,11 +280,6 @@ def _printed(definition: Definition, wanted: Quantity) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _times(origin: Origin) -> str:
-    """Write what a count was multiplied by; of a wrong unit that is what the unit was."""
-    return origin.said.removeprefix(UNITS) if origin.said.startswith(UNITS) else str(origin.factor)
-
-
 def _named(said: str, factor: Fraction) -> str:
     """Say what a factor means."""
     if said.startswith(UNITS):
@@ -287,7 +292,7 @@ def _named(said: str, factor: Fraction) -> str:
 
 def _described(origin: Origin) -> str:
     view = {"": "", "folded": ", batch norms folded"}.get(origin.view, f", {origin.view}")
-    times = "" if origin.factor == 1 else f" × {_times(origin)}"
+    times = "" if origin.factor == 1 else f" × {_times(origin.factor)}"
     at = f", {spelled(origin.knobs)}" if origin.knobs else ""
     return (
         f"{fmt.integer(origin.value)} {origin.unit}{times} ({origin.convention}, scope "
