@@ -61,9 +61,11 @@ bench: $(READY)  ## speed and memory, as ratios within one run
 schema: $(READY)  ## regenerate the JSON Schema for editors
 	$(BIN)/mbprof schema -o specs/spec.schema.json
 
-index: $(READY)  ## regenerate what mbprof list reads
+index: $(READY)  ## regenerate what mbprof list and explain --number --all read
 	$(BIN)/python -c "from mbprof.pages.catalogue import index_of_the_zoo as made; text = made(); \
 	  open('specs/index.csv', 'w', encoding='utf-8').write(text)"
+	$(BIN)/python -c "from mbprof.published.totals import written as made; text = made(); \
+	  open('specs/totals.csv', 'w', encoding='utf-8').write(text)"
 
 reports: $(READY)  ## regenerate the committed reports
 	$(BIN)/mbprof report --all reports

@@ -222,7 +222,7 @@ def report(
 @command(epilog="Example: mbprof explain mobilenet_v2@torchvision --from kernels --to fvcore")
 def explain(
     *,
-    spec: SpecArgument,
+    specs: OptionalSpecsArgument = None,
     knobs: Knobs,
     scope: ScopeOption = None,
     before: Annotated[
@@ -238,31 +238,38 @@ def explain(
     live: Annotated[
         bool, Option("--run", help="run the installed counters on the module, beside their rules")
     ] = False,
+    zoo: Annotated[
+        bool, Option("--zoo", "--all", help="of which network of the zoo, with --number")
+    ] = False,
     rows: Rows,
     to: Output,
 ) -> None:
     """Count a network by every convention, and say why they differ."""
     out = to.open()
+    if bool(specs) == zoo:
+        raise UsageError("give specs, or --all with --number")
     if number is not None:
         if before is not None or after is not None:
             raise UsageError("give either --number, or --from and --to")
         from mbprof.published.origins import origins
 
-        found = origins(spec, number, knobs.typed(), scope)
+        found = origins(specs, number, knobs.typed(), scope)
         out.table(found.report(out.layout), rows)
         if not found.origins and out.layout == "data":
             complain(found.verdict)
         return
+    if specs is None or len(specs) > 1:
+        raise UsageError("several specs are explained together only with --number")
     from mbprof.network.load import load
     from mbprof.published import tools
 
     given = knobs.typed()
-    network = load(spec, given).build_at(given)
+    network = load(specs[0], given).build_at(given)
     explained = tools.explain(network, scope=scope, before=before, after=after)
     if live:
         from mbprof.exchange import counters
 
-        said = counters.printed(spec, given)
+        said = counters.printed(specs[0], given)
         printed = {name: tools.Printed(*found) for name, found in said.items()}
         explained = replace(explained, printed=printed)
     out.table(explained.report(out.layout), rows)

@@ -34,12 +34,16 @@ class Range(NamedTuple):
 
 
 class Quantity(NamedTuple):
-    """A count as written, the counts that print like it, and what it can count: params, cost."""
+    """A count as written, the counts that print like it, and what it can count: params, cost.
+
+    ``power`` is that of ten of its unit, such as 6 of an M.
+    """
 
     text: str
     value: int
     ranges: tuple[Range, ...]
     kinds: tuple[str, ...]
+    power: int = 0
 
     def rounding(self, count: Fraction | int) -> str | None:
         """Return how a count is rounded to the number, None if it is not."""
@@ -82,7 +86,8 @@ def read(text: str) -> Quantity:
         raise ValueError(f"{text} is more than 10^30")
     ranges = _ranges(value, place, bool(exponent), bool(decimals))
     kinds = ("params",) if noun.lower().startswith("param") else ("cost",)
-    return Quantity(text, value, ranges, kinds if noun else ("params", "cost"))
+    can_count = kinds if noun else ("params", "cost")
+    return Quantity(text, value, ranges, can_count, 0 if exponent else power)
 
 
 def quantity(scalar: Scalar, kind: str | None = None) -> Quantity:

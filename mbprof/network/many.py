@@ -74,7 +74,9 @@ class Engine:
         while len(pending):
             if tried == len(self.paths):
                 if tried >= self.most:
-                    raise LimitError(f"the configurations make more than {self.most} networks")
+                    message = f"the configurations make more than {self.most} networks"
+                    self.refuse(LimitError(message), pending, errors)
+                    break
                 self.paths.append(self.trace(columns, int(pending[0])))
             program, error = self.paths[tried]
             tried += 1

@@ -156,6 +156,15 @@ def for_spec(definition: Definition) -> tuple[Published, ...]:
     return _named(frozenset(presets) if name not in presets else _with_preset(name))
 
 
+def for_name(name: str) -> tuple[Published, ...]:
+    """Return the rows of one name of the zoo.
+
+    >>> {row.family for row in for_name("mobilenet_v2")}
+    {'MobileNetV2'}
+    """
+    return _named(frozenset({name}))
+
+
 @lru_cache(maxsize=256)
 def _named(names: frozenset[str]) -> tuple[Published, ...]:
     return tuple(row for row in _rows() if row.spec in names)

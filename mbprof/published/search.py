@@ -1,339 +1,302 @@
-"""The search for a number: every count over rings of settings, and how likely each match is."""
+"""The search for a number: every count at tiers of settings, and how likely each match is."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from fractions import Fraction
-from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
-from mbprof.errors import MbprofError, UsageError
-from mbprof.language.counts import Quantity
+from mbprof.errors import MbprofError
+from mbprof.language.counts import Quantity, read
 from mbprof.language.fmt import Value
-from mbprof.network import conventions
-from mbprof.network.conventions import Convention, Count
-from mbprof.network.graph import Graph, fold
+from mbprof.network.conventions import DEFAULT
+from mbprof.network.graph import Graph
 from mbprof.network.load import Network, Spec
-from mbprof.network.many import Engine
-from mbprof.ops.base import total
-from mbprof.output.formats import stamp
-from mbprof.output.model import line
-from mbprof.spec.usual import ALPHAS, CLASSES, SIDES
-from mbprof.symbolic.arithmetic import added
+from mbprof.ops.base import Facts, total
+from mbprof.published.counted import Bits, Counted, Factor, counts, factors, kinds, slips
+from mbprof.published.origin import NEAR, Density, Match, rarity
+from mbprof.published.settings import Setting, loaded
+from mbprof.published.totals import Total, ways
+from mbprof.published.traced import (
+    VARIED,
+    Traced,
+    asked,
+    fixed,
+    inputs,
+    place_of,
+    run,
+    traced,
+)
+from mbprof.spec.knobs import WIDTH
 
-MOST = 50
-"""More different counts than these are no answer."""
-
-
-class Counted(NamedTuple):
-    """One of the numbers that a network has: the convention, the scope, what, and folded or not."""
-
-    convention: str
-    scope: str
-    quantity: str
-    folded: bool
-    unit: str
-
-
-def countings(scopes: Sequence[str], quantities: Sequence[str]) -> list[Counted]:
-    """Return every way to count a network, in the order of `counts`."""
-    ways = []
-    for name in conventions.names():
-        convention = conventions.load(name)
-        for scope in scopes:
-            for folded in (False, True):
-                if "params" in quantities:
-                    ways.append(Counted(name, scope, "params", folded, "params"))
-                if "cost" in quantities:
-                    units = (conventions.UNITS[measure] for measure in convention.measures)
-                    ways += [Counted(name, scope, "cost", folded, unit) for unit in units]
-    return ways
-
-
-def counts(graph: Graph, scopes: Sequence[str], quantities: Sequence[str]) -> list[Any]:
-    """Return all counts of a graph, by convention, scope, folding and quantity."""
-    values: list[Any] = []
-    plain, folded = _Parts(graph), _Parts(fold(graph))
-    for name in conventions.names():
-        convention = conventions.load(name)
-        # Folding what is folded changes nothing.
-        views = [folded.counts(convention)] * 2 if convention.folds else None
-        views = views or [parts.counts(convention) for parts in (plain, folded)]
-        for scope in scopes:
-            for parts in views:
-                inside = [count for part, count in parts.items() if scope in ("all", part)]
-                if "params" in quantities:
-                    values.append(added(count.params for count in inside))
-                if "cost" in quantities:
-                    values += map(added, zip(*(count.costs for count in inside), strict=True))
-    return values
-
-
-class _Parts:
-    """The body and the head of a graph: they share no node, so that scopes are sums of them."""
-
-    def __init__(self, graph: Graph) -> None:
-        scopes = dict.fromkeys(("body", *(node.scope for node in graph.nodes)))
-        self.nodes = {scope: [n for n in graph.nodes if n.scope == scope] for scope in scopes}
-        self.facts = {scope: total(n.facts for n in nodes) for scope, nodes in self.nodes.items()}
-
-    def counts(self, convention: Convention) -> dict[str, Count]:
-        """Return what a convention, which sees the graph as it is, counts of each part."""
-        return {
-            scope: convention.count(nodes, self.facts[scope]) for scope, nodes in self.nodes.items()
-        }
-
-
-class Origin(NamedTuple):
-    """A way to count that gives the number: ``value`` · ``factor`` prints like it."""
-
-    spec: str
-    convention: str
-    scope: str
-    knobs: Mapping[str, Value]
-    quantity: str
-    folded: bool
-    value: int
-    unit: str
-    factor: Fraction
-    rounding: str
-
-    def __repr__(self) -> str:
-        said = f"{self.spec}, {self.convention}, scope {self.scope}"
-        return line(self, f"{self.value:,} {self.unit}, {said}")
-
-    @property
-    def coarse(self) -> bool:
-        """Whether the number's last digits, which are zeros, are rounded as well."""
-        return self.rounding.startswith("to ")
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the origin as plain data."""
-        return {
-            **self._asdict(),
-            "factor": float(self.factor) if self.factor.denominator > 1 else int(self.factor),
-            **stamp(knobs=self.knobs),
-        }
+MARGIN = 2.4
+"""What is rarer than the likeliest match by so many bits is no answer."""
+_SLIPPING = 2.0
+"""Only counts that are no rarer are tried with units that are wrong."""
+_SPARE = 0.1
+_PART = 4.5
+"""How seldom a number is that of a single layer or block."""
+_OTHERWISE = 2.0
+"""How seldom a layer is counted as another one in its place."""
+_MULTIPLIERS = (1, 8)
+"""Maps that a separable convolution makes of each map; 8 as in GoogLeNet's first, caffe#3067."""
+_FLAVOUR = 1.0
+"""How seldom a network that was not asked for is one of a flavour, or turned by a library."""
 
 
 @dataclass(slots=True)
 class Search:
-    """One search: what was typed, and how far it has looked."""
+    """One search: what was typed, how far it has looked, and what it has found."""
 
-    spec: str
     number: Quantity
-    given: Mapping[str, Value]
+    density: Density
     scopes: tuple[str, ...]
-    wanted: list[Counted] = field(init=False)
-    middle: float = field(init=False)
-    reach: float = field(init=False)
-    """How far from the middle, in parts of it, a count can be and print like the number."""
-    own: dict[str, Mapping[str, Value]] = field(default_factory=dict)
-    """The settings that each spec has by itself, with what was typed."""
+    asked: Spec | None = None
+    """The spec that is searched, None for the zoo."""
+    given: Mapping[str, Value] = field(default_factory=dict)
+    kinds: tuple[Counted, ...] = field(init=False)
+    matches: list[Match] = field(default_factory=list)
+    traced: dict[Any, Traced] = field(default_factory=dict)
+    known: dict[Any, Any] = field(default_factory=dict)
+    listed: set[Any] = field(default_factory=set)
+    """The settings that were looked up rather than built."""
     looked: int = 0
     nearest: float = float("inf")
-    closest: Origin | None = None
+    closest: Match | None = None
 
     def __post_init__(self) -> None:
-        self.wanted = countings(self.scopes, self.number.kinds)
-        self.middle = float(self.number.value)
-        ends = [end for printed in self.number.ranges for end in printed[:2]]
-        self.reach = max(abs(end / self.middle - 1) for end in ends) + 1e-9
+        self.kinds = kinds(self.scopes)
 
-    def first(self, rings: Iterable[list[Origin]]) -> tuple[list[Origin], int]:
-        """Return what the first ring with a match has, ranked, and how many counts are left out.
+    def best(self) -> Bits:
+        """Return the bits of the likeliest match so far, rounding included."""
+        return min((m.bits + rarity(m.rounding) for m in self.matches), default=float("inf"))
 
-        Where that is weak, no count as it is, the next ring answers, too. Of too many counts
-        those that are rounded to zeros are left out, and then all weak ones.
-        Raises: UsageError: too many counts print like the number.
-        """
-        origins: list[Origin] = []
-        for ring in rings:
-            weak, origins = bool(origins), origins + ring
-            if weak or any(_strong(origin) for origin in origins):
-                break
-        ranked = self.ranked(origins)
-        for keeps in (lambda origin: not origin.coarse, _strong):
-            if _values(ranked) > MOST:
-                ranked = [origin for origin in ranked if keeps(origin)] or ranked
-        if _values(ranked) > MOST:
-            raise UsageError(
-                f"{self.number.text} prints like {_values(origins)} different counts of "
-                f"{self.spec}",
-                hint="give more digits, or what you know: --alpha, --res, --set classes=N, --scope",
-            )
-        return ranked, _values(origins) - _values(ranked)
-
-    def rings(self, network: Network) -> Iterator[list[Origin]]:
-        """Yield what is found in a network as it is, then by classes, widths and resolutions."""
-        spec = network.spec
-        own = self.own[spec.name] = network.knobs
-        yield self.at(network)
-        classes: list[Any] = []
-        if "classes" in own and "classes" not in self.given:
-            classes = list(dict.fromkeys((own["classes"], *CLASSES)))
-            origins = []
-            for count in classes[1:]:
+    def look(self, settings: Sequence[Setting]) -> None:
+        """Look at a tier of settings."""
+        groups: dict[Any, list[Setting]] = {}
+        for setting in settings:
+            groups.setdefault(place_of(setting.spec, setting.knobs), []).append(setting)
+        for place, members in groups.items():
+            spec = loaded(members[0].spec, self.asked)
+            if spec is not None:
                 with suppress(MbprofError):
-                    origins += self.at(spec.build(**{**own, "classes": count}))
-            yield origins
-        yield self.grid(spec, own, classes)
+                    self.at(spec, place, members)
 
-    def at(self, network: Network) -> list[Origin]:
-        """Look at a single network."""
-        values = counts(network.compiled, self.scopes, self.number.kinds)
-        return self.matches(network.spec, [network.knobs], [[value] for value in values])
+    def look_up(self, rows: Sequence[Total], bits: Bits) -> None:
+        """Look at networks of the zoo whose counts are known."""
+        rare = [bits + _FLAVOUR * ("@" in row.name) + _FLAVOUR * bool(row.knobs) for row in rows]
+        settings = [Setting(row.name, row.knobs, n) for row, n in zip(rows, rare, strict=True)]
+        self.listed |= {(row.name, repr(row.knobs), row.res) for row in rows}
+        if settings:
+            columns = [list(column) for column in zip(*(row.values for row in rows), strict=True)]
+            self.compare(settings, ways(), columns)
 
-    def grid(self, spec: Spec, own: Mapping[str, Value], classes: Sequence[int]) -> list[Origin]:
-        """Look at the usual widths and resolutions, for all numbers of classes at once."""
-        knobs = spec.definition.knobs
-        widths: list[dict[str, Any]] = [{}]
-        sizes: list[dict[str, Any]] = [{}]
-        if "alpha" in own and "alpha" not in self.given and not knobs["alpha"].one_of:
-            widths = [{"alpha": alpha} for alpha in ALPHAS if knobs["alpha"].inside(alpha)]
-        # Stored values do not depend on the resolution.
-        if "res" not in self.given and "cost" in self.number.kinds:
-            sizes = [{"res": side} for side in SIDES]
-        lanes = [
-            lane
-            for lane in ({**width, **side} for width in widths for side in sizes)
-            if any(own[name] not in (value, (value, value)) for name, value in lane.items())
-        ]
-        if classes and lanes and knobs["classes"].kind == "int":
-            lanes = [{**lane, "classes": count} for lane in lanes for count in classes]
-        origins = []
-        for part, values in self.run(spec, own, lanes):
-            origins += self.matches(spec, [_at(own, lane) for lane in part], values)
-        return origins
+    def look_inside(self, network: Network) -> None:
+        """Look at the layers and blocks of a network, one by one."""
+        for by, layers in parts(network.compiled).items():
+            for name, facts in layers.items():
+                setting = Setting(network.spec.address or network.spec.name, {}, _PART)
+                ways = [
+                    Counted(DEFAULT, f"{by} {name}", "params", "", "params"),
+                    Counted("trainable", f"{by} {name}", "params", "", "params"),
+                    Counted(DEFAULT, f"{by} {name}", "cost", "", "MACs"),
+                ]
+                self.compare([setting], ways, [[facts.kernels], [facts.trainable], [facts.mac]])
+        for said, kernels in separable(network.compiled):
+            setting = Setting(network.spec.address or network.spec.name, {}, _PART + _OTHERWISE)
+            self.compare([setting], [Counted(DEFAULT, said, "params", "", "params")], [[kernels]])
 
-    def run(
-        self, spec: Spec, knobs: Mapping[str, Value], lanes: list[dict[str, Any]]
-    ) -> Iterator[tuple[list[dict[str, Any]], list[Any]]]:
-        """Yield lanes with columns of their counts; those that make no network are passed by."""
+    def at(self, spec: Spec, place: Any, settings: list[Setting]) -> None:
+        """Look at settings of one flavour; those that make no network are passed by."""
+        traced = self.trace(spec, place, settings)
+        if traced is None:
+            for setting in settings:
+                with suppress(MbprofError):
+                    graph = spec.build_at({**self.given, **setting.knobs}).compiled
+                    columns = [[count] for count in counts(graph, self.scopes)]
+                    self.compare([setting], self.kinds, columns)
+            return
+        for part, columns in run(traced, settings):
+            self.compare(part, self.kinds, columns)
+
+    def trace(self, spec: Spec, place: Any, settings: list[Setting]) -> Traced | None:
+        """Return the spec with symbols for knobs, None where few settings need none."""
+        if place not in self.traced:
+            if len(settings) < 4:
+                return None
+            network = spec.build_at({**self.given, **fixed(settings[0].knobs)})
+            self.traced[place] = traced(spec, network, self.given, self.scopes)
+        return self.traced[place]
+
+    def compare(
+        self, settings: Sequence[Setting], ways: Sequence[Counted], columns: Sequence[Any]
+    ) -> None:
+        """Compare counts with the number: a column holds one way to count at all the settings."""
         import numpy as np
 
-        if not lanes or not lanes[0]:
-            return
-        names = list(lanes[0])
-        columns = {name: np.array([lane[name] for lane in lanes]) for name in names}
-        ranges = {name: (min(c.tolist()), max(c.tolist())) for name, c in columns.items()}
-        count = partial(counts, scopes=self.scopes, quantities=self.number.kinds)
-        engine = Engine(spec.definition, knobs, ranges, count, len(self.wanted))
-        try:
-            results = engine.run(columns, len(lanes))
-        except MbprofError:
-            half = len(lanes) // 2
-            if half:
-                yield from self.run(spec, knobs, lanes[:half])
-                yield from self.run(spec, knobs, lanes[half:])
-            return
-        yield lanes, results
+        rare = np.array([setting.bits for setting in settings])
+        known: dict[Counted, Any] = {}
+        for way, column in zip(ways, columns, strict=True):
+            if way.quantity not in self.number.kinds:
+                continue
+            row = np.asarray(column, dtype=np.float64) / float(self.number.value)
+            # A view is news only where it changes what is counted.
+            same = bool(way.view) & (known.setdefault(way._replace(view=""), row) == row)
+            self.looked += len(row) - int(np.count_nonzero(same))
+            row = np.where(same, np.nan, row)
+            bits = self.rarity(way, settings, rare)
+            for factor in self.factors(way, settings):
+                amounts = row * float(factor.times)
+                near = np.flatnonzero(np.abs(amounts - 1) <= NEAR)
+                if len(near):
+                    places = [
+                        _match(settings[at], way, factor, column[at], bits[at] + factor.bits)
+                        for at in near.tolist()
+                    ]
+                    self.note(amounts[near], places)
 
-    def matches(
-        self, spec: Spec, knobs: Sequence[Mapping[str, Value]], columns: Sequence[Any]
-    ) -> list[Origin]:
-        """Return the counts that print like the number; remember the one that comes nearest.
+    def note(self, amounts: Any, matches: list[Match]) -> None:
+        """Note what lies near the number: what prints like it, and what comes nearest."""
+        self.density.add(amounts.tolist(), [match.bits for match in matches])
+        middle = float(self.number.value)
+        ends = [end / middle for printed in self.number.ranges for end in printed[:2]]
+        for amount, match in zip(amounts.tolist(), matches, strict=True):
+            # What is ten times too large may have been rounded before it was written.
+            spare = _SPARE if match.factor.said else 1e-12
+            if min(ends) - spare <= amount <= max(ends) + spare and self.keep(match):
+                continue
+            if abs(amount - 1) < self.nearest and not match.factor.said:
+                self.nearest, self.closest = abs(amount - 1), match
 
-        A column holds one way to count at all the settings.
+    def keep(self, match: Match) -> bool:
+        """Keep a match if it prints like the number indeed."""
+        rounding = self.number.rounding(match.value * match.factor.times)
+        if rounding is None and match.factor.said:
+            rounding = unslipped(self.number, match.factor).rounding(match.value)
+        if rounding is not None:
+            self.matches.append(match._replace(rounding=rounding))
+        return rounding is not None
+
+    def factors(self, way: Counted, settings: Sequence[Setting]) -> Iterator[Factor]:
+        """Yield what a count may have been multiplied by."""
+        yield from factors(way)
+        if (
+            self.asked
+            and way.bits <= _SLIPPING
+            and min(setting.bits for setting in settings) < MARGIN
+        ):
+            yield from slips(self.number.power)
+
+    def rarity(self, way: Counted, settings: Sequence[Setting], rare: Any) -> Any:
+        """Return the bits of a count at settings, fewer where a claim is known to count so."""
+        own = rare + way.bits
+        for at, setting in enumerate(settings):
+            for convention, scope, likelier in setting.counted:
+                if (convention, scope, "") == (way.convention, way.scope, way.view):
+                    own[at] = min(own[at], setting.bits - likelier)
+        return own
+
+    def matter(self, match: Match) -> dict[str, Value]:
+        """Return the knobs of a match that its count depends on: width, size, classes, turned.
+
+        What was typed is always among them.
         """
-        import numpy as np
+        if res := self.looked_up(match):
+            return {**({"res": res[0]} if match.counted.quantity == "cost" else {}), **match.knobs}
+        spec = loaded(match.spec, self.asked)
+        place = place_of(match.spec, match.knobs)
+        if spec is None:
+            return dict(match.knobs)
+        setting = Setting(match.spec, match.knobs, 0.0)
+        if place not in self.traced:
+            network = spec.build_at({**self.given, **fixed(match.knobs)})
+            self.traced[place] = traced(spec, network, self.given, self.scopes)
+            for _ in run(self.traced[place], [setting]):
+                pass
+        found = self.traced[place]
+        at = {**found.base, **match.knobs}
+        if match.counted not in self.kinds:  # A layer knows no classes.
+            depends = {WIDTH, "res"} if match.counted.quantity == "cost" else {WIDTH}
+        else:
+            depends = self.depends(found, match)
+        names = dict.fromkeys((*VARIED, *match.knobs, *self.given))
+        return {
+            name: at[name]
+            for name in names
+            if at.get(name) is not None
+            and (name in self.given or name in depends or self.turns(spec, name, match))
+        }
 
-        origins: list[Origin] = []
-        unfolded: dict[tuple[str, ...], Any] = {}
-        for counted, column in zip(self.wanted, columns, strict=True):
-            values = np.asarray(column, dtype=np.float64)
-            key = (counted.convention, counted.scope, counted.quantity, counted.unit)
-            # Folding is news only where it changes what is counted.
-            same = counted.folded & (unfolded.setdefault(key, values) == values)
-            self.looked += len(values) - int(np.count_nonzero(same))
-            for factor, times in _FACTORS[counted.unit]:
-                distances = np.where(same, np.inf, np.abs(values * times / self.middle - 1))
-                rows = np.flatnonzero(distances <= self.reach).tolist()
-                nearest = int(np.argmin(distances))
-                if distances[nearest] < self.nearest and nearest not in rows:
-                    rows.append(nearest)
-                for row in rows:
-                    value = int(column[row])
-                    origin = _origin(spec, counted, knobs[row], value, factor)
-                    rounding = self.number.rounding(value * factor)
-                    if rounding is not None:
-                        origins.append(origin._replace(rounding=rounding))
-                    elif distances[row] < self.nearest:
-                        self.nearest, self.closest = float(distances[row]), origin
-        return origins
+    def looked_up(self, match: Match) -> list[Value]:
+        """Return the resolution of a network whose counts are known; no other has one."""
+        own = (match.spec, repr(match.knobs))
+        return [res for *place, res in self.listed if tuple(place) == own]
 
-    def ranked(self, origins: Iterable[Origin]) -> list[Origin]:
-        """Return origins, the likeliest first; settings that change nothing are named once.
+    def depends(self, traced: Traced, match: Match) -> set[str]:
+        """Return the knobs with a symbol that a match depends on."""
+        key = (*place_of(match.spec, match.knobs), match.counted)
+        if key not in self.known:
+            at = self.kinds.index(match.counted)
+            programs = [program for program, error in traced.engine.paths if error is None]
+            # A width that only decides between tables is in no sum.
+            self.known[key] = set().union(
+                *(inputs(p, p.outputs[at]) for p in programs),
+                *(asked(p) & {WIDTH} for p in programs),
+            )
+        found: set[str] = self.known[key]
+        return found
 
-        What is rounded most comes last. Then a number is a count rather than twice or half of
-        one, of a network as it is rather than folded, at its own settings, by the default
-        convention, rounded rather than cut off, and close.
-        """
-        kept: dict[tuple[Any, ...], Origin] = {}
-        for origin in origins:
-            key = tuple(origin._replace(knobs={}, rounding=""))
-            at = (*key[:3], *key[4:])
-            if at not in kept or self.turned(origin) < self.turned(kept[at]):
-                kept[at] = origin
-        return sorted(kept.values(), key=self.rank)
-
-    def turned(self, origin: Origin) -> tuple[int, int, float, float]:
-        """Return how far an origin's settings are from the network's own."""
-        own = self.own[origin.spec]
-        apart = [name for name, value in origin.knobs.items() if own.get(name) != value]
-        far = {name: abs(_number(origin.knobs[name]) - _number(own.get(name))) for name in apart}
-        return len(apart), int("res" in apart), far.get("res", 0.0), sum(far.values())
-
-    def rank(self, origin: Origin) -> tuple[Any, ...]:
-        """Return what origins are sorted by."""
-        return (
-            origin.coarse,
-            origin.factor != 1,
-            origin.folded,
-            self.turned(origin)[:2],
-            origin.convention != conventions.DEFAULT,
-            origin.rounding == "down",
-            abs(float(origin.value * origin.factor) - self.middle),
-        )
-
-
-def _strong(origin: Origin) -> bool:
-    return origin.factor == 1 and not origin.folded and not origin.coarse
+    def turns(self, spec: Spec, name: str, match: Match) -> bool:
+        """Whether a knob without a symbol changes what is counted."""
+        if name in VARIED or name not in match.knobs:
+            return False
+        place = (match.spec, name, repr(match.knobs))
+        if place not in self.known:
+            rest = {n: value for n, value in match.knobs.items() if n != name}
+            self.known[place] = None
+            with suppress(MbprofError):
+                graph = spec.build_at({**self.given, **rest}).compiled
+                self.known[place] = dict(zip(self.kinds, counts(graph, self.scopes), strict=True))
+        without = self.known[place]
+        return without is None or without.get(match.counted) != match.value
 
 
-def _values(origins: Iterable[Origin]) -> int:
-    return len({(origin.value, origin.factor) for origin in origins})
+def _match(setting: Setting, way: Counted, factor: Factor, value: Any, bits: Any) -> Match:
+    return Match(setting.spec, setting.knobs, way, factor, int(value), float(bits), "")
 
 
-def _at(own: Mapping[str, Value], lane: Mapping[str, Any]) -> dict[str, Value]:
-    """Return all knobs with those of a lane."""
-    res = (lane["res"], lane["res"]) if "res" in lane else own.get("res")
-    return {**own, **lane, **({"res": res} if res else {})}
+def unslipped(number: Quantity, factor: Factor) -> Quantity:
+    """Return what a number would have been without a slip, itself if that has no fewer digits.
+
+    >>> from mbprof.language.counts import read
+    >>> unslipped(read("37000G"), slips(9)[3]).ranges[1]
+    Range(low=37000000000, high=37999999999, rounding='down')
+    """
+    meant, rest = divmod(number.value, factor.times)
+    if factor.times < 1 or rest or meant % 10**number.power:
+        return number._replace(ranges=())
+    return read(f"{int(meant) // 10**number.power}e{number.power}")
 
 
-def _number(value: Any) -> float:
-    value = value[0] if isinstance(value, tuple) else value
-    return float(value) if isinstance(value, int | float) else 0.0
+def parts(graph: Graph) -> dict[str, dict[str, Facts]]:
+    """Return the facts of each layer and block that is not the whole, and is not listed before."""
+    found: dict[str, dict[str, list[Facts]]] = {"layer": {}, "block": {}}
+    for node in graph.nodes:
+        found["layer"].setdefault(node.layer, []).append(node.facts)
+        found["block"].setdefault(node.block, []).append(node.facts)
+    summed = {by: {n: total(facts) for n, facts in of.items()} for by, of in found.items()}
+    layers = set(summed["layer"].values())
+    blocks = {name: facts for name, facts in summed["block"].items() if facts not in layers}
+    return {"layer": summed["layer"], "block": blocks}
 
 
-def _origin(
-    spec: Spec, counted: Counted, knobs: Mapping[str, Value], value: int, factor: Fraction
-) -> Origin:
-    """Return an origin, at its width, resolution and classes and at what was turned besides."""
-    turned = [name for name, at in knobs.items() if at != spec.knobs.get(name)]
-    names = dict.fromkeys((*(name for name in _SHOWN if name in knobs), *turned))
-    shown = {name: knobs[name] for name in names}
-    return Origin(
-        spec=spec.name, knobs=shown, value=value, factor=factor, rounding="", **counted._asdict()
-    )
-
-
-_SHOWN = ("alpha", "res", "classes")
-_FACTORS = {
-    "params": ((Fraction(1), 1.0),),
-    "MACs": ((Fraction(1), 1.0), (Fraction(2), 2.0)),
-    "FLOPs": ((Fraction(1), 1.0), (Fraction(1, 2), 0.5)),
-}
-"""What a count may have been multiplied by: a FLOP for a MAC is the usual confusion."""
+def separable(graph: Graph) -> Iterator[tuple[str, int]]:
+    """Yield the weights of full convolutions as separable ones: k² · C · m and C · m · C_out."""
+    for node in graph.nodes:
+        geometry = node.op.geometry(node.in_shapes)
+        if node.op.multiplies and geometry.kernel and geometry.groups == 1:
+            (high, wide), c = geometry.kernel, node.in_shapes[0][0]
+            for m in _MULTIPLIERS if high * wide > 1 else ():
+                kernels = (high * wide + node.out_shapes[0][0]) * c * m
+                yield f"layer {node.layer}, separable, multiplier {m}", kernels

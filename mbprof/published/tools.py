@@ -267,11 +267,11 @@ class Explanation(Result):
             f"{fmt.integer(n)} {kind.replace('_', ' ')}" for kind, n in counts.items() if n
         )
         shown = [t for t in self.tallies if not self.printed or t.convention.name in self.printed]
-        rows = (tally.row(costs[conventions.DEFAULT]) for tally in shown)
+        told = [tally.row(costs[conventions.DEFAULT]) for tally in shown]
         return Report(
             title=f"{title}, scope {self.scope}, by every convention",
             columns=_RUN if self.printed else _COLUMNS,
-            rows=tuple(row | _run(row, self.printed) for row in rows),
+            rows=tuple(row | _run(row, self.printed) for row in told),
             data=data,
             listed="conventions",
             notes=(
@@ -310,7 +310,7 @@ def explain(
 ) -> Explanation: ...
 @overload
 def explain(
-    spec: SpecLike,
+    spec: SpecLike | Sequence[SpecLike] | None,
     number: str | int,
     *,
     scope: str | None = None,
@@ -319,7 +319,7 @@ def explain(
     **knobs: Value,
 ) -> Origins: ...
 def explain(
-    spec: SpecLike,
+    spec: SpecLike | Sequence[SpecLike] | None,
     number: str | int | None = None,
     *,
     scope: str | None = None,
@@ -329,7 +329,8 @@ def explain(
 ) -> Explanation | Origins:
     """Count a network by every convention; with ``before`` and ``after``, reconcile these two.
 
-    With a ``number``, find out which ways to count give it.
+    With a ``number``, find out which ways to count give it, for a network, for one of several, or,
+    where ``spec`` is None, for one of the zoo.
 
     Raises: UsageError: no such spec, scope or convention; or the number cannot be read.
     MbprofError: the spec makes no network at these values.

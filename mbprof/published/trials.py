@@ -13,8 +13,7 @@ from mbprof.language.counts import Quantity
 from mbprof.language.fmt import integer
 from mbprof.network import conventions
 from mbprof.network.graph import Graph
-from mbprof.published.search import Counted, countings, counts
-from mbprof.spec.sections import SCOPES
+from mbprof.published.counted import BIASED, Counted, counts, factors, kinds
 
 CHANCE = Fraction(1, 15)
 """A match is an answer where fewer counts than this print like the number by chance."""
@@ -22,7 +21,6 @@ NEAR = Fraction(1, 4)
 """Counts so near to the number, in parts of it, say how dense counts lie there."""
 
 _KINDS = {"params": "params", "macs": "cost"}
-_FACTORS = {"params": (1,), "MACs": (1, 2), "FLOPs": (1, Fraction(1, 2))}
 
 
 class Tried(NamedTuple):
@@ -136,11 +134,9 @@ def _tool(name: str) -> bool:
 
 
 def _tried(flavour: str, graph: Graph, quantity: str) -> list[Tried]:
-    kinds = (_KINDS[quantity],)
     return [
-        Tried(flavour, counted, Fraction(factor), int(value))
-        for counted, value in zip(
-            countings(SCOPES, kinds), counts(graph, SCOPES, kinds), strict=True
-        )
-        for factor in _FACTORS[counted.unit]
+        Tried(flavour, counted, factor.times, int(value))
+        for counted, value in zip(kinds(), counts(graph), strict=True)
+        if counted.quantity == _KINDS[quantity] and counted.view != BIASED
+        for factor in factors(counted)
     ]

@@ -103,20 +103,36 @@ def added(values: Iterable[int]) -> int:
     return total
 
 
-def _gathered(values: Sequence[Whole | int]) -> Any:
+def weighted(values: Iterable[tuple[int, int]]) -> int:
+    """Return the sum of values with plain whole weights, 0 for none; see `added`.
+
+    >>> weighted([(2, 10), (1, 3)])
+    23
+    """
+    listed = tuple(values)
+    kinds: set[type] = {type(value) for _, value in listed}
+    total: int = (
+        _gathered(tuple(v for _, v in listed), tuple(w for w, _ in listed))
+        if Whole in kinds and Real not in kinds
+        else sum(weight * value for weight, value in listed)
+    )
+    return total
+
+
+def _gathered(values: Sequence[Whole | int], weights: Sequence[int] = ()) -> Any:
     """Return the sum of whole numbers, some of them symbols, without the range of each step."""
     terms: dict[Monomial, int] = {}
-    value = 0
-    for number in values:
+    total = 0
+    for number, weight in zip(values, weights or (1,) * len(values), strict=True):
         if isinstance(number, Whole):
             trace = number.trace
-            value += number.value
+            total += weight * number.value
             for monomial, factor in number.terms:
-                terms[monomial] = terms.get(monomial, 0) + factor
+                terms[monomial] = terms.get(monomial, 0) + weight * factor
         elif number:
-            value += number
-            terms[()] = terms.get((), 0) + number
-    return trace.polynomial(terms, value)
+            total += weight * number
+            terms[()] = terms.get((), 0) + weight * number
+    return trace.polynomial(terms, total)
 
 
 def maximum(a: Any, b: Any) -> Any:

@@ -14,6 +14,9 @@ import mbprof
 from mbprof.errors import MbprofError
 from mbprof.language.fmt import parse
 from mbprof.network.load import Network, network_at
+from mbprof.published.origins import origins
+from mbprof.spec.sections import SCOPES
+from tests.conftest import run
 
 FOLDER = Path(__file__).parent / "public"
 with (FOLDER / "answers.csv").open(newline="") as file:
@@ -27,6 +30,22 @@ def asked(row: dict[str, str]) -> tuple[str, dict[str, Any], str | None]:
     path = FOLDER / row["spec"]
     knobs = {name: parse(value) for name, value in at.items()}
     return str(path) if path.suffix else row["spec"], knobs, image
+
+
+def origin(spec: str, number: str) -> str:
+    """Return what the likeliest origins of a number are: value, scope, who counts so, and how."""
+    found = origins(spec, number).rows
+    first = found[0]
+    said = [f"{first['value']}, {first['scope']}"]
+    if first["scope"] in SCOPES:
+        said.append(first["conventions"][0])
+    same = [
+        f"{row['conventions'][0]} {row['view']}"
+        for row in found[1:]
+        if row["value"] == first["value"] and row["view"]
+    ]
+    told = ", ".join([*said, *([first["said"]] if first["said"] else [])])
+    return "; ".join([told, *same])
 
 
 def answer(network: Network, what: str) -> str:
@@ -62,6 +81,12 @@ def test_the_answer_is_the_right_one(row: dict[str, str]) -> None:
         found = [each.message for each in mbprof.check(spec).findings if each.code == code]
         assert all(row["answer"] in message for message in found)
         assert bool(found) == bool(row["answer"])
+    elif row["what"].startswith("origin of "):
+        assert origin(spec, row["what"].removeprefix("origin of ")) == row["answer"]
+    elif row["what"].startswith("columns "):
+        known = run("table", spec, "--columns", "help")
+        assert {*row["answer"].split()} <= {line.split()[0] for line in known.splitlines() if line}
+        assert row["what"].split()[1] not in known
     else:
         assert answer(network_at(spec, knobs, image), row["what"]) == row["answer"]
 

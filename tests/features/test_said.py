@@ -110,9 +110,11 @@ def test_no_known_name_is_hidden_behind_a_number() -> None:
 
 
 def test_explain_keeps_what_tells_rows_apart() -> None:
-    text = run("explain", "efficientnet_b0", "--number", "5.29M", width=80)
+    text = run("explain", "mobilenet_v1", "--number", "579.80M", width=80)
     assert "network" in text
-    assert "at res 224, classes 1000" in text
+    assert "\nalpha 1.0, res 224, classes 1000\n" in text
+    text = run("explain", "googlenet@paper", "--number", "2.7k", width=40)
+    assert "layer conv1, separable, multiplier 8" in " ".join(text.split())
     assert widest(text) <= 80
     assert " at " in run("verify", "mobilenet_v1", width=80).splitlines()[1]
 
@@ -154,8 +156,8 @@ def test_numbers_of_csv_are_read_by_a_program() -> None:
         for row in csv.DictReader(io.StringIO(text)):
             numbers = {name: row[name] for name in row if name.startswith(("params", "macs"))}
             assert all(float(number) >= 0 for number in numbers.values() if number)
-    found = run("explain", "mobilenet_v2", "--number", "314M", "--format", "csv")
-    assert {row["factor"] for row in csv.DictReader(io.StringIO(found))} == {"1", "0.5"}
+    found = run("explain", "mobilenet_v1", "--number", "579.80M", "--format", "csv")
+    assert {row["factor"] for row in csv.DictReader(io.StringIO(found))} == {"0.5"}
 
 
 def test_a_report_compares_cost_where_an_accuracy_lacks(

@@ -1,0 +1,122 @@
+"""Flavours of a spec at many settings: one trace serves all widths, resolutions and classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from mbprof.language.fmt import Value
+from mbprof.network.load import Network, Spec
+from mbprof.network.many import Engine
+from mbprof.published.counted import counts, kinds
+from mbprof.published.settings import Setting
+from mbprof.spec.knobs import WIDTH
+from mbprof.spec.usual import ALPHAS
+
+if TYPE_CHECKING:
+    from mbprof.symbolic.program import Program
+
+VARIED = (WIDTH, "res", "classes")
+"""The knobs that symbols stand for."""
+_NODES = 1500
+"""How many nodes are traced for settings of one flavour at most, in all different networks."""
+
+
+class Traced(NamedTuple):
+    """A flavour at some values of the knobs that no symbol stands for."""
+
+    spec: Spec
+    base: Mapping[str, Value]
+    engine: Engine
+
+
+def fixed(knobs: Mapping[str, Value]) -> dict[str, Value]:
+    """Return the knobs that no symbol stands for, an oblong resolution among them."""
+    return {
+        name: value
+        for name, value in knobs.items()
+        if name not in VARIED or (isinstance(value, tuple) and value[0] != value[-1])
+    }
+
+
+def place_of(spec: str, knobs: Mapping[str, Value]) -> Any:
+    """Return what settings have in common that one trace serves."""
+    return spec, tuple(sorted(fixed(knobs).items(), key=str))
+
+
+def traced(
+    spec: Spec, network: Network, given: Mapping[str, Value], scopes: tuple[str, ...]
+) -> Traced:
+    """Return what counts a network for columns of its width, resolution and classes."""
+    nodes = max(1, len(network.compiled.nodes))
+
+    def count(graph: Any) -> Sequence[Any]:
+        return counts(graph, scopes)
+
+    own = dict(network.knobs)
+    # A width that only decides between tables is seen where it could be another one.
+    width: Any = own.get(WIDTH)
+    ranges = {WIDTH: (min(*ALPHAS, width), max(*ALPHAS, width))} if _numeric(width) else {}
+    most = max(1, min(6, _NODES // nodes))
+    engine = Engine(spec.definition, own, ranges, count, len(kinds(scopes)), most=most)
+    return Traced(spec, own, engine)
+
+
+def _numeric(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def run(traced: Traced, settings: Sequence[Setting]) -> Iterator[tuple[list[Setting], list[Any]]]:
+    """Yield the settings that make a network, with columns of their counts."""
+    import numpy as np
+
+    lanes = [{**traced.base, **setting.knobs} for setting in settings]
+    columns: dict[str, Any] = {}
+    for name in VARIED:
+        values = [lane.get(name) for lane in lanes]
+        if name == "res":
+            values = [v[0] if isinstance(v, tuple) and v[0] == v[1] else None for v in values]
+        if all(map(_numeric, values)):
+            columns[name] = np.array(values)
+    engine = traced.engine
+    known = {name: engine.ranges.get(name, (np.inf, -np.inf)) for name in columns}
+    wide = {
+        name: (min(known[name][0], *column.tolist()), max(known[name][1], *column.tolist()))
+        for name, column in columns.items()
+    }
+    if wide != dict(engine.ranges):
+        engine.ranges, engine.paths = wide, []
+    errors = np.full(len(lanes), None, dtype=object)
+    results = engine.run(columns, len(lanes), errors)
+    made = [n for n, error in enumerate(errors) if error is None]
+    if made:
+        yield [settings[n] for n in made], [np.asarray(column)[made] for column in results]
+
+
+def inputs(program: Program, output: Any) -> set[str]:
+    """Return the knobs that an output of a program depends on."""
+    return _read(program, [] if isinstance(output, int) else [("whole", output)])
+
+
+def asked(program: Program) -> set[str]:
+    """Return the knobs that a program's guards ask for."""
+    return _read(program, [operand for guard in program.guards for operand in guard.args])
+
+
+def _read(program: Program, operands: Iterable[Any]) -> set[str]:
+    found: set[str] = set()
+    seen: set[int] = set()
+    pending = list(operands)
+    while pending:
+        operand = pending.pop()
+        if not isinstance(operand, tuple):
+            continue
+        kind, what = operand
+        numbers = [what] if kind == "real" else [n for monomial, _ in what for n in monomial]
+        for atom in (program.atoms[n] for n in numbers if n not in seen):
+            if atom.op == "input":
+                found.add(atom.args[0])
+            else:
+                pending += atom.args
+        seen.update(numbers)
+    return found
