@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 from os.path import commonprefix
 from typing import Any, NamedTuple
 
@@ -25,7 +25,7 @@ class Run(NamedTuple):
 
     def name(self, names: Sequence[str], block: str) -> str:
         """Return a name for the run: what the names of its calls have in common, in the plural."""
-        common = commonprefix(list(names))
+        common = commonprefix(list(names))  # noqa: RUF071 - of names, not of paths
         common = common.rstrip("_") if common.endswith("_") else re.sub(r"[\d_]*$", "", common)
         common = common or block
         return common if common[-1] in "s0123456789" else f"{common}s"
@@ -209,7 +209,7 @@ def _out(calls: list[dict[str, Any]], rows: list[list[int]]) -> tuple[str, int] 
     if "c_in" not in calls[0]:
         return None
     for name in calls[0]:
-        pairs = list(zip(calls, calls[1:], strict=False))
+        pairs = list(pairwise(calls))
         steady = all(_equal(calls[i][name], calls[row[0]][name]) for row in rows for i in row)
         if (
             name == "c_in"
