@@ -161,7 +161,7 @@ class Measure:
     weights: Mapping[str, int]
     rules: Mapping[str, Expr]
 
-    def of(self, nodes: Iterable[Node], facts: Facts) -> int:
+    def of(self, nodes: Sequence[Node], facts: Facts) -> int:
         """Return the sum over nodes, whose facts together are ``facts``.
 
         Raises: ExpressionError, SpecError: a formula has no whole value for a node.
