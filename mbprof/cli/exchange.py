@@ -33,7 +33,7 @@ def export(
     ] = True,
     seed: Annotated[int, Option("--seed", metavar="S", help="of what is random")] = 0,
     batch: Annotated[
-        int | None, Option("--batch", metavar="N", help="the images of a batch; else any number")
+        int | None, Option("--batch", metavar="N", help="images at a time")
     ] = None,
 ) -> None:
     """Write a network in a format that others run or draw."""
