@@ -46,8 +46,19 @@ SORTED = {
     "calibrate": "macs",
 }
 """What the tests sort by, where that is not params."""
-KNOBS = {"table", "sizes", "show", "check", "watch", "compare", "diff", "explain", "formula",
-         "memory", "latency"}
+KNOBS = {
+    "table",
+    "sizes",
+    "show",
+    "check",
+    "watch",
+    "compare",
+    "diff",
+    "explain",
+    "formula",
+    "memory",
+    "latency",
+}
 TAKEN = {
     "--sort": {*TABLES},
     "--top": {*TABLES},
