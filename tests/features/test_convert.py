@@ -178,3 +178,12 @@ def test_most_of_the_zoo_takes_fewer_lines_than_ops() -> None:
         assert [c[:4] for c in costs(mbprof.loads(text).build())] == [c[:4] for c in costs(before)]
         lines, ops = lines + text.count("\n"), ops + len(before.compiled.nodes)
     assert 3 * lines < ops
+
+
+def test_a_trained_tensor_can_stand_between_several_outputs_and_who_takes_them() -> None:
+    text = """{name: net, input: {shape: [4, 6]}, body: [
+      {op: split, g: 2, out: [a, b]}, {op: param, shape: [4, 3], out: p}, {op: add, in: [a, p]},
+      {op: add, in: [_, b]}]}"""
+    before = mbprof.loads(text).build()
+    assert [node.op.word for node in before.compiled.nodes] == ["split", "param", "add", "add"]
+    assert costs(mbprof.loads(written(before)).build()) == costs(before)
