@@ -127,10 +127,12 @@ def opened(path: str) -> Model:
     Raises: ExchangeError: there is no such file, it is no TensorFlow Lite file, or it is broken.
     """
     try:
+        if Path(path).exists() and not Path(path).is_file():
+            raise ValueError("it is no file")
         with Path(path).open("rb") as file:
             view = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     except (OSError, ValueError) as why:  # an empty file cannot be mapped
-        reason = getattr(why, "strerror", None) or "the file is empty"
+        reason = getattr(why, "strerror", None) or str(why).replace("cannot mmap an", "it is an")
         raise ExchangeError(f"cannot read {path}: {reason}") from None
     if bytes(view[4:8]) != _IDENTIFIER:
         hint = f"such a file has {_IDENTIFIER.decode()} at byte 4"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,24 @@ def test_a_tflite_file_is_converted(tmp_path: Path) -> None:
     assert out.read_text().count("\n") < 30
 
 
+@pytest.mark.parametrize(
+    ("name", "most"),
+    [
+        ("torchvision.resnet50.r224.legacy", 26),
+        ("torchvision.mobilenet_v3_large.r224.dynamo", 37),
+        ("timm.densenet201.r224.legacy", 25),
+    ],
+)
+def test_an_onnx_file_is_converted(tmp_path: Path, name: str, most: int) -> None:
+    pytest.importorskip("onnx", reason="reading ONNX files needs the extra onnx")
+    packed = ROOT / "tests" / "independent" / "data" / "onnx" / f"{name}.onnx.gz"
+    file, out = tmp_path / "net.onnx", tmp_path / "net.yaml"
+    file.write_bytes(gzip.decompress(packed.read_bytes()))
+    run("convert", str(file), "-o", str(out))
+    assert costs(mbprof.load(out).build()) == costs(mbprof.load(file).build())
+    assert out.read_text().count("\n") <= most
+
+
 def test_bad_input_is_one_error_and_writes_nothing(tmp_path: Path) -> None:
     out = tmp_path / "out.yaml"
     ended = invoke("convert", "mobilenet_v", "-o", str(out))
@@ -151,7 +170,7 @@ def test_rows_that_are_left_out_hand_on_what_they_would_have_taken() -> None:
 
 @pytest.mark.long
 def test_most_of_the_zoo_takes_fewer_lines_than_ops() -> None:
-    """Every fortieth spec: equal costs, and together less than a third of the lines of a flat one."""
+    """Every fortieth spec costs the same, in less than a third of the lines of flat ones."""
     lines = ops = 0
     for name in zoo.spec_names()[::40]:
         before = network(name)
@@ -159,3 +178,12 @@ def test_most_of_the_zoo_takes_fewer_lines_than_ops() -> None:
         assert [c[:4] for c in costs(mbprof.loads(text).build())] == [c[:4] for c in costs(before)]
         lines, ops = lines + text.count("\n"), ops + len(before.compiled.nodes)
     assert 3 * lines < ops
+
+
+def test_a_trained_tensor_can_stand_between_several_outputs_and_who_takes_them() -> None:
+    text = """{name: net, input: {shape: [4, 6]}, body: [
+      {op: split, g: 2, out: [a, b]}, {op: param, shape: [4, 3], out: p}, {op: add, in: [a, p]},
+      {op: add, in: [_, b]}]}"""
+    before = mbprof.loads(text).build()
+    assert [node.op.word for node in before.compiled.nodes] == ["split", "param", "add", "add"]
+    assert costs(mbprof.loads(written(before)).build()) == costs(before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from collections.abc import Callable
@@ -386,7 +387,7 @@ def test_a_broken_file_is_one_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (b"", "the file is empty"),
+        (b"", "it is an empty file"),
         (b"name: net\n", "is no TensorFlow Lite file"),
         (small()[:400], "is broken"),
         (small()[:4] + b"TFL3" + b"\xff" * 60, "is broken"),
@@ -399,6 +400,15 @@ def test_errors_say_what_is_wrong(tmp_path: Path, data: bytes, said: str) -> Non
     assert (ended.status, ended.out) == (2, "")
     assert ended.err.startswith("error[exchange]")
     assert said in ended.err
+
+
+def test_what_is_no_file_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "folder.tflite").mkdir()
+    os.mkfifo(tmp_path / "pipe.tflite")  # to read it would wait forever
+    for name, said in (("folder", "no file"), ("pipe", "no file"), ("none", "No such file")):
+        ended = invoke("table", str(tmp_path / f"{name}.tflite"), width=300)
+        assert ended.status == 2
+        assert said in ended.err
 
 
 def test_a_list_of_the_same_table_over_and_over_takes_no_time(tmp_path: Path) -> None:
