@@ -39,10 +39,9 @@ def follow(
     shape, axis = taken[number]
     assert axis is not None
     if kind in _ALIGNED:
-        shape, made_rank = shape, len(made)
         if kind == "MatMul" and min(len(other) for other, _ in taken[:2]) == 1:
-            return axis if axis < made_rank else None
-        at: Axis = made_rank - (len(shape) - axis)
+            return axis if axis < len(made) else None
+        at: Axis = len(made) - len(shape) + axis
     elif kind == "Einsum":
         at = _einsum(attributes["equation"], number, axis)
     else:

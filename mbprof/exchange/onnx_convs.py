@@ -88,6 +88,9 @@ def conv(t: Translator, node: Node) -> None:
     t.emit(node, step, [t.take(x, shape), *more], made, output, share=share)
     if prod(t.shape(output)) != prod(made):
         raise NoRule
+    if node.kind == "FusedConv" and t.has(node, 3):
+        own, has = t.at[output]
+        t.emit(node, op("add"), [own, t.take(node.inputs[3], has)], has, output)
     if function := ACTIVATIONS.get(node.attributes.get("activation", "")):
         own, has = t.at[output]
         t.emit(node, op("act", function=function), [own], has, output)

@@ -231,7 +231,7 @@ def pad(t: Translator, node: Node) -> None:
     axes = t.values(node, 3, "") or [*range(len(full))]
     if pads is None:
         raise NoRule
-    own, shape, parts = t.take(x), t.shape(x), 0
+    own, shape = t.take(x), t.shape(x)
     count = len(pads) // 2
     sides = {a % len(full): (pads[i], pads[i + count]) for i, a in enumerate(axes)}
     wanted = {t.axis(x, axis): pair for axis, pair in sides.items() if any(pair)}
@@ -251,7 +251,7 @@ def pad(t: Translator, node: Node) -> None:
                 flat = step.shapes((flat,))[0]
                 own = t.emit(node, step, [own], flat, part=f"axis{axis}{make}")
         made = (*shape[:axis], flat[1], *shape[axis + 1 :])
-        own, shape, parts = t.seen(own, flat, made, node.outputs[0]), made, parts + 1
+        own, shape = t.seen(own, flat, made, node.outputs[0]), made
     t.same_as(node, own, shape)
 
 

@@ -11,7 +11,7 @@ import onnx
 from onnx import TensorProto, numpy_helper
 
 from mbprof.errors import ExchangeError, LimitError
-from mbprof.exchange import onnx_values
+from mbprof.exchange import onnx_fused, onnx_values
 from mbprof.exchange.onnx_batch import Axis, follow, without
 from mbprof.language.fmt import Shape
 
@@ -232,7 +232,7 @@ class Walk:
         made = {name: _whole(kind) for name, kind in self.inferred(node, proto, taken).items()}
         shapes = {}
         for name in filter(None, node.outputs):
-            known = made.get(name) or _whole(self.stated.get(name)) or guessed(node, taken, name)
+            known = made.get(name) or _whole(self.stated.get(name)) or self.fused(node, taken, name)
             if known is None:
                 raise ExchangeError(
                     f"{self.source}: the shape of {name!r} cannot be inferred, which {node.name} "
@@ -264,6 +264,26 @@ class Walk:
             message = f"{self.source}: {node.name} ({node.known}) does not take its inputs: {said}"
             raise ExchangeError(message) from None
         return made
+
+    def fused(
+        self, node: Node, taken: Sequence[Tensor | None], name: str
+    ) -> tuple[Shape, int] | None:
+        """Return the first output of an op that ONNX itself does not have, None if not known."""
+
+        def infer(kind: str, shapes: Sequence[Shape], said: Mapping[str, Any]) -> Shape | None:
+            names = [f"x{number}" for number in range(len(shapes))]
+            proto = onnx.helper.make_node(kind, names, ["y"], **said)
+            tensors = [Tensor(shape, TensorProto.FLOAT) for shape in shapes]
+            inner = Node(kind, "", node.name, (*names,), ("y",), said)
+            whole = _whole(self.inferred(inner, proto, tensors).get("y"))
+            return whole[0] if whole else None
+
+        shapes = [tensor.shape if tensor else None for tensor in taken]
+        if name != node.outputs[0] or not shapes or taken[0] is None:
+            return None
+        shape = onnx_fused.inferred(node.kind, shapes, node.attributes, infer)
+        first = taken[onnx_fused.first(node.kind)]
+        return None if shape is None or first is None else (shape, first.type)
 
     def control(self, node: Node) -> None:
         """Walk through the branch of an If whose condition is fixed.
@@ -362,38 +382,3 @@ def _whole(type_: Any) -> tuple[Shape, int] | None:
     if any(dim.WhichOneof("value") != "dim_value" for dim in dims):
         return None
     return tuple(dim.dim_value for dim in dims), tensor.elem_type
-
-
-def guessed(node: Node, taken: Sequence[Tensor | None], name: str) -> tuple[Shape, int] | None:
-    """Return the shape of an output of an op that ONNX itself does not have, where it is plain."""
-    first = taken[0] if taken else None
-    if first is None:
-        return None
-    shape = SHAPES[node.kind](node, [t for t in taken if t]) if node.kind in SHAPES else None
-    return (shape, first.type) if shape and node.outputs[0] == name else None
-
-
-def _unchanged(node: Node, taken: Sequence[Tensor]) -> Shape:
-    return taken[0].shape
-
-
-def _broadcast(node: Node, taken: Sequence[Tensor]) -> Shape:
-    import numpy as np
-
-    shape: Shape = np.broadcast_shapes(*(t.shape for t in taken[:: 3 if len(taken) > 3 else 1][:2]))
-    return shape
-
-
-SHAPES = {
-    **dict.fromkeys(
-        (
-            "Gelu", "FastGelu", "QuickGelu", "BiasGelu", "SkipLayerNormalization",
-            "SkipSimplifiedLayerNormalization", "SimplifiedLayerNormalization", "QLinearSigmoid",
-            "QLinearLeakyRelu", "QLinearSoftmax", "GroupNorm", "NhwcMaxPool", "Attention",
-            "MultiHeadAttention", "LayerNormalization", "Trilu", "Inverse", "RotaryEmbedding",
-        ),
-        _unchanged,
-    ),
-    **dict.fromkeys(("QLinearAdd", "QLinearMul"), _broadcast),
-}  # fmt: skip
-"""The shape that ops of onnxruntime's own make, where it is that of an input."""

@@ -27,7 +27,6 @@ class Pattern(NamedTuple):
     takes: tuple[str, ...] = ("x",)
 
 
-_ERF = "Erf({})"
 _HALF = ("Div(x, 1.41421)", "Mul(x, 0.70711)")
 _RELU6 = ("Clip(Add(x, 3))", "Clip(Add(x, 3), 0, 6)", "Min(Max(Add(x, 3), 0), 6)",
           "Min(Relu(Add(x, 3)), 6)")  # fmt: skip

@@ -29,6 +29,14 @@ _BITS = {2: 8, 3: 8, 4: 16, 5: 16, 21: 4, 22: 4}
 """Bits of the types of quantised values, by the numbers of ONNX."""
 
 
+LAYERS = {
+    **dict(zip(MULTIPLY, MULTIPLY, strict=True)),
+    "FusedConv": "Conv",
+    "FusedMatMul": "MatMul",
+}
+"""Kinds of layers, and what the names of their nodes end in."""
+
+
 class NoRule(Exception):
     """A node that no op stands for."""
 
@@ -231,7 +239,7 @@ class Translator:
             tensor = self.walk.tensors.get(name)
             if tensor is not None and (match := _WEIGHT.fullmatch(tensor.root)):
                 return match[1]
-        return _cleaned(node.name, node.kind if node.kind in MULTIPLY else "")
+        return _cleaned(node.name, LAYERS.get(node.kind, ""))
 
     def bias_behind(self, node: Node, shape: Shape) -> str | None:
         """Return the output of a sum that adds a bias to what a node makes, if one follows.

@@ -410,7 +410,8 @@ def amounts(profile: Profile) -> str:
     """Write the params and the cost of a network in total."""
     unit = profile.convention.unit
     cost = f", {fmt.integer(profile.total.cost)} {unit}" if unit else ""
-    return f"{fmt.integer(profile.total.params)} params{cost}"
+    lacks = ", incomplete" if profile.missing else ""
+    return f"{fmt.integer(profile.total.params)} params{cost}{lacks}"
 
 
 def _notes(profile: Profile, shown: int, found: int) -> tuple[str | Note, ...]:

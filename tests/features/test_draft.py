@@ -59,6 +59,7 @@ def test_what_has_no_rule_makes_the_total_incomplete(tmp_path: Path) -> None:
     said = json.loads(invoke("table", str(path), "--format", "json").out)
     assert said["incomplete"] == {"TopK": 1}
     assert said["total"]["params"] == 3 * 9 * 8 + 8 * 9
+    assert mbprof.table(path).profile.brief.endswith("MACs, incomplete")
     assert "incomplete" not in mbprof.table("mobilenet_v1").to_dict()
 
 

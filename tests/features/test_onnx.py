@@ -180,6 +180,23 @@ LAYERS: dict[str, tuple[Any, int, int]] = {
              {"w": np.zeros((12, 5), np.uint8)}),
         60, 7 * 60,
     ),
+    "a convolution with a sum and an activation": (
+        made([node("y = com.microsoft:FusedConv(x, w, b, z)", activation="Relu")],
+             weights={"w": (6, 4, 3, 3), "b": (6,)}, more={"z": (1, 6, 6, 6)}),
+        216, 216 * 36,
+    ),
+    "a product with a scale": (
+        made([node("y = com.microsoft:FusedMatMul(x, z)", transB=1, alpha=0.5)], (1, 2, 7, 6),
+             more={"z": (1, 2, 5, 6)}),
+        0, 2 * 7 * 5 * 6,
+    ),
+    "quantised, and joined": (
+        made(["q = QuantizeLinear(x, s, z)",
+              node("c = com.microsoft:QLinearConcat(s, z, q, s, z, q, s, z)", axis=1),
+              "d = DequantizeLinear(c, s, z)", "y = Conv(d, w)"],
+             weights={"s": np.float32(1), "z": np.uint8(0), "w": (6, 8, 3, 3)}),
+        432, 432 * 36,
+    ),
     "fused attention": (
         made([node("y = com.microsoft:Attention(x, w, b)", num_heads=3)], (1, 7, 12),
              {"w": (12, 36), "b": (36,)}),
