@@ -46,13 +46,14 @@ def _more(w: Writer, pads: list[int]) -> int:
 
 
 def _padded(
-    w: Writer, x: str, pads: Sequence[Pair], value: float = 0.0, least: int = 0
+    w: Writer, x: str, pads: Sequence[Pair], value: float = 0.0, below: Pair | None = None
 ) -> tuple[str, list[int]]:
     """Return the padding of height and width as ONNX has it; what it cannot have is written apart.
 
-    ``least`` is the smallest padding that an op refuses, 0 if it takes any.
+    It has none of less than 0, and none that is not ``below`` the kernel of a pooling.
     """
-    if any(n < 0 or (least and n >= least) for pair in pads for n in pair):
+    tops = below or (float("inf"),) * 2
+    if not all(0 <= n < top for pair, top in zip(pads, tops, strict=True) for n in pair):
         return w.pad(x, pads, value), [0, 0, 0, 0]
     return x, [pads[0][0], pads[1][0], pads[0][1], pads[1][1]]
 
@@ -107,7 +108,7 @@ def _pools(w: Writer) -> list[meaning.Pool]:
 @writes("maxpool")
 def _max_pool(w: Writer) -> Written:
     pads = [(p.zeros[0] + p.beyond[0], p.zeros[1] + p.beyond[1]) for p in _pools(w)]
-    x, sides = _padded(w, w.inputs[0], pads, -float("inf"), min(w.op.kernel))
+    x, sides = _padded(w, w.inputs[0], pads, -float("inf"), w.op.kernel)
     window = {"strides": w.op.stride or w.op.kernel, "dilations": w.op.dilation}
     return w.emit("MaxPool", x, kernel_shape=w.op.kernel, pads=sides, **window)
 
@@ -118,7 +119,7 @@ def _average_pool(w: Writer) -> Written:
     apart = any(map(any, zeros)) and any(map(any, beyond))
     x = w.pad(w.inputs[0], zeros) if apart else w.inputs[0]
     averaged = any(map(any, zeros)) and not apart
-    x, sides = _padded(w, x, zeros if averaged else beyond, 0.0, min(w.op.kernel))
+    x, sides = _padded(w, x, zeros if averaged else beyond, 0.0, w.op.kernel)
     window = {"kernel_shape": w.op.kernel, "strides": w.op.stride or w.op.kernel}
     return w.emit("AveragePool", x, pads=sides, count_include_pad=int(averaged), **window)
 

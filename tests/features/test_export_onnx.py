@@ -52,6 +52,7 @@ CASES = {
             for ceil in ("true", "false")
         ),
         *(f"{{op: {op}, k: 1, s: 2, p: keras}}" for op in ("maxpool", "avgpool")),
+        *(f"{{op: {op}, k: [1, 5], s: 1, p: tf-same}}" for op in ("maxpool", "avgpool")),
         "{op: maxpool, k: 3, s: 1, d: 2, p: 2}",
         "{op: maxpool, k: 2, s: 1, p: 2}",
         "{op: avgpool, k: 2, s: 1, p: 2}",
