@@ -216,14 +216,14 @@ def _first(difference: Difference) -> tuple[str, ...]:
 
     All that follows may come of it, and names do not show where it stands.
     """
-    if _renamed(difference) <= difference.unchanged:
+    pairs = ((change.old, change.new) for change in difference.changes)
+    if (
+        sum(bool(old and new and old.name != new.name) for old, new in pairs)
+        <= difference.unchanged
+    ):
         return ()
     changes = (change for change in difference.changes if change.params or change.cost)
     return tuple(f"First difference: {change.brief}" for change in islice(changes, 1))
-
-
-def _renamed(difference: Difference) -> int:
-    return sum(change.kind == RENAMED for change in difference.changes)
 
 
 def _became(word: str, old: int, new: int) -> str:
@@ -303,7 +303,7 @@ def _columns(difference: Difference, data: bool) -> tuple[Column, ...]:
 def _notes(difference: Difference) -> tuple[str, ...]:
     same = fmt.several(difference.unchanged, difference.by)
     notes = [f"{same} {'is' if difference.unchanged == 1 else 'are'} as before."]
-    if renamed := _renamed(difference):
+    if renamed := sum(change.kind == RENAMED for change in difference.changes):
         notes[0] = f"{notes[0][:-1]}, {fmt.integer(renamed)} more but for the name."
     for knob, (old, new) in difference.knobs.items():
         if old is None:

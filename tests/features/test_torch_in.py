@@ -1,6 +1,7 @@
 """PyTorch modules as networks: what they cost, that they stay as they are, and what is refused."""
 
 import copy
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 import mbprof
 from mbprof.errors import ExchangeError
 from mbprof.exchange.views import Tape, Value, core
-from tests.conftest import invoke, loaded
+from tests.conftest import invoke, loaded, run
 
 torch = pytest.importorskip("torch", reason="networks of PyTorch need the extra torch")
 nn, F = torch.nn, torch.nn.functional
@@ -72,7 +73,9 @@ def test_one_image_of_a_batch_is_counted() -> None:
 def test_shared_weights_count_once() -> None:
     layer = nn.Linear(6, 6)
     assert costs(nn.Sequential(layer, nn.ReLU(), layer), torch.zeros(1, 6)) == (42, 72)
-    tied = Calls(lambda m, x: m.b(m.a(x)), a=nn.Linear(6, 6, bias=False), b=nn.Linear(6, 6, bias=False))
+    tied = Calls(
+        lambda m, x: m.b(m.a(x)), a=nn.Linear(6, 6, bias=False), b=nn.Linear(6, 6, bias=False)
+    )
     tied.b.weight = tied.a.weight
     assert costs(tied, torch.zeros(1, 6)) == (36, 72)
 
@@ -89,7 +92,9 @@ def test_attention_is_both_of_its_products() -> None:
     assert costs(net, torch.zeros(1, 10, 16)) == (4 * 16 * 17, macs)
 
     def windows(m: Any, x: Any) -> Any:
-        q, k, v = m.qkv(x.unflatten(1, (4, 9)).flatten(0, 1)).view(4, 9, 3, 2, 8).permute(2, 0, 3, 1, 4)
+        q, k, v = (
+            m.qkv(x.unflatten(1, (4, 9)).flatten(0, 1)).view(4, 9, 3, 2, 8).permute(2, 0, 3, 1, 4)
+        )
         return F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(1, 36, 16)
 
     net = Calls(windows, qkv=nn.Linear(16, 48))
@@ -161,7 +166,7 @@ def mbprof_draft() -> Any:
 
 # What cannot be read.
 
-FILE = '''
+FILE = """
 import torch
 from torch import nn
 
@@ -194,7 +199,7 @@ def number():
 
 def small():
     return Net(), torch.zeros(4, 3, 8, 8)
-'''
+"""
 
 
 @pytest.fixture
@@ -244,3 +249,19 @@ def test_what_is_no_module_is_refused() -> None:
 
 def test_importing_mbprof_imports_no_framework() -> None:
     assert not loaded("import mbprof") & {"torch", "keras", "onnx"}
+
+
+def test_counters_are_set_beside_what_reproduces_them(file: Path) -> None:
+    out = run("explain", f"{file}:small", "--run", "--format", "json")
+    printed = json.loads(out)["conventions"]["torch"]
+    assert printed["printed"] == {"params": 112, "cost": 2 * 108 * 36, "why": ""}
+    assert printed["value"] == 2 * 108 * 36
+    assert "no live module" in invoke("explain", "mobilenet_v1", "--run").err
+
+
+def test_a_spec_with_a_wrong_width_is_told_from_the_module(file: Path) -> None:
+    spec = file.with_name("mine.yaml")
+    rows = "[{op: conv, k: 3, c: 5, p: valid, bias: true}, {op: gap}]"
+    spec.write_text(f"{{name: mine, input: {{res: 8}}, body: {rows}}}", encoding="utf-8")
+    said = " ".join(run("diff", str(spec), f"{file}:small").replace("\\", "").split())
+    assert "First difference: conv_1 → conv changed (output 5×6×6 → 4×6×6), -27 params" in said
