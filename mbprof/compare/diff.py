@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from operator import itemgetter
 from typing import Any
 
@@ -207,7 +208,23 @@ def _lead(difference: Difference) -> tuple[str, ...]:
     if difference.params == 0 and difference.cost == 0:
         return (f"No change in cost: {amounts(difference.new)}.",)
     params = _became("params", old.params, new.params)
-    return (params, _became(unit, old.cost, new.cost)) if unit else (params,)
+    said = (params, _became(unit, old.cost, new.cost)) if unit else (params,)
+    return (*said, *_first(difference))
+
+
+def _first(difference: Difference) -> tuple[str, ...]:
+    """Name the first layer that costs something else, where two specs name their layers apart.
+
+    All that follows may come of it, and names do not show where it stands.
+    """
+    pairs = ((change.old, change.new) for change in difference.changes)
+    if (
+        sum(bool(old and new and old.name != new.name) for old, new in pairs)
+        <= difference.unchanged
+    ):
+        return ()
+    changes = (change for change in difference.changes if change.params or change.cost)
+    return tuple(f"First difference: {change.brief}" for change in islice(changes, 1))
 
 
 def _became(word: str, old: int, new: int) -> str:
@@ -287,6 +304,8 @@ def _columns(difference: Difference, data: bool) -> tuple[Column, ...]:
 def _notes(difference: Difference) -> tuple[str, ...]:
     same = fmt.several(difference.unchanged, difference.by)
     notes = [f"{same} {'is' if difference.unchanged == 1 else 'are'} as before."]
+    if renamed := sum(change.kind == RENAMED for change in difference.changes):
+        notes[0] = f"{notes[0][:-1]}, {fmt.integer(renamed)} more but for the name."
     for knob, (old, new) in difference.knobs.items():
         if old is None:
             notes.append(f"The knob {knob} is new; its default is {new}.")

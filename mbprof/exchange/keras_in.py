@@ -29,7 +29,7 @@ _BACKENDS = {"torch": "torch", "jax": "jax", "tensorflow": "tensorflow"}
 """Backends of Keras by the module that has to be there, the quickest to import first."""
 
 
-def _keras() -> Any:
+def keras_library() -> Any:
     """Import Keras; where nobody chose a backend, with one that is installed."""
     if "keras" not in sys.modules and "KERAS_BACKEND" not in os.environ:
         there = (name for name, module in _BACKENDS.items() if importlib.util.find_spec(module))
@@ -50,7 +50,7 @@ def read(text: str, given: Given) -> Source:
 @lru_cache(maxsize=16)
 def _read(text: str, res: str | None, channels: str | None) -> Source:
     name = text.partition(":")[2]
-    keras = _keras()
+    keras = keras_library()
     known = {n: f for n, f in vars(keras.applications).items() if inspect.isfunction(f)}
     known = {n: f for n, f in known.items() if "weights" in inspect.signature(f).parameters}
     if name not in known:

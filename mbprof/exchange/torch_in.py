@@ -96,11 +96,25 @@ def built(text: str, values: bool = False) -> tuple[Any, Any, str]:
     Its weights have no values unless they are asked for.
     Raises: ExchangeError: there is none, or it cannot be built.
     """
+    if values:
+        return _built(text)
+    with _quiet():
+        try:
+            with _WeightsOnMeta():
+                return _built(text)
+        except ExchangeError as error:
+            # A constructor that runs a part of the network mixes constants with such weights.
+            if "meta" not in error.message:
+                raise
+        with torch.device("meta"):
+            return _built(text)
+
+
+def _built(text: str) -> tuple[Any, Any, str]:
     prefix, _, name = text.partition(":")
-    with _quiet(), contextlib.nullcontext() if values else _WeightsOnMeta():
-        if prefix in _ZOOS:
-            return *_ZOOS[prefix](name), name.partition(".")[0]
-        return *_called(text), text.rpartition(":")[2]
+    if prefix in _ZOOS:
+        return *_ZOOS[prefix](name), name.partition(".")[0]
+    return *_called(text), text.rpartition(":")[2]
 
 
 def _timm(name: str) -> tuple[Any, Shape]:

@@ -1,6 +1,7 @@
 """PyTorch modules as networks: what they cost, that they stay as they are, and what is refused."""
 
 import copy
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 import mbprof
 from mbprof.errors import ExchangeError
 from mbprof.exchange.views import Tape, Value, core
-from tests.conftest import invoke, loaded
+from tests.conftest import invoke, loaded, run
 
 torch = pytest.importorskip("torch", reason="networks of PyTorch need the extra torch")
 nn, F = torch.nn, torch.nn.functional
@@ -248,3 +249,19 @@ def test_what_is_no_module_is_refused() -> None:
 
 def test_importing_mbprof_imports_no_framework() -> None:
     assert not loaded("import mbprof") & {"torch", "keras", "onnx"}
+
+
+def test_counters_are_set_beside_what_reproduces_them(file: Path) -> None:
+    out = run("explain", f"{file}:small", "--run", "--format", "json")
+    printed = json.loads(out)["conventions"]["torch"]
+    assert printed["printed"] == {"params": 112, "cost": 2 * 108 * 36, "why": ""}
+    assert printed["value"] == 2 * 108 * 36
+    assert "no live module" in invoke("explain", "mobilenet_v1", "--run").err
+
+
+def test_a_spec_with_a_wrong_width_is_told_from_the_module(file: Path) -> None:
+    spec = file.with_name("mine.yaml")
+    rows = "[{op: conv, k: 3, c: 5, p: valid, bias: true}, {op: gap}]"
+    spec.write_text(f"{{name: mine, input: {{res: 8}}, body: {rows}}}", encoding="utf-8")
+    said = " ".join(run("diff", str(spec), f"{file}:small").replace("\\", "").split())
+    assert "First difference: conv_1 → conv changed (output 5×6×6 → 4×6×6), -27 params" in said

@@ -13,8 +13,8 @@ from mbprof.exchange import torch_in  # noqa: E402
 
 NAMES = {
     "torchvision": [
-        "alexnet", "googlenet", "mnasnet0_5", "mobilenet_v3_small", "shufflenet_v2_x0_5", "swin_v2_t",
-        "vit_b_32",
+        "alexnet", "googlenet", "mnasnet0_5", "mobilenet_v3_small", "shufflenet_v2_x0_5",
+        "swin_v2_t", "vit_b_32",
     ],
     "timm": [
         "convnextv2_atto", "crossvit_9_240", "efficientformer_l1", "efficientvit_m0", "halonet26t",
