@@ -40,9 +40,9 @@ Tensors: TypeAlias = tuple[Tensor, ...]
 class Frame:
     """One level of the expansion: the body or head, a block, or a path beside others.
 
-    ``place`` names a step of the level in errors, ``inside`` are the blocks that led here and
-    ``trail`` the places of the steps that called them, ``calls`` these calls. ``template`` names the step at hand, and
-    ``turn`` is the number of its repeat.
+    ``place`` names a step of the level in errors, ``inside`` are the blocks that led here,
+    ``trail`` the places of the steps that called them and ``calls`` these calls. ``template``
+    names the step at hand, and ``turn`` is the number of its repeat.
     """
 
     env: dict[str, Any]

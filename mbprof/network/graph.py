@@ -57,8 +57,9 @@ class Node(NamedTuple):
     ``unit`` the block or op that the row calls. ``call`` is the framework's class or function, and
     ``side`` is set on a path that ends in an output of its own, such as an auxiliary classifier.
     ``trail`` are the places in the spec that led to the node, from the row through the blocks to
-    the step itself, and ``calls`` the calls of these blocks. Nodes of one number in ``weights`` compute with the same stored values, which
-    are among the facts of one of them; of the others ``alone`` are the facts with these values.
+    the step itself, and ``calls`` the calls of these blocks. Nodes of one number in ``weights``
+    compute with the same stored values, which are among the facts of one of them; of the others
+    ``alone`` are the facts with these values.
     """
 
     name: str

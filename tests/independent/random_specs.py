@@ -144,9 +144,7 @@ def _joined(draw: Draw, shape: Shape) -> str:
     """A path beside another one."""
     c = shape[0] if len(shape) == 3 else shape[-1]
     if len(shape) == 3:
-        paths = [
-            f"[{{op: conv, k: {k}, c: {c}, p: tf-same, {_after(draw)}}}]" for k in (1, 3)
-        ]
+        paths = [f"[{{op: conv, k: {k}, c: {c}, p: tf-same, {_after(draw)}}}]" for k in (1, 3)]
     else:
         paths = [f"[{{op: linear, c: {c}, {_after(draw, len(shape) < 3)}}}]", "[{op: identity}]"]
     join = _pick(draw, "add", "mul", "concat")
@@ -267,8 +265,11 @@ def specs(draw: Draw) -> str:
     padding = _pick(draw, *RULES)
     maps = f"{_number(draw, 3, 14)}x{_number(draw, 3, 14)}"
     taken, body = f"{{channels: {_number(draw, 1, 8)}, res: {maps}}}", list[str]()
-    if draw(st.integers(0, 3)) == 0:
+    kind = draw(st.integers(0, 7))
+    if kind < 2:
         taken, body = draw(library())
+    elif kind < 4:
+        taken = f"{{shape: [{_number(draw, 1, 12)}, {_number(draw, 1, 12)}]}}"
     text, built = _spec(taken, body, padding), None
     try:
         built = mbprof.loads(text).build()
