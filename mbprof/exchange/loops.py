@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from itertools import groupby, pairwise
-from os.path import commonprefix
+from itertools import groupby, pairwise, takewhile
 from typing import Any, NamedTuple
 
 from mbprof.exchange.classes import Class, Key, Ref, Scope
@@ -25,10 +24,15 @@ class Run(NamedTuple):
 
     def name(self, names: Sequence[str], block: str) -> str:
         """Return a name for the run: what the names of its calls have in common, in the plural."""
-        common = commonprefix(list(names))  # noqa: RUF071 - of names, not of paths
+        common = _common(names)
         common = common.rstrip("_") if common.endswith("_") else re.sub(r"[\d_]*$", "", common)
         common = common or block
         return common if common[-1] in "s0123456789" else f"{common}s"
+
+
+def _common(names: Sequence[str]) -> str:
+    """Return what all names begin with."""
+    return "".join(signs[0] for signs in takewhile(lambda s: len(set(s)) == 1, zip(*names)))  # noqa: B905
 
 
 def runs(units: list[list[Key]], cls: Class, uses: Mapping[Ref, int]) -> dict[int, Run]:

@@ -142,6 +142,10 @@ class Arguments:
                     yield f"{a} != {scaled}", (a, b)
 
     def _sums(self, values: Vector, names: list[str]) -> Iterator[Any]:
+        for b in names:
+            others = zip(self.pool.get("c_in", ()), self.pool[b], strict=False)
+            if b in self.used and b != "c_in" and _same(values, [v * w for v, w in others]):
+                yield f"c_in * {b}", ("c_in", b)
         for a in names:
             ratios = {
                 v / w for v, w in zip(values, self.pool[a], strict=True) if v is not _MISSING and w
@@ -180,7 +184,7 @@ def _above_one(value: int) -> bool:
 
 
 def _same(values: Vector, others: Vector) -> bool:
-    return all(
+    return len(values) == len(others) and all(
         a is _MISSING or (a == b and isinstance(a, bool) == isinstance(b, bool))
         for a, b in zip(values, others, strict=True)
     )

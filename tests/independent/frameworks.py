@@ -39,9 +39,9 @@ def torch_counted(text: str, images: list[Shape], device: str = "meta") -> Count
     with torch.device(device):
         net = network_class(module(text))().eval()
         inputs = [torch.zeros(1, *shape) for shape in images]
-        counter = FlopCounterMode(display=False)
-        with torch.no_grad(), counter:
-            outputs = net(*inputs)
+    counter = FlopCounterMode(display=False)
+    with torch.no_grad(), counter:
+        outputs = net(*inputs)
     outputs = outputs if isinstance(outputs, tuple) else (outputs,)
     trained = sum(p.numel() for p in net.parameters() if p.requires_grad)
     names = {name for name, _ in net.named_buffers()} & set(net.state_dict())
@@ -192,7 +192,7 @@ def keras_result(
 
 
 def onnx_counted(built: Any) -> tuple[int, int, tuple[Shape, ...]]:
-    """Return stored values, multiply-accumulates and shapes of an ONNX file, as onnx infers them."""
+    """Return stored values, multiply-accumulates and shapes of an ONNX file, inferred by onnx."""
     import onnx
     from onnx.shape_inference import infer_shapes
 

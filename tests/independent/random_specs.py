@@ -265,8 +265,11 @@ def specs(draw: Draw) -> str:
     padding = _pick(draw, *RULES)
     maps = f"{_number(draw, 3, 14)}x{_number(draw, 3, 14)}"
     taken, body = f"{{channels: {_number(draw, 1, 8)}, res: {maps}}}", list[str]()
-    if draw(st.integers(0, 3)) == 0:
+    kind = draw(st.integers(0, 7))
+    if kind < 2:
         taken, body = draw(library())
+    elif kind < 4:
+        taken = f"{{shape: [{_number(draw, 1, 12)}, {_number(draw, 1, 12)}]}}"
     text, built = _spec(taken, body, padding), None
     try:
         built = mbprof.loads(text).build()
