@@ -108,14 +108,14 @@ def slips(power: int) -> tuple[Factor, ...]:
     return tuple(units if power else units[1:])
 
 
-@lru_cache(maxsize=2)
-def kinds(scopes: tuple[str, ...] = SCOPES) -> tuple[Counted, ...]:
-    """Return every way to count a network, in the order of `counts`."""
+@lru_cache(maxsize=8)
+def kinds(scopes: tuple[str, ...] = SCOPES, views: bool = True) -> tuple[Counted, ...]:
+    """Return every way to count a network, or the network as it is, in the order of `counts`."""
     ways = []
     for convention in _conventions():
         name = convention.name
         for scope in scopes:
-            for view in _views(convention):
+            for view in _views(convention, views):
                 ways.append(Counted(name, scope, "params", view, "params"))
                 if view != BIASED:
                     units = (conventions.UNITS[measure] for measure in convention.measures)
@@ -123,15 +123,15 @@ def kinds(scopes: tuple[str, ...] = SCOPES) -> tuple[Counted, ...]:
     return tuple(ways)
 
 
-def _views(convention: Convention) -> tuple[str, ...]:
+def _views(convention: Convention, all_of_them: bool) -> tuple[str, ...]:
     """Return the views that a convention may count; folding what is folded changes nothing."""
-    if convention.folds:
+    if convention.folds or not all_of_them:
         return (PLAIN,)
     biased = not convention.tool and "biases" in convention.params.weights
     return (PLAIN, FOLDED, BIASED) if biased else (PLAIN, FOLDED)
 
 
-def counts(graph: Graph, scopes: tuple[str, ...] = SCOPES) -> list[Any]:
+def counts(graph: Graph, scopes: tuple[str, ...] = SCOPES, views: bool = True) -> list[Any]:
     """Return all counts of a graph, see `kinds`; its shapes may be symbols.
 
     >>> from mbprof import load
@@ -144,7 +144,7 @@ def counts(graph: Graph, scopes: tuple[str, ...] = SCOPES) -> list[Any]:
     values: list[Any] = []
     for convention in _conventions():
         for scope in scopes:
-            for view in _views(convention):
+            for view in _views(convention, views):
                 sums = folded if view == FOLDED or convention.folds else plain
                 params = sums.params(convention, scope)
                 if view == BIASED:

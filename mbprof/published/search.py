@@ -14,7 +14,7 @@ from mbprof.network.conventions import DEFAULT
 from mbprof.network.graph import Graph
 from mbprof.network.load import Network, Spec
 from mbprof.ops.base import Facts, total
-from mbprof.published.counted import Bits, Counted, Factor, counts, factors, kinds, slips
+from mbprof.published.counted import PLAIN, Bits, Counted, Factor, counts, factors, kinds, slips
 from mbprof.published.origin import NEAR, Density, Match, rarity
 from mbprof.published.settings import Setting, loaded
 from mbprof.published.totals import Total, ways
@@ -35,6 +35,8 @@ MARGIN = 2.4
 _SLIPPING = 2.0
 """Only counts that are no rarer are tried with units that are wrong."""
 _SPARE = 0.1
+_VIEWED = 2.0
+"""Rarer settings are looked at without folded batch norms and other views."""
 _PART = 4.5
 """How seldom a number is that of a single layer or block."""
 _OTHERWISE = 2.0
@@ -114,11 +116,12 @@ class Search:
             for setting in settings:
                 with suppress(MbprofError):
                     graph = spec.build_at({**self.given, **setting.knobs}).compiled
-                    columns = [[count] for count in counts(graph, self.scopes)]
-                    self.compare([setting], self.kinds, columns)
+                    views = setting.bits < _VIEWED
+                    columns = [[count] for count in counts(graph, self.scopes, views)]
+                    self.compare([setting], kinds(self.scopes, views), columns)
             return
         for part, columns in run(traced, settings):
-            self.compare(part, self.kinds, columns)
+            self.compare(part, kinds(self.scopes, False), columns)
 
     def trace(self, spec: Spec, place: Any, settings: list[Setting]) -> Traced | None:
         """Return the spec with symbols for knobs, None where few settings need none."""
@@ -237,7 +240,7 @@ class Search:
         """Return the knobs with a symbol that a match depends on."""
         key = (*place_of(match.spec, match.knobs), match.counted)
         if key not in self.known:
-            at = self.kinds.index(match.counted)
+            at = kinds(self.scopes, False).index(match.counted._replace(view=PLAIN))
             programs = [program for program, error in traced.engine.paths if error is None]
             # A width that only decides between tables is in no sum.
             self.known[key] = set().union(

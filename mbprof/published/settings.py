@@ -86,13 +86,13 @@ def tiers(spec: Spec, given: Mapping[str, Value], number: Quantity) -> Iterator[
 
 
 def family(spec: Spec) -> list[str]:
-    """Return the other names of the file that a spec of the zoo is from."""
+    """Return the names of the file that a spec of the zoo is from, its own last."""
     name, _ = called(spec)
     if not name:
         return []
     definition = zoo.load(name)
     stem = definition.path.rpartition("/")[2].partition(".")[0]
-    return [other for other in (stem, *definition.presets) if other != name]
+    return [other for other in (stem, *definition.presets) if other != name] + [name]
 
 
 def _merged(settings: Iterable[Setting]) -> Iterator[Setting]:
@@ -133,7 +133,7 @@ def _published(
         add(own, {**row.knobs, **turned}, _SERIES)
     for library in names.libraries(zoo.folder()) if stem else ():
         for known in names.names(zoo.folder(), library).values():
-            if known.spec in addresses.values():
+            if known.spec == own:  # of other flavours the zoo's totals know
                 add(known.spec, {n: parse(text) for n, text in known.knobs.items()}, _SERIES)
     return settings
 

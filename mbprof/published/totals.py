@@ -102,7 +102,9 @@ def _read(folder: Path) -> dict[str, list[Total]] | None:
     found: dict[str, list[Total]] = {}
     for name, at, res, *cells in list(csv.reader(io.StringIO(table)))[1:]:
         knobs = dict(setting.split("=") for setting in at.split())
-        total = Total(name, {n: parse(v) for n, v in knobs.items()}, parse(res), _full(cells))
+        side = parse(res)
+        size = (side, side) if isinstance(side, int) else side
+        total = Total(name, {n: parse(v) for n, v in knobs.items()}, size, _full(cells))
         found.setdefault(name.partition("@")[0], []).append(total)
     return found
 

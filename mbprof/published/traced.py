@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 VARIED = (WIDTH, "res", "classes")
 """The knobs that symbols stand for."""
-_NODES = 1500
+_NODES = 1000
 """How many nodes are traced for settings of one flavour at most, in all different networks."""
 
 
@@ -51,14 +51,14 @@ def traced(
     nodes = max(1, len(network.compiled.nodes))
 
     def count(graph: Any) -> Sequence[Any]:
-        return counts(graph, scopes)
+        return counts(graph, scopes, views=False)
 
     own = dict(network.knobs)
     # A width that only decides between tables is seen where it could be another one.
     width: Any = own.get(WIDTH)
     ranges = {WIDTH: (min(*ALPHAS, width), max(*ALPHAS, width))} if _numeric(width) else {}
-    most = max(1, min(6, _NODES // nodes))
-    engine = Engine(spec.definition, own, ranges, count, len(kinds(scopes)), most=most)
+    most = max(1, min(4, _NODES // nodes))
+    engine = Engine(spec.definition, own, ranges, count, len(kinds(scopes, views=False)), most=most)
     return Traced(spec, own, engine)
 
 
