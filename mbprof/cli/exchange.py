@@ -32,9 +32,7 @@ def export(
         bool, Option("--weights/--no-weights", help="random weights, or their shapes only")
     ] = True,
     seed: Annotated[int, Option("--seed", metavar="S", help="of what is random")] = 0,
-    batch: Annotated[
-        int | None, Option("--batch", metavar="N", help="images at a time")
-    ] = None,
+    batch: Annotated[int | None, Option("--batch", metavar="N", help="images at a time")] = None,
 ) -> None:
     """Write a network in a format that others run or draw."""
     from mbprof.exchange.formats import Options, exported, write

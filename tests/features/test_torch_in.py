@@ -29,7 +29,7 @@ def rows(module: Any, example: Any) -> dict[str, str]:
     return {row.name: row.op for row in network.profile().rows}
 
 
-class Calls(nn.Module):  # type: ignore[misc]
+class Calls(nn.Module):  # type: ignore[misc, name-defined]
     """A module that calls what a test says, with a layer of its own."""
 
     def __init__(self, call: Callable[..., Any], **layers: Any) -> None:
