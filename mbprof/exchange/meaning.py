@@ -78,13 +78,41 @@ def spread(axis: Axis, extra: int | None, size: int) -> Spread:
     """
     rule = PADDING_RULES[axis.padding] if isinstance(axis.padding, str) else None
     if rule is None or rule.spread is None:
-        return Spread(*axis.padded, extra or 0)
+        before, after = axis.padded
+        return _spread(before, after - (extra or 0))
     if extra is not None:
         side = 0 if axis.padding == "valid" else axis.extent // 2
-        return Spread(side, side, extra)
+        return _spread(side, side - extra)
     before, _ = rule.amounts(size, axis.k, axis.s, axis.d)
-    after = (axis.n - 1) * axis.s + axis.extent - size - before
+    return _spread(before, (axis.n - 1) * axis.s + axis.extent - size - before)
+
+
+def _spread(before: int, after: int) -> Spread:
     return Spread(before, max(after, 0), max(-after, 0))
+
+
+def factor(n: int, m: int, by: float | None, nearest: bool) -> float:
+    """Return the factor by which a resize from n to m counts positions.
+
+    That is ``by``, even where m is not n · by; but PyTorch leaves an axis alone that stays as large
+    as it is, and doubles one for ``nearest``.
+    Source: aten/src/ATen/native/UpSample.h, nearest_idx and compute_source_index_and_lambda.
+
+    >>> factor(3, 4, 1.5, True), factor(3, 6, 2.1, True), factor(3, 5, None, True)
+    (1.5, 2.0, 1.6666666666666667)
+    """
+    exact = by is None or m in (n, n * by) or (nearest and m == 2 * n)
+    return m / n if exact or by is None else by
+
+
+def neighbours(n: int, m: int, by: float) -> list[int]:
+    """Return what a resize by ``nearest`` takes from n for each of m: ⌊i/by⌋, of m/n exactly.
+
+    >>> neighbours(14, 16, 16 / 14)[8]
+    7
+    """
+    exact = by == m / n
+    return [min(i * n // m if exact else int(i / by), n - 1) for i in range(m)]
 
 
 def middle(size: int, kept: int) -> int:

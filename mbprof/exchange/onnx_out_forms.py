@@ -99,16 +99,32 @@ def _crop(w: Writer) -> Written:
 
 @writes("resize")
 def _resize(w: Writer) -> Written:
-    x, size, by = w.inputs[0], w.made[1:], w.op.by
-    whole = by is None or all(n * by == m for n, m in zip(w.shape[1:], size, strict=True))
-    scales = [_scale(by, n, m) for n, m in zip(w.shape[1:], size, strict=True) if not whole]
-    to = ("", w.ints(size)) if whole else (w.constant(scales),)
+    x, nearest = w.inputs[0], w.op.mode == "nearest"
+    sizes = list(zip(w.shape[1:], w.made[1:], strict=True))
+    factors = [meaning.factor(n, m, w.op.by, nearest) for n, m in sizes]
+    axes = list(zip((2, 3), sizes, factors, strict=True))
+    if nearest and not all(_rounds_well(*size, by) for _, size, by in axes):
+        for axis, size, by in axes:
+            x = w.emit("Gather", x, w.ints(meaning.neighbours(*size, by)), axis=axis)
+        return x
+    whole = all(by == m / n for _, (n, m), by in axes)
+    to = ("", w.ints(w.made[1:])) if whole else (w.constant([_scale(by, *s) for _, s, by in axes]),)
     how: dict[str, Any] = (
-        {"mode": "linear", "coordinate_transformation_mode": "half_pixel"}
-        if w.op.mode == "bilinear"
-        else {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+        {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+        if nearest
+        else {"mode": "linear", "coordinate_transformation_mode": "half_pixel"}
     )
     return w.emit("Resize", x, "", *to, axes=[2, 3], **how)
+
+
+def _rounds_well(n: int, m: int, by: float) -> bool:
+    """Whether positions come out in single precision as they are, where 8/(16/14) is below 7."""
+    import numpy as np
+
+    made, factor = np.arange(m, dtype=np.float32), np.float32(by)
+    wanted = meaning.neighbours(n, m, by)
+    ways = made / factor, made * (np.float32(1) / factor)
+    return all(np.minimum(way.astype(int), n - 1).tolist() == wanted for way in ways)
 
 
 def _scale(by: float, n: int, m: int) -> float:

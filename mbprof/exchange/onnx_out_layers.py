@@ -52,8 +52,11 @@ def _padded(
 
     It has none of less than 0, and none that is not ``below`` the kernel of a pooling.
     """
+    if any(n < 0 for pair in pads for n in pair):
+        x = w.pad(x, [(min(first, 0), min(last, 0)) for first, last in pads])
+        pads = [(max(first, 0), max(last, 0)) for first, last in pads]
     tops = below or (float("inf"),) * 2
-    if not all(0 <= n < top for pair, top in zip(pads, tops, strict=True) for n in pair):
+    if not all(n < top for pair, top in zip(pads, tops, strict=True) for n in pair):
         return w.pad(x, pads, value), [0, 0, 0, 0]
     return x, [pads[0][0], pads[1][0], pads[0][1], pads[1][1]]
 
@@ -75,15 +78,23 @@ def _transposed_convolution(w: Writer) -> Written:
     extra = w.op.output_padding or (None, None)
     axes = zip(w.op.axes(w.node.in_shapes), extra, w.made[1:], strict=True)
     high, wide = (meaning.spread(axis, added, size) for axis, added, size in axes)
+    # What onnxruntime cannot add is added apart, and then the bias behind it.
+    more = [(max(-side.before, 0), 0) for side in (high, wide)]
+    for at, (side, stride) in enumerate(zip((high, wide), w.op.stride, strict=True)):
+        if side.added >= stride:
+            more[at] = more[at][0], side.added
+    apart = any(map(any, more))
     bias = [w.stored("bias")] if w.op.bias else []
     y = w.emit(
-        "ConvTranspose", w.inputs[0], w.stored("weight"), *bias,
+        "ConvTranspose", w.inputs[0], w.stored("weight"), *([] if apart else bias),
         kernel_shape=w.op.kernel, strides=w.op.stride, dilations=w.op.dilation, group=w.op.groups,
         pads=[max(high.before, 0), max(wide.before, 0), high.after, wide.after],
-        output_padding=[high.added, wide.added],
+        output_padding=[s.added * (not n) for s, (_, n) in zip((high, wide), more, strict=True)],
     )  # fmt: skip
-    more = [(max(-side.before, 0), 0) for side in (high, wide)]
-    return w.pad(y, more) if any(map(any, more)) else y
+    if not apart:
+        return y
+    y = w.pad(y, more)
+    return w.emit("Add", y, w.of_channels("bias", w.made)) if bias else y
 
 
 @writes("linear")

@@ -52,6 +52,11 @@ CASES = {
             for ceil in ("true", "false")
         ),
         *(f"{{op: {op}, k: 1, s: 2, p: keras}}" for op in ("maxpool", "avgpool")),
+        "{op: tconv, k: [3, 5], c: 4, s: [3, 1], p: fixed, d: 2, p_out: [2, 1], bias: true}",
+        "{op: tconv, k: [4, 1], c: 4, s: 4, p: keras, d: 2, bias: true}",
+        *(f"{{op: {op}, k: [4, 1], s: [2, 3], p: keras}}" for op in ("maxpool", "avgpool")),
+        "{op: resize, by: 2.02}, {op: resize, size: [4, 16]}, {op: resize, size: [5, 14]}",
+        "{op: resize, by: 1.05, mode: bilinear}",
         *(f"{{op: {op}, k: [1, 5], s: 1, p: tf-same}}" for op in ("maxpool", "avgpool")),
         "{op: maxpool, k: 3, s: 1, d: 2, p: 2}",
         "{op: maxpool, k: 2, s: 1, p: 2}",
