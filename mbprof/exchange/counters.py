@@ -1,4 +1,7 @@
-"""What installed counters print of a live module of PyTorch, each run in a process of its own."""
+"""What installed counters print of a live module of PyTorch, each run in a process of its own.
+
+They are no dependencies: what is there when it is asked for is run.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any, NamedTuple
 
 from mbprof.errors import UsageError
@@ -41,16 +45,14 @@ def _torch(module: Any, image: Any) -> tuple[int, int]:
 
 
 def _fvcore(module: Any, image: Any) -> tuple[int, int]:
-    from fvcore.nn import FlopCountAnalysis
-
-    found = FlopCountAnalysis(module, image).unsupported_ops_warnings(False)
+    found = (
+        import_module("fvcore.nn").FlopCountAnalysis(module, image).unsupported_ops_warnings(False)
+    )
     return _params(module), int(found.uncalled_modules_warnings(False).total())
 
 
 def _ptflops(module: Any, image: Any, backend: str = "pytorch") -> tuple[int, int]:
-    from ptflops import get_model_complexity_info
-
-    macs, params = get_model_complexity_info(
+    macs, params = import_module("ptflops").get_model_complexity_info(
         module,
         tuple(image.shape[1:]),
         as_strings=False,
@@ -65,23 +67,17 @@ def _ptflops_aten(module: Any, image: Any) -> tuple[int, int]:
 
 
 def _thop(module: Any, image: Any) -> tuple[int, int]:
-    from thop import profile
-
-    macs, params = profile(module, inputs=(image,), verbose=False)
+    macs, params = import_module("thop").profile(module, inputs=(image,), verbose=False)
     return int(params), int(macs)
 
 
 def _torchinfo(module: Any, image: Any) -> tuple[int, int]:
-    from torchinfo import summary
-
-    found = summary(module, input_data=image, verbose=0)
+    found = import_module("torchinfo").summary(module, input_data=image, verbose=0)
     return int(found.total_params), int(found.total_mult_adds)
 
 
 def _calflops(module: Any, image: Any) -> tuple[int, int]:
-    from calflops import calculate_flops
-
-    flops, _, params = calculate_flops(
+    flops, _, params = import_module("calflops").calculate_flops(
         model=module,
         input_shape=tuple(image.shape),
         print_results=False,

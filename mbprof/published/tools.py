@@ -267,11 +267,11 @@ class Explanation(Result):
             f"{fmt.integer(n)} {kind.replace('_', ' ')}" for kind, n in counts.items() if n
         )
         shown = [t for t in self.tallies if not self.printed or t.convention.name in self.printed]
-        told = [tally.row(costs[conventions.DEFAULT]) for tally in shown]
+        base = costs[conventions.DEFAULT]
         return Report(
             title=f"{title}, scope {self.scope}, by every convention",
             columns=_RUN if self.printed else _COLUMNS,
-            rows=tuple(row | _run(row, self.printed) for row in told),
+            rows=tuple(beside(tally.row(base), self.printed) for tally in shown),
             data=data,
             listed="conventions",
             notes=(
@@ -397,15 +397,15 @@ _RUN = (
 )
 
 
-def _run(row: Mapping[str, Any], printed: Mapping[str, Printed]) -> dict[str, Any]:
-    """Return what a counter said beside the row of the convention that reproduces it."""
+def beside(row: dict[str, Any], printed: Mapping[str, Printed]) -> dict[str, Any]:
+    """Return the row of a convention with what the counter said that it reproduces."""
     said = printed.get(row["name"])
     if said is None:
-        return {}
+        return row
     apart = said.why
     if said.cost is not None and row["value"] is not None:
         apart = fmt.signed(said.cost - row["value"]) if said.cost != row["value"] else "none"
-    return {"printed_params": said.params, "printed": said.cost, "apart": apart}
+    return row | {"printed_params": said.params, "printed": said.cost, "apart": apart}
 
 
 _QUANTITY = Column("quantity", "quantity", "cost or params")

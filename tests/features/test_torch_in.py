@@ -14,7 +14,8 @@ from mbprof.exchange.views import Tape, Value, core
 from tests.conftest import invoke, loaded, run
 
 torch = pytest.importorskip("torch", reason="networks of PyTorch need the extra torch")
-nn, F = torch.nn, torch.nn.functional
+nn: Any = torch.nn
+F: Any = torch.nn.functional
 
 
 def costs(module: Any, example: Any) -> tuple[int, int]:
@@ -29,7 +30,7 @@ def rows(module: Any, example: Any) -> dict[str, str]:
     return {row.name: row.op for row in network.profile().rows}
 
 
-class Calls(nn.Module):  # type: ignore[misc, name-defined]
+class Calls(torch.nn.Module):  # type: ignore[misc,name-defined]
     """A module that calls what a test says, with a layer of its own."""
 
     def __init__(self, call: Callable[..., Any], **layers: Any) -> None:
@@ -264,4 +265,4 @@ def test_a_spec_with_a_wrong_width_is_told_from_the_module(file: Path) -> None:
     rows = "[{op: conv, k: 3, c: 5, p: valid, bias: true}, {op: gap}]"
     spec.write_text(f"{{name: mine, input: {{res: 8}}, body: {rows}}}", encoding="utf-8")
     said = " ".join(run("diff", str(spec), f"{file}:small").replace("\\", "").split())
-    assert "First difference: conv_1 → conv changed (output 5×6×6 → 4×6×6), -27 params" in said
+    assert "First difference: conv_1 → conv changed (output 5×6×6 → 4×6×6), −27 params" in said
