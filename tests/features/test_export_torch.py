@@ -13,7 +13,6 @@ from mbprof.errors import UsageError
 from mbprof.exchange import torch_out
 from mbprof.exchange.weights import random_weights
 from mbprof.ops import OPS
-from mbprof.spec import zoo
 from tests.conftest import invoke, loaded_by, network
 from tests.features.test_export_onnx import SINGLE, small
 from tests.independent.frameworks import (
@@ -60,10 +59,10 @@ def test_every_op_is_written() -> None:
     assert set(torch_out.WRITERS) == set(OPS) - {"unknown"}
 
 
-NETWORKS = {"mobilenet_v3": 64, "shufflenet_v2": 64, "efficientnet_b0": 64, "fractalnet": 32}
+NETWORKS = {"mobilenet_v3_small": 64, "shufflenet_v2": 64, "efficientnet_b0": 64}
 
 
-@pytest.mark.parametrize("name", [name for name in NETWORKS if name in zoo.spec_names()])
+@pytest.mark.parametrize("name", NETWORKS)
 def test_a_network_gives_what_pytorch_gives(name: str) -> None:
     computes_alike(network(name, res=NETWORKS[name]))
 
