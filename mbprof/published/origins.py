@@ -22,7 +22,7 @@ from mbprof.output.writers import Result
 from mbprof.published.counted import UNITS
 from mbprof.published.origin import Density, Match, Origin, rarity
 from mbprof.published.search import MARGIN, Search
-from mbprof.published.settings import FAMILY, family, tiers
+from mbprof.published.settings import FAMILY, called, family, tiers
 from mbprof.published.totals import totals
 from mbprof.spec.model import Definition
 from mbprof.spec.sections import SCOPES, chosen_scope
@@ -227,7 +227,8 @@ def _search(
         if tier and min(setting.bits for setting in tier) <= search.best() + MARGIN:
             search.look(tier)
     if not fixed and "all" in scopes and search.best() + MARGIN >= FAMILY:
-        search.look_up(totals(family(asked)), FAMILY)
+        own = [row for row in totals([called(asked)[0]]) if row.knobs and "@" in row.name]
+        search.look_up([*totals(family(asked)), *own], FAMILY)
     if search.best() + MARGIN >= FAMILY:
         search.look_inside(network)
         search.look(usual)

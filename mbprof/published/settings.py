@@ -86,13 +86,13 @@ def tiers(spec: Spec, given: Mapping[str, Value], number: Quantity) -> Iterator[
 
 
 def family(spec: Spec) -> list[str]:
-    """Return the names of the file that a spec of the zoo is from, its own last."""
+    """Return the other names of the file that a spec of the zoo is from."""
     name, _ = called(spec)
     if not name:
         return []
     definition = zoo.load(name)
     stem = definition.path.rpartition("/")[2].partition(".")[0]
-    return [other for other in (stem, *definition.presets) if other != name] + [name]
+    return [other for other in (stem, *definition.presets) if other != name]
 
 
 def _merged(settings: Iterable[Setting]) -> Iterator[Setting]:

@@ -50,7 +50,7 @@ def totals(wanted: Iterable[str] | None = None) -> list[Total]:
     known = _read(zoo.folder())
     every = zoo.names() if wanted is None else list(wanted)
     if known is None:
-        return [total for name in every for total in _made(name)]
+        return [total for name in every if name for total in _made(name)]
     return [total for name in every for total in known.get(name, ())]
 
 
