@@ -296,7 +296,7 @@ def test_a_name_is_no_command_of_a_drawing() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "error[usage]: there is no format\n  hint: known are onnx, torch, keras, dot, mermaid"),
+        ([], "error[usage]: there is no format\n  hint: known are onnx, torch, keras"),
         (["--to", "onx"], "error[usage]: unknown format 'onx'\n  hint: did you mean 'onnx'?\n"),
         (["-o", "a.xyz"], "error[usage]: a.xyz has no ending of a format\n"),
         (["--to", "onnx", "-o", "a.dot"], "error[usage]: --to onnx, but a.dot has the ending of"),
