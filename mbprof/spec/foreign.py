@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from mbprof.errors import MissingError, Source
+from mbprof.errors import MissingError, Source, UsageError
 from mbprof.language.source import Scalar
 from mbprof.spec.knobs import Given
 
@@ -56,14 +56,21 @@ def reader_of(text: str) -> Reader | None:
     return ENDINGS.get(Path(text).suffix.lower())
 
 
-def source(text: str, given: Given) -> Source | None:
+def source(text: str, given: Given, absent: UsageError | None = None) -> Source | None:
     """Return the flat spec of a network of another format, None where a text names none.
 
-    ``given`` is what is asked of its knobs: axes that a file leaves open have no other value.
+    ``given`` is what is asked of its knobs: axes that a file leaves open have no other value;
+    ``absent`` is what to say where the library is missing and the zoo has no such name.
     Raises: ExchangeError: it cannot be read, or the library for it is missing.
     """
     reader = reader_of(text)
-    return None if reader is None else _read(reader, text, given)
+    try:
+        return None if reader is None else _read(reader, text, given)
+    except MissingError as error:
+        if absent is None:
+            raise
+        absent.hint = f"{absent.hint}; {error.hint} reads more from {text.partition(':')[0]}"
+        raise absent from None
 
 
 def called(text: str, given: Given) -> Source | None:

@@ -12,7 +12,6 @@ from mbprof.errors import (
     LimitError,
     Loc,
     MbprofError,
-    MissingError,
     Source,
     SourceError,
     SpecError,
@@ -208,7 +207,8 @@ def open(  # noqa: A001
         stem, preset = _packed(name) or (name, None)
         plain = _of_zoo(stem, None, flavour)
         return OpenedSpec(plain.own, preset, flavour, known.knobs, plain)
-    if (source := _foreign(text, given)) is not None:
+    absent = library_names.missing(folder(), text) if ":" in text else None
+    if (source := foreign.source(text, given, absent)) is not None:
         return OpenedSpec(_tree(source))
     around, _, name = text.rpartition(":")
     if name.isidentifier() and not (is_file(text) or is_folder(around)):
@@ -233,22 +233,6 @@ def open(  # noqa: A001
     named = spec.own.get("name")
     name = word(named, "name").text if named else _as_name(Path(spec.own.loc.source.name).stem)
     return OpenedBlock(text, name, spec.own)
-
-
-def _foreign(text: str, given: Given) -> Source | None:
-    """Return the flat spec of a network of another format; None where a text names none.
-
-    Raises: UsageError: the zoo does not know a library's name, and the library is not installed.
-    ExchangeError: it cannot be read.
-    """
-    absent = library_names.missing(folder(), text) if ":" in text else None
-    try:
-        return foreign.source(text, given)
-    except MissingError as error:
-        if absent is None:
-            raise
-        absent.hint = f"{absent.hint}; {error.hint} reads more from {text.partition(':')[0]}"
-        raise absent from None
 
 
 def _as_name(stem: str) -> str:
