@@ -37,10 +37,10 @@ if TYPE_CHECKING:
     from mbprof.device.training import Training as Training
     from mbprof.device.training import training as training
     from mbprof.errors import MbprofError as MbprofError
-    from mbprof.exchange.convert import convert as convert
+    from mbprof.exchange.convert.spec import convert as convert
     from mbprof.exchange.formats import export as export
-    from mbprof.exchange.onnx_file import from_onnx as from_onnx
-    from mbprof.exchange.torch_in import from_torch as from_torch
+    from mbprof.exchange.onnx_in.file import from_onnx as from_onnx
+    from mbprof.exchange.torch_in.module import from_torch as from_torch
     from mbprof.formulas import Formula as Formula
     from mbprof.formulas import formula as formula
     from mbprof.network.load import Network as Network
@@ -87,9 +87,9 @@ _HOMES = {
     "device.memory": "Memory memory",
     "device.training": "Training training",
     "errors": "MbprofError",
-    "exchange.convert": "convert",
-    "exchange.torch_in": "from_torch",
-    "exchange.onnx_file": "from_onnx",
+    "exchange.convert.spec": "convert",
+    "exchange.torch_in.module": "from_torch",
+    "exchange.onnx_in.file": "from_onnx",
     "exchange.formats": "export",
     "formulas": "Formula formula",
     "network.load": "Network Spec load loads sizes table",

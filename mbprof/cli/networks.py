@@ -267,7 +267,7 @@ def explain(
     network = load(specs[0], given).build_at(given)
     explained = tools.explain(network, scope=scope, before=before, after=after)
     if live:
-        from mbprof.exchange import counters
+        from mbprof.exchange.torch_in import counters
 
         said = counters.printed(specs[0], given)
         printed = {name: tools.Printed(*found) for name, found in said.items()}

@@ -39,11 +39,11 @@ EXPORTS: Formats[str] = Formats()
 """The function of each format by its module; it makes text or bytes of a network and options."""
 
 for _name, _function, *_endings in (
-    ("onnx", "onnx_out.export", ".onnx"),
-    ("torch", "torch_out.export", ".py"),
-    ("keras", "keras_out.export", ".py"),
-    ("dot", "drawings.dot", ".dot", ".gv"),
-    ("mermaid", "drawings.mermaid", ".mmd", ".mermaid"),
+    ("onnx", "onnx_out.file:export", ".onnx"),
+    ("torch", "source.torch_file:export", ".py"),
+    ("keras", "source.keras_file:export", ".py"),
+    ("dot", "drawings:dot", ".dot", ".gv"),
+    ("mermaid", "drawings:mermaid", ".mmd", ".mermaid"),
 ):
     EXPORTS.add(_name, *_endings)(_function)
 
@@ -91,7 +91,7 @@ def exported(
         raise UsageError(f"a batch of {options.batch} holds no image")
     if to is None and path is None:
         raise UsageError("there is no format", hint=f"known are {', '.join(EXPORTS)}")
-    module, _, name = EXPORTS.choose(to, path, option="--to").write.partition(".")
+    module, _, name = EXPORTS.choose(to, path, option="--to").write.partition(":")
     function: Any = getattr(import_module(f"mbprof.exchange.{module}"), name)
     file = "" if path is None or path == "-" else Path(path).name
     made: str | bytes | Parts = function(network, options._replace(file=file))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Any, TypeAlias
 
-from mbprof.exchange.code import Arg, identifier, literal
+from mbprof.exchange.source.code import Arg, identifier, literal
 
 Vector: TypeAlias = list[Any]
 """The values of one thing in all instances of a class."""

@@ -31,15 +31,15 @@ class Reader(NamedTuple):
 
 
 ENDINGS: dict[str, Reader] = {
-    ".onnx": Reader("onnx_file", "onnx", "ONNX files", "onnx"),
-    ".tflite": Reader("tflite", "tflite", "TensorFlow Lite files", "tflite"),
+    ".onnx": Reader("onnx_in.file", "onnx", "ONNX files", "onnx"),
+    ".tflite": Reader("tflite.file", "tflite", "TensorFlow Lite files", "tflite"),
 }
 """By the ending of a file, in lower case."""
-_TORCH = Reader("torch_in", "torch", "networks of PyTorch", "torch")
+_TORCH = Reader("torch_in.module", "torch", "networks of PyTorch", "torch")
 PREFIXES: dict[str, Reader] = {
     "timm": _TORCH,
     "torchvision": _TORCH,
-    "keras": Reader("keras_in", "keras", "networks of Keras", "keras"),
+    "keras": Reader("keras_in.module", "keras", "networks of Keras", "keras"),
 }
 """By what stands before the first colon of an address."""
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 import mbprof
-from mbprof.exchange.convert import written
+from mbprof.exchange.convert.repeats import Shape, laid
+from mbprof.exchange.convert.rows import Form
+from mbprof.exchange.convert.spec import written
 from mbprof.exchange.flat import draft_of
-from mbprof.exchange.repeats import Shape, laid
-from mbprof.exchange.rows import Form
 from mbprof.network.load import Network
 from mbprof.spec import zoo
 from tests.conftest import ROOT, invoke, network, run

@@ -11,7 +11,7 @@ os.environ.setdefault("KERAS_BACKEND", "torch")
 
 import mbprof
 from mbprof.errors import UsageError
-from mbprof.exchange import keras_out
+from mbprof.exchange.source import keras_file as keras_out
 from mbprof.exchange.weights import random_weights
 from mbprof.ops import OPS
 from tests.conftest import invoke, network

@@ -10,7 +10,7 @@ import pytest
 import mbprof
 from mbprof.errors import ExchangeError
 from mbprof.exchange.formats import Options
-from mbprof.exchange.onnx_out import model
+from mbprof.exchange.onnx_out.file import model
 from mbprof.exchange.weights import random_weights, stored
 from mbprof.ops import OPS
 from mbprof.ops.base import STORED, total
@@ -309,7 +309,7 @@ def test_a_network_of_the_zoo_gives_what_pytorch_gives(name: str) -> None:
 def test_many_weights_lie_beside_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole, parted = tmp_path / "whole.onnx", tmp_path / "parted.onnx"
     run("export", "mobilenet_v1", "--alpha", "0.25", "-o", str(whole))
-    monkeypatch.setattr("mbprof.exchange.onnx_out.LARGEST", 1000)
+    monkeypatch.setattr("mbprof.exchange.onnx_out.file.LARGEST", 1000)
     run("export", "mobilenet_v1", "--alpha", "0.25", "-o", str(parted))
     stored = network("mobilenet_v1", alpha=0.25).profile("stored", "all").total.params
     assert (tmp_path / "parted.onnx.data").stat().st_size == 4 * stored

@@ -10,7 +10,7 @@ import pytest
 
 import mbprof
 from mbprof.errors import UsageError
-from mbprof.exchange import torch_out
+from mbprof.exchange.source import torch_file as torch_out
 from mbprof.exchange.weights import random_weights
 from mbprof.ops import OPS
 from tests.conftest import invoke, loaded_by, network

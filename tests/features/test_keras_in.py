@@ -9,7 +9,7 @@ from mbprof.network.load import Network, loads
 
 pytest.importorskip("keras", reason="networks of Keras need the extra keras")
 
-from mbprof.exchange import keras_in
+from mbprof.exchange.keras_in import module as keras_in
 
 keras: Any = keras_in.keras_library()
 layers = keras.layers

@@ -490,7 +490,7 @@ def test_weights_in_other_files_are_not_needed_and_never_outside_the_folder(tmp_
 
 
 def test_values_of_large_weights_are_not_read(tmp_path: Path) -> None:
-    from mbprof.exchange.wire import without_values
+    from mbprof.exchange.onnx_in.wire import without_values
 
     model = made(["y = Conv(x, w)"], weights={"w": (64, 4, 7, 7)})
     data = model.SerializeToString()

@@ -14,7 +14,7 @@ import pytest
 
 import mbprof
 from mbprof.errors import ExchangeError, MbprofError
-from mbprof.exchange import tflite as reader
+from mbprof.exchange.tflite import file as reader
 from mbprof.spec import foreign
 from tests.conftest import invoke, run
 

@@ -10,7 +10,7 @@ import pytest
 
 import mbprof
 from mbprof.errors import ExchangeError
-from mbprof.exchange.views import Tape, Value, core
+from mbprof.exchange.torch_in.views import Tape, Value, core
 from tests.conftest import invoke, loaded, run
 
 torch = pytest.importorskip("torch", reason="networks of PyTorch need the extra torch")

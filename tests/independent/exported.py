@@ -17,7 +17,7 @@ import numpy as np
 
 import mbprof
 from mbprof.exchange.formats import Options
-from mbprof.exchange.onnx_out import model
+from mbprof.exchange.onnx_out.file import model
 from mbprof.exchange.weights import random_weights
 from mbprof.spec import zoo
 from tests.independent.running import outputs

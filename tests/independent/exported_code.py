@@ -19,7 +19,8 @@ import numpy as np
 
 import mbprof
 from mbprof.errors import MbprofError, UsageError
-from mbprof.exchange import keras_out, torch_out
+from mbprof.exchange.source import keras_file as keras_out
+from mbprof.exchange.source import torch_file as torch_out
 from mbprof.exchange.weights import random_weights
 from mbprof.spec import zoo
 from tests.independent.frameworks import expected, keras_result, relative, torch_counted

@@ -197,7 +197,7 @@ def onnx_counted(built: Any) -> tuple[int, int, tuple[Shape, ...]]:
     from onnx.shape_inference import infer_shapes
 
     from mbprof.exchange.formats import Options
-    from mbprof.exchange.onnx_out import model
+    from mbprof.exchange.onnx_out.file import model
     from mbprof.exchange.weights import stored
 
     made = infer_shapes(model(built, Options(batch=1)), strict_mode=True, data_prop=True)

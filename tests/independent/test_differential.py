@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, Phase, given, reject, settings
 
 import mbprof
 from mbprof.errors import UsageError
-from mbprof.exchange import keras_out, torch_out
+from mbprof.exchange.source import keras_file as keras_out
+from mbprof.exchange.source import torch_file as torch_out
 from mbprof.exchange.weights import random_weights
 from tests.independent.frameworks import (
     expected,
@@ -66,7 +67,7 @@ def test_pytorch_and_onnxruntime_give_the_same(text: str) -> None:
     pytest.importorskip("torch", reason="PyTorch is not installed: make frameworks")
     runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
     from mbprof.exchange.formats import Options
-    from mbprof.exchange.onnx_out import model
+    from mbprof.exchange.onnx_out.file import model
 
     built = mbprof.loads(text).build()
     quiet = runtime.SessionOptions()

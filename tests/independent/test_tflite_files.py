@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 
 import mbprof
-from mbprof.exchange.tflite import buffers
+from mbprof.exchange.tflite.file import buffers
 
 tflite = pytest.importorskip(
     "tflite", reason="reading TensorFlow Lite files needs the extra tflite"

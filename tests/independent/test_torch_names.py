@@ -9,7 +9,7 @@ import mbprof
 torch = pytest.importorskip("torch", reason="networks of PyTorch need the extra torch")
 from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 
-from mbprof.exchange import torch_in  # noqa: E402
+from mbprof.exchange.torch_in import module as torch_in  # noqa: E402
 
 NAMES = {
     "torchvision": [

@@ -1,0 +1,1 @@
+"""Networks to specs, with blocks and tables where they repeat themselves."""

@@ -1,0 +1,134 @@
+"""Rules for functions of elements, and for what joins tensors element by element."""
+
+from __future__ import annotations
+
+from math import prod
+
+from mbprof.exchange.onnx_in.graph import Node
+from mbprof.exchange.onnx_in.translate import NoRule, Translator, op, rule
+from mbprof.ops.base import Op
+
+ACTS: dict[str, str] = {
+    "Relu": "relu", "LeakyRelu": "leaky_relu", "QLinearLeakyRelu": "leaky_relu", "Elu": "elu",
+    "Selu": "elu", "Celu": "elu", "Sigmoid": "sigmoid", "QLinearSigmoid": "sigmoid",
+    "HardSigmoid": "hsigmoid", "HardSwish": "hswish", "Tanh": "tanh", "Mish": "mish",
+    "FastGelu": "gelu_tanh", "QuickGelu": "quick_gelu", "Swish": "silu", "Softplus": "softplus",
+    "Abs": "abs", "Exp": "exp", "Log": "log", "Sqrt": "sqrt", "Reciprocal": "reciprocal",
+    "Erf": "erf", "Sin": "sin", "Cos": "cos", "Floor": "round", "Ceil": "round", "Round": "round",
+    "Neg": "neg", "Sign": "round",
+}  # fmt: skip
+"""The activation that stands for a function of each element."""
+
+
+@rule(*ACTS)
+def activation(t: Translator, node: Node) -> None:
+    """Apply a function to each element."""
+    act(t, node, ACTS[node.kind])
+
+
+@rule("act")
+def written_out(t: Translator, node: Node) -> None:
+    """Apply a function that a pattern says."""
+    act(t, node, node.attributes["f"])
+
+
+@rule("Gelu", "BiasGelu")
+def gelu(t: Translator, node: Node) -> None:
+    """Apply a GELU, behind a bias where there is one."""
+    function = "gelu_tanh" if node.attributes.get("approximate") == "tanh" else "gelu"
+    if node.kind == "Gelu":
+        act(t, node, function)
+        return
+    shape = t.shape(node.inputs[0])
+    size = (*(1,) * (len(shape) - 1), shape[-1])
+    taken = [t.take(node.inputs[0]), t.take(node.inputs[1], size)]
+    own = t.emit(node, op("add"), taken, shape, part="bias")
+    t.emit(node, op("act", function=function), [own], shape)
+
+
+@rule("Clip")
+def clip(t: Translator, node: Node) -> None:
+    """Cut off below and above: a ReLU or ReLU6 where it is one."""
+    low, high = (_number(t, node, at, key) for at, key in ((1, "min"), (2, "max")))
+    if low == 0 and (high is None or high > 1e30):
+        act(t, node, "relu")
+    else:
+        act(t, node, "relu6")  # as many comparisons, whatever the two ends are
+
+
+def _number(t: Translator, node: Node, at: int, said: str) -> float | None:
+    if said in node.attributes:
+        return float(node.attributes[said])
+    fixed = t.fixed(node, at)
+    return None if fixed is None or fixed.value is None else float(fixed.value.reshape(-1)[0])
+
+
+@rule("PRelu")
+def prelu(t: Translator, node: Node) -> None:
+    """Apply a PReLU with a slope for each channel."""
+    slopes = t.fixed(node, 1)
+    shape = t.shape(node.inputs[0])
+    axis = 0 if len(shape) == 3 else len(shape) - 1
+    if slopes is None or prod(slopes.shape) != shape[axis]:
+        raise NoRule
+    act(t, node, "prelu")
+
+
+def act(t: Translator, node: Node, function: str) -> None:
+    """Apply a function in whatever shape its input is seen."""
+    x = node.inputs[0]
+    own = t.take(x) if x not in t.at else t.at[x][0]
+    shape = t.at[x][1]
+    if function == "prelu":
+        own, shape = t.take(x), t.shape(x)
+    t.emit(node, op("act", function=function), [own], shape)
+
+
+@rule("Add", "Sub", "Mul", "Div", "QLinearAdd", "QLinearMul", "Sum", "Max", "Min")
+def elementwise(t: Translator, node: Node) -> None:
+    """Join tensors element by element; a number is a factor or a constant summand."""
+    kind = node.kind.removeprefix("QLinear")
+    names = [*node.inputs[:4:3]] if node.kind != kind else [*node.inputs]
+    if kind in ("Max", "Min"):
+        number = next((n for n in names if _is_number(t, n)), None)
+        other = next(n for n in names if n != number)
+        if len(names) != 2 or number is None:
+            raise NoRule
+        t.emit(node, op("act", function="relu"), [t.take(other)], t.shape(other))
+        return
+    if kind in ("Mul", "Div"):
+        number = next((n for n in names[:: -1 if kind == "Div" else 1] if _is_number(t, n)), None)
+        if number is not None and (kind == "Mul" or number == names[1]):
+            other = names[1 - names.index(number)]
+            value = t.tensor(number).value
+            factor = float(value.reshape(-1)[0]) if value is not None else 1.0
+            factor = factor if kind == "Mul" else 1 / factor if factor else 1.0
+            own, shape = t.take(other), t.shape(other)
+            if prod(shape) != prod(t.shape(node.outputs[0])):
+                raise NoRule
+            t.emit(node, op("times", by=factor if abs(factor) < 1e30 else 1.0), [own], shape)
+            return
+    operands = t.aligned(node, names)
+    taken = [own for own, _ in operands]
+    if kind == "Div":
+        shape = operands[1][1]
+        by = t.emit(node, op("act", function="reciprocal"), [taken[1]], shape, part="inverse")
+        if _is_number(t, names[0]):
+            t.same_as(node, by, shape)
+            return
+        taken[1] = by
+    step: Op = op("add") if kind in ("Add", "Sub", "Sum") else op("mul")
+    shapes = [shape for _, shape in operands]
+    t.emit(node, step, taken, step.shapes(tuple(shapes))[0])
+
+
+def _is_number(t: Translator, name: str) -> bool:
+    tensor = t.tensor(name)
+    return tensor.fixed and prod(tensor.shape) == 1
+
+
+@rule("Pow")
+def power(t: Translator, node: Node) -> None:
+    """Take a power, of which squares and roots are simpler."""
+    number = _number(t, node, 1, "exponent")
+    act(t, node, {2.0: "square", 0.5: "sqrt", -1.0: "reciprocal"}.get(number or 0.0, "exp"))

@@ -1,0 +1,343 @@
+"""Rules for what joins, parts, turns, reduces and resizes tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+from mbprof.exchange.onnx_in.convs import maps_of
+from mbprof.exchange.onnx_in.graph import Node
+from mbprof.exchange.onnx_in.layers import rows
+from mbprof.exchange.onnx_in.translate import NoRule, Translator, op, rule
+from mbprof.language.fmt import Shape
+from mbprof.ops.base import Op
+
+COPIES = (
+    "Identity", "Dropout", "Cast", "CastLike", "QuantizeLinear", "DequantizeLinear", "Reshape",
+    "Flatten", "Squeeze", "Unsqueeze",
+)  # fmt: skip
+"""What hands its first input on, in another type or form."""
+
+
+@rule(*COPIES)
+def copied(t: Translator, node: Node) -> None:
+    """Hand a tensor on; its new shape is seen where it is taken."""
+    t.same(node, node.inputs[0])
+
+
+@rule("Expand", "Tile")
+def expanded(t: Translator, node: Node) -> None:
+    """Repeat a tensor; where nothing is repeated it is handed on."""
+    x, made = node.inputs[0], node.outputs[0]
+    if prod(t.shape(x)) == prod(t.shape(made)):
+        t.same(node, x)
+        return
+    own, shape = t.aligned(node, [x])[0]
+    for axis, size in enumerate(t.shape(made)):
+        if shape[axis] != size:
+            step = op("lookup", to=(size,), axis=axis)
+            shape = step.shapes((shape,))[0]
+            own = t.emit(node, step, [own], shape, part=f"axis{axis}")
+    t.same_as(node, own, shape)
+
+
+@rule("Softmax", "LogSoftmax", "QLinearSoftmax")
+def softmax(t: Translator, node: Node) -> None:
+    """Turn scores into shares along an axis; in old opsets along all from that axis on."""
+    x, old = node.inputs[0], t.walk.opset < 13
+    full = t.tensor(x).shape
+    axis = node.attributes.get("axis", 1 if old else -1) % len(full)
+    shape = t.shape(x)
+    if old and axis != len(full) - 1:
+        last = prod(full[axis:])
+        shape = (prod(shape) // last, last)
+        at = 1
+    else:
+        at = t.axis(x, axis)
+    t.emit(node, op("softmax", axis=at), [t.take(x, shape)], shape)
+
+
+@rule("Concat", "QLinearConcat")
+def concat(t: Translator, node: Node) -> None:
+    """Put tensors behind each other; those without a batch axis lose the one of 1 in its place."""
+    names = [*node.inputs[2::3]] if node.kind == "QLinearConcat" else [*node.inputs]
+    names = [name for name in names if prod(t.tensor(name).shape)]
+    out, batch = t.tensor(node.outputs[0]), t.walk.batch
+    axis = t.axis(node.outputs[0], node.attributes.get("axis", 1))
+    taken, shapes = [], []
+    for name in names:
+        tensor = t.tensor(name)
+        sizes = [*tensor.shape]
+        if out.batch is not None:
+            if out.shape[out.batch] == batch:
+                del sizes[out.batch]
+            elif tensor.batch is not None:
+                sizes[out.batch] //= batch
+        shape = tuple(sizes) or (1,)
+        taken.append(t.take(name, shape))
+        shapes.append(shape)
+    if len(taken) == 1:
+        t.same(node, names[0])
+        return
+    step = op("concat", axis=axis)
+    t.emit(node, step, taken, step.shapes(tuple(shapes))[0])
+
+
+@rule("Transpose")
+def transpose(t: Translator, node: Node) -> None:
+    """Put axes into another order; moving only sizes of 1 is a view."""
+    x = node.inputs[0]
+    rank = len(t.tensor(x).shape)
+    order = [int(i) for i in node.attributes.get("perm") or range(rank)[::-1]]
+    tensor = t.tensor(x)
+    kept = order
+    if tensor.batch is not None and tensor.shape[tensor.batch] == t.walk.batch:
+        kept = [axis - (axis > tensor.batch) for axis in order if axis != tensor.batch]
+    shape = t.shape(x)
+    moving = [axis for axis in kept if shape[axis] > 1] if shape != (1,) else []
+    if moving == sorted(moving):
+        t.same(node, x)
+        return
+    t.emit(node, op("permute", order=tuple(kept)), [t.take(x)], tuple(shape[axis] for axis in kept))
+
+
+@rule("Split")
+def split(t: Translator, node: Node) -> None:
+    """Part a tensor along an axis."""
+    x, outputs = node.inputs[0], [name for name in node.outputs if name]
+    axis = t.axis(x, node.attributes.get("axis", 0))
+    shapes = tuple(t.shape(name) for name in outputs)
+    step = op("split", sizes=tuple(shape[axis] for shape in shapes), axis=axis)
+    made = [t.fresh(name) for name in outputs]
+    if len(made) == 1:
+        t.same(node, x)
+        return
+    t.draft.add(step, [t.take(x)], made, shapes, t.label(node))
+    for name, own, shape in zip(outputs, made, shapes, strict=True):
+        t.at[name] = own, shape
+
+
+@rule("Slice")
+def cut(t: Translator, node: Node) -> None:
+    """Keep a part along each of some axes."""
+    x = node.inputs[0]
+    full = t.tensor(x).shape
+    starts, ends = t.values(node, 1, "starts"), t.values(node, 2, "ends")
+    if starts is None or ends is None:
+        raise NoRule
+    axes = t.values(node, 3, "axes") or [*range(len(starts))]
+    steps = t.values(node, 4, "") or [1] * len(starts)
+    own, shape, parts = t.take(x), t.shape(x), 0
+    for first, end, axis, step in zip(starts, ends, axes, steps, strict=True):
+        n = full[axis % len(full)]
+        if step < 1:
+            raise NoRule
+        begin, stop, stride = slice(first, end, step).indices(n)
+        if (begin, stop, stride) == (0, n, 1):
+            continue
+        at = t.axis(x, axis)
+        whole: int | None = stop if stop < shape[at] else None
+        step = op("slice", axis=at, start=begin, stop=whole, step=stride)
+        shape = step.shapes((shape,))[0]
+        own = t.emit(node, step, [own], shape, part=f"part{parts}" if parts else "part")
+        parts += 1
+    t.same_as(node, own, shape)
+
+
+@rule("Gather")
+def gather(t: Translator, node: Node) -> None:
+    """Take one position of an axis, which is a slice, or look up several."""
+    x = node.inputs[0]
+    indices, axis = t.tensor(node.inputs[1]), t.axis(x, node.attributes.get("axis", 0))
+    if not indices.fixed:
+        raise NoRule
+    shape, own = t.shape(x), t.take(x)
+    if prod(indices.shape) == 1:
+        at = 0 if indices.value is None else int(indices.value.reshape(-1)[0]) % shape[axis]
+        if shape[axis] == 1:
+            t.same(node, x)
+            return
+        stop = at + 1 if at + 1 < shape[axis] else None
+        step: Op = op("slice", axis=axis, start=at, stop=stop)
+    else:
+        step = op("lookup", to=tuple(indices.shape), axis=axis)
+    t.emit(node, step, [own], step.shapes((shape,))[0])
+
+
+@rule("GatherND")
+def gather_points(t: Translator, node: Node) -> None:
+    """Look up fixed positions of the first axes, which are read as one."""
+    x, indices = node.inputs[0], t.tensor(node.inputs[1])
+    shape, count = t.shape(x), indices.shape[-1]
+    if not indices.fixed or node.attributes.get("batch_dims", 0):
+        raise NoRule
+    if t.tensor(x).batch is not None and t.tensor(x).batch < count:  # type: ignore[operator]
+        raise NoRule
+    flat: Shape = (prod(shape[:count]), *shape[count:])
+    step = op("lookup", to=indices.shape[:-1], axis=0)
+    t.emit(node, step, [t.take(x, flat)], step.shapes((flat,))[0])
+
+
+REDUCED = {
+    "ReduceMean": "mean", "ReduceSum": "sum", "ReduceMax": "max", "ReduceMin": "max",
+    "ReduceL1": "sum", "ReduceL2": "sum", "ReduceSumSquare": "sum",
+}  # fmt: skip
+"""The op that stands for a reduction; what is done to each element before and behind is besides."""
+
+
+@rule(*REDUCED)
+def reduce(t: Translator, node: Node) -> None:
+    """Take vectors along axes for one value; the mean of whole maps is a pooling."""
+    x, kind = node.inputs[0], node.kind
+    rank, shape = len(t.tensor(x).shape), t.shape(x)
+    said = t.values(node, 1, "axes")
+    if said is None and node.attributes.get("noop_with_empty_axes"):
+        t.same(node, x)
+        return
+    axes = tuple(sorted({t.axis(x, axis) for axis in (range(rank) if said is None else said)}))
+    own = t.take(x)
+    if kind in ("ReduceL2", "ReduceSumSquare", "ReduceL1"):
+        first = "abs" if kind == "ReduceL1" else "square"
+        own = t.emit(node, op("act", function=first), [own], shape, part=first)
+    if all(shape[axis] == 1 for axis in axes):
+        t.same_as(node, own, shape)
+        return
+    whole = kind == "ReduceMean" and axes == (1, 2) and len(shape) == 3
+    step: Op = op("gap") if whole else op(REDUCED[kind], along=axes, keep=True)
+    part = "sum" if kind == "ReduceL2" else ""
+    made = step.shapes((shape,))[0]
+    own = t.emit(node, step, [own], made, part=part)
+    if kind == "ReduceL2":
+        t.emit(node, op("act", function="sqrt"), [own], made)
+
+
+@rule("LpNormalization")
+def normalised(t: Translator, node: Node) -> None:
+    """Divide vectors by their length."""
+    x = node.inputs[0]
+    rank = len(t.tensor(x).shape)
+    if node.attributes.get("axis", -1) % rank != rank - 1 or node.attributes.get("p", 2) != 2:
+        raise NoRule
+    shape = rows(t.shape(x))
+    t.emit(node, op("rms", scale=False), [t.take(x, shape)], shape)
+
+
+@rule("Pad")
+def pad(t: Translator, node: Node) -> None:
+    """Surround maps with zeros, or any tensor along one axis after the other."""
+    x, pads = node.inputs[0], t.values(node, 1, "pads")
+    full = t.tensor(x).shape
+    axes = t.values(node, 3, "") or [*range(len(full))]
+    if pads is None:
+        raise NoRule
+    own, shape = t.take(x), t.shape(x)
+    count = len(pads) // 2
+    sides = {a % len(full): (pads[i], pads[i + count]) for i, a in enumerate(axes)}
+    wanted = {t.axis(x, axis): pair for axis, pair in sides.items() if any(pair)}
+    maps = len(shape) == 3 and not wanted.keys() - {1, 2}
+    top, left = wanted.get(1, (0, 0)), wanted.get(2, (0, 0))
+    if wanted and maps and min(*top, *left) >= 0:
+        step: Op = op("pad", padding=(*top, *left))
+        t.emit(node, step, [own], step.shapes((shape,))[0])
+        return
+    for axis, (before, after) in wanted.items():
+        flat: Shape = (prod(shape[:axis]), shape[axis], prod(shape[axis + 1 :]))
+        own = t.seen(own, shape, flat, node.outputs[0])
+        for amounts, make in (((before, after), "pad"), ((-before, -after), "crop")):
+            ends = tuple(max(amount, 0) for amount in amounts)
+            if any(ends):
+                step = op(make, padding=(*ends, 0, 0))
+                flat = step.shapes((flat,))[0]
+                own = t.emit(node, step, [own], flat, part=f"axis{axis}{make}")
+        made = (*shape[:axis], flat[1], *shape[axis + 1 :])
+        own, shape = t.seen(own, flat, made, node.outputs[0]), made
+    t.same_as(node, own, shape)
+
+
+@rule("Resize", "Upsample")
+def resize(t: Translator, node: Node) -> None:
+    """Interpolate maps; a factor is kept as one, so that other sizes of the image work."""
+    x, mode = node.inputs[0], node.attributes.get("mode", "nearest")
+    shape, full = maps_of(t, x), t.tensor(node.outputs[0]).shape
+    if len(full) != 4 or full[1] != shape[0] or mode not in ("nearest", "linear", "bilinear"):
+        raise NoRule
+    high, wide = full[2:]
+    how = "nearest" if mode == "nearest" else "bilinear"
+    if (high, wide) == shape[1:]:
+        t.same(node, x)
+        return
+    whole = high % shape[1] == 0 == wide % shape[2] and high // shape[1] == wide // shape[2]
+    step = (
+        op("resize", by=high // shape[1], mode=how)
+        if whole
+        else op("resize", size=(high, wide), mode=how)
+    )
+    t.emit(node, step, [t.take(x, shape)], (shape[0], high, wide))
+
+
+@rule("DepthToSpace", "SpaceToDepth")
+def shuffled(t: Translator, node: Node) -> None:
+    """Put channels beside each other, or pixels behind each other."""
+    shape, by = maps_of(t, node.inputs[0]), int(node.attributes["blocksize"])
+    step: Op = (
+        op("pixelshuffle", by=by) if node.kind == "DepthToSpace" else op("pixelunshuffle", by=by)
+    )
+    t.emit(node, step, [t.take(node.inputs[0], shape)], step.shapes((shape,))[0])
+
+
+@rule("Einsum")
+def einsum(t: Translator, node: Node) -> None:
+    """Multiply two tensors as stacks of matrices, their axes in order first."""
+    terms, _, made = node.attributes["equation"].replace(" ", "").partition("->")
+    letters = terms.split(",")
+    if len(letters) != 2 or not made or any(len({*own}) != len(own) for own in letters):
+        raise NoRule
+    (a, b), out = letters, t.tensor(node.outputs[0])
+    if out.batch is not None and out.shape[out.batch] == t.walk.batch:
+        gone = made[out.batch]
+        a, b, made = (own.replace(gone, "") for own in (a, b, made))
+    sizes: dict[str, int] = {}
+    for own, name in zip((a, b), node.inputs, strict=True):
+        sizes |= zip(own, t.shape(name), strict=True)
+    stack = [c for c in made if c in a and c in b]
+    inner = [c for c in a if c in b and c not in made]
+    left, right = ([c for c in own if c not in other] for own, other in ((a, b), (b, a)))
+    if any(c not in made for c in (*left, *right)):
+        raise NoRule
+    count = [prod(sizes[c] for c in axes) for axes in (stack, left, inner, right)]
+    s, m, k, n = count
+    own_a = _ordered(t, node, node.inputs[0], a, [*stack, *left, *inner], (s, m, k))
+    own_b = _ordered(t, node, node.inputs[1], b, [*stack, *inner, *right], (s, k, n))
+    own = t.emit(node, op("matmul"), [own_a, own_b], (s, m, n), part="product")
+    axes = [*stack, *left, *right]
+    shape = tuple(sizes[c] for c in axes) or (1,)
+    own = t.seen(own, (s, m, n), shape, node.outputs[0])
+    order = tuple(axes.index(c) for c in made)
+    if order != tuple(range(len(axes))):
+        shape = tuple(shape[i] for i in order)
+        own = t.emit(node, op("permute", order=order), [own], shape, part="order")
+    t.same_as(node, own, shape)
+
+
+def _ordered(
+    t: Translator, node: Node, name: str, own: str, axes: Sequence[str], flat: Shape
+) -> str:
+    shape, tensor = t.shape(name), t.take(name)
+    order = tuple(own.index(c) for c in axes)
+    if order != tuple(range(len(own))):
+        shape = tuple(shape[i] for i in order)
+        tensor = t.emit(node, op("permute", order=order), [tensor], shape, part=f"axes_{own}")
+    return t.seen(tensor, shape, flat, name)
+
+
+@rule("DynamicQuantizeLinear")
+def quantised(t: Translator, node: Node) -> None:
+    """Quantise by the least and the largest value, which are looked for."""
+    x = node.inputs[0]
+    t.same(node, x)
+    shape: Any = t.shape(x)
+    flat = (prod(shape),)
+    own = t.emit(node, op("max", along=(0,), keep=True), [t.take(x, flat)], (1,), part="range")
+    for name in node.outputs[1:]:
+        t.at[name] = own, (1,)

@@ -1,0 +1,1 @@
+"""Graphs to files of PyTorch and Keras, as a person would write them."""

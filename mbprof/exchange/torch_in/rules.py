@@ -1,0 +1,100 @@
+"""The table of PyTorch functions with a rule, and what rules have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from torch import Tensor
+
+from mbprof.exchange.torch_in.record import Call, Recorder, Rule
+from mbprof.exchange.torch_in.views import Value, new
+from mbprof.language.fmt import Shape
+from mbprof.ops import Op
+from mbprof.ops.padding import Pair
+from mbprof.symbolic.arithmetic import product
+
+RULES: dict[str, Rule] = {}
+"""By the name of a function, as `word_of` writes it."""
+HEAVY = frozenset(
+    {"conv1d", "conv2d", "conv3d", "convolution", "conv_transpose1d", "conv_transpose2d"}
+    | {"linear", "matmul", "rmatmul", "mm", "bmm", "addmm", "baddbmm", "einsum"}
+    | {"scaled_dot_product_attention"}
+)
+"""What multiplies and accumulates: it is recorded even where it depends on stored tensors only."""
+WITHIN = frozenset(("multi_head_attention_forward",))
+"""Functions of several ops, which are recorded as those."""
+
+
+def rule(*words: str) -> Callable[[Rule], Rule]:
+    """Register a rule for functions.
+
+    Raises: ValueError: one of them has a rule.
+    """
+
+    def register(function: Rule) -> Rule:
+        for word in words:
+            if word in RULES:
+                raise ValueError(f"{word} has two rules")
+            RULES[word] = function
+        return function
+
+    return register
+
+
+def pair(value: Any, dims: int = 2) -> Pair:
+    """Return a size of both axes; of a single axis the other one has size 1."""
+    sizes = tuple(int(n) for n in value) if isinstance(value, list | tuple) else (int(value),)
+    if dims == 1:
+        return sizes[0], 1
+    return sizes[0], sizes[-1]
+
+
+def channels_first(r: Recorder, value: Value) -> Value:
+    """Return a value (N, C, ...) as (C, N, ...); of a single image nothing moves."""
+    return r.tape.permute(value, (1, 0, *range(2, len(value.shape))))
+
+
+def as_maps(r: Recorder, value: Value) -> str:
+    """Return a value (N, C, ...) as maps; several images stand one below the other."""
+    moved = channels_first(r, value)
+    c, n, *size = moved.shape
+    high, wide = (size[0], product(tuple(size[1:]))) if size else (1, 1)
+    return r.tape.want(moved, (c, n * high, wide))
+
+
+def from_maps(r: Recorder, tensor: str, out: Tensor, shape: Shape) -> None:
+    """Say that maps of `as_maps` are a result; ``shape`` is (N, C, ...)."""
+    n, c, *size = shape
+    made = channels_first(r, Value((c, n, *size), tensor))
+    r.set(out, made._replace(shape=tuple(out.shape)))
+
+
+def over_maps(
+    r: Recorder, op: Op, call: Call, dims: int, extra: Sequence[str] = (), share: str = ""
+) -> None:
+    """Apply an op of maps with ``dims`` axes to the images of a call.
+
+    Several images are taken at once where that has the same result, else one after the other.
+    """
+    value, out = r.value(call.get(0, "input")), first(call.out)
+    bare = len(value.shape) == dims + 1
+    if bare:
+        value = r.tape.reshape(value, (1, *value.shape))
+    shape = (1, *out.shape) if bare else tuple(out.shape)
+    n, c, high, wide = shape[0], shape[1], shape[2], product(shape[3:])
+    maps = as_maps(r, value)
+    sizes = (r.draft.shape(maps), *map(r.draft.shape, extra))
+    if n == 1 or op.shapes(sizes) == ((c, n * high, wide),):
+        tensor = r.tape.one(op, maps, *extra, share=share, call=r.call)
+    else:
+        images = r.tape.emit(new("split", parts=n, axis=1), [maps])
+        made = [r.tape.one(op, image, *extra, share=share, call=r.call) for image in images]
+        tensor = r.tape.one(new("concat", axis=1), *made)
+    from_maps(r, tensor, out, shape)
+
+
+def first(out: Any) -> Tensor:
+    """Return a result, or the first of several."""
+    made: Tensor = out if isinstance(out, Tensor) else out[0]
+    return made
