@@ -14,7 +14,15 @@ from itertools import chain, count, product
 from typing import Any, NamedTuple, TypeAlias
 
 from mbprof.exchange.source.code import (
-    Arg, Name, New, Text, Written, camel, identifier, skeleton, slots,
+    Arg,
+    Name,
+    New,
+    Text,
+    Written,
+    camel,
+    identifier,
+    skeleton,
+    slots,
 )  # fmt: skip
 from mbprof.exchange.values import Arguments
 from mbprof.network.graph import IMAGE, Call, Edge, Graph, Node
