@@ -137,7 +137,8 @@ def _step() -> JSON:
 def _when_op(word: str, properties: JSON) -> JSON:
     # No key is required of a row, because ``defaults:`` can supply it.
     condition = {"properties": {"op": {"const": word}}, "required": ["op"]}
-    names = {"enum": ["op", *properties, *WIRING_KEYS]}
+    # Validators refuse an enum that says a word twice, such as n, which a block can take.
+    names = {"enum": [*dict.fromkeys(["op", *properties, *WIRING_KEYS])]}
     return {"if": condition, "then": {"properties": properties, "propertyNames": names}}
 
 

@@ -92,8 +92,13 @@ class BranchStep(Step):
     """Parallel paths from one input, and the op that joins them."""
 
     keys: ClassVar = {
-        "branches": {"type": "array", "items": {"$ref": "#/definitions/branch"}, "minItems": 1},
-        "join": {"enum": list(JOINS)},
+        "branches": {
+            "type": "array",
+            "items": {"$ref": "#/definitions/branch"},
+            "minItems": 1,
+            "description": "paths side by side, each a list of steps",
+        },
+        "join": {"enum": list(JOINS), "description": "the op that joins the branches"},
     }
     apart = True
     drawn = "behind"
@@ -130,7 +135,11 @@ class BranchStep(Step):
 class RepeatStep(Step):
     """Steps that are repeated; ``dense`` hands each round all that came before."""
 
-    keys: ClassVar = {"repeat": COUNT.schema, "dense": FLAG.schema, "body": _TABLE}
+    keys: ClassVar = {
+        "repeat": {**COUNT.schema, "description": "how often the steps of body are repeated"},
+        "dense": {**FLAG.schema, "description": "whether each round takes all that came before"},
+        "body": _TABLE,
+    }
 
     count: Bound
     body: Table
