@@ -23,7 +23,13 @@ from tests.independent.running import outputs
 pytest.importorskip("torch", reason="PyTorch is not installed: make frameworks")
 pytest.importorskip("keras", reason="Keras is not installed: make frameworks")
 
-REFUSED = ("d: 2, p: 2", "g: 2, d: 2", "d: [2, 1], g: 3")
+REFUSED = (
+    "d: 2, p: 2",
+    "g: 2, d: 2",
+    "d: [2, 1], g: 3",
+    "p: fixed, d: 2, p_out",
+    "p: keras, d: 2, bias",
+)
 """Parts of cases that Keras has no layer for."""
 
 

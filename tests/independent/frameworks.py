@@ -67,7 +67,8 @@ def relative(a: Any, b: Any) -> float:
     import numpy as np
 
     a, b = np.broadcast_arrays(a, b)
-    there = ~((a == b) & np.isinf(a))  # of windows that hold padding alone
+    alike = ((a == b) & np.isinf(a)) | (np.isnan(a) & np.isnan(b))
+    there = ~alike  # of windows that hold padding alone, and of roots of what is below 0
     if not there.any():
         return 0.0
     a, b = a[there], b[there]

@@ -225,8 +225,11 @@ def act(node: Node, inputs: list[Tensor], w: dict[str, Tensor]) -> Tensor:
         "quick_gelu": lambda x: x * torch.sigmoid(1.702 * x),
         "mish": F.mish,
         "none": lambda x: x,
+        "softplus": F.softplus,
     }
-    return functions[node.op.function](inputs[0])
+    name = node.op.function
+    function = functions.get(name) or getattr(torch, name)
+    return function(inputs[0])  # type: ignore[no-any-return]
 
 
 def concat(node: Node, inputs: list[Tensor], w: dict[str, Tensor]) -> Tensor:

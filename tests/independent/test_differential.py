@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, Phase, given, reject, settings
+from hypothesis import HealthCheck, Phase, assume, given, reject, settings
 
 import mbprof
 from mbprof.errors import UsageError
@@ -78,6 +78,8 @@ def test_pytorch_and_onnxruntime_give_the_same(text: str) -> None:
     there = session.run(None, dict(zip(names, taken, strict=True)))
     weights = random_weights(built.compiled)
     here = torch_result(torch_out.exported(built), built.compiled, weights, taken)
+    # What a window makes of padding alone, and a root of what is below 0, is no number.
+    assume(all(np.isfinite(x).all() for x in here))
     for x, y in zip(here, there, strict=True):
         assert relative(x, y) < 1e-4
 

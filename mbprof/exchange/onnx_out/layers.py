@@ -283,7 +283,14 @@ _FUNCTIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "gelu_tanh": ("Gelu", {"approximate": "tanh"}),
     "mish": ("Mish", {}),
     "none": ("Identity", {}),
-}
+    **{
+        name.lower(): (name, {})
+        for name in (
+            "Softplus", "Abs", "Neg", "Round", "Sqrt", "Reciprocal", "Exp", "Log", "Erf", "Sin",
+            "Cos",
+        )
+    },
+}  # fmt: skip
 
 
 @writes("act")
@@ -299,6 +306,7 @@ _COMPOSED: dict[str, Callable[[Writer, str], str]] = {
     "relu6": lambda w, x: w.emit("Clip", x, w.constant(0.0), w.constant(6.0)),
     "prelu": lambda w, x: w.emit("PRelu", x, w.of_channels("slope", w.shape)),
     "silu": lambda w, x: w.emit("Mul", x, w.emit("Sigmoid", x)),
+    "square": lambda w, x: _squared(w, x),
     "quick_gelu": lambda w, x: w.emit(
         "Mul", x, w.emit("Sigmoid", w.emit("Mul", x, w.constant(1.702)))
     ),

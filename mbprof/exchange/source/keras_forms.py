@@ -127,11 +127,13 @@ def _crop(writer: KerasWriter, node: Node, op: Any) -> Written:
 @writes("resize")
 def _resize(writer: KerasWriter, node: Node, op: Any) -> Written:
     (_, h, w), (_, high, wide) = node.in_shapes[0], node.out_shapes[0]
-    exact = op.by is None or (h * op.by, w * op.by) == (high, wide)
-    by: tuple[Any, ...] = () if exact else (Arg("by", op.by),)
-    if op.mode == "nearest" and exact and high % h == 0 and wide % w == 0:
+    near = op.mode == "nearest"
+    factors = tuple(meaning.factor(n, m, op.by, near) for n, m in ((h, high), (w, wide)))
+    exact = factors == (high / h, wide / w)
+    by: tuple[Any, ...] = () if exact else (Arg("by", factors),)
+    if near and exact and high % h == 0 and wide % w == 0:
         made = new("layers.UpSampling2D", Arg("by", pair((high // h, wide // w))))
-    elif op.mode == "nearest":
+    elif near:
         made = new("Nearest2D", Arg("h", high), Arg("w", wide), *by)
     elif exact:
         made = new("layers.Resizing", Arg("h", high), Arg("w", wide))

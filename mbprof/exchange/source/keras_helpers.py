@@ -110,9 +110,10 @@ class Nearest2D(layers.Layer):
         self.size, self.by = (high, wide), by
 
     def call(self, x):
-        for axis, m in zip((1, 2), self.size):
+        for axis, m, by in zip((1, 2), self.size, self.by or (None, None)):
             n = x.shape[axis]
-            rows = [min(int(i / self.by) if self.by else i * n // m, n - 1) for i in range(m)]
+            exact = by is None or by == m / n
+            rows = [min(i * n // m if exact else int(i / by), n - 1) for i in range(m)]
             x = ops.take(x, rows, axis=axis)
         return x
 ''',
@@ -125,9 +126,9 @@ class Bilinear2D(layers.Layer):
         self.size, self.by = (high, wide), by
 
     def call(self, x):
-        for axis, m in zip((1, 2), self.size):
+        for axis, m, by in zip((1, 2), self.size, self.by):
             n = x.shape[axis]
-            places = [max((i + 0.5) / self.by - 0.5, 0.0) for i in range(m)]
+            places = [max((i + 0.5) / by - 0.5, 0.0) for i in range(m)]
             before = [min(int(place), n - 1) for place in places]
             after = [min(row + 1, n - 1) for row in before]
             share = ops.convert_to_tensor([p - row for p, row in zip(places, before)], "float32")

@@ -57,6 +57,21 @@ def _padded() -> dict[str, str]:
 
 HELPERS: dict[str, str] = {
     **_padded(),
+    "CroppedConvTranspose2d": '''
+class CroppedConvTranspose2d(nn.ConvTranspose2d):
+    """A transposed convolution that cuts off, or adds, another number of rows on each side."""
+
+    def __init__(self, c_in, c_out, kernel_size, pads, **args):
+        super().__init__(c_in, c_out, kernel_size, **args)
+        self.pads = pads
+
+    def forward(self, x):
+        x = F.conv_transpose2d(
+            x, self.weight, None, self.stride, 0, 0, self.groups, self.dilation
+        )
+        x = F.pad(x, self.pads)
+        return x if self.bias is None else x + self.bias[:, None, None]
+''',
     "MeanPool2d": '''
 class MeanPool2d(nn.Module):
     """Take the mean of each window; of the padding only what is counted takes part."""

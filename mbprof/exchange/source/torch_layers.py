@@ -149,11 +149,12 @@ def _tconv(writer: Writer, node: Node, op: Any) -> Written:
         "dilation": (Arg("d", pair(op.dilation)), 1),
     }
     sizes_in = Arg("c_in", node.in_shapes[0][0]), Arg("c", op.channels), Arg("k", pair(op.kernel))
-    made = new("nn.ConvTranspose2d", *sizes_in, **args)
     if fits:
-        return Written((made,))
+        return Written((new("nn.ConvTranspose2d", *sizes_in, **args),))
     pads = (-columns.before, columns.added - columns.after, -rows.before, rows.added - rows.after)
-    return Written((made, new("nn.ZeroPad2d", Arg("crop", pads))), place=0)
+    del args["padding"], args["output_padding"]
+    crop = {"pads": (Arg("crop", pads), None)}
+    return Written((new("CroppedConvTranspose2d", *sizes_in, **crop, **args),))
 
 
 @writes("linear")
@@ -217,6 +218,7 @@ FUNCTIONS = {
     "sigmoid": "nn.Sigmoid", "hsigmoid": "nn.Hardsigmoid", "silu": "nn.SiLU", "mish": "nn.Mish",
     "hswish": "nn.Hardswish", "tanh": "nn.Tanh", "gelu": "nn.GELU", "star_relu": "StarReLU",
     "gelu_tanh": "GELUTanh", "quick_gelu": "QuickGELU", "none": "nn.Identity",
+    "softplus": "nn.Softplus",
 }  # fmt: skip
 """The classes of activations."""
 
@@ -226,6 +228,8 @@ def _act(writer: Writer, node: Node, op: Any) -> Written:
     if op.function == "prelu":
         made = new("nn.PReLU", Arg("c", channels(node.in_shapes[0])))
         return _channels_first(node, made)
+    if op.function not in FUNCTIONS:  # a function of a tensor, not a module
+        return Written(text=(f"{op.called}(", In(0), ")"))
     return Written((New(Arg("act", Name(FUNCTIONS[op.function]))),))
 
 
