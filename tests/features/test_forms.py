@@ -1,13 +1,13 @@
 """A form of step is one class and what is built for it; what walks over steps asks the class."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import pytest
 
 import mbprof
 from mbprof.checks.rules.broken import _names
+from mbprof.language.record import record
 from mbprof.language.source import Map, known_keys, required
 from mbprof.network import build as expand
 from mbprof.network.frame import Frame, Tensors
@@ -29,7 +29,7 @@ body:
 """
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TwiceStep(Step):
     """A table that is run twice where a condition holds."""
 
