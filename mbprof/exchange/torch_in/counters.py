@@ -106,7 +106,7 @@ def printed(address: str, given: Given) -> dict[str, Printed]:
     Raises: UsageError: the address names no module of PyTorch. ExchangeError: there is no PyTorch.
     """
     if not foreign.live(address):
-        hint = "such as timm:resnet18, torchvision:resnet18 or file.py:callable"
+        hint = "such as timm:NAME, torchvision:NAME or file.py:callable"
         raise UsageError(f"{address} is no live module that counters could run on", hint=hint)
     res, channels = foreign.asked(given, "res"), foreign.asked(given, "channels")
     there = [name for name, (module, _) in COUNTERS.items() if importlib.util.find_spec(module)]
