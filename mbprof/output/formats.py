@@ -77,7 +77,7 @@ class Formats(dict[str, Format[W]]):
         if name is None:
             first = next(iter(self.values()))
             if said is None and usual is None and first.layout != "terminal":
-                endings = fmt.either(known.endings[0] for known in self.values())
+                endings = fmt.either(dict.fromkeys(known.endings[0] for known in self.values()))
                 raise UsageError(f"{path} has no ending of a format", hint=f"end it in {endings}")
             return said or self[usual or first.name]
         chosen = self[name]
