@@ -246,6 +246,8 @@ class Sweep:
         lanes = {}
         for swept in (axis for axis in self.plan.axes if axis.symbolic):
             name = swept.knob.name
+            if name not in rows:
+                continue
             if swept.knob.kind == "size" and rows[name].dtype == object:
                 lanes[f"{name}.h"], lanes[f"{name}.w"] = sides(rows[name])
             else:
