@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from mbprof.spaces.parts import ROWS, Group, Held, Parts
+from mbprof.spaces.parts import ROWS, Group, Held, Parts, TooMuch
 from mbprof.sweeps.axes import Column
 
 PAIRS = 1 << 22
@@ -124,7 +124,11 @@ def amounts(parts: Parts, cost: int) -> Amounts | None:
     """Return how many configurations have which amount of a cost, None where that is too much."""
     import numpy as np
 
-    found = _of_groups(parts, _only(parts.whole(), cost), {})
+    parts.work = 0
+    try:
+        found = _of_groups(parts, _only(parts.whole(), cost), {})
+    except TooMuch:
+        return None
     if found is None:
         return None
     one = Tally(np.zeros(1, np.int64), np.ones(1, np.int64))
@@ -176,7 +180,7 @@ def distinct(parts: Parts) -> int | None:
     """
     import numpy as np
 
-    total = 1
+    parts.work, total = 0, 1
     for group in parts.whole():
         if parts.size(group) > ROWS:
             return None

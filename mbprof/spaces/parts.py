@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
 from typing import Any, NamedTuple, TypeAlias
 
 from mbprof.spaces.choices import Choices
@@ -31,6 +31,10 @@ Held: TypeAlias = "Mapping[int, int]"
 """The number of the value of each knob, by its number, that is held."""
 
 
+class TooMuch(Exception):
+    """The groups of a space are too large, and fall apart into too many."""
+
+
 class Group(NamedTuple):
     """Knobs, by their numbers, that no product of any cost ties to others; and their products."""
 
@@ -38,7 +42,7 @@ class Group(NamedTuple):
     terms: tuple[Terms, ...]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Parts:
     """The formula of a space's costs: what is constant, and groups whose costs add."""
 
@@ -46,6 +50,8 @@ class Parts:
     program: Program
     knobs_of: Sequence[frozenset[int]]
     """The knobs that each atom depends on."""
+    work: int = 0
+    """How many rows were enumerated for one question."""
 
     def groups(self, terms: Sequence[Terms], knobs: Sequence[int], held: Held) -> list[Group]:
         """Return the groups of some knobs, where others are held; knobs that cost nothing alone.
@@ -59,6 +65,8 @@ class Parts:
                 home[knob] = knob = home[home[knob]]
             return knob
 
+        # To take a formula apart is as much work as some rows.
+        self.spend(sum(map(len, terms)))
         run, kept = self.run(held, {}), []
         for cost, products in enumerate(terms):
             for product, factor in products:
@@ -100,6 +108,7 @@ class Parts:
 
         sizes = [self.choices.sizes[knob] for knob in group.knobs]
         count = math.prod(sizes)
+        self.spend(count)
         numbers = np.unravel_index(np.arange(count), sizes) if sizes else ()
         rows = dict(zip(group.knobs, numbers, strict=True))
         run = self.run(held, rows)
@@ -108,6 +117,15 @@ class Parts:
             if terms:
                 costs[:, cost] = run.sum(terms)
         return rows, costs
+
+    def spend(self, rows: int) -> None:
+        """Count what is enumerated.
+
+        Raises: TooMuch: that is more than an answer is worth.
+        """
+        self.work += rows
+        if self.work > WORK:
+            raise TooMuch
 
     def size(self, group: Group) -> int:
         return math.prod(self.choices.sizes[knob] for knob in group.knobs)
@@ -173,13 +191,16 @@ class Solver:
     """The configurations of a space that no other one beats, group by group."""
 
     def __init__(self, parts: Parts, pruned: Pruned) -> None:
-        self.parts, self.pruned, self.work = parts, pruned, 0
+        self.parts, self.pruned = parts, pruned
+        parts.work = 0
 
-    def solve(self, group: Group, held: Held) -> Table | None:
-        """Return the table of a group, None where it is too large and does not fall apart."""
+    def solve(self, group: Group, held: Held) -> Table:
+        """Return the table of a group.
+
+        Raises: TooMuch: it is too large and does not fall apart.
+        """
         if self.parts.size(group) <= ROWS:
             rows, costs = self.parts.enumerated(group, held)
-            self.work += len(costs)
             return self.kept(Table(costs, partial(_row, rows, held)))
         hub = self.parts.hub(group)
         tables: list[Table] = []
@@ -187,34 +208,19 @@ class Solver:
             now = {**held, hub: number}
             rest = [knob for knob in group.knobs if knob != hub]
             several = (self.solve(g, now) for g in self.parts.groups(group.terms, rest, now))
-            table = self.added(several)
-            if table is None or self.work > WORK:
-                return None
-            tables.append(table)
+            tables.append(reduce(self.sum, several))
         return self.kept(_either(tables))
 
-    def added(self, tables: Iterable[Table | None]) -> Table | None:
-        """Return the table of groups whose costs add."""
-        total: Table | None = None
-        for table in tables:
-            if table is None or self.work > WORK:
-                return None
-            total = table if total is None else self.sum(total, table)
-            if total is None:
-                return None
-        return total
-
-    def sum(self, one: Table, other: Table) -> Table | None:
+    def sum(self, one: Table, other: Table) -> Table:
         """Return every row of one table with every row of the other, without those beaten.
 
-        None where there are too many.
+        Raises: TooMuch: there are too many.
         """
         import numpy as np
 
-        work = len(one.costs) * len(other.costs) // PAIRS
-        if self.work + work > WORK or max(len(one.costs), len(other.costs)) > MOST:
-            return None
-        self.work += work
+        self.parts.spend(len(one.costs) * len(other.costs) // PAIRS)
+        if max(len(one.costs), len(other.costs)) > MOST:
+            raise TooMuch
         costs = np.empty((0, one.costs.shape[1]), dtype=np.int64)
         pairs = np.empty((0, 2), dtype=np.int64)
         step = max(1, (1 << 21) // len(other.costs))

@@ -14,7 +14,7 @@ from mbprof.output import REPORTS, Column, Formats, Report, Screen
 from mbprof.output.writers import Result
 from mbprof.spaces.choices import Choices, choices
 from mbprof.spaces.goals import Goals, goals
-from mbprof.spaces.parts import Solver, Table, parts
+from mbprof.spaces.parts import Parts, Solver, Table, TooMuch, parts
 from mbprof.spaces.space import enumerates, limited
 
 
@@ -194,29 +194,34 @@ def grouped(found: Choices, wanted: Goals) -> Outcome | None:
     groups = parts(found)
     if groups is None:
         return None
-    solver = Solver(groups, wanted.unbeaten)
-    tables: list[Table] = []
-    for group in groups.whole():
-        table = solver.solve(group, {})
-        if table is None:
-            return None
-        tables.append(table)
-    tables.sort(key=lambda table: len(table.costs))
-    least = sum(table.costs.min(axis=0) for table in tables)
-    total: Table | None = None
-    for table in tables:
-        # What is left of the groups costs at least this.
-        least = least - table.costs.min(axis=0)
-        total = table if total is None else solver.sum(total, table)
-        if total is None:
-            return None
-        total = total.taken(np.flatnonzero(wanted.meets(total.costs, least)))
-    if total is None:
+    try:
+        total = summed(groups, wanted)
+    except TooMuch:
         return None
     best = wanted.best(total.costs)
     knobs = [total.knobs(int(row)) for row in best]
     rows = np.array([[of[n] for n in range(len(found.axes))] for of in knobs])
     return Outcome(rows, total.costs[best], "dynamic programming over groups of knobs", True)
+
+
+def summed(groups: Parts, wanted: Goals) -> Table:
+    """Return the table of a whole space, within limits.
+
+    Raises: TooMuch: it is too large.
+    """
+    import numpy as np
+
+    solver = Solver(groups, wanted.unbeaten)
+    tables = [solver.solve(group, {}) for group in groups.whole()]
+    first, *others = sorted(tables, key=lambda table: len(table.costs))
+    # What is left of the groups costs at least this.
+    least = sum(table.costs.min(axis=0) for table in others)
+    total = first.taken(np.flatnonzero(wanted.meets(first.costs, least)))
+    for table in others:
+        least = least - table.costs.min(axis=0)
+        total = solver.sum(total, table)
+        total = total.taken(np.flatnonzero(wanted.meets(total.costs, least)))
+    return total
 
 
 def evolved(found: Choices, wanted: Goals, population: int, generations: int, seed: int) -> Outcome:

@@ -15,7 +15,8 @@ from mbprof.output import Column, Report
 from mbprof.output.writers import Result
 from mbprof.spaces.choices import ENUMERATED, Choices, choices
 from mbprof.spaces.counts import Amounts, amounts, distinct
-from mbprof.spaces.parts import ROWS, Parts, parts
+from mbprof.spaces.moments import Moments, effects, moments
+from mbprof.spaces.parts import Parts, parts
 
 SAMPLE = 1 << 17
 """So many configurations are drawn where there are too many to cost them all."""
@@ -57,10 +58,8 @@ class Space(Result):
     effects: Mapping[str, Mapping[str, float]]
     drawn: int
     """How many configurations the quantiles are of, 0 for all of them."""
-    adds: bool
-    """Whether the effects are exact."""
-    ends: bool
-    """Whether the least and the largest cost are exact."""
+    exact: bool
+    """Whether the effects are exact, and the least and the largest cost."""
     within: Within | None = None
     refused: int = 0
     """How many of the configurations that were costed make no network."""
@@ -110,7 +109,7 @@ class Space(Result):
             ],
             "quantiles": [dict(row) for row in more.rows],
             "drawn": self.drawn,
-            "exact": {"effects": self.adds, "ends": self.ends},
+            "exact": self.exact,
             "within": self.within and {**self.within._asdict(), "limits": {**self.within.limits}},
         }
         return Report(
@@ -140,12 +139,12 @@ class Space(Result):
             lines = ["Every configuration was costed: all numbers are exact."]
         else:
             sample = f"{fmt.integer(self.drawn)} configurations that were drawn"
-            exact = ["the least and the largest cost"] * self.ends + ["the effects"] * self.adds
             lines = [f"Quantiles are of {sample}."]
-            if exact:
-                lines.append(f"Exact, from the formula: {' and '.join(exact)}.")
-            if not self.adds:
-                lines.append("Effects are estimates of the same sample.")
+            lines.append(
+                "Exact, from the formula: the effects, the least and the largest cost."
+                if self.exact
+                else "Effects, the least and the largest cost are of the same sample."
+            )
         if self.refused:
             lines.append(f"{fmt.integer(self.refused)} of them make no network and are left out.")
         return lines
@@ -202,11 +201,12 @@ def space_at(
         raise UsageError("no configuration makes a network")
     rows, costs, refused = rows[made], costs[made], int((~made).sum())
     quantiles = np.sort(costs, axis=0)[[max(0, math.ceil(s * len(costs)) - 1) for s in SHARES]]
-    ends = None if enumerable or groups is None else ends_of(groups)
-    if ends is not None:
-        quantiles[0], quantiles[-1] = ends
-    adds = None if enumerable or groups is None else effects_of(groups)
-    effects = adds if adds is not None else explained(rows, costs, found.sizes)
+    exact = None if enumerable or groups is None else moments(groups)
+    shares = explained(rows, costs, found.sizes)
+    if exact is not None:
+        quantiles[0], quantiles[-1] = exact.least, exact.most
+        of = effects(exact)
+        shares = [of[knob] for knob in range(len(found.axes))]
     names = [axis.knob.name for axis in found.axes]
     return Space(
         found.sweep.stamp(),
@@ -216,12 +216,11 @@ def space_at(
         {name: tuple(map(int, of)) for name, of in zip(found.names, quantiles.T, strict=True)},
         {
             name: dict(zip(found.names, map(float, of), strict=True))
-            for name, of in zip(names, effects, strict=True)
+            for name, of in zip(names, shares, strict=True)
         },
         0 if enumerable else len(made),
-        enumerable or adds is not None,
-        enumerable or ends is not None,
-        counted(found, groups, limits, costs, len(made), enumerable) if limits else None,
+        enumerable or exact is not None,
+        counted(found, groups, limits, costs, len(made), exact) if limits else None,
         refused,
     )
 
@@ -257,23 +256,12 @@ def enumerates(found: Choices) -> bool:
     return found.count <= ENUMERATED and builds(found) <= SAMPLE >> 3
 
 
-def ends_of(groups: Parts) -> tuple[Any, Any] | None:
-    """Return the least and the largest of each cost, None where a group is too large."""
-    if any(groups.size(group) > ROWS for group in groups.whole()):
-        return None
-    found = [groups.enumerated(group, {})[1] for group in groups.whole()]
-    return sum(costs.min(axis=0) for costs in found), sum(costs.max(axis=0) for costs in found)
-
-
-def explained(rows: Any, costs: Any, sizes: Sequence[int], among: Any = None) -> Any:
-    """Return the share of each cost's variance that each knob explains, a row for each knob.
-
-    ``among`` is the variance, if it is not that of the costs.
-    """
+def explained(rows: Any, costs: Any, sizes: Sequence[int]) -> Any:
+    """Return the share of each cost's variance that each knob explains, a row for each knob."""
     import numpy as np
 
     values = costs.astype(np.float64) - costs.mean(axis=0)
-    variance = (values**2).mean(axis=0) if among is None else among
+    variance = (values**2).mean(axis=0)
     shares = np.zeros((len(sizes), costs.shape[1]))
     for knob, size in enumerate(sizes):
         times = np.bincount(rows[:, knob], minlength=size)
@@ -284,31 +272,13 @@ def explained(rows: Any, costs: Any, sizes: Sequence[int], among: Any = None) ->
     return shares
 
 
-def effects_of(groups: Parts) -> Any:
-    """Return the exact effect of each knob on each cost, None where a group is too large."""
-    import numpy as np
-
-    whole = groups.whole()
-    if any(groups.size(group) > ROWS for group in whole):
-        return None
-    found = [groups.enumerated(group, {}) for group in whole]
-    variance = sum(costs.astype(np.float64).var(axis=0) for _, costs in found)
-    shares = np.zeros((len(groups.choices.sizes), len(groups.choices.names)))
-    for group, (numbers, costs) in zip(whole, found, strict=True):
-        if group.knobs:
-            rows = np.stack([numbers[knob] for knob in group.knobs], axis=1)
-            sizes = [groups.choices.sizes[knob] for knob in group.knobs]
-            shares[list(group.knobs)] = explained(rows, costs, sizes, variance)
-    return shares
-
-
 def counted(
     found: Choices,
     groups: Parts | None,
     limits: Mapping[str, int],
     costs: Any,
     drawn: int,
-    enumerable: bool,
+    exact: Moments | None,
 ) -> Within:
     """Count the configurations within limits: all, by the formula, or by those that are drawn."""
     import numpy as np
@@ -316,26 +286,26 @@ def counted(
     numbers = {name: found.names.index(name) for name in limits}
     held = [costs[:, numbers[name]] <= limit for name, limit in limits.items()]
     hits = int(np.logical_and.reduce(held).sum())
-    if enumerable:
+    if enumerates(found):
         return Within(limits, hits, hits, hits, "every configuration was costed")
     if groups is not None:
-        exact = summed(groups, {numbers[name]: limit for name, limit in limits.items()})
-        if exact is not None:
-            return Within(limits, exact, exact, exact, "exact: the costs of groups of knobs add")
+        asked = {numbers[name]: limit for name, limit in limits.items()}
+        number = summed(groups, asked, exact)
+        if number is not None:
+            return Within(limits, number, number, number, "exact: the costs of groups of knobs add")
     low, high = interval(hits, drawn)
     ends = (int(low * found.count), math.ceil(high * found.count))
     how = f"estimated from {fmt.integer(drawn)} that were drawn"
     return Within(limits, found.count * hits // drawn, *ends, how)
 
 
-def summed(groups: Parts, limits: Mapping[int, int]) -> int | None:
+def summed(groups: Parts, limits: Mapping[int, int], exact: Moments | None) -> int | None:
     """Return how many configurations are within limits, None if more than one of them binds."""
     binding: Amounts | None = None
-    ends = ends_of(groups)
     for cost, limit in limits.items():
-        if ends is not None and limit >= ends[1][cost]:
+        if exact is not None and limit >= exact.most[cost]:
             continue
-        if ends is not None and limit < ends[0][cost]:
+        if exact is not None and limit < exact.least[cost]:
             return 0
         own = amounts(groups, cost) if binding is None else None
         if own is None:
