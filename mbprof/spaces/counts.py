@@ -14,7 +14,8 @@ MOST = 1 << 25
 """So many amounts are told apart."""
 WORK = 1 << 32
 """So many additions are made for the sums of two groups."""
-INT = 2**62
+HALF = 2**54
+"""So many configurations has a tally at most; the products of two are summed exactly."""
 
 
 class Tally(NamedTuple):
@@ -48,7 +49,7 @@ def added(one: Tally, other: Tally) -> Tally | None:
     """Return the amounts of two groups whose costs add; None where there are too many."""
     import numpy as np
 
-    if one.total * other.total >= INT:
+    if one.total * other.total >= HALF:
         return None
     if len(one.amounts) * len(other.amounts) <= PAIRS:
         amounts = (one.amounts[:, None] + other.amounts[None]).ravel()
@@ -71,7 +72,7 @@ def added(one: Tally, other: Tally) -> Tally | None:
 
 
 def product_sum(left: Column, right: Column) -> int:
-    """Return the sum of the products of counts, exact below 2^100.
+    """Return the sum of the products of counts, exact below 2^110.
 
     The last 64 bits come from whole numbers that wrap around, those before from doubles.
 
@@ -181,11 +182,14 @@ def distinct(parts: Parts) -> int | None:
     import numpy as np
 
     parts.work, total = 0, 1
-    for group in parts.whole():
-        if parts.size(group) > ROWS:
-            return None
-        terms = [[term] for term in dict.fromkeys(t[0] for ts in group.terms for t in ts)]
-        alone = Group(group.knobs, tuple(((product, 1),) for (product,) in terms))
-        if terms:
-            total *= len(np.unique(parts.enumerated(alone, {})[1], axis=0))
+    try:
+        for group in parts.whole():
+            if parts.size(group) > ROWS:
+                return None
+            terms = dict.fromkeys(product for of in group.terms for product, _ in of)
+            alone = Group(group.knobs, tuple(((product, 1),) for product in terms))
+            if terms:
+                total *= len(np.unique(parts.enumerated(alone, {})[1], axis=0))
+    except TooMuch:
+        return None
     return total

@@ -95,12 +95,8 @@ def test_configurations_within_a_budget_are_counted_exactly(
 ) -> None:
     spec = mbprof.loads(TEXT)
     whole = mbprof.space(spec, max_macs=limit, **SIZES[sizes])
-    frame = mbprof.sweep(
-        spec,
-        scope="all",
-        **{k: list(v) for k, v in whole.knobs.items() if k != "res"},
-        **SIZES[sizes],
-    )
+    axes = {k: list(v) for k, v in whole.knobs.items() if k != "res"} | SIZES[sizes]
+    frame = mbprof.sweep(spec, chunks=False, scope="all", **axes)
     assert whole.count == len(frame)
     assert whole.within is not None
     assert whole.within.configurations == int((frame.macs <= limit).sum())
@@ -129,7 +125,9 @@ def test_effects_and_ends_of_groups_are_those_of_all(
         assert ends[:2] == ends[2:]
         middle = whole.quantiles[cost][3], found.quantiles[cost][3]
         assert middle[0] == pytest.approx(middle[1], rel=0.05)
-    frame = mbprof.sweep(spec, scope="all", **{k: list(v) for k, v in whole.knobs.items()})
+    frame = mbprof.sweep(
+        spec, chunks=False, scope="all", **{k: list(v) for k, v in whole.knobs.items()}
+    )
     means = frame.groupby("w").macs.mean()
     expected = ((means - frame.macs.mean()) ** 2).mean() / frame.macs.var(ddof=0)
     assert whole.effects["w"]["macs"] == pytest.approx(expected)
@@ -165,7 +163,7 @@ def test_the_cells_of_nas_bench_201_are_searched_as_by_hand() -> None:
         found = mbprof.search(CELLS, maximize="macs", max_macs=limit)
         best = max(macs for _, macs in by_hand if macs <= limit)
         assert costs_of(found)[0]["macs"] == best
-        ops = tuple(found.best[0].knobs[f"o{edge}"] for edge in (10, 20, 21, 30, 31, 32))
+        ops: Any = tuple(found.best[0].knobs[f"o{edge}"] for edge in (10, 20, 21, 30, 31, 32))
         assert dict(by_hand)[ops] == best
 
 
