@@ -164,9 +164,9 @@ def search_at(
         outcome = evolved(found, wanted, population, generations, seed)
     if not len(outcome.rows):
         kept = " and ".join(f"{fmt.integer(n)} {name}" for name, n in limits.items())
+        said = "is" if outcome.exact else "was found"
         raise UsageError(
-            f"no network of {found.sweep.spec.name} within {kept} "
-            f"{'is there' if outcome.exact else 'was found'}",
+            f"no network of {found.sweep.spec.name} {said} within {kept}",
             hint="mbprof space says what they cost",
         )
     best = tuple(

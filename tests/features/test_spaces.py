@@ -253,7 +253,7 @@ def test_what_is_found_is_a_spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         (["search", CELLS, "--maximize", "width"], "unknown cost"),
         (["search", CELLS, "--maximize", "params,macs"], "several costs"),
         (["search", CELLS, "--front", "macs"], "two costs"),
-        (["search", CELLS, "--minimize", "macs", "--max-macs", "1M"], "is there"),
+        (["search", CELLS, "--minimize", "macs", "--max-macs", "1M"], "is within 1,000,000 macs"),
         (["search", CELLS, "--minimize", "macs", "--population", "1"], "at least 2"),
         (["search", CELLS, "--minimize", "macs", "--set", "o10=9"], "must be one of"),
     ],
