@@ -70,6 +70,10 @@ if TYPE_CHECKING:
     from mbprof.published.tools import explain as explain
     from mbprof.published.verify import Verdicts as Verdicts
     from mbprof.published.verify import verify as verify
+    from mbprof.spaces.search import Found as Found
+    from mbprof.spaces.search import search as search
+    from mbprof.spaces.space import Space as Space
+    from mbprof.spaces.space import space as space
     from mbprof.spec.schema import schema as schema
     from mbprof.sweeps.frame import sweep as sweep
 
@@ -106,6 +110,8 @@ _HOMES = {
     "published.origins": "Origins",
     "published.tools": "Explanation explain",
     "published.verify": "Verdicts verify",
+    "spaces.search": "Found search",
+    "spaces.space": "Space space",
     "spec.schema": "schema",
     "sweeps.frame": "sweep",
 }

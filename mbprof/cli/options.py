@@ -285,6 +285,7 @@ REGISTRIES = {
     "check": ("mbprof.checks.run", "FINDINGS"),
     "formula": ("mbprof.formulas.sheet", "FORMATS"),
     "sweep": ("mbprof.sweeps.write", "SWEEPS"),
+    "search": ("mbprof.spaces.search", "FORMATS"),
     "plot": ("mbprof.pages.plot", "CHARTS"),
     "schema": ("mbprof.spec.schema", "FORMATS"),
 }

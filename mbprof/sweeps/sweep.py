@@ -244,7 +244,7 @@ class Sweep:
     def lanes(self, rows: Mapping[str, Column]) -> dict[str, Column]:
         """Return the columns that vary as numbers; oblong sizes as a height and a width."""
         lanes = {}
-        for swept in (axis for axis in self.plan.axes if axis.symbolic):
+        for swept in (a for a in self.plan.axes if a.symbolic and a.knob.name in rows):
             name = swept.knob.name
             if swept.knob.kind == "size" and rows[name].dtype == object:
                 lanes[f"{name}.h"], lanes[f"{name}.w"] = sides(rows[name])

@@ -32,6 +32,8 @@ TABLES = {
     "memory": ["mobilenet_v1"],
     "latency": ["mobilenet_v1", "--device", "stm32f746"],
     "calibrate": [str(ROOT / "tests" / "independent" / "data" / "device" / "pixel1.csv")],
+    "space": ["nas_bench_201"],
+    "search": ["nas_bench_201", "--front", "macs", "--maximize", "params"],
 }
 """The commands that write a table, each as it is asked for one of three rows at least."""
 SORTED = {
@@ -44,6 +46,7 @@ SORTED = {
     "memory": "live_bytes",
     "latency": "macs",
     "calibrate": "macs",
+    "space": "macs_effect",
 }
 """What the tests sort by, where that is not params."""
 KNOBS = {
@@ -56,25 +59,27 @@ TAKEN = {
     "--columns": {*TABLES},
     "--convention": {
         "table", "list", "show", "block", "check", "watch", "compare", "diff", "sweep", "accuracy",
-        "formula",
+        "formula", "space", "search",
     },
     "--scope": {
         "table", "list", "check", "watch", "compare", "diff", "sweep", "accuracy", "explain",
-        "formula", "plot",
+        "formula", "plot", "space", "search",
     },
-    "--alpha": KNOBS | {"block", "sweep", "plot"},
-    "--res": KNOBS | {"sweep", "plot"},
-    "--set": KNOBS | {"block", "sweep"},
+    "--alpha": KNOBS | {"block", "sweep", "plot", "space", "search"},
+    "--res": KNOBS | {"sweep", "plot", "space", "search"},
+    "--set": KNOBS | {"block", "sweep", "space", "search"},
     "--in": {"sizes", "show", "block", "check", "watch"},
-    "--max-macs": {"table", "block", "check", "watch"},
-    "--max-params": {"table", "block", "check", "watch"},
+    "--max-macs": {"table", "block", "check", "watch", "space", "search"},
+    "--max-params": {"table", "block", "check", "watch", "space", "search"},
+    "--seed": {"sweep", "export", "space", "search"},
     "--dtype": {"table", "memory", "latency", "sweep", "plot"},
     "--device": {"latency", "sweep", "plot"},
     "--output": {*COMMANDS} - {"watch"},
 }  # fmt: skip
 """The options that several commands share, and which commands have them."""
 LISTS = {"--alpha", "--res", "--set"}
-"""What a sweep and a chart take several values of."""
+"""What a sweep, a chart and a space take several values of."""
+SEVERAL = {"sweep", "plot", "space", "search"}
 
 
 def options() -> list[tuple[str, str, Any]]:
@@ -94,7 +99,7 @@ def test_an_option_is_there_wherever_it_has_a_use(option: str) -> None:
 
 @pytest.mark.parametrize("option", sorted(TAKEN))
 def test_an_option_is_explained_in_the_same_words_everywhere(option: str) -> None:
-    own = {"sweep", "plot"} if option in LISTS else {"plot", "report"} & {*TAKEN[option]}
+    own = SEVERAL if option in LISTS else {"plot", "report"} & {*TAKEN[option]}
     own = own if option in LISTS or option == "--output" else set()
     said = {
         (parameter.metavar, parameter.help)

@@ -43,6 +43,8 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "memory": mbprof.memory,
     "training": mbprof.training,
     "latency": lambda given: mbprof.latency(given, "stm32f746"),
+    "space": lambda given: mbprof.space(given, alpha=[0.5, 1.0]),
+    "search": lambda given: mbprof.search(given, maximize="params", alpha=[0.5, 1.0]),
 }
 """Each function that takes a spec, called with it."""
 
