@@ -74,10 +74,11 @@ def memory(
     from mbprof.device.memory import memory as needed
     from mbprof.device.training import training as trained
     from mbprof.language.amounts import read_bytes
+    from mbprof.language.dtypes import DEFAULT
     from mbprof.language.fmt import integer
     from mbprof.network.load import load
 
-    out, kind = to.open(), dtype or "float32"
+    out = to.open()
     if not training and train != Train():
         raise UsageError("--optimizer, --batch, --checkpoint and --fit are about --training")
     network = load(spec).build_at(knobs.typed())
@@ -85,12 +86,12 @@ def memory(
         if inplace or patches or max_peak or not fuse or not image:
             asked = "--inplace, --patches, --max-peak, --no-fuse and --no-input"
             raise UsageError(f"{asked} are about inference")
-        step = trained(network, dtype=kind, **train._asdict())
+        step = trained(network, dtype=dtype or DEFAULT, **train._asdict())
         out.table(step.report(out.layout), rows)
         return
     most = read_bytes(max_peak) if max_peak is not None else None
     found = needed(
-        network, dtype=kind, inplace=listed(inplace), fuse=fuse, image=image,
+        network, dtype=dtype, inplace=listed(inplace), fuse=fuse, image=image,
         patches=_patches(patches), seconds=seconds,
     )  # fmt: skip
     out.table(found.report(out.layout), rows)

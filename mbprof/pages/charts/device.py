@@ -12,7 +12,6 @@ from matplotlib.patches import Patch
 from mbprof.device.latency import latency
 from mbprof.device.memory import memory as needed
 from mbprof.errors import UsageError
-from mbprof.language.dtypes import DEFAULT
 from mbprof.network.load import Spec
 from mbprof.pages.charts import style
 from mbprof.pages.charts.options import Options, at_most, single
@@ -25,7 +24,7 @@ def memory(specs: Sequence[Spec], options: Options) -> Figure:
     """
     at_most(specs, 1, "memory")
     network = specs[0].build(**single(specs[0], options, "memory"))
-    found = needed(network, dtype=options.dtype or DEFAULT)
+    found = needed(network, dtype=options.dtype)
     rows = found.report("data").rows
     parts = {"takes": "taken", "gives": "given", "kept": "kept for later"}
     colours = dict(zip(parts, style.shades(len(parts)), strict=True))
