@@ -11,6 +11,7 @@ from mbprof.cli.options import (
     Output,
     Rows,
     SpecArgument,
+    SpecsArgument,
     command,
     complain,
     listed,
@@ -134,13 +135,45 @@ def latency(
     out.table(timed(network, device, dtype=dtype, batch=batch).report(out.layout), rows)
 
 
+@command(epilog="Example: mbprof measure mobilenet_v2 --res 128")
+def measure(
+    *,
+    specs: SpecsArgument,
+    knobs: Knobs,
+    device: DeviceOption = None,
+    by: Annotated[str, Option("--by", metavar="WHAT", help="times by layer or net")] = "layer",
+    threads: Annotated[int, Option("--threads", metavar="N", help="that compute an op")] = 1,
+    warmup: Annotated[
+        int, Option("--warm-up", metavar="N", help="runs before those that are measured")
+    ] = 3,
+    repeats: Annotated[int, Option("--repeats", metavar="N", help="runs whose median counts")] = 20,
+    rows: Rows,
+    to: Output,
+) -> None:
+    """Run networks under onnxruntime on this machine, and print measured beside predicted times."""
+    from mbprof.network.load import load
+    from mbprof.pages.measured import measure as measured
+
+    out, given = to.open(), knobs.typed()
+    networks = [load(spec, given).build_at(given) for spec in specs]
+    found = measured(
+        *networks, device=device, by=by, threads=threads, warmup=warmup, repeats=repeats
+    )
+    out.table(found.report(out.layout), rows)
+
+
 @command(epilog="Example: mbprof calibrate measurements.csv --save mine.yaml")
 def calibrate(
     *,
     file: Annotated[str, Argument(metavar="FILE.csv", help="measured times: spec, ms, and knobs")],
     terms: Annotated[
-        str, Option("--terms", metavar="A,B", help="of mac, activation, param and constant")
-    ] = "mac,activation,constant",
+        str,
+        Option(
+            "--terms",
+            metavar="A,B",
+            help="of mac, activation, param and, of networks, constant",
+        ),
+    ] = "",
     save: Annotated[
         str | None, Option("--save", metavar="FILE.yaml", help="write a device that has the fit")
     ] = None,
