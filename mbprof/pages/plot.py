@@ -64,9 +64,9 @@ def plot(
     """Draw published accuracy, computed cost or live memory as a matplotlib figure.
 
     ``kind`` is one of `kinds`; memory and roofline are at ``dtype``, the latter on a ``device``,
-    and predicted is of a file that `mbprof.calibrate` reads; ``alphas`` and ``sides`` are the widths and resolutions to show. With
-    ``ax`` the chart is drawn into axes of your own, one for each of its panels, and without its
-    caption.
+    and predicted is of a file that `mbprof.calibrate` reads; ``alphas`` and ``sides`` are the
+    widths and resolutions to show. With ``ax`` the chart is drawn into axes of your own, one for
+    each of its panels, and without its caption.
     Raises: UsageError: no such spec, kind or scope, no spec, a chart that the specs do not allow,
     or another number of axes than of panels. MbprofError: a configuration that a network does not
     take.
