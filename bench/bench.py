@@ -15,6 +15,7 @@ from pathlib import Path
 import growth
 import jobs
 import lanes
+import measured
 
 import mbprof
 from mbprof.published.verify import verify
@@ -114,6 +115,11 @@ def main() -> int:
     faster, work = jobs.speed()
     line("10 M to a front by two processes over one", f"{faster:.2f} x", "1.7 x", faster >= 1.7)
     line("processor time of the two over that of the one", f"{work:.2f} x", "1.2 x", work < 1.2)
+    rows = measured.measurements()
+    for terms, rank, error in measured.outcomes(rows):
+        fit = f"{len(rows)} networks timed, half fitted by {', '.join(terms)}"
+        line(f"{fit}: rank of the others", f"{rank:.3f}", "0.8", rank >= 0.8)
+        line(f"{fit}: their error", f"{error:.1%}", "50 %", error < 0.5)
     return int(failed)
 
 

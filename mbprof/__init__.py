@@ -58,6 +58,8 @@ if TYPE_CHECKING:
     from mbprof.pages.catalogue import Catalogue as Catalogue
     from mbprof.pages.catalogue import catalogue
     from mbprof.pages.dossier import report as report
+    from mbprof.pages.measured import Measured as Measured
+    from mbprof.pages.measured import measure as measure
     from mbprof.pages.plot import plot as plot
     from mbprof.pages.zoo import SpecPage as SpecPage
     from mbprof.pages.zoo import show as show
@@ -102,6 +104,7 @@ _HOMES = {
     "network.sizes": "Sizes",
     "pages.block": "BlockNetwork block",
     "pages.dossier": "report",
+    "pages.measured": "Measured measure",
     "pages.plot": "plot",
     "pages.catalogue": "Catalogue list=catalogue",
     "pages.zoo": "SpecPage show",

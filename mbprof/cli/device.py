@@ -11,6 +11,7 @@ from mbprof.cli.options import (
     Output,
     Rows,
     SpecArgument,
+    SpecsArgument,
     command,
     complain,
     listed,
@@ -74,10 +75,11 @@ def memory(
     from mbprof.device.memory import memory as needed
     from mbprof.device.training import training as trained
     from mbprof.language.amounts import read_bytes
+    from mbprof.language.dtypes import DEFAULT
     from mbprof.language.fmt import integer
     from mbprof.network.load import load
 
-    out, kind = to.open(), dtype or "float32"
+    out = to.open()
     if not training and train != Train():
         raise UsageError("--optimizer, --batch, --checkpoint and --fit are about --training")
     network = load(spec).build_at(knobs.typed())
@@ -85,12 +87,12 @@ def memory(
         if inplace or patches or max_peak or not fuse or not image:
             asked = "--inplace, --patches, --max-peak, --no-fuse and --no-input"
             raise UsageError(f"{asked} are about inference")
-        step = trained(network, dtype=kind, **train._asdict())
+        step = trained(network, dtype=dtype or DEFAULT, **train._asdict())
         out.table(step.report(out.layout), rows)
         return
     most = read_bytes(max_peak) if max_peak is not None else None
     found = needed(
-        network, dtype=kind, inplace=listed(inplace), fuse=fuse, image=image,
+        network, dtype=dtype, inplace=listed(inplace), fuse=fuse, image=image,
         patches=_patches(patches), seconds=seconds,
     )  # fmt: skip
     out.table(found.report(out.layout), rows)
@@ -133,13 +135,45 @@ def latency(
     out.table(timed(network, device, dtype=dtype, batch=batch).report(out.layout), rows)
 
 
+@command(epilog="Example: mbprof measure mobilenet_v2 --res 128")
+def measure(
+    *,
+    specs: SpecsArgument,
+    knobs: Knobs,
+    device: DeviceOption = None,
+    by: Annotated[str, Option("--by", metavar="WHAT", help="times by layer or net")] = "layer",
+    threads: Annotated[int, Option("--threads", metavar="N", help="that compute an op")] = 1,
+    warmup: Annotated[
+        int, Option("--warm-up", metavar="N", help="runs before those that are measured")
+    ] = 3,
+    repeats: Annotated[int, Option("--repeats", metavar="N", help="runs whose median counts")] = 20,
+    rows: Rows,
+    to: Output,
+) -> None:
+    """Run networks under onnxruntime on this machine, and print measured beside predicted times."""
+    from mbprof.network.load import load
+    from mbprof.pages.measured import measure as measured
+
+    out, given = to.open(), knobs.typed()
+    networks = [load(spec, given).build_at(given) for spec in specs]
+    found = measured(
+        *networks, device=device, by=by, threads=threads, warmup=warmup, repeats=repeats
+    )
+    out.table(found.report(out.layout), rows)
+
+
 @command(epilog="Example: mbprof calibrate measurements.csv --save mine.yaml")
 def calibrate(
     *,
     file: Annotated[str, Argument(metavar="FILE.csv", help="measured times: spec, ms, and knobs")],
     terms: Annotated[
-        str, Option("--terms", metavar="A,B", help="of mac, activation, param and constant")
-    ] = "mac,activation,constant",
+        str,
+        Option(
+            "--terms",
+            metavar="A,B",
+            help="of mac, activation, param and, of networks, constant",
+        ),
+    ] = "",
     save: Annotated[
         str | None, Option("--save", metavar="FILE.yaml", help="write a device that has the fit")
     ] = None,

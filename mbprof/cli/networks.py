@@ -177,7 +177,7 @@ def plot(
         str, Option("-o", "--output", metavar="FILE", help="write to FILE.svg, .png or .pdf")
     ],
     kind: Annotated[
-        str, Option("--kind", metavar="KIND", help="such as accuracy, cost, layers or memory")
+        str, Option("--kind", metavar="KIND", help="such as accuracy, cost, memory, predicted")
     ] = "accuracy",
     alpha: AlphasOption = None,
     res: ResolutionsOption = None,

@@ -41,6 +41,12 @@ class Change(Brief):
         return (self.new.cost if self.new else 0) - (self.old.cost if self.old else 0)
 
     @property
+    def activations(self) -> int:
+        """How many activations more it makes."""
+        old, new = (row.activations if row else 0 for row in (self.old, self.new))
+        return new - old
+
+    @property
     def name(self) -> str:
         """The name, or the old and the new one."""
         names = dict.fromkeys(row.name for row in (self.old, self.new) if row is not None)

@@ -92,12 +92,11 @@ class Difference(Result):
         report = Report(
             title=_title(self, asked or (self.old.spec, self.new.spec)),
             lead=_lead(self),
-            columns=_columns(self, data),
+            columns=(columns := _columns(self, data)),
+            known=(*columns, _ACTIVATIONS),
             rows=tuple(_values(fold, self, names) for fold in folds),
             data=None,
-            total=_sums("total", self, {"params": self.params, "macs": self.cost})
-            if folds
-            else None,
+            total=_sums("total", self, _delta(self.changes)) if folds else None,
             notes=_notes(self),
         )
         most = top if top is not None or data else TOP
@@ -235,8 +234,11 @@ def _became(word: str, old: int, new: int) -> str:
 
 
 def _delta(changes: Sequence[Change]) -> dict[str, int]:
-    params, cost = (change.params for change in changes), (change.cost for change in changes)
-    return {"params": sum(params), "macs": sum(cost)}
+    return {
+        "params": sum(change.params for change in changes),
+        "macs": sum(change.cost for change in changes),
+        "activations": sum(change.activations for change in changes),
+    }
 
 
 def _sums(name: str, difference: Difference, delta: Mapping[str, int]) -> dict[str, Any]:
@@ -280,6 +282,12 @@ _DATA = {
     "macs": "difference in cost",
 }
 """The columns of data, each with its meaning."""
+
+
+_ACTIVATIONS = Column(
+    "activations", "Δ activations", "difference in activations", fmt.signed, True, yields=2
+)
+"""A column that is shown where it is asked for."""
 
 
 def _columns(difference: Difference, data: bool) -> tuple[Column, ...]:
@@ -332,7 +340,7 @@ def _data(difference: Difference, kept: Sequence[Change], left: Sequence[Change]
         "by": difference.by,
         "old": totals_of(difference.old),
         "new": totals_of(difference.new),
-        "delta": {"params": difference.params, "macs": difference.cost},
+        "delta": _delta(difference.changes),
         "knobs": {name: {"old": a, "new": b} for name, (a, b) in difference.knobs.items()},
         "outputs": {name: {"old": a, "new": b} for name, (a, b) in difference.outputs.items()},
         "unchanged": difference.unchanged,
@@ -342,7 +350,7 @@ def _data(difference: Difference, kept: Sequence[Change], left: Sequence[Change]
 
 
 _SHAPES = ("in_shape", "out_shape", "kernel", "stride", "groups")
-_FIELDS = ("name", "block", "op", *_SHAPES, "layers", "params", "cost")
+_FIELDS = ("name", "block", "op", *_SHAPES, "layers", "params", "cost", "activations")
 
 
 def _plain(change: Change) -> dict[str, Any]:

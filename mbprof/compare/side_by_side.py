@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,7 @@ from mbprof.errors import UsageError, nearest
 from mbprof.language import fmt
 from mbprof.language.fmt import Ratio, Value
 from mbprof.language.record import record
-from mbprof.network import conventions
+from mbprof.network import conventions, measures
 from mbprof.network.load import Network, Spec, SpecLike, as_network
 from mbprof.network.profile import Profile, amounts
 from mbprof.network.rows import GROUPINGS, Row, Total, merged
@@ -75,10 +75,12 @@ class Comparison(Result):
             f"{letter}: {titled(profile, name)}{f'; {amounts(profile)}' if short else ''}"
             for letter, profile, name in zip(letters, profiles, asked, strict=True)
         )
+        columns = _columns(self, letters, data, fmt.short if short else fmt.integer)
         return Report(
             title=f"{len(letters)} networks by {self.by}",
             lead=legend,
-            columns=_columns(self, letters, data, fmt.short if short else fmt.integer),
+            columns=columns,
+            known=(*columns, *_more(letters)),
             rows=tuple(_cells(line.name, line.rows, letters, data) for line in self.aligned),
             data=_data(self),
             total=total | {f"name_{letters[0]}": "total"},
@@ -204,7 +206,7 @@ def _columns(
     columns = [Column("name", by, f"the {by}", shrinks=True)]
     if data or any(not line.name for line in comparison.aligned):
         columns = [
-            Column(f"name_{x}", f"{by} {x}", f"the {by} of {x}", shrinks=x == first)
+            Column(f"name_{x}", f"{by} {x}", f"the {by} of {x}", shrinks=x == first, group="name")
             for x in letters
         ]
     if by != "op":
@@ -228,6 +230,16 @@ def _columns(
             for x in letters[1:]
         ]  # fmt: skip
     return tuple(replace(column, absent="–") for column in columns)
+
+
+def _more(letters: Sequence[str]) -> Iterator[Column]:
+    """Yield the columns that are shown where they are asked for."""
+    doc = measures.COLUMNS["activations"].doc
+    for x in letters:
+        heading = f"activations {x}"
+        yield Column(
+            f"activations_{x}", heading, doc, fmt.integer, True, absent="–", group="activations"
+        )
 
 
 def _notes(comparison: Comparison) -> tuple[str | Note, ...]:
@@ -260,7 +272,7 @@ def _data(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-_SHOWN = ("name", "op", "in_shape", "out_shape", "layers", "params", "cost")
+_SHOWN = ("name", "op", "in_shape", "out_shape", "layers", "params", "cost", "activations")
 
 
 def totals_of(profile: Profile) -> dict[str, Any]:

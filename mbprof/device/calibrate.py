@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -25,6 +25,10 @@ from mbprof.output.writers import Result
 UNITS = {"s": 1.0, "seconds": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 """The columns that a measured time can stand in, with the seconds of one."""
 USUAL = ("mac", "activation", "constant")
+OF_LAYERS = ("mac", "activation")
+"""The terms where layers were measured: what starts a network is in none of them."""
+BESIDE = ("name", "macs", "activations", "predicted_ms", "error")
+"""Columns that say nothing of which network was measured, and are not looked at."""
 _MORE = 2
 """So many rows more than terms there have to be, so that something is left to test with."""
 
@@ -74,7 +78,7 @@ class Calibration(Result):
     def rank(self) -> float:
         """The rank correlation of held-out predictions with what was measured."""
         measured = [row.seconds for row in self.measurements]
-        return correlation(_ranks(measured), _ranks(self.predicted))
+        return correlation(ranks(measured), ranks(self.predicted))
 
     @property
     def brief(self) -> str:
@@ -114,7 +118,7 @@ class Calibration(Result):
 
     def notes(self) -> Iterator[str]:
         """Say the fit and its errors."""
-        yield f"Fitted: {' + '.join(_said(t, s) for t, s in self.fit.seconds.items())}."
+        yield f"Fitted: {spelled_fit(self.fit)}."
         yield (
             f"Mean error {100 * self.error:.1f} % with {self.held} left out, "
             f"{100 * self.fitted_error:.1f} % of all that were fitted; rank correlation "
@@ -130,6 +134,11 @@ class Calibration(Result):
         lines += [f"  {term}: {seconds!r}" for term, seconds in self.fit.seconds.items()]
         lines += [f"  doc: with {self.held} left out", f"  error: {round(self.error, 4)}"]
         emit("\n".join(lines) + "\n", path)
+
+
+def spelled_fit(fit: Fit) -> str:
+    """Write the terms of a fit as a sum."""
+    return " + ".join(_said(term, seconds) for term, seconds in fit.seconds.items())
 
 
 def _said(term: str, seconds: float) -> str:
@@ -155,10 +164,12 @@ COLUMNS = (
 """The columns of measured and predicted times."""
 
 
-def calibrate(path: str | Path, terms: Sequence[str] = USUAL) -> Calibration:
+def calibrate(path: str | Path, terms: Sequence[str] = ()) -> Calibration:
     """Fit the time of networks on a device to a CSV file of measurements.
 
-    Columns: ``spec``; ``ms``, ``us`` or ``seconds``; and any knobs. The least squares of relative
+    Columns: ``spec``; ``ms``, ``us`` or ``seconds``; any knobs; and ``layer`` where layers were
+    measured by themselves, as `mbprof.measure` writes them. The terms are mac, activation and, of
+    whole networks, constant unless others are given. The least squares of relative
     errors under coefficients that are not negative; each measurement is predicted by a fit without
     its spec, or without itself where fewer than three specs were measured.
     Raises: UsageError: the file has other columns, a value that is none, or too few rows; no such
@@ -167,9 +178,10 @@ def calibrate(path: str | Path, terms: Sequence[str] = USUAL) -> Calibration:
     for term in terms:
         if term not in TERMS:
             raise unknown("term", term, TERMS)
-    if not terms:
-        raise UsageError("a fit needs a term", hint=nearest("", TERMS))
-    rows = measurements(Path(path))
+    rows, layers = measurements(Path(path))
+    if layers and "constant" in terms:
+        raise UsageError(f"{path} measures layers, which do not say the constant of a network")
+    terms = terms or (OF_LAYERS if layers else USUAL)
     if len(rows) < len(terms) + _MORE:
         message = f"{path} has {fmt.several(len(rows), 'measurement')}"
         needed = f"{len(terms)} terms need at least {len(terms) + _MORE}"
@@ -188,8 +200,8 @@ def calibrate(path: str | Path, terms: Sequence[str] = USUAL) -> Calibration:
     return Calibration(str(path), fit, tuple(rows), tuple(predicted), held)
 
 
-def measurements(path: Path) -> list[Measurement]:
-    """Read measurements from a CSV file, and count the networks.
+def measurements(path: Path) -> tuple[list[Measurement], bool]:
+    """Read measurements from a CSV file, count what was measured, and say whether it is layers.
 
     Raises: UsageError, MbprofError: see `calibrate`.
     """
@@ -209,9 +221,10 @@ def measurements(path: Path) -> list[Measurement]:
         if len(cells) != len(header):
             raise UsageError(f"{path}:{number} has {len(cells)} values for {len(header)} columns")
         row = dict(zip(header, map(str.strip, cells), strict=True))
+        row = {name: text for name, text in row.items() if name not in BESIDE}
         seconds = _seconds(row.pop(times[0]), f"{path}:{number}") * UNITS[times[0]]
         found.append(_measured(row, seconds, f"{path}:{number}: "))
-    return found
+    return found, "layer" in header
 
 
 def _seconds(text: str, place: str) -> float:
@@ -227,41 +240,57 @@ def _seconds(text: str, place: str) -> float:
 def _measured(row: Mapping[str, str], seconds: float, place: str) -> Measurement:
     """Return a row with the counts of its network."""
     name = row["spec"]
-    spec = load(name)
     given: dict[str, Any] = {
         knob: Scalar.typed(f"{place}{knob} ", text)
         for knob, text in row.items()
-        if knob != "spec" and text
+        if knob not in ("spec", "layer") and text
     }
-    network = spec.build_at(given)
-    traffic = sum(traffics(network.compiled).values(), Traffic())
-    counts = {
+    network = load(name, given).build_at(given)
+    group = network.definition.family or name
+    if layer := row.get("layer"):
+        moved = traffics(network.compiled)
+        if layer not in moved:
+            raise UsageError(f"{place}{name} has no layer {layer!r}", hint=nearest(layer, moved))
+        return Measurement(layer, group, counts_of([moved[layer]]), seconds)
+    counts = counts_of(traffics(network.compiled).values())
+    counts["param"] = sum(node.facts.trainable for node in network.compiled.nodes)
+    return Measurement(network.brief, group, counts, seconds)
+
+
+def counts_of(layers: Iterable[Traffic]) -> dict[str, int]:
+    """Return the counts that fits are made of, those of layers added up."""
+    traffic = sum(layers, Traffic())
+    return {
         "mac": traffic.mac + traffic.mixed,
         "activation": traffic.activations,
-        "param": sum(node.facts.trainable for node in network.compiled.nodes),
+        "param": traffic.weights + traffic.biases,
     }
-    return Measurement(network.brief, spec.definition.family or name, counts, seconds)
 
 
-def fitted(rows: Sequence[Measurement], terms: Sequence[str]) -> dict[str, float]:
-    """Return the seconds of each term with the least sum of squared relative errors, none negative.
+def fitted(
+    rows: Sequence[Measurement], terms: Sequence[str], relative: bool = True
+) -> dict[str, float]:
+    """Return the seconds of each term with the least sum of squared errors, none negative.
+
+    The errors are ``relative``, or in seconds.
 
     Of the terms that are not 0 in the best fit, the plain least squares are positive: all choices
     of them are tried.
     """
     import numpy as np
 
-    matrix = np.array(
-        [[(1 if t == "constant" else row.counts[t]) / row.seconds for t in terms] for row in rows]
-    )
+    seconds = np.array([row.seconds for row in rows])
+    unit, wanted = (seconds, np.ones(len(rows))) if relative else (1.0, seconds)
+    counts = [[1 if t == "constant" else row.counts[t] for t in terms] for row in rows]
+    matrix = (np.array(counts, dtype=float).T / unit).T
     scale = np.abs(matrix).max(axis=0)
     scale[scale == 0] = 1.0
     best: tuple[float, dict[str, float]] = (math.inf, dict.fromkeys(terms, 0.0))
     for count in range(len(terms), 0, -1):
         for chosen in combinations(range(len(terms)), count):
             part = matrix[:, chosen] / scale[list(chosen)]
-            solved, *_ = np.linalg.lstsq(part, np.ones(len(rows)), rcond=None)
-            left = float(((part @ solved - 1) ** 2).sum())
+            solved, *_ = np.linalg.lstsq(part, wanted, rcond=None)
+            left = float(((part @ solved - wanted) ** 2).sum())
             if (solved >= 0).all() and left < best[0]:
                 values = dict.fromkeys(terms, 0.0)
                 values |= {
@@ -271,7 +300,7 @@ def fitted(rows: Sequence[Measurement], terms: Sequence[str]) -> dict[str, float
     return best[1]
 
 
-def _ranks(values: Sequence[float]) -> list[float]:
+def ranks(values: Sequence[float]) -> list[float]:
     """Return the ranks of values, equal ones their mean."""
     order = sorted(values)
     first = {value: order.index(value) for value in set(values)}

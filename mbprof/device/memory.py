@@ -8,8 +8,10 @@ from typing import Any
 
 from mbprof.device.arena import arena
 from mbprof.device.order import SECONDS, Best, best_order
+from mbprof.device.own import Own, plan_of, program_of
 from mbprof.device.patches import Patches, best_patches
 from mbprof.device.plan import Plan, Rules, plan, weight_bytes
+from mbprof.errors import UsageError
 from mbprof.language import dtypes, fmt
 from mbprof.language.fmt import Value
 from mbprof.network.load import Network, SpecLike, as_network
@@ -26,7 +28,7 @@ class Memory(Result):
     """The memory that a network needs, step by step in its own order, and in the best one."""
 
     network: Network
-    rules: Rules
+    rules: Rules | Own
     plan: Plan
     best: Best
     weight_bytes: int
@@ -94,7 +96,7 @@ class Memory(Result):
             "best_live_bytes": best,
             **({"patches": self.patches.to_dict()} if self.patches else {}),
         }
-        title = f"{self.network.brief}, {self.rules.dtype.name}: memory"
+        title = f"{self.network.brief}, {self.rules.types}: memory"
         return Report(title, COLUMNS, rows, data, notes=tuple(self.notes()), listed="steps")
 
     def notes(self) -> Sequence[str]:
@@ -166,7 +168,7 @@ def memory(
     spec: SpecLike,
     /,
     *,
-    dtype: str = dtypes.DEFAULT,
+    dtype: str | None = None,
     inplace: Sequence[str] = (),
     fuse: bool = True,
     image: bool = True,
@@ -180,16 +182,24 @@ def memory(
     ``inplace`` names ops that write over an input, of add, depthwise, elementwise, concat; with
     ``fuse`` norms and activations run with the op before them; ``image`` counts the input. With
     ``patches`` the first steps also run in so many patches a side, or as many as is best. The best
-    order is looked for so many ``seconds`` at most.
-    Raises: UsageError: no such type or in-place op. MbprofError: there is no network at these
-    values.
+    order is looked for so many ``seconds`` at most. Without a ``dtype`` a .tflite file is taken as
+    it stands, with its own types, operators and order; other networks are float32.
+    Raises: UsageError: no such type or in-place op, or one for a file as it stands. MbprofError:
+    there is no network at these values.
 
     >>> found = memory("mobilenet_v2", dtype="int8", inplace=["depthwise"])
     >>> found.peak_bytes, found.peak_at, found.best.peak
     (1404928, 'layer_3/expand', 1404928)
     """
     network = as_network(spec, **knobs)
-    rules = Rules(dtypes.dtype(dtype), tuple(inplace), fuse, image)
+    if dtype is None and (own := program_of(network)) is not None:
+        if inplace or not fuse or not image or patches is not False:
+            message = "a file is executed as it stands: in place, fused and in patches is nothing"
+            raise UsageError(message, hint="with --dtype its layers are planned instead")
+        as_it_stands = plan_of(own)
+        best = best_order(as_it_stands, seconds)
+        return Memory(network, Own(own.types), as_it_stands, best, own.weight_bytes)
+    rules = Rules(dtypes.dtype(dtype or dtypes.DEFAULT), tuple(inplace), fuse, image)
     graph = network.compiled
     planned = plan(graph, rules)
     side = None if patches is True else patches or None

@@ -90,6 +90,11 @@ class Rules:
         }
 
     @property
+    def types(self) -> str:
+        """The types of numbers, as a heading says them."""
+        return self.dtype.name
+
+    @property
     def said(self) -> str:
         """The convention in a sentence."""
         fused = "norms and activations fused" if self.fuse else "every op by itself"

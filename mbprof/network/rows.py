@@ -20,7 +20,8 @@ class Row(Brief):
     """A layer, or a group of layers: what it is, its shapes (C, H, W) and what it costs.
 
     ``costs`` has a number for each measure of the convention, and ``folded`` are the stored values
-    with batch norms folded.
+    with batch norms folded; ``activations`` are outputs of convolutions, linear layers and matrix
+    products.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Row(Brief):
     facts: Facts
     costs: tuple[int, ...]
     folded: int
+    activations: int
 
     @property
     def cost(self) -> int:
@@ -74,13 +76,14 @@ class Total(NamedTuple):
     facts: Facts
     costs: tuple[int, ...]
     folded: int
+    activations: int
 
     def __repr__(self) -> str:
         layers = several(self.layers, "layer")
         return f"<Total {self.params:,} params, cost {self.cost:,}, {layers}>"
 
 
-_NUMBERS = ("facts", "costs", "folded")
+_NUMBERS = ("facts", "costs", "folded", "activations")
 FIELDS = tuple(name for name in Row.__dataclass_fields__ if name not in _NUMBERS)
 """What a row says of itself, besides numbers that a convention names."""
 
@@ -117,6 +120,7 @@ def merged(name: str, rows: Sequence[Row], by: str) -> Row:
         facts=whole.facts,
         costs=whole.costs,
         folded=whole.folded,
+        activations=whole.activations,
     )
 
 
@@ -147,6 +151,7 @@ def summed(rows: Sequence[Row]) -> Total:
         total(row.facts for row in rows),
         tuple(map(sum, zip(*(row.costs for row in rows), strict=True))),
         sum(row.folded for row in rows),
+        sum(row.activations for row in rows),
     )
 
 
@@ -170,5 +175,6 @@ def costed(graph: Graph, convention: Convention) -> Iterator[tuple[str, Row]]:
             facts=facts,
             costs=count.costs,
             folded=sum(node.facts.params for node in folded),
+            activations=sum(n.op.activations(n.in_shapes, n.out_shapes) for n in group),
         )
         yield first.scope, row

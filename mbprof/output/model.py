@@ -131,11 +131,12 @@ def arranged(
 ) -> R:
     """Sort the rows of a report, keep the first ``top`` of them, and show the named columns.
 
+    The name of a group stands for its columns.
     The list of rows in the report's data follows; tables of the same columns that come after this
     one do, too. See `order` for what comes first.
     Raises: UsageError: no such column, or ``top`` below 1.
     """
-    chosen = [column_of(report, name) for name in columns or ()]
+    chosen = [column for name in columns or () for column in _named(report, name)]
     numbers = picked(report, sort, top)
     more = tuple(
         arranged(part, sort, top, columns) if part.columns == report.columns else part
@@ -198,6 +199,12 @@ def standing(value: Cell, column: Column | None = None) -> tuple[int, Any]:
     if isinstance(value, int | float):
         return 0, -value
     return 1, column.text(value) if column is not None else str(value)
+
+
+def _named(report: Report, name: str) -> Sequence[Column]:
+    """Return the column of a name, or the columns of a group; see `column_of`."""
+    group = [column for column in report.known or report.columns if column.group == name]
+    return group if name and group else [column_of(report, name)]
 
 
 def column_of(report: Report, name: str) -> Column:

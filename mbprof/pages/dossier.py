@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from mbprof.device.plan import Rules, plan, weight_bytes
 from mbprof.errors import UsageError
-from mbprof.language import fmt
+from mbprof.language import dtypes, fmt
 from mbprof.language.fmt import plain, spelled
 from mbprof.language.source import known_keys, mapping, parse, read, required, text, words
 from mbprof.network import conventions
@@ -137,6 +138,7 @@ def _single(specs: Sequence[Spec], title: str, pictures: Mapping[str, str]) -> I
     yield "## Totals"
     yield _totals(profiles)
     yield _kinds(profiles)
+    yield _memory(spec)
     yield "## Layers"
     yield _picture("layers", pictures)
     yield _folded("every layer", render(shown.report(), "md"))
@@ -181,17 +183,20 @@ def _numbers(**headings: str) -> tuple[Column, ...]:
 
 
 def _totals(profiles: Mapping[str, Profile]) -> str:
-    counts = _numbers(layers="layers", params="params", macs="MACs")
+    counts = _numbers(layers="layers", params="params", macs="MACs", activations="activations")
     rows = (
         {
             "scope": f"{name}: {'without the head' if name == 'body' else 'the whole network'}",
             "layers": profile.total.layers,
             "params": profile.total.params,
             "macs": profile.total.cost,
+            "activations": profile.total.activations,
         }
         for name, profile in profiles.items()
     )
-    return _table("Params and MACs, convention kernels", (*_words(scope="scope"), *counts), rows)
+    return _table(
+        "Params, MACs and activations, convention kernels", (*_words(scope="scope"), *counts), rows
+    )
 
 
 def _kinds(profiles: Mapping[str, Profile]) -> str:
@@ -206,6 +211,24 @@ def _kinds(profiles: Mapping[str, Profile]) -> str:
     return _table(
         "Every stored value, by kind", (*_words(kind="stored values"), *counts), rows, total
     )
+
+
+def _memory(spec: Spec) -> str:
+    """Say what an image takes in memory, the network run in its own order."""
+    graph = spec.build().compiled
+    rows = [
+        {
+            "dtype": name,
+            "peak": plan(graph, rules).peak(),
+            "weights": weight_bytes(graph, rules),
+        }
+        for name in ("float32", "int8")
+        for rules in [Rules(dtypes.dtype(name))]
+    ]
+    numbers = _numbers(peak="live bytes at the peak", weights="bytes of weights")
+    said = Rules().said.partition("; ")[2]
+    table = _table("Memory of one image", (*_words(dtype="numbers"), *numbers), rows)
+    return f"{table}\nIn the network's own order; {said}."
 
 
 def _group(profile: Profile, by: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mbprof.errors import UsageError, unknown
-from mbprof.network.load import SpecLike, as_spec
+from mbprof.network.load import SpecLike
 from mbprof.output.files import emit
 from mbprof.output.formats import Formats
 from mbprof.spec.sections import chosen_scope
@@ -44,7 +44,7 @@ def kinds() -> dict[str, str]:
     """Return the kinds of charts, each with what it shows.
 
     >>> sorted(kinds())
-    ['accuracy', 'cost', 'grid', 'layers', 'memory', 'roofline']
+    ['accuracy', 'cost', 'grid', 'layers', 'memory', 'predicted', 'roofline']
     """
     from mbprof.pages.charts.kinds import PLOTS
 
@@ -63,10 +63,10 @@ def plot(
 ) -> Figure:
     """Draw published accuracy, computed cost or live memory as a matplotlib figure.
 
-    ``kind`` is accuracy, cost, grid, layers, memory or roofline, the last two at ``dtype`` and the
-    last on a ``device``; ``alphas`` and ``sides`` are the widths and resolutions to show. With
-    ``ax`` the chart is drawn into axes of your own, one for each of its panels, and without its
-    caption.
+    ``kind`` is one of `kinds`; memory and roofline are at ``dtype``, the latter on a ``device``,
+    and predicted is of a file that `mbprof.calibrate` reads; ``alphas`` and ``sides`` are the
+    widths and resolutions to show. With ``ax`` the chart is drawn into axes of your own, one for
+    each of its panels, and without its caption.
     Raises: UsageError: no such spec, kind or scope, no spec, a chart that the specs do not allow,
     or another number of axes than of panels. MbprofError: a configuration that a network does not
     take.
@@ -86,7 +86,7 @@ def plot(
         raise UsageError("a chart needs at least one spec")
     options = Options(tuple(alphas), tuple(sides), scope, dtype, device, style.axes_of(ax))
     with style.look():
-        return PLOTS[kind].draw([as_spec(spec) for spec in specs], options)
+        return PLOTS[kind].draw([PLOTS[kind].read(spec) for spec in specs], options)
 
 
 def draw(

@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from mbprof.errors import MissingError, Source, UsageError
+from mbprof.language.fmt import Shape
 from mbprof.language.source import Scalar
 from mbprof.spec.knobs import Given
 
@@ -21,18 +22,51 @@ from mbprof.spec.knobs import Given
 class Reader(NamedTuple):
     """What reads a format: a module of ``exchange``, the library that it needs, what it reads.
 
-    The module has a function ``read(text, given)`` that returns the flat spec as a `Source`.
+    The module has a function ``read(text, given)`` that returns the flat spec as a `Source`, and
+    where a file ``executes`` operators on tensors of its own types, ``program(path)``.
     """
 
     module: str
     library: str
     what: str
     extra: str
+    executes: bool = False
+
+
+class Tensor(NamedTuple):
+    """Memory of one tensor that a file says: its shape as it stands there, and its bytes."""
+
+    name: str
+    shape: Shape
+    bytes: int
+
+
+class Operator(NamedTuple):
+    """What is executed as one, and the numbers of the tensors that it takes and gives."""
+
+    name: str
+    takes: tuple[int, ...]
+    gives: tuple[int, ...]
+
+
+class Program(NamedTuple):
+    """What a file says itself of its execution, in its own order.
+
+    ``starts`` are live before it, ``ends`` behind it; constants are no tensors, but stand in
+    ``weight_bytes``. ``types`` are those of the tensors.
+    """
+
+    tensors: tuple[Tensor, ...]
+    operators: tuple[Operator, ...]
+    starts: tuple[int, ...]
+    ends: tuple[int, ...]
+    weight_bytes: int
+    types: tuple[str, ...]
 
 
 ENDINGS: dict[str, Reader] = {
     ".onnx": Reader("onnx_in.file", "onnx", "ONNX files", "onnx"),
-    ".tflite": Reader("tflite.file", "tflite", "TensorFlow Lite files", "tflite"),
+    ".tflite": Reader("tflite.file", "tflite", "TensorFlow Lite files", "tflite", True),
 }
 """By the ending of a file, in lower case."""
 _TORCH = Reader("torch_in.module", "torch", "networks of PyTorch", "torch")
@@ -104,6 +138,19 @@ def live(text: str) -> bool:
         return False
     library(_TORCH)
     return True
+
+
+def program(address: str) -> Program | None:
+    """Return what the file of an address says of its execution, None where it says nothing.
+
+    Raises: ExchangeError: see `source`.
+    """
+    reader = reader_of(address)
+    if reader is None or not reader.executes:
+        return None
+    library(reader)
+    found: Program = import_module(f"mbprof.exchange.{reader.module}").program(address)
+    return found
 
 
 def _read(reader: Reader, text: str, given: Given) -> Source:

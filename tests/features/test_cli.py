@@ -162,7 +162,7 @@ def test_every_command_is_tested_for_help() -> None:
     assert names == {
         "table", "sweep", "accuracy", "plot", "report", "list", "show", "verify", "schema",
         "compare", "diff", "block", "check", "watch", "formula", "explain", "sizes", "export",
-        "memory", "latency", "calibrate", "convert", "space", "search",
+        "memory", "latency", "measure", "calibrate", "convert", "space", "search",
     }  # fmt: skip
 
 

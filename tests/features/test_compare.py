@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import mbprof
 from mbprof.compare.diff import folded
 from mbprof.errors import UsageError
+from mbprof.network.measures import traffics
 from mbprof.output import REPORTS, render
 from tests.conftest import loaded_by, run
 from tests.test_structure import HEAVY
@@ -40,6 +41,9 @@ def test_the_rows_of_each_network_add_up(one: str, other: str, by: str) -> None:
         rows = [line.rows[number] for line in found.aligned]
         assert sum(row.cost for row in rows if row) == profile.total.cost
         assert sum(row.params for row in rows if row) == profile.total.params
+        made = traffics(profile.graph) if profile.graph else {}
+        expected = sum(made[row.name].activations for row in profile.rows)
+        assert sum(row.activations for row in rows if row) == expected
 
 
 @pytest.mark.parametrize(("one", "other"), PAIRS)
@@ -58,6 +62,15 @@ def test_blocks_of_other_names_share_a_size(one: str, other: str) -> None:
             assert max(heights) / min(heights) < 1.5
 
 
+def test_activations_stand_side_by_side_where_they_are_asked_for() -> None:
+    arguments = "compare", "mobilenet_v1", "mobilenet_v2", "--format", "csv"
+    both = run(*arguments, "--columns", "name,activations").splitlines()
+    assert both[0] == "name_A,name_B,activations_A,activations_B"
+    assert "activations" not in run(*arguments).splitlines()[0]
+    more = run("diff", "mobilenet_v1", "mobilenet_v2", "--columns", "name,activations")
+    assert "| **total** | **+1,635,425** |" in more  # 6,679,113 less 5,043,688
+
+
 @pytest.mark.parametrize(("one", "other"), PAIRS)
 @pytest.mark.parametrize("by", ["layer", "block"])
 def test_changes_add_up_and_mirror(one: str, other: str, by: str) -> None:
@@ -65,6 +78,8 @@ def test_changes_add_up_and_mirror(one: str, other: str, by: str) -> None:
     back = mbprof.diff(built(other), built(one), by=by, convention="kernels")
     assert sum(change.cost for change in there.changes) == there.cost
     assert sum(change.params for change in there.changes) == there.params
+    before, after = there.old.total.activations, there.new.total.activations
+    assert sum(change.activations for change in there.changes) == after - before
     pairs = {(c.old, c.new, c.params, c.cost) for c in there.changes}
     assert pairs == {(c.new, c.old, -c.params, -c.cost) for c in back.changes}
     assert there.unchanged == back.unchanged

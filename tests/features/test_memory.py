@@ -180,6 +180,28 @@ def test_bytes_follow_the_type() -> None:
     assert whole["bitops"] == 32 * mixed["bitops"]
 
 
+def test_energy_is_relative_and_says_so() -> None:
+    def energies(kind: str) -> list[int]:
+        found = asked("table", "vgg16", "--columns", "name,energy,read,written", "--dtype", kind)
+        rows = found["layers"]
+        assert [row["energy"] for row in rows] == [
+            row["macs"] * {"int8": 23, "float32": 460}[kind] + 125 * (row["read"] + row["written"])
+            for row in rows
+        ]
+        assert found["total"]["energy"] == sum(row["energy"] for row in rows)
+        return [row["energy"] for row in rows]
+
+    assert all(a <= b for a, b in zip(energies("int8"), energies("float32"), strict=True))
+    said = " ".join(run("table", "vgg16", "--columns", "name,energy").split())
+    assert "Energy: relative" in said
+    assert "no joules" in said
+    assert "nergy" not in run("table", "vgg16")
+    (mixed, *_) = asked("table", "vgg16", "--columns", "name,energy", "--dtype", "int8:w4")[
+        "layers"
+    ]
+    assert mixed["energy"] is None
+
+
 UNALIGNED = """
 name: skewed
 input: {channels: 4, res: 16}

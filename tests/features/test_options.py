@@ -51,12 +51,12 @@ SORTED = {
 """What the tests sort by, where that is not params."""
 KNOBS = {
     "table", "sizes", "show", "check", "watch", "compare", "diff", "explain", "formula", "export",
-    "convert", "memory", "latency",
+    "convert", "memory", "latency", "measure",
 }  # fmt: skip
 TAKEN = {
-    "--sort": {*TABLES},
-    "--top": {*TABLES},
-    "--columns": {*TABLES},
+    "--sort": {*TABLES, "measure"},  # whose times are others in every run
+    "--top": {*TABLES, "measure"},
+    "--columns": {*TABLES, "measure"},
     "--convention": {
         "table", "list", "show", "block", "check", "watch", "compare", "diff", "sweep", "accuracy",
         "formula", "space", "search",
@@ -73,7 +73,7 @@ TAKEN = {
     "--max-params": {"table", "block", "check", "watch", "space", "search"},
     "--seed": {"sweep", "export", "space", "search"},
     "--dtype": {"table", "memory", "latency", "sweep", "plot"},
-    "--device": {"latency", "sweep", "plot"},
+    "--device": {"latency", "measure", "sweep", "plot"},
     "--output": {*COMMANDS} - {"watch"},
 }  # fmt: skip
 """The options that several commands share, and which commands have them."""

@@ -20,14 +20,16 @@ from matplotlib.transforms import Bbox
 
 from mbprof import MbprofError, load
 from mbprof.cli.networks import values_of
+from mbprof.device.calibrate import calibrate
 from mbprof.pages import plot
 from mbprof.pages.charts import device, kinds, style
 from mbprof.pages.charts.kinds import PLOTS
 from mbprof.pages.charts.options import Options
 from mbprof.pages.points import Point, best, front, points, settings, sweep
 from mbprof.published.rows import DATA
-from tests.conftest import loaded
+from tests.conftest import ROOT, loaded
 
+MEASURED = ROOT / "tests" / "independent" / "data" / "device" / "pixel1.csv"
 MANY = [
     "alexnet", "vgg16", "inception_v3", "inception_v4", "inception_resnet_v2", "xception",
     "resnet50", "resnet50_v2", "se_resnet50", "senet154", "densenet121", "mobilenet_v1",
@@ -169,7 +171,7 @@ def test_params_do_not_depend_on_the_resolution_and_show_as_one_line() -> None:
 
 @pytest.mark.parametrize("kind", sorted(PLOTS))
 def test_the_same_chart_is_the_same_bytes(kind: str) -> None:
-    specs = [load("mobilenet_v1")]
+    specs = [MEASURED if kind == "predicted" else load("mobilenet_v1")]
     for ending in plot.CHARTS:
         on = {"device": "h200"} if kind == "roofline" else {}
         first, second = (plot.draw(specs, kind, ending, **on) for _ in range(2))
@@ -364,6 +366,19 @@ def test_a_roofline_has_layers_below_the_roof() -> None:
     for name, said in ((None, "needs a device"), ("pixel_1", "has no peak and one bandwidth")):
         with pytest.raises(MbprofError, match=said):
             plot.plot("mobilenet_v1", kind="roofline", device=name)
+
+
+def test_predicted_times_stand_against_measured_ones() -> None:
+    panel = plot.plot(MEASURED, kind="predicted").axes[0]
+    found = calibrate(MEASURED)
+    ends, shown = panel.lines
+    assert list(np.asarray(shown.get_xdata())) == [m.seconds * 1e3 for m in found.measurements]
+    assert list(np.asarray(shown.get_ydata())) == [s * 1e3 for s in found.predicted]
+    assert list(np.asarray(ends.get_xdata())) == list(np.asarray(ends.get_ydata()))
+    with pytest.raises(MbprofError, match="draws one file, 2 are given"):
+        plot.plot(MEASURED, MEASURED, kind="predicted")
+    with pytest.raises(MbprofError, match="cannot read nowhere"):
+        plot.plot("nowhere.csv", kind="predicted")
 
 
 def test_every_kind_says_what_it_shows() -> None:

@@ -58,6 +58,7 @@ OTHERS: dict[str, Callable[[], Any]] = {
     "from_onnx": lambda: mbprof.from_onnx(gzip.decompress(ONNX.read_bytes())),
     "schema": mbprof.schema,
     "calibrate": lambda: mbprof.calibrate(MEASURED),
+    "measure": lambda: mbprof.measure("lcnet", repeats=1, warmup=0, res=32),
 }
 NO_COMMAND = {"estimate", "from_onnx", "from_torch", "load", "loads", "training"}
 NO_FUNCTION = {"watch"}

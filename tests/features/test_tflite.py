@@ -346,6 +346,30 @@ def test_buffers_live_from_what_makes_them_to_what_takes_them_last(tmp_path: Pat
     ]  # fmt: skip
 
 
+def test_memory_follows_the_types_and_the_order_of_a_file(tmp_path: Path) -> None:
+    net = Net()
+    x = net.input(1, 4, 4, 2, kind="INT16")
+    shared = net.weights(2, kind="INT8")
+    a = net.op("ADD", [x, shared], (1, 4, 4, 2))
+    b = net.op("QUANTIZE", [x], (1, 4, 4, 2))
+    net.tensors[b] = ((1, 4, 4, 2), "INT8", "net/b/Op", None)
+    c = net.op("MUL", [b, shared], (1, 4, 4, 2))
+    d = net.op("RESHAPE", [a, net.numbers(1, 32)], (1, 32))
+    path = net.save(tmp_path / "net.tflite", c, d)
+    found = mbprof.memory(path)
+    # x and a; then x, a and b; then a, b and c; then a, c and d, of 64, 64, 32, 32 and 64 bytes.
+    assert found.live == [128, 160, 128, 160]
+    assert found.best.peak == found.best.bound == 160
+    assert [step.takes for step in found.plan.steps] == [(0,), (0,), (2,), (1,)]
+    assert (found.weight_bytes, found.rules.types) == (2, "int16 and int8")
+    assert "the types, operators and order of the file" in run("memory", path)
+    # The layers of the network at one type are another plan: a reshape is a view there.
+    assert mbprof.memory(path, dtype="int8").peak_bytes == 96
+    refused = invoke("memory", path, "--inplace", "add")
+    assert refused.status == 2
+    assert "--dtype" in refused.err
+
+
 def small() -> bytes:
     net = Net()
     x = net.input(1, 8, 8, 3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
@@ -9,7 +10,10 @@ from typing import NamedTuple
 from mbprof.errors import ExchangeError, Source
 from mbprof.exchange.draft import Draft
 from mbprof.exchange.tflite.model import Model, opened
+from mbprof.exchange.tflite.names import distinct, layer_names
 from mbprof.exchange.tflite.reading import Reading
+from mbprof.spec import foreign
+from mbprof.spec.foreign import Program
 from mbprof.spec.knobs import Given
 
 for _rules in ("form", "ops"):  # which fill the table of rules
@@ -55,6 +59,33 @@ def buffers(path: str) -> list[Buffer]:
     Raises: ExchangeError: the file cannot be read, or is broken.
     """
     return buffers_of(opened(path))
+
+
+def program(path: str) -> Program:
+    """Return what a file executes: its operators, and the tensors that need memory, in its order.
+
+    Constants that tensors share count once.
+    Raises: ExchangeError: see `buffers`.
+    """
+    model = opened(path)
+    held = buffers_of(model)
+    numbers = {buffer.tensor: number for number, buffer in enumerate(held)}
+
+    def placed(tensors: Iterable[int]) -> tuple[int, ...]:
+        return tuple(dict.fromkeys(numbers[own] for own in tensors if own in numbers))
+
+    variables = [tensor.number for tensor in model.tensors if tensor.variable]
+    taken = {number for operator in model.operators for number in operator.inputs if number >= 0}
+    stored = {t.buffer: t.bytes for t in map(model.tensors.__getitem__, taken) if t.stored}
+    operators = zip(distinct(layer_names(model)), model.operators, strict=True)
+    return Program(
+        tuple(foreign.Tensor(b.name, model.tensors[b.tensor].shape, b.bytes) for b in held),
+        tuple(foreign.Operator(n, placed(own.inputs), placed(own.outputs)) for n, own in operators),
+        placed((*model.inputs, *variables)),
+        placed((*model.outputs, *variables)),
+        sum(stored.values()),
+        tuple(dict.fromkeys(model.tensors[buffer.tensor].kind.lower() for buffer in held)),
+    )
 
 
 def buffers_of(model: Model) -> list[Buffer]:

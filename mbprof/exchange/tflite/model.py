@@ -66,8 +66,8 @@ KINDS: dict[str, Kind] = {
 class Tensor(NamedTuple):
     """A tensor of the file: its shape with the batch axis, the type of its values, what it holds.
 
-    ``data`` are the bytes of a constant. ``scale`` and ``zero`` are those of the first channel,
-    1 and 0 where the values are not quantised.
+    ``data`` are the bytes of a constant, which lie in the ``buffer`` of that number. ``scale`` and
+    ``zero`` are those of the first channel, 1 and 0 where the values are not quantised.
     """
 
     number: int
@@ -79,6 +79,7 @@ class Tensor(NamedTuple):
     variable: bool
     scale: float
     zero: int
+    buffer: int = 0
 
     @property
     def bits(self) -> int:
@@ -89,6 +90,12 @@ class Tensor(NamedTuple):
     def bytes(self) -> int:
         """What its values take, in bytes."""
         return (prod(self.shape) * self.bits + 7) // 8
+
+    @property
+    def stored(self) -> bool:
+        """Whether it holds weights; whole numbers of no scale say shapes and axes."""
+        whole = self.kind in ("INT32", "INT64") and (self.scale, self.zero) == (1.0, 0)
+        return self.data is not None and not whole
 
     def values(self, most: int = 4096) -> tuple[float, ...] | None:
         """Return the values of a constant, None where they are not known or more than ``most``."""
@@ -192,7 +199,8 @@ def _tensor(
     kind = kinds.get(table.number(_TYPE, "b"), "unknown")
     if any(size < 0 for size in shape):
         raise Malformed(f"tensor {number} has a size below 0")
-    buffer = buffers[_within(table.number(_BUFFER, "I"), len(buffers), "buffer")]
+    place = _within(table.number(_BUFFER, "I"), len(buffers), "buffer")
+    buffer = buffers[place]
     inline = buffer.bytes(0)
     outside = buffer.number(1, "Q") >= _INLINE
     scale, zero = 1.0, 0
@@ -202,9 +210,8 @@ def _tensor(
         scale, zero = (scales[0] if scales else 1.0), (zeros[0] if zeros else 0)
     signature = table.numbers(_SIGNATURE, most=MAX_RANK) or shape
     data = inline if len(inline) or outside else None
-    made = Tensor(
-        number, name, shape, signature, kind, data, bool(table.number(_VARIABLE, "b")), scale, zero
-    )
+    variable = bool(table.number(_VARIABLE, "b"))
+    made = Tensor(number, name, shape, signature, kind, data, variable, scale, zero, place)
     dense = not outside and table.place(_SPARSITY) is None
     if data is not None and made.bits and dense and len(data) != made.bytes:
         held = f"tensor {number} holds {len(data):,} bytes"

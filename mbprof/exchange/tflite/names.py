@@ -28,6 +28,23 @@ def layer_names(model: Model) -> list[str]:
     ]
 
 
+def distinct(names: Sequence[str]) -> list[str]:
+    """Return names with a number behind each that was there before.
+
+    >>> distinct(["add", "conv", "add"])
+    ['add', 'conv', 'add_2']
+    """
+    counts: Counter[str] = Counter()
+    unique: dict[str, None] = {}
+    for name in names:
+        own = name
+        while own in unique:
+            counts[name] += 1
+            own = f"{name}_{counts[name] + 1}"
+        unique[own] = None
+    return list(unique)
+
+
 def _module(model: Model, operator: Operator) -> Sequence[str]:
     """Return the path of the module that an operator belongs to, empty if none is named."""
     if not operator.outputs:

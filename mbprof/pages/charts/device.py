@@ -9,10 +9,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from mbprof.device.calibrate import Calibration, spelled_fit
 from mbprof.device.latency import latency
 from mbprof.device.memory import memory as needed
 from mbprof.errors import UsageError
-from mbprof.language.dtypes import DEFAULT
 from mbprof.network.load import Spec
 from mbprof.pages.charts import style
 from mbprof.pages.charts.options import Options, at_most, single
@@ -25,7 +25,7 @@ def memory(specs: Sequence[Spec], options: Options) -> Figure:
     """
     at_most(specs, 1, "memory")
     network = specs[0].build(**single(specs[0], options, "memory"))
-    found = needed(network, dtype=options.dtype or DEFAULT)
+    found = needed(network, dtype=options.dtype)
     rows = found.report("data").rows
     parts = {"takes": "taken", "gives": "given", "kept": "kept for later"}
     colours = dict(zip(parts, style.shades(len(parts)), strict=True))
@@ -51,6 +51,34 @@ def memory(specs: Sequence[Spec], options: Options) -> Figure:
         *(Line2D([], [], color="0.2", linewidth=0.8, linestyle=look, label=label)
           for label, (_, look) in zip(("peak", "arena"), lines, strict=True)),
     ]  # fmt: skip
+    style.legend(made, style.lines(handles, 8), options.panels)
+    return made
+
+
+def predicted(fits: Sequence[Calibration], options: Options) -> Figure:
+    """Draw predicted against measured times, each predicted by a fit that it is left out of.
+
+    Raises: UsageError: more than one file.
+    """
+    at_most(fits, 1, "predicted", "file")
+    found = fits[0]
+    measured = [row.seconds * 1e3 for row in found.measurements]
+    guesses = [seconds * 1e3 for seconds in found.predicted]
+    caption = f"{found.brief}, with {found.held} left out. Fitted: {spelled_fit(found.fit)}."
+    made, panels = style.panels(options.panels, 3.6, caption, 1, 1)
+    panel = panels[0, 0]
+    ends = min(measured), max(measured)
+    panel.plot(ends, ends, color="0.2", linewidth=0.8)
+    panel.plot(measured, guesses, "o", color=style.shades(1)[0], markersize=4)
+    for which, shown in (("x", measured), ("y", [guess for guess in guesses if guess > 0])):
+        style.log_axis(panel, which, max(shown, default=1.0) / min(shown, default=1.0))
+    panel.set_xlabel("measured ms")
+    panel.set_ylabel("predicted ms")
+    panel.grid(True)
+    handles = [
+        style.key("o", style.shades(1)[0], "a measurement"),
+        Line2D([], [], color="0.2", linewidth=0.8, label="predicted as measured"),
+    ]
     style.legend(made, style.lines(handles, 8), options.panels)
     return made
 

@@ -10,13 +10,14 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from mbprof.device.calibrate import calibrate
 from mbprof.errors import UsageError
 from mbprof.language.fmt import plain, several
 from mbprof.network.load import Spec
 from mbprof.output import inert
 from mbprof.pages import points
 from mbprof.pages.charts import style
-from mbprof.pages.charts.device import memory, roofline
+from mbprof.pages.charts.device import memory, predicted, roofline
 from mbprof.pages.charts.options import Options, Plot, at_most, single
 
 DRAWN = {"macs": "multiply-accumulates", "params": "parameters"}
@@ -356,5 +357,6 @@ PLOTS = {
     "layers": Plot(layers, "params and MACs of each layer of one network"),
     "memory": Plot(memory, "live bytes of each step of one network"),
     "roofline": Plot(roofline, "MACs a second of each layer against its intensity, on a device"),
+    "predicted": Plot(predicted, "predicted against measured times of a CSV file", calibrate),
 }
 """Every kind of chart by its name."""

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mbprof.errors import UsageError
-from mbprof.network.load import Spec
+from mbprof.network.load import Spec, as_spec
 from mbprof.pages import points
 
 
@@ -28,10 +28,11 @@ class Options:
 
 
 class Plot(NamedTuple):
-    """A kind of chart: how it is drawn, and what it shows."""
+    """A kind of chart: how it is drawn, what it shows, and what it is drawn of."""
 
-    draw: Callable[[Sequence[Spec], Options], Figure]
+    draw: Callable[[Sequence[Any], Options], Figure]
     doc: str
+    read: Callable[[Any], Any] = as_spec
 
 
 def single(spec: Spec, options: Options, kind: str) -> dict[str, Any]:
@@ -47,8 +48,8 @@ def single(spec: Spec, options: Options, kind: str) -> dict[str, Any]:
     return knobs
 
 
-def at_most(specs: Sequence[Spec], most: int, name: str) -> None:
+def at_most(specs: Sequence[object], most: int, name: str, what: str = "network") -> None:
     """Refuse more networks than a kind of chart draws, with a UsageError."""
     if len(specs) > most:
-        allowed = "one network" if most == 1 else f"at most {most} networks"
+        allowed = f"one {what}" if most == 1 else f"at most {most} {what}s"
         raise UsageError(f"--kind {name} draws {allowed}, {len(specs)} are given")
