@@ -270,7 +270,8 @@ def test_a_width_is_counted_as_it_was_published_at_every_resolution() -> None:
 ERRORS = [
     (
         (["mobilenet_v1"], "pie", "svg"),
-        "error[usage]: unknown kind of chart 'pie'\n  hint: known are accuracy, cost, grid, layers, memory, roofline",
+        "error[usage]: unknown kind of chart 'pie'\n  hint: known are accuracy, cost, grid, "
+        "layers, memory, roofline",
     ),
     (
         (["mobilenet_v1"], "grid", "gif"),

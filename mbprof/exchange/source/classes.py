@@ -24,6 +24,7 @@ from mbprof.exchange.source.code import (
     skeleton,
     slots,
 )  # fmt: skip
+from mbprof.exchange.source.order import interleaved
 from mbprof.exchange.values import Arguments
 from mbprof.network.graph import IMAGE, Call, Edge, Graph, Node
 from mbprof.ops.base import channels
@@ -378,7 +379,7 @@ class _Group:
             return True
         if len(scope.inputs) != len(self.instances[0].inputs):
             return False
-        order = _interleaved(self.order, list(scope.steps))
+        order = interleaved(self.order, list(scope.steps))
         if order is None or len(scope.results) != len(self.results):
             return False
         place = {key: number for number, key in enumerate(order)}
@@ -432,25 +433,6 @@ def _consistent(
     return tuple(map(left, results)) == ends and all(
         tuple(map(left, inputs[key])) == taken for key, (_, taken) in steps.items()
     )
-
-
-def _interleaved(first: list[Key], second: list[Key]) -> list[Key] | None:
-    """Return an order that holds both; None if there is none."""
-    in_first, in_second, order, place = set(first), set(second), [], 0
-    for key in second:
-        if key not in in_first:
-            order.append(key)
-            continue
-        while place < len(first) and first[place] != key:
-            if first[place] in in_second:
-                return None
-            order.append(first[place])
-            place += 1
-        if place == len(first):
-            return None
-        order.append(key)
-        place += 1
-    return [*order, *first[place:]]
 
 
 __all__ = ["Arg", "Class", "Classes", "Key", "Ref", "Scope", "Step", "classes"]
