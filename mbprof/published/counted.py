@@ -131,16 +131,23 @@ def _views(convention: Convention, all_of_them: bool) -> tuple[str, ...]:
     return (PLAIN, FOLDED, BIASED) if biased else (PLAIN, FOLDED)
 
 
-def counts(graph: Graph, scopes: tuple[str, ...] = SCOPES, views: bool = True) -> list[Any]:
+def counts(
+    graph: Graph,
+    scopes: tuple[str, ...] = SCOPES,
+    views: bool = True,
+    known: dict[Any, dict[str, Any]] | None = None,
+) -> list[Any]:
     """Return all counts of a graph, see `kinds`; its shapes may be symbols.
+
+    ``known`` are values of formulas that graphs without symbols share.
 
     >>> from mbprof import load
     >>> values = dict(zip(kinds(), counts(load("mobilenet_v2").build().compiled), strict=True))
     >>> values[Counted("kernels", "all", "params", "", "params")]
     3471040
     """
-    known: dict[Any, dict[str, Any]] = {}
-    plain, folded = _Sums(graph, known), _Sums(fold(graph), known)
+    shared, alike = ({}, _alike) if known is None else (known, _same)
+    plain, folded = (_Sums(seen, shared, alike) for seen in (graph, fold(graph)))
     values: list[Any] = []
     for convention in _conventions():
         for scope in scopes:
@@ -174,10 +181,12 @@ class _Group(NamedTuple):
 class _Sums:
     """Sums over a graph, part by part: scopes, and paths aside, share no node."""
 
-    def __init__(self, graph: Graph, known: dict[Any, dict[str, Any]]) -> None:
+    def __init__(
+        self, graph: Graph, known: dict[Any, dict[str, Any]], alike_of: Callable[[Node], Any]
+    ) -> None:
         grouped: dict[Any, list[Node]] = {}
         for number, node in enumerate(graph.nodes):
-            alike = _alike(node)
+            alike = alike_of(node)
             own = number if alike is None else alike
             grouped.setdefault((node.scope, node.side, own), []).append(node)
         self.groups = [
@@ -266,6 +275,18 @@ def _alike(node: Node) -> Any:
     op: Any = node.op
     fields = tuple(_plain(getattr(op, field.name)) for field in fields_of(op))
     alike = (type(op), fields, _plain(node.in_shapes), _plain(node.out_shapes), node.call)
+    try:
+        hash(alike)
+    except TypeError:
+        return None
+    return alike
+
+
+def _same(node: Node) -> Any:
+    """Return what nodes without symbols that are counted alike have in common, see `_alike`."""
+    if node.weights is not None or node.alone is not None:
+        return None
+    alike = (node.op, node.in_shapes, node.out_shapes, node.call)
     try:
         hash(alike)
     except TypeError:

@@ -24,6 +24,7 @@ from mbprof.published.origin import Density, Match, Origin, rarity
 from mbprof.published.search import MARGIN, Search
 from mbprof.published.settings import FAMILY, called, family, tiers
 from mbprof.published.totals import totals
+from mbprof.spec import zoo
 from mbprof.spec.model import Definition
 from mbprof.spec.sections import SCOPES, chosen_scope
 
@@ -185,6 +186,7 @@ def origins(
             raise UsageError("the whole zoo is looked at as it is", hint="name a spec to set more")
         searches = [Search(wanted, density, scopes)]
         searches[0].look_up(totals(), 0.0)
+        searches[0].matches = list(named_once(searches[0].matches))
     else:
         searches = [_search(spec, wanted, density, given or {}, scopes) for spec in asked]
     named = " and ".join(spec.address or spec.name for spec in asked) or "the zoo"
@@ -235,15 +237,30 @@ def _search(
     return search
 
 
+def named_once(matches: Sequence[Match]) -> Iterator[Match]:
+    """Yield matches without those of a file's name that a preset of the file has as well.
+
+    ``resnet`` is ``resnet50``, which is what people type.
+    """
+    files = set(zoo.spec_names())
+    places = [(m.counted, m.factor, m.value, repr(m.knobs)) for m in matches]
+    known = {(match.spec, place) for match, place in zip(matches, places, strict=True)}
+    for match, place in zip(matches, places, strict=True):
+        stem, at, flavour = match.spec.partition("@")
+        presets = zoo.load(stem).presets if stem in files else ()
+        if not any((f"{preset}{at}{flavour}", place) in known for preset in presets):
+            yield match
+
+
 def told_apart(
-    matches: Iterable[Match], zoo: bool = False
+    matches: Iterable[Match], of_zoo: bool = False
 ) -> tuple[list[tuple[Match, float]], int]:
     """Return matches with the bits of the likeliest that counts so, and how many are left out.
 
     A setting that changes nothing is named once, and an amount once that is twice a count and
     another one by itself; what is counted of another view stands apart.
     """
-    margin, most = (ZOO_MARGIN, ZOO_MOST) if zoo else (MARGIN, MOST)
+    margin, most = (ZOO_MARGIN, ZOO_MOST) if of_zoo else (MARGIN, MOST)
     ranked = sorted(matches, key=_total)
     groups: dict[Any, list[Match]] = {}
     settled: dict[Any, Any] = {}
@@ -251,7 +268,7 @@ def told_apart(
         counted, setting = match.counted, (match.spec, repr(sorted(match.knobs.items())))
         what = (match.value * match.factor.times, counted.scope, counted.view)
         # All who count so are named at the setting of the likeliest.
-        place = (what, setting if zoo else settled.setdefault(what, setting))
+        place = (what, setting if of_zoo else settled.setdefault(what, setting))
         group = groups.setdefault(place, [])
         same = not group or (match.value == group[0].value and place[1] == setting)
         if same and match.counted not in {other.counted for other in group}:

@@ -35,6 +35,9 @@ MARGIN = 2.4
 _SLIPPING = 2.0
 """Only counts that are no rarer are tried with units that are wrong."""
 _SPARE = 0.1
+_WORTH, _AGAIN = 12, 4
+"""For fewer settings no trace is made, which takes the time of some four builds; fewer are enough
+where the trace serves the usual settings, too."""
 _VIEWED = 2.0
 """Rarer settings are looked at without folded batch norms and other views."""
 _PART = 4.5
@@ -61,6 +64,8 @@ class Search:
     matches: list[Match] = field(default_factory=list)
     traced: dict[Any, Traced] = field(default_factory=dict)
     known: dict[Any, Any] = field(default_factory=dict)
+    formulas: dict[Any, dict[str, Any]] = field(default_factory=dict)
+    """The values of formulas for nodes that many networks have."""
     listed: set[Any] = field(default_factory=set)
     """The settings that were looked up rather than built."""
     looked: int = 0
@@ -79,11 +84,15 @@ class Search:
         groups: dict[Any, list[Setting]] = {}
         for setting in settings:
             groups.setdefault(place_of(setting.spec, setting.knobs), []).append(setting)
+        built: dict[Any, list[tuple[Setting, list[Any]]]] = {}
         for place, members in groups.items():
             spec = loaded(members[0].spec, self.asked)
             if spec is not None:
                 with suppress(MbprofError):
-                    self.at(spec, place, members)
+                    self.at(spec, place, members, built)
+        for (views, _), counted in built.items():
+            alike, rows = zip(*counted, strict=True)
+            self.compare(alike, kinds(self.scopes, views), list(zip(*rows, strict=True)))
 
     def look_up(self, rows: Sequence[Total], bits: Bits) -> None:
         """Look at networks of the zoo whose counts are known."""
@@ -109,24 +118,33 @@ class Search:
             setting = Setting(network.spec.address or network.spec.name, {}, _PART + _OTHERWISE)
             self.compare([setting], [Counted(DEFAULT, said, "params", "", "params")], [[kernels]])
 
-    def at(self, spec: Spec, place: Any, settings: list[Setting]) -> None:
-        """Look at settings of one flavour; those that make no network are passed by."""
-        traced = self.trace(spec, place, settings)
-        if traced is None:
-            for setting in settings:
-                with suppress(MbprofError):
-                    graph = spec.build_at({**self.given, **setting.knobs}).compiled
-                    views = setting.bits < _VIEWED
-                    columns = [[count] for count in counts(graph, self.scopes, views)]
-                    self.compare([setting], kinds(self.scopes, views), columns)
+    def at(
+        self,
+        spec: Spec,
+        place: Any,
+        settings: list[Setting],
+        built: dict[Any, list[tuple[Setting, list[Any]]]],
+    ) -> None:
+        """Look at settings of one flavour; those that make no network are passed by.
+
+        Where no trace is worth it their counts go to ``built``, to be compared all at once.
+        """
+        if (traced := self.trace(spec, place, settings)) is not None:
+            for part, columns in run(traced, settings):
+                self.compare(part, kinds(self.scopes, False), columns)
             return
-        for part, columns in run(traced, settings):
-            self.compare(part, kinds(self.scopes, False), columns)
+        for setting in settings:
+            with suppress(MbprofError):
+                graph = spec.build_at({**self.given, **setting.knobs}).compiled
+                views = setting.bits < _VIEWED
+                values = counts(graph, self.scopes, views, self.formulas)
+                built.setdefault((views, setting.bits < MARGIN), []).append((setting, values))
 
     def trace(self, spec: Spec, place: Any, settings: list[Setting]) -> Traced | None:
         """Return the spec with symbols for knobs, None where few settings need none."""
         if place not in self.traced:
-            if len(settings) < 4:
+            again = self.asked and place == place_of(self.asked.address or self.asked.name, {})
+            if len(settings) < (_AGAIN if again else _WORTH):
                 return None
             network = spec.build_at({**self.given, **fixed(settings[0].knobs)})
             self.traced[place] = traced(spec, network, self.given, self.scopes)

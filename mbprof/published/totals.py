@@ -18,6 +18,7 @@ from zlib import crc32
 from mbprof.errors import MbprofError
 from mbprof.language.fmt import Value, parse, plain
 from mbprof.network import conventions
+from mbprof.network.conventions import Count
 from mbprof.network.load import load
 from mbprof.published.counted import PLAIN, Counted, counts, kinds
 from mbprof.spec import index, names, zoo
@@ -51,7 +52,33 @@ def totals(wanted: Iterable[str] | None = None) -> list[Total]:
     every = zoo.names() if wanted is None else list(wanted)
     if known is None:
         return [total for name in every if name for total in _made(name)]
-    return [total for name in every for total in known.get(name, ())]
+    return [_total(*row) for name in every for row in known.get(name, ())]
+
+
+def listed(name: str, turned: Mapping[str, Value], convention: str) -> Count | None:
+    """Return what a convention counts of a network of the zoo, None where the file has none.
+
+    ``turned`` are the knobs that are at other values than their defaults.
+
+    >>> listed("mobilenet_v1", {}, "trainable")
+    Count(params=4231976, costs=(568740352,))
+    """
+    rows = _read(zoo.folder()) or {}
+    columns = [at for at, way in enumerate(ways()) if way.convention == convention]
+    for row in rows.get(name.partition("@")[0], ()) if columns else ():
+        if row[0] == name and len(row[1].split()) == len(turned):
+            total = _total(*row)
+            if total.knobs == turned:
+                params, *costs = (total.values[at] for at in columns)
+                return Count(params, tuple(costs))
+    return None
+
+
+def _total(name: str, at: str, res: str, *cells: str) -> Total:
+    """Return a row of the file as it was counted."""
+    knobs, side = dict(setting.split("=") for setting in at.split()), parse(res)
+    size = (side, side) if isinstance(side, int) else side
+    return Total(name, {n: parse(v) for n, v in knobs.items()}, size, _full(cells))
 
 
 def written() -> str:
@@ -91,7 +118,7 @@ def _digest(folder: Path) -> str:
 
 
 @lru_cache(maxsize=2)
-def _read(folder: Path) -> dict[str, list[Total]] | None:
+def _read(folder: Path) -> dict[str, list[list[str]]] | None:
     """Return the file's rows by name; None where it is not of what is there."""
     try:
         first, _, table = (folder / _FILE).read_text(encoding="utf-8").partition("\n")
@@ -99,13 +126,9 @@ def _read(folder: Path) -> dict[str, list[Total]] | None:
         return None
     if first != f"# {_digest(folder)}":
         return None
-    found: dict[str, list[Total]] = {}
-    for name, at, res, *cells in list(csv.reader(io.StringIO(table)))[1:]:
-        knobs = dict(setting.split("=") for setting in at.split())
-        side = parse(res)
-        size = (side, side) if isinstance(side, int) else side
-        total = Total(name, {n: parse(v) for n, v in knobs.items()}, size, _full(cells))
-        found.setdefault(name.partition("@")[0], []).append(total)
+    found: dict[str, list[list[str]]] = {}
+    for row in list(csv.reader(io.StringIO(table)))[1:]:
+        found.setdefault(row[0].partition("@")[0], []).append(row)
     return found
 
 

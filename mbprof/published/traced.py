@@ -11,13 +11,14 @@ from mbprof.network.many import Engine
 from mbprof.published.counted import counts, kinds
 from mbprof.published.settings import Setting
 from mbprof.spec.knobs import WIDTH
-from mbprof.spec.usual import ALPHAS
+from mbprof.spec.usual import ALPHAS, CLASSES, MORE_CLASSES, MORE_SIDES, SIDES
 
 if TYPE_CHECKING:
     from mbprof.symbolic.program import Program
 
 VARIED = (WIDTH, "res", "classes")
 """The knobs that symbols stand for."""
+_USUAL = {WIDTH: ALPHAS, "res": SIDES + MORE_SIDES, "classes": CLASSES + MORE_CLASSES}
 _NODES = 1000
 """How many nodes are traced for settings of one flavour at most, in all different networks."""
 
@@ -54,12 +55,24 @@ def traced(
         return counts(graph, scopes, views=False)
 
     own = dict(network.knobs)
-    # A width that only decides between tables is seen where it could be another one.
-    width: Any = own.get(WIDTH)
-    ranges = {WIDTH: (min(*ALPHAS, width), max(*ALPHAS, width))} if _numeric(width) else {}
+    # What all searches may ask is known from the start: a width that only decides between tables is
+    # seen where it could be another one, and no trace is made twice.
+    values = {name: _side(own.get(name)) for name in VARIED}
+    ranges = {
+        name: (min(*_USUAL[name], value), max(*_USUAL[name], value))
+        for name, value in values.items()
+        if _numeric(value)
+    }
     most = max(1, min(4, _NODES // nodes))
     engine = Engine(spec.definition, own, ranges, count, len(kinds(scopes, views=False)), most=most)
     return Traced(spec, own, engine)
+
+
+def _side(value: Any) -> Any:
+    """Return the side of a square, None for an oblong, and any other value as it is."""
+    if isinstance(value, tuple):
+        return value[0] if value[0] == value[-1] else None
+    return value
 
 
 def _numeric(value: Any) -> bool:
@@ -73,18 +86,16 @@ def run(traced: Traced, settings: Sequence[Setting]) -> Iterator[tuple[list[Sett
     lanes = [{**traced.base, **setting.knobs} for setting in settings]
     columns: dict[str, Any] = {}
     for name in VARIED:
-        values = [lane.get(name) for lane in lanes]
-        if name == "res":
-            values = [v[0] if isinstance(v, tuple) and v[0] == v[1] else None for v in values]
+        values = [_side(lane.get(name)) for lane in lanes]
         if all(map(_numeric, values)):
             columns[name] = np.array(values)
     engine = traced.engine
     known = {name: engine.ranges.get(name, (np.inf, -np.inf)) for name in columns}
-    wide = {
+    wide = dict(engine.ranges) | {
         name: (min(known[name][0], *column.tolist()), max(known[name][1], *column.tolist()))
         for name, column in columns.items()
     }
-    if wide != dict(engine.ranges):
+    if wide != engine.ranges:
         engine.ranges, engine.paths = wide, []
     errors = np.full(len(lanes), None, dtype=object)
     results = engine.run(columns, len(lanes), errors)

@@ -6,19 +6,21 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from mbprof.errors import MbprofError
 from mbprof.language.counts import Quantity
 from mbprof.language.fmt import integer
 from mbprof.network import conventions
-from mbprof.network.graph import Graph
-from mbprof.published.counted import BIASED, Counted, counts, factors, kinds
+from mbprof.published.counted import BIASED, Counted, factors, kinds
 
 CHANCE = Fraction(1, 15)
 """A match is an answer where fewer counts than this print like the number by chance."""
 NEAR = Fraction(1, 4)
 """Counts so near to the number, in parts of it, say how dense counts lie there."""
+
+Network: TypeAlias = tuple[str, Callable[[], Sequence[int]]]
+"""The address of a network, and what returns all its counts, see `kinds`."""
 
 _KINDS = {"params": "params", "macs": "cost"}
 
@@ -58,9 +60,7 @@ class Trials:
     told: bool = True
     """Whether the number has digits enough to tell a match from chance."""
 
-    def answer(
-        self, quantity: str, convention: str, graphs: Sequence[tuple[str, Callable[[], Graph]]]
-    ) -> Tried | None:
+    def answer(self, quantity: str, convention: str, networks: Sequence[Network]) -> Tried | None:
         """Return the first count that prints like the number, where that is hardly chance.
 
         With c different counts within a fourth of the number and a rounding that is r wide, in
@@ -69,7 +69,7 @@ class Trials:
         """
         low, high = self.number.ranges[0][:2]
         width = Fraction(high - low, self.number.value) / (2 * NEAR)
-        for ring in self.rings(quantity, convention, graphs):
+        for ring in self.rings(quantity, convention, networks):
             self.tried += ring
             near = {t.printed for t in self.tried if abs(t.printed / self.number.value - 1) <= NEAR}
             self.told = len(near) * width <= CHANCE
@@ -79,14 +79,14 @@ class Trials:
         return None
 
     def rings(
-        self, quantity: str, convention: str, graphs: Sequence[tuple[str, Callable[[], Graph]]]
+        self, quantity: str, convention: str, networks: Sequence[Network]
     ) -> Iterator[list[Tried]]:
         """Yield rings: kinds of values, tools, other scopes, folded or doubled, other flavours.
 
-        ``graphs`` are the networks of the flavours, the claim's own first.
+        ``networks`` are those of the flavours, the claim's own first.
         """
-        (own, build), *others = graphs
-        found = _tried(own, build(), quantity)
+        (own, count), *others = networks
+        found = _tried(own, count(), quantity)
         found.sort(key=lambda t: t.counted.convention != convention)
         plain = [t for t in found if t.factor == 1 and not t.counted.folded]
         like = [t for t in plain if t.counted.scope == self.scope]
@@ -94,9 +94,9 @@ class Trials:
         yield [t for t in like if _tool(t.counted.convention)]
         yield [t for t in plain if t.counted.scope != self.scope]
         yield [t for t in found if t.factor != 1 or t.counted.folded]
-        for flavour, build in others if self.told else ():
+        for flavour, count in others if self.told else ():
             with suppress(MbprofError):
-                found = _tried(flavour, build(), quantity)
+                found = _tried(flavour, count(), quantity)
                 yield [t for t in found if t.factor == 1 and not t.counted.folded]
 
     def brief(self) -> str:
@@ -133,10 +133,10 @@ def _tool(name: str) -> bool:
     return bool(conventions.load(name).tool)
 
 
-def _tried(flavour: str, graph: Graph, quantity: str) -> list[Tried]:
+def _tried(flavour: str, values: Sequence[int], quantity: str) -> list[Tried]:
     return [
         Tried(flavour, counted, factor.times, int(value))
-        for counted, value in zip(kinds(), counts(graph), strict=True)
+        for counted, value in zip(kinds(), values, strict=True)
         if counted.quantity == _KINDS[quantity] and counted.view != BIASED
         for factor in factors(counted)
     ]

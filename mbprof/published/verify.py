@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mbprof.errors import MbprofError
 from mbprof.language import fmt
 from mbprof.language.counts import read
 from mbprof.language.fmt import Value, spelled
+from mbprof.network.conventions import Count
 from mbprof.network.graph import Graph
-from mbprof.network.load import Network, Spec, SpecLike, as_spec, load
+from mbprof.network.load import Spec, SpecLike, as_spec, load
 from mbprof.network.rows import totals
 from mbprof.output import Column, Report
 from mbprof.output.formats import stamp
 from mbprof.output.model import line
 from mbprof.output.writers import Result
-from mbprof.published.trials import Trials, rounded
+from mbprof.published.counted import counts
+from mbprof.published.totals import listed
+from mbprof.published.trials import Network, Trials, rounded
 from mbprof.spec import zoo
 from mbprof.spec.sections import Claim
 
@@ -84,41 +88,90 @@ def verify(*specs: SpecLike) -> Verdicts:
     >>> sorted({verdict.verdict for verdict in verify("mobilenet_v1")})
     ['holds', 'rounded otherwise', 'wrong at its source']
     """
-    chosen = map(as_spec, specs or zoo.spec_names())
-    return Verdicts(verdict for spec in chosen for verdict in _spec(spec))
+    chosen = specs or zoo.spec_names()
+    return Verdicts(verdict for s in chosen for verdict in _spec(as_spec(s), isinstance(s, str)))
 
 
-def _spec(spec: Spec) -> Iterator[Verdict]:
+def _spec(spec: Spec, by_name: bool) -> Iterator[Verdict]:
     name = spec.address or spec.name
-    specs = {name: spec}
-    networks: dict[tuple[str, str], Network] = {}
-
-    def network(asked: str, claim: Claim) -> Network:
-        """Return a network, which is built once for all that is claimed of it."""
-        if asked not in specs:
-            specs[asked] = load(asked)
-        key = (asked, repr(sorted(claim.at.items())))
-        if key not in networks:
-            networks[key] = specs[asked].build(**claim.at)
-        return networks[key]
-
+    networks = _Networks({name: spec}, by_name)
     for claim in spec.definition.published:
         stem = claim.preset or name.partition("@")[0]
         asked = f"{stem}@{claim.flavour}" if claim.flavour else stem
-        own = specs[name].definition
-        flavours = [f"{stem}@{f}" for f in own.flavours if stem in zoo.names()]
+        flavours = [f"{stem}@{f}" for f in spec.definition.flavours if stem in zoo.names()]
         names = dict.fromkeys((asked, stem, *flavours))
         try:
-            graphs = [(n, partial(lambda n, c: network(n, c).compiled, n, claim)) for n in names]
-            yield from _claim(claim, graphs)
+            others = [(n, partial(networks.counts, n, claim)) for n in names]
+            yield from _claim(claim, networks.count(asked, claim), others)
         except MbprofError as error:
             raise error.at(claim.loc) from None
 
 
-def _claim(claim: Claim, graphs: Sequence[tuple[str, Callable[[], Graph]]]) -> Iterator[Verdict]:
-    asked, graph = graphs[0]
+@dataclass(slots=True)
+class _Networks:
+    """What is claimed of: each spec is loaded once, and each network built once at most."""
+
+    specs: dict[str, Spec]
+    by_name: bool
+    """Whether the claims are the zoo's own, whose totals are known."""
+    graphs: dict[Any, Graph] = field(default_factory=dict)
+    tried: dict[Any, list[Any]] = field(default_factory=dict)
+    formulas: dict[Any, dict[str, Any]] = field(default_factory=dict)
+
+    def spec(self, asked: str) -> Spec:
+        """Return a spec."""
+        if asked not in self.specs:
+            self.specs[asked] = load(asked)
+        return self.specs[asked]
+
+    def graph(self, asked: str, claim: Claim) -> Graph:
+        """Return the network at a claim's settings."""
+        key = _place(asked, claim)
+        if key not in self.graphs:
+            self.graphs[key] = self.spec(asked).build(**claim.at).compiled
+        return self.graphs[key]
+
+    def counts(self, asked: str, claim: Claim) -> list[Any]:
+        """Return all counts of the network at a claim's settings."""
+        key = _place(asked, claim)
+        if key not in self.tried:
+            self.tried[key] = counts(self.graph(asked, claim), known=self.formulas)
+        return self.tried[key]
+
+    def count(self, asked: str, claim: Claim) -> Count:
+        """Return what a claim is of; what the zoo's totals have is not built again."""
+        stem, _, flavour = asked.partition("@")
+        if self.by_name and claim.scope == "all" and stem in zoo.names():
+            usual = flavour and flavour == zoo.load(stem).flavour
+            turned = _turned(self.spec(asked), claim.at) if claim.at else {}
+            counted = listed(stem if usual else asked, turned, claim.convention)
+            if counted is not None:
+                return counted
+        return totals(self.graph(asked, claim), claim.convention, claim.scope)
+
+
+def _place(asked: str, claim: Claim) -> tuple[str, str]:
+    return asked, repr(sorted(claim.at.items()))
+
+
+def _turned(spec: Spec, at: Mapping[str, Value]) -> dict[str, Value]:
+    """Return the settings that are no defaults."""
+    knobs = spec.definition.knobs
+    squares = {
+        n: (v, v)
+        for n, v in at.items()
+        if isinstance(v, int) and n in knobs and knobs[n].kind == "size"
+    }
+    return {n: v for n, v in {**at, **squares}.items() if n not in knobs or knobs[n].default != v}
+
+
+def _claim(
+    claim: Claim,
+    counted: Count,
+    networks: Sequence[Network],
+) -> Iterator[Verdict]:
+    asked, _ = networks[0]
     about = (asked, claim.at, claim.scope, claim.convention)
-    counted = totals(graph(), claim.convention, claim.scope)
     numbers = (("params", claim.params, counted.params), ("macs", claim.macs, counted.cost))
     given = [(name, said, computed) for name, said, computed in numbers if said is not None]
     right = {name: said.holds(computed) for name, said, computed in given}
@@ -135,7 +188,7 @@ def _claim(claim: Claim, graphs: Sequence[tuple[str, Callable[[], Graph]]]) -> I
             verdict, how = ROUNDED, rounding
         else:
             trials = Trials(said, asked, claim.scope)
-            found = trials.answer(name, claim.convention, graphs)
+            found = trials.answer(name, claim.convention, networks)
             if found is not None:
                 how = found.said(asked, claim.scope)
                 verdict = AS.format(found.counted.convention)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from mbprof import MbprofError
+from mbprof.published import totals
 from mbprof.published.verify import ERRATUM, HOLDS, OTHER, ROUNDED, STALE, UNEXPLAINED, verify
 from tests.conftest import run
 
@@ -136,3 +137,10 @@ def test_a_claim_that_cannot_be_computed_is_an_error_with_its_place(spec: Path) 
 def test_a_table_of_claims_stands_for_one_each_row(spec: Path) -> None:
     rows = "columns: [c, params, erratum], rows: [[4, 108, -], [8, 217, a typing error]]"
     assert verdicts(spec, rows) == [("params", HOLDS), ("params", ERRATUM)]
+
+
+@pytest.mark.parametrize("name", ["mobilenet_v1", "shufflenet_v2", "squeezenet"])
+def test_what_the_totals_know_is_what_is_built(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_up = verify(name)
+    monkeypatch.setattr(totals, "_read", lambda folder: None)
+    assert verify(name) == looked_up
