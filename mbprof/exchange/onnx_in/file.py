@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import mmap
 import re
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ from mbprof.network.load import Network, loads
 from mbprof.spec.foreign import ENDINGS, asked, library
 from mbprof.spec.knobs import Given
 
+IMAGES = "mbprof.images"
+"""The property of an exported model that names the inputs which are images, the rest weights."""
 OLDEST = 7
 """The first opset whose ops broadcast and reshape as later ones do."""
 _SIDE = re.compile(r"[0-9]{1,9}")
@@ -91,6 +94,7 @@ def drafted(model: Any, source: str, name: str, given: Given) -> Draft:
     draft = Draft(name, source)
     try:
         check(model, source)
+        keep_weights(model, source)
         model = inlined(model, source)
         sizes = images(model, draft, given)
         first = next(iter(sizes.values()), ())
@@ -146,6 +150,31 @@ def _tensors(graph: Any, depth: int, source: str) -> Iterator[Any]:
                 yield attribute.t
             if attribute.HasField("g"):
                 yield from _tensors(attribute.g, depth + 1, source)
+
+
+def keep_weights(model: Any, source: str) -> None:
+    """Make initialisers of the inputs of a model that are its weights, as mbprof exports them.
+
+    Its property `IMAGES` says which inputs are no weights.
+    Raises: ExchangeError: the property is no list of inputs, or a weight has no shape.
+    """
+    said = next((entry.value for entry in model.metadata_props if entry.key == IMAGES), None)
+    if said is None:
+        return
+    try:
+        images = json.loads(said)
+    except ValueError:
+        images = None
+    if not isinstance(images, list) or not {i.name for i in model.graph.input}.issuperset(images):
+        raise ExchangeError(f"{source}: its property {IMAGES} is no list of its inputs: {said!r}")
+    known = {*images, *(tensor.name for tensor in model.graph.initializer)}
+    for info in model.graph.input:
+        if info.name not in known:
+            kind = info.type.tensor_type
+            if any(dim.WhichOneof("value") != "dim_value" for dim in kind.shape.dim):
+                raise ExchangeError(f"{source}: the weight {info.name!r} has no fixed shape")
+            dims = [dim.dim_value for dim in kind.shape.dim]
+            model.graph.initializer.add(name=info.name, dims=dims, data_type=kind.elem_type)
 
 
 def inlined(model: Any, source: str) -> Any:
