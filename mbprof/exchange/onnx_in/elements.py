@@ -124,7 +124,7 @@ def elementwise(t: Translator, node: Node) -> None:
 
 def _is_number(t: Translator, name: str) -> bool:
     tensor = t.tensor(name)
-    return tensor.fixed and prod(tensor.shape) == 1
+    return tensor.fixed and prod(tensor.shape) == 1 and not tensor.trained
 
 
 @rule("Pow")
