@@ -441,6 +441,43 @@ def test_forms_have_the_shapes_of_onnx(name: str) -> None:
     assert (network.output_shape, network.profile().missing) == (shape, {})
 
 
+ELEMENTWISE = {
+    "a = CumSum(x, axis)": (["act"], 256),
+    "a = Mod(x, c)": (["param", "act", "mul"], 256 + 4),
+    "a = IsNaN(x)": (["act"], 256),
+    "a = Trilu(x)": (["identity"], 0),
+    "a = Max(x, c)": (["param", "add"], 256),
+    "a = Max(x, c, x)": (["param", "add"], 512),
+    "a = Min(x, one)": (["act"], 256),
+}
+"""An op of elements, what stands for it, and how many elementary operations it takes."""
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_what_is_done_to_elements_leaves_no_total_incomplete(name: str) -> None:
+    words, count = ELEMENTWISE[name]
+    weights = {"c": (4, 1, 1), "axis": ints(1), "one": np.ones(1, np.float32)}
+    taken = {key: value for key, value in weights.items() if key in name.partition("(")[2]}
+    model = made([name, node("y = Cast(a)", to=F)], weights=taken)
+    assert ops(model) == words
+    assert costs(model).missing == {}
+    facts = [node.facts for node in mbprof.from_onnx(model).compiled.nodes]
+    assert sum(f.compare + f.add + f.mul + f.divide for f in facts) == count
+
+
+def test_masks_and_choices_leave_no_total_incomplete() -> None:
+    nodes = [
+        "a = Less(x, c)",
+        "b = Greater(x, one)",
+        "d = And(a, b)",
+        "e = Not(d)",
+        "y = Where(e, x, c)",
+    ]
+    model = made(nodes, weights={"c": (4, 1, 1), "one": np.ones(1, np.float32)})
+    assert ops(model) == ["param", "add", "act", "add", "act", "add"]
+    assert costs(model).missing == {}
+
+
 def refused(path: Path, data: bytes) -> str:
     path.write_bytes(data)
     ended = invoke("table", str(path))

@@ -204,6 +204,9 @@ def normalize(node: Node, inputs: list[Tensor], w: dict[str, Tensor]) -> Tensor:
     return channels_second(node, inputs[0], shifted)
 
 
+ELEMENTARY = "abs", "neg", "round", "sqrt", "reciprocal", "exp", "log", "erf", "sin", "cos"
+
+
 def act(node: Node, inputs: list[Tensor], w: dict[str, Tensor]) -> Tensor:
     import torch
     import torch.nn.functional as F  # noqa: N812
@@ -225,6 +228,9 @@ def act(node: Node, inputs: list[Tensor], w: dict[str, Tensor]) -> Tensor:
         "quick_gelu": lambda x: x * torch.sigmoid(1.702 * x),
         "mish": F.mish,
         "none": lambda x: x,
+        "softplus": F.softplus,
+        "square": lambda x: x * x,
+        **{name: getattr(torch, name) for name in ELEMENTARY},
     }
     return functions[node.op.function](inputs[0])
 

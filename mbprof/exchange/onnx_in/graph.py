@@ -27,8 +27,8 @@ class Tensor(NamedTuple):
     """A tensor: its shape, its type as ONNX numbers it, and what is known of it.
 
     ``fixed`` says that no image decides it; ``value`` is what it then holds, where that is known.
-    ``root`` is the initialiser that it is, ``batch`` the batch axis; ``trained`` says that it is,
-    or is made of, values that training may have changed.
+    ``root`` is the initialiser that it is, ``batch`` the batch axis; ``trained`` says that it is
+    made of values that training changes.
     """
 
     shape: Shape
@@ -104,15 +104,14 @@ class Walk:
     def initialise(self, graph: Any) -> None:
         """Take the initialisers of a graph, and the shapes that it states."""
         for tensor in graph.initializer:
-            kept = _stored(tensor, tensor.name)
-            trained = kept.type in FLOATS and tensor.name not in self.constants
-            trained = trained and (prod(kept.shape) > 1 or bool(_PARAMETER.fullmatch(tensor.name)))
-            self.make(tensor.name, kept._replace(trained=trained))
+            kept, name = _stored(tensor, tensor.name), tensor.name
+            trained = prod(kept.shape) > 1 or _PARAMETER.fullmatch(name) is not None
+            trained = trained and kept.type in FLOATS and name not in self.constants
+            self.make(name, kept._replace(trained=trained))
         for sparse in graph.sparse_initializer:
             dims = tuple(sparse.dims)
             self.make(sparse.values.name, Tensor(dims, sparse.values.data_type, True))
-        for info in (*graph.value_info, *graph.output):
-            self.stated[info.name] = info.type
+        self.stated |= {info.name: info.type for info in (*graph.value_info, *graph.output)}
 
     @property
     def initialised(self) -> bool:
@@ -331,8 +330,7 @@ class Walk:
 
 
 FLOATS = {TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.DOUBLE}
-_PARAMETER = re.compile(r"[^:]+\.[a-z_]\w*")
-"""The name of a parameter or buffer of a module, which no literal of a program has."""
+_PARAMETER = re.compile(r"[^:]+\.[a-z_]\w*")  # the name of what a module stores, and of no literal
 MULTIPLY = {"Conv", "ConvTranspose", "Gemm", "MatMul"}
 """Layers that a network runs even where no image decides what they take."""
 ROOTED = {"Identity", "Cast", "DequantizeLinear", "QuantizeLinear", "Reshape", "Unsqueeze"}

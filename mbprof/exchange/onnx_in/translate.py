@@ -255,7 +255,7 @@ class Translator:
         if not self.has(node, at):
             return False
         tensor = self.tensor(node.inputs[at])
-        return not tensor.fixed or bool(tensor.root) and self.trained(tensor)
+        return not tensor.fixed or (bool(tensor.root) and self.trained(tensor))
 
     def behind(self, name: str) -> list[int]:
         """Return how many values each of the tensors has that a fixed one is made of."""

@@ -283,6 +283,12 @@ _FUNCTIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "gelu_tanh": ("Gelu", {"approximate": "tanh"}),
     "mish": ("Mish", {}),
     "none": ("Identity", {}),
+    **{
+        name: (name.capitalize(), {})
+        for name in ("softplus", "abs", "neg", "round", "sqrt", "reciprocal", "exp", "log", "erf")
+    },
+    "sin": ("Sin", {}),
+    "cos": ("Cos", {}),
 }
 
 
@@ -298,6 +304,7 @@ def _activation(w: Writer) -> Written:
 _COMPOSED: dict[str, Callable[[Writer, str], str]] = {
     "relu6": lambda w, x: w.emit("Clip", x, w.constant(0.0), w.constant(6.0)),
     "prelu": lambda w, x: w.emit("PRelu", x, w.of_channels("slope", w.shape)),
+    "square": lambda w, x: _squared(w, x),
     "silu": lambda w, x: w.emit("Mul", x, w.emit("Sigmoid", x)),
     "quick_gelu": lambda w, x: w.emit(
         "Mul", x, w.emit("Sigmoid", w.emit("Mul", x, w.constant(1.702)))

@@ -236,9 +236,9 @@ def _reduced(writer: KerasWriter, node: Node, op: Any) -> Written:
 _ACTIVATIONS = {
     "relu": "relu", "relu6": "relu6", "elu": "elu", "sigmoid": "sigmoid", "silu": "silu",
     "hsigmoid": "hard_sigmoid", "hswish": "hard_silu", "tanh": "tanh", "gelu": "gelu",
-    "mish": "mish", "none": "linear",
+    "mish": "mish", "none": "linear", "softplus": "softplus",
 }  # fmt: skip
-"""The names of activations."""
+"""The names of activations; the others are functions of Keras."""
 _CLASSES = {"star_relu": "StarReLU", "gelu_tanh": "GELUTanh", "quick_gelu": "QuickGELU"}
 
 
@@ -251,6 +251,9 @@ def _act(writer: KerasWriter, node: Node, op: Any) -> Written:
         return Written((new("layers.LeakyReLU", meaning.SLOPE),))
     if op.function in _CLASSES:
         return Written((new(_CLASSES[op.function]),))
+    if op.function not in _ACTIVATIONS:
+        name = "negative" if op.function == "neg" else op.function
+        return Written(text=(f"ops.{name}(", In(0), ")"))
     return Written((new("layers.Activation", Arg("act", _ACTIVATIONS[op.function])),))
 
 

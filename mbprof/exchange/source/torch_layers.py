@@ -217,8 +217,9 @@ FUNCTIONS = {
     "sigmoid": "nn.Sigmoid", "hsigmoid": "nn.Hardsigmoid", "silu": "nn.SiLU", "mish": "nn.Mish",
     "hswish": "nn.Hardswish", "tanh": "nn.Tanh", "gelu": "nn.GELU", "star_relu": "StarReLU",
     "gelu_tanh": "GELUTanh", "quick_gelu": "QuickGELU", "none": "nn.Identity",
+    "softplus": "nn.Softplus",
 }  # fmt: skip
-"""The classes of activations."""
+"""The classes of activations; the others are functions of PyTorch."""
 
 
 @writes("act")
@@ -226,6 +227,8 @@ def _act(writer: Writer, node: Node, op: Any) -> Written:
     if op.function == "prelu":
         made = new("nn.PReLU", Arg("c", channels(node.in_shapes[0])))
         return _channels_first(node, made)
+    if op.function not in FUNCTIONS:
+        return Written(text=(f"torch.{op.function}(", In(0), ")"))
     return Written((New(Arg("act", Name(FUNCTIONS[op.function]))),))
 
 
