@@ -1,4 +1,4 @@
-"""An exported ONNX file costs what the network does that it was written from."""
+"""An exported file of ONNX or PyTorch costs what the network does that it was written from."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from mbprof.errors import ExchangeError
 from mbprof.exchange.formats import Options
 from mbprof.exchange.onnx_out.file import model
 from tests.conftest import network
-from tests.independent.reimported import differences
+from tests.independent.reimported import differences, from_code, from_files
 
 onnx = pytest.importorskip("onnx", reason="the extra onnx is not installed")
 
@@ -25,7 +25,13 @@ NETWORKS = (
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_file_costs_what_its_network_does(name: str) -> None:
-    assert differences(network(name)) == []
+    assert differences(network(name), [from_files]) == []
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_module_costs_what_its_network_does(name: str) -> None:
+    pytest.importorskip("torch", reason="PyTorch is not installed: make frameworks")
+    assert differences(network(name), [from_code]) == []
 
 
 def test_a_file_without_weights_is_still_one_for_the_checker() -> None:
