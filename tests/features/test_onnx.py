@@ -15,7 +15,7 @@ import pytest
 import mbprof
 from mbprof.errors import ExchangeError, MbprofError
 from mbprof.network.profile import Profile
-from tests.conftest import child, invoke
+from tests.conftest import child, invoke, run
 
 onnx = pytest.importorskip("onnx", reason="the extra onnx is not installed")
 helper, F = onnx.helper, 1  # FLOAT
@@ -571,3 +571,22 @@ def test_mutated_files_are_read_or_refused(tmp_path: Path) -> None:
         except MbprofError:
             continue
     assert read
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ["table", "{}"],
+        ["sweep", "{}", "--res", "8,9"],
+        ["compare", "{}", "{}"],
+        ["diff", "{}", "{}"],
+        ["explain", "{}"],
+        ["explain", "{}", "--from", "kernels", "--to", "thop"],
+    ],
+)
+def test_every_command_says_that_a_total_is_incomplete(tmp_path: Path, asked: list[str]) -> None:
+    nodes = [node("v, i = TopK(x, k)"), "y = Conv(v, w)"]
+    model = made(nodes, (1, 4, 8, 8), {"k": ints(8), "w": (6, 4, 1, 1)})
+    (tmp_path / "net.onnx").write_bytes(model.SerializeToString())
+    text = run(*(word.format(tmp_path / "net.onnx") for word in asked))
+    assert "is incomplete; it lacks 1 op whose cost is not known: TopK 1." in " ".join(text.split())
