@@ -54,6 +54,7 @@ signals: $(READY)  ## end commands at random moments and look for what is left: 
 
 nightly: $(VENV)/.frameworks  ## every spec of the zoo exported, run, and compared; 10,000 random networks counted by frameworks
 	$(BIN)/python -m tests.independent.exported
+	$(BIN)/python -m tests.independent.reimported
 	$(BIN)/python -m tests.independent.exported_code
 	EXAMPLES=10000 $(BIN)/python -m pytest $(PARALLEL) tests/independent/test_differential.py
 

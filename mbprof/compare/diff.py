@@ -29,7 +29,7 @@ from mbprof.language.fmt import Ratio, Value, plain
 from mbprof.language.record import record
 from mbprof.network import conventions
 from mbprof.network.load import Network, SpecLike, as_network
-from mbprof.network.profile import Profile, amounts
+from mbprof.network.profile import Profile, amounts, incomplete
 from mbprof.output import Column, Note, Report, picked
 from mbprof.output.formats import stamp
 from mbprof.output.writers import Result
@@ -331,6 +331,8 @@ def _notes(difference: Difference) -> tuple[str, ...]:
             notes.append(f"{the} came from {old} and comes from {new}.")
     if difference.changes:
         notes.append("Percentages are of the old total.")
+    for age, profile in (("old", difference.old), ("new", difference.new)):
+        notes += incomplete(profile.missing, f"the {age} network")
     return (*notes, counted(difference.new))
 
 

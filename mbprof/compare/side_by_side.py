@@ -13,7 +13,7 @@ from mbprof.language.fmt import Ratio, Value
 from mbprof.language.record import record
 from mbprof.network import conventions, measures
 from mbprof.network.load import Network, Spec, SpecLike, as_network
-from mbprof.network.profile import Profile, amounts
+from mbprof.network.profile import Profile, amounts, incomplete
 from mbprof.network.rows import GROUPINGS, Row, Total, merged
 from mbprof.output import Column, Note, Report
 from mbprof.output.formats import stamp
@@ -244,6 +244,8 @@ def _more(letters: Sequence[str]) -> Iterator[Column]:
 
 def _notes(comparison: Comparison) -> tuple[str | Note, ...]:
     notes: list[str | Note] = [counted(comparison.profiles[0])]
+    for profile in comparison.profiles:
+        notes += incomplete(profile.missing, profile.spec)
     if comparison.by == "block" and any(not line.name for line in comparison.aligned):
         line = "Blocks of other names stand in one line where the size of their output is the same;"
         notes.append(

@@ -183,9 +183,7 @@ class Profile(Result):
         parts = list(costed(graph, chosen))
         rows = {name: tuple(row for part, row in parts if name in ("all", part)) for name in SCOPES}
         totals = {name: summed(part) for name, part in rows.items()}
-        kinds = (n.op.missing for n in graph.nodes if scope in ("all", n.scope))
-        missing = Counter(filter(None, kinds))
-        named = graph.named
+        missing, named = lacking(graph, scope), graph.named
         return cls(spec, knobs, scope, chosen, rows[scope], totals, changed, named, missing, graph)
 
     @property
@@ -414,15 +412,31 @@ def amounts(profile: Profile) -> str:
     return f"{fmt.integer(profile.total.params)} params{cost}{lacks}"
 
 
+def incomplete(missing: Mapping[str, int], of: str = "") -> list[str]:
+    """Say what a total lacks, from how many ops of each kind have no known cost; ``of`` whom.
+
+    >>> incomplete({"LSTM": 2})
+    ['The total is incomplete; it lacks 2 ops whose cost is not known: LSTM 2.']
+    """
+    if not missing:
+        return []
+    kinds = ", ".join(f"{kind} {fmt.integer(count)}" for kind, count in missing.items())
+    count = fmt.several(sum(missing.values()), "op")
+    whose = f" of {of}" if of else ""
+    return [f"The total{whose} is incomplete; it lacks {count} whose cost is not known: {kinds}."]
+
+
+def lacking(graph: Graph, scope: str) -> Counter[str]:
+    """Return how many ops of each kind there are in a scope whose cost is not known."""
+    kinds = (node.op.missing for node in graph.nodes if scope in ("all", node.scope))
+    return Counter(filter(None, kinds))
+
+
 def _notes(profile: Profile, shown: int, found: int) -> tuple[str | Note, ...]:
     notes: list[str | Note] = []
     if shown < found:
         notes.append(f"{fmt.part(shown, found, 'row')} shown; the total is of all.")
-    if profile.missing:
-        kinds = (f"{kind} {fmt.integer(count)}" for kind, count in profile.missing.items())
-        count = fmt.several(sum(profile.missing.values()), "op")
-        lacks = f"it lacks {count} whose cost is not known: {', '.join(kinds)}."
-        notes.append(f"The total is incomplete; {lacks}")
+    notes += incomplete(profile.missing)
     if profile.outputs:
         ends = (f"{name} {fmt.shape(of)}" for name, of in profile.outputs.items())
         notes.append(f"Outputs: {', '.join(ends)}.")

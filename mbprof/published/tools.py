@@ -13,7 +13,7 @@ from mbprof.network import conventions
 from mbprof.network.conventions import Convention, Measure
 from mbprof.network.graph import Graph, Node, fold
 from mbprof.network.load import SpecLike, as_network
-from mbprof.network.profile import heading
+from mbprof.network.profile import heading, incomplete, lacking
 from mbprof.network.rows import stored, within
 from mbprof.ops.base import STORED, Facts, total
 from mbprof.output import Column, Note, Report
@@ -246,6 +246,8 @@ class Explanation(Result):
     """The knobs that were turned away from their defaults."""
     printed: Mapping[str, Printed] = field(default_factory=dict)
     """What counters said of the live module, by the convention that reproduces each."""
+    missing: Mapping[str, int] = field(default_factory=dict)
+    """How many ops there are whose cost is not known, by their kind."""
 
     def report(self, layout: str = "page") -> Report:
         """Lay all conventions out side by side, or the bridges between two of them.
@@ -260,7 +262,8 @@ class Explanation(Result):
         if self.bridges:
             columns = _telling(self.bridges)
             cost, params = (_bridge_report(title, columns, bridge) for bridge in self.bridges)
-            return replace(cost, data=data, more=(params,))
+            lacks = incomplete(self.missing)
+            return replace(cost, data=data, more=(params,), notes=(*cost.notes, *lacks))
         costs = {tally.convention.name: tally.value for tally in self.tallies}
         counts = {kind: getattr(self.facts, kind) for kind in STORED}
         said = ", ".join(
@@ -275,6 +278,7 @@ class Explanation(Result):
             data=data,
             listed="conventions",
             notes=(
+                *incomplete(self.missing),
                 f"Params: {said}; {fmt.integer(self.facts.trainable)} are trained, "
                 f"{fmt.integer(self.folded)} are left with batch norms folded.",
                 Note(
@@ -290,6 +294,7 @@ class Explanation(Result):
             **stamp(self.spec, self.knobs, self.scope),
             "conventions": {tally.convention.name: tally.to_dict() for tally in self.tallies},
             "params": {**stored(self.facts), "params_folded": self.folded},
+            **({"incomplete": dict(self.missing)} if self.missing else {}),
         }
         for name, printed in self.printed.items():
             data["conventions"][name]["printed"] = printed._asdict()
@@ -367,6 +372,7 @@ def explain(
         total(node.facts for node in within(fold(graph), chosen)).params,
         bridges,
         network.changed,
+        missing=lacking(graph, chosen),
     )
 
 

@@ -12,12 +12,13 @@ from itertools import chain
 from typing import Any, TypeAlias
 
 from mbprof.device.lanes import COLUMNS as NEEDED
-from mbprof.errors import UsageError
+from mbprof.errors import MbprofError, UsageError
 from mbprof.language import fmt
 from mbprof.language.fmt import plain
 from mbprof.language.record import record
 from mbprof.network.conventions import UNITS
 from mbprof.network.profile import COLUMNS as COUNTED
+from mbprof.network.profile import incomplete, lacking
 from mbprof.output import REPORTS, Format, Formats, Report, Screen, arranged
 from mbprof.output import Column as ReportColumn
 from mbprof.output.files import bytes_to, emit, text_to
@@ -259,8 +260,20 @@ def table(job: Job, chunks: Iterator[Chunk], shown: Shown) -> Report:
             *(f"Some sizes make no network: {asked}." for asked in _refusing(job)),
             f"Scope {stamp['scope']}, convention {stamp['convention']}.",
             *([job.first.needs.said] if job.first.needs else ()),
+            *_lacks(job, rows),
         ),
     )
+
+
+def _lacks(job: Job, rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield what the totals of each spec lack, as its first configuration that is shown does."""
+    for name, sweep in job.jobs.items():
+        row = next((row for row in rows if row.get(SPEC, name) == name), {})
+        knobs = [axis.knob.name for axis in sweep.plan.axes]
+        if set(knobs) <= row.keys():
+            with suppress(MbprofError):
+                graph = sweep.spec.build(**{knob: row[knob] for knob in knobs}).compiled
+                yield from incomplete(lacking(graph, sweep.scope), name)
 
 
 def _refusing(job: Job) -> Iterator[str]:

@@ -26,6 +26,8 @@ MAPS, TOKENS, VECTOR = "channels: 6, res: 13x10", "shape: [12, 8]", "shape: [8]"
 TRAINED = "{op: param, shape: [1, 12], out: freqs}"
 QKV = "{op: linear, c: 24, out: q}, {op: linear, c: 24, in: x, out: k}, {op: linear, c: 24, in: x}"
 RULES = [rule for rule in PADDING_RULES if rule != "valid"]
+POSITIVE = dict.fromkeys(("sqrt", "log"), "{op: act, f: abs}, ")
+"""What comes before functions that are of no negative number."""
 CASES = {
     MAPS: [
         *(f"{{op: conv, k: {k}, c: 4, s: 2, p: {p}, bias: true}}" for p in RULES for k in (2, 3)),
@@ -72,7 +74,7 @@ CASES = {
         *(f"{{op: {op}, shift: false}}" for op in ("bn", "ln", "gn, g: 6")),
         "{op: lrn, size: 4}",
         "{op: normalize}",
-        *(f"{{op: act, f: {function}}}" for function in (*FUNCTIONS, "none")),
+        *(f"{POSITIVE.get(f, '')}{{op: act, f: {f}}}" for f in (*FUNCTIONS, "none")),
         "{op: times, by: 0.3}, {op: softmax}",
         "{op: dropout}, {op: identity, out: a}, {op: add, in: [a, x, _]}, {op: mul, in: [_, x]}",
         "{op: split, g: 3, out: [a, b, c]}, {op: concat, in: [c, a, b, x]}",

@@ -15,7 +15,7 @@ import pytest
 import mbprof
 from mbprof.errors import ExchangeError, MbprofError
 from mbprof.network.profile import Profile
-from tests.conftest import child, invoke
+from tests.conftest import child, invoke, run
 
 onnx = pytest.importorskip("onnx", reason="the extra onnx is not installed")
 helper, F = onnx.helper, 1  # FLOAT
@@ -441,6 +441,43 @@ def test_forms_have_the_shapes_of_onnx(name: str) -> None:
     assert (network.output_shape, network.profile().missing) == (shape, {})
 
 
+ELEMENTWISE = {
+    "a = CumSum(x, axis)": (["act"], 256),
+    "a = Mod(x, c)": (["param", "act", "mul"], 256 + 4),
+    "a = IsNaN(x)": (["act"], 256),
+    "a = Trilu(x)": (["identity"], 0),
+    "a = Max(x, c)": (["param", "add"], 256),
+    "a = Max(x, c, x)": (["param", "add"], 512),
+    "a = Min(x, one)": (["act"], 256),
+}
+"""An op of elements, what stands for it, and how many elementary operations it takes."""
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_what_is_done_to_elements_leaves_no_total_incomplete(name: str) -> None:
+    words, count = ELEMENTWISE[name]
+    weights = {"c": (4, 1, 1), "axis": ints(1), "one": np.ones(1, np.float32)}
+    taken = {key: value for key, value in weights.items() if key in name.partition("(")[2]}
+    model = made([name, node("y = Cast(a)", to=F)], weights=taken)
+    assert ops(model) == words
+    assert costs(model).missing == {}
+    facts = [node.facts for node in mbprof.from_onnx(model).compiled.nodes]
+    assert sum(f.compare + f.add + f.mul + f.divide for f in facts) == count
+
+
+def test_masks_and_choices_leave_no_total_incomplete() -> None:
+    nodes = [
+        "a = Less(x, c)",
+        "b = Greater(x, one)",
+        "d = And(a, b)",
+        "e = Not(d)",
+        "y = Where(e, x, c)",
+    ]
+    model = made(nodes, weights={"c": (4, 1, 1), "one": np.ones(1, np.float32)})
+    assert ops(model) == ["param", "add", "act", "add", "act", "add"]
+    assert costs(model).missing == {}
+
+
 def refused(path: Path, data: bytes) -> str:
     path.write_bytes(data)
     ended = invoke("table", str(path))
@@ -534,3 +571,22 @@ def test_mutated_files_are_read_or_refused(tmp_path: Path) -> None:
         except MbprofError:
             continue
     assert read
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ["table", "{}"],
+        ["sweep", "{}", "--res", "8,9"],
+        ["compare", "{}", "{}"],
+        ["diff", "{}", "{}"],
+        ["explain", "{}"],
+        ["explain", "{}", "--from", "kernels", "--to", "thop"],
+    ],
+)
+def test_every_command_says_that_a_total_is_incomplete(tmp_path: Path, asked: list[str]) -> None:
+    nodes = [node("v, i = TopK(x, k)"), "y = Conv(v, w)"]
+    model = made(nodes, (1, 4, 8, 8), {"k": ints(8), "w": (6, 4, 1, 1)})
+    (tmp_path / "net.onnx").write_bytes(model.SerializeToString())
+    text = run(*(word.format(tmp_path / "net.onnx") for word in asked))
+    assert "is incomplete; it lacks 1 op whose cost is not known: TopK 1." in " ".join(text.split())

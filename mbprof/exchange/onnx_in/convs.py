@@ -73,6 +73,8 @@ def conv(t: Translator, node: Node) -> None:
     said: dict[str, Any] = {"bias": biased}
     if not t.trained(weights):
         said["trained"] = False
+    if weights.fixed and not weights.root and node.kind == "Conv":
+        said["gain"] = {channels, prod(weights.shape)} <= {*t.behind(node.inputs[at])}
     more = [] if weights.fixed else [t.take(node.inputs[at])]
     share = t.shared(node.inputs[at]) if weights.fixed else ""
     if images(t, x) > 1 or rank == 3:

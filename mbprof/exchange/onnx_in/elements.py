@@ -15,9 +15,12 @@ ACTS: dict[str, str] = {
     "FastGelu": "gelu_tanh", "QuickGelu": "quick_gelu", "Swish": "silu", "Softplus": "softplus",
     "Abs": "abs", "Exp": "exp", "Log": "log", "Sqrt": "sqrt", "Reciprocal": "reciprocal",
     "Erf": "erf", "Sin": "sin", "Cos": "cos", "Floor": "round", "Ceil": "round", "Round": "round",
-    "Neg": "neg", "Sign": "round",
+    "Neg": "neg", "Sign": "round", "Not": "round", "IsNaN": "round", "IsInf": "round",
+    "BitwiseNot": "round", "CumSum": "neg", "Tan": "sin", "Asin": "sin", "Acos": "cos",
+    "Atan": "sin", "Sinh": "exp", "Cosh": "exp", "Asinh": "log", "Acosh": "log", "Atanh": "log",
+    "ThresholdedRelu": "relu",
 }  # fmt: skip
-"""The activation that stands for a function of each element."""
+"""The activation that stands for a function of each element: as much is computed of each."""
 
 
 @rule(*ACTS)
@@ -84,18 +87,30 @@ def act(t: Translator, node: Node, function: str) -> None:
     t.emit(node, op("act", function=function), [own], shape)
 
 
-@rule("Add", "Sub", "Mul", "Div", "QLinearAdd", "QLinearMul", "Sum", "Max", "Min")
+@rule("Trilu")
+def masked(t: Translator, node: Node) -> None:
+    """Set elements above or below a diagonal to zero, which computes nothing."""
+    t.emit(node, op("identity"), [t.take(node.inputs[0])], t.shape(node.inputs[0]))
+
+
+@rule("Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual", "And", "Or", "Xor", "Max", "Min",
+      "BitwiseAnd", "BitwiseOr", "BitwiseXor", "BitShift", "Where")  # fmt: skip
+def compared(t: Translator, node: Node) -> None:
+    """Compare or choose element by element: a step for each tensor behind the first, as a sum."""
+    names = [name for name in node.inputs if not _is_number(t, name)]
+    operands = t.aligned(node, names)
+    taken, shapes = [own for own, _ in operands], [shape for _, shape in operands]
+    # A smallest or largest number is as much as a ReLU's zero.
+    function = "relu" if node.kind in ("Max", "Min") else "round"
+    step: Op = op("add") if names[1:] else op("act", function=function)
+    t.emit(node, step, taken, step.shapes(tuple(shapes))[0])
+
+
+@rule("Add", "Sub", "Mul", "Div", "Mod", "QLinearAdd", "QLinearMul", "Sum")
 def elementwise(t: Translator, node: Node) -> None:
     """Join tensors element by element; a number is a factor or a constant summand."""
-    kind = node.kind.removeprefix("QLinear")
-    names = [*node.inputs[:4:3]] if node.kind != kind else [*node.inputs]
-    if kind in ("Max", "Min"):
-        number = next((n for n in names if _is_number(t, n)), None)
-        other = next(n for n in names if n != number)
-        if len(names) != 2 or number is None:
-            raise NoRule
-        t.emit(node, op("act", function="relu"), [t.take(other)], t.shape(other))
-        return
+    kind = node.kind.removeprefix("QLinear").replace("Mod", "Div")
+    names = [*node.inputs[:4:3]] if node.kind[:7] == "QLinear" else [*node.inputs]
     if kind in ("Mul", "Div"):
         number = next((n for n in names[:: -1 if kind == "Div" else 1] if _is_number(t, n)), None)
         if number is not None and (kind == "Mul" or number == names[1]):
@@ -124,7 +139,7 @@ def elementwise(t: Translator, node: Node) -> None:
 
 def _is_number(t: Translator, name: str) -> bool:
     tensor = t.tensor(name)
-    return tensor.fixed and prod(tensor.shape) == 1
+    return tensor.fixed and prod(tensor.shape) == 1 and not tensor.trained
 
 
 @rule("Pow")

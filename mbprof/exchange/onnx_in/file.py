@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import mmap
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -16,6 +17,10 @@ from mbprof.network.load import Network, loads
 from mbprof.spec.foreign import ENDINGS, asked, library
 from mbprof.spec.knobs import Given
 
+IMAGES = "mbprof.images"
+"""The property of an exported model that names the inputs which are images, the rest weights."""
+CONSTANTS = "mbprof.constants"
+"""That which names the stored values that are not trained, besides the statistics of norms."""
 OLDEST = 7
 """The first opset whose ops broadcast and reshape as later ones do."""
 _SIDE = re.compile(r"[0-9]{1,9}")
@@ -91,11 +96,12 @@ def drafted(model: Any, source: str, name: str, given: Given) -> Draft:
     draft = Draft(name, source)
     try:
         check(model, source)
+        constants = keep_weights(model, source)
         model = inlined(model, source)
         sizes = images(model, draft, given)
         first = next(iter(sizes.values()), ())
         batch = first[0] if len(first) > 1 else 1
-        translated(Walk(model, source, batch, sizes).run(), draft)
+        translated(Walk(model, source, batch, sizes, constants).run(), draft)
     except MbprofError:
         raise
     except RecursionError:
@@ -146,6 +152,41 @@ def _tensors(graph: Any, depth: int, source: str) -> Iterator[Any]:
                 yield attribute.t
             if attribute.HasField("g"):
                 yield from _tensors(attribute.g, depth + 1, source)
+
+
+def names(model: Any, key: str, known: Iterable[str], source: str) -> list[str] | None:
+    """Return the names that a property of an exported model lists, None if it has none.
+
+    Raises: ExchangeError: the property is no list, or it names what is not known.
+    """
+    said = next((entry.value for entry in model.metadata_props if entry.key == key), None)
+    try:
+        listed = None if said is None else json.loads(said)
+        if listed is None or (isinstance(listed, list) and {*known}.issuperset(listed)):
+            return listed
+    except (ValueError, TypeError, RecursionError):
+        pass
+    raise ExchangeError(f"{source}: its property {key} lists what it does not have: {said:.80}")
+
+
+def keep_weights(model: Any, source: str) -> set[str]:
+    """Make initialisers of the inputs that are weights; return those that training never changes.
+
+    Properties of the model say which, see `IMAGES` and `CONSTANTS`.
+    Raises: ExchangeError: they say something else, or a weight has no shape.
+    """
+    graph = model.graph
+    images = names(model, IMAGES, [info.name for info in graph.input], source)
+    taken = {*(images or ()), *(tensor.name for tensor in graph.initializer)}
+    for info in graph.input if images is not None else ():
+        if info.name in taken:
+            continue
+        kind = info.type.tensor_type
+        if any(dim.WhichOneof("value") != "dim_value" for dim in kind.shape.dim):
+            raise ExchangeError(f"{source}: the weight {info.name!r} has no fixed shape")
+        dims = [dim.dim_value for dim in kind.shape.dim]
+        graph.initializer.add(name=info.name, dims=dims, data_type=kind.elem_type)
+    return {*(names(model, CONSTANTS, [t.name for t in graph.initializer], source) or ())}
 
 
 def inlined(model: Any, source: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
@@ -26,7 +27,8 @@ class Tensor(NamedTuple):
     """A tensor: its shape, its type as ONNX numbers it, and what is known of it.
 
     ``fixed`` says that no image decides it; ``value`` is what it then holds, where that is known.
-    ``root`` is the initialiser that it is, ``batch`` the batch axis.
+    ``root`` is the initialiser that it is, ``batch`` the batch axis; ``trained`` says that it is
+    made of values that training changes.
     """
 
     shape: Shape
@@ -35,6 +37,7 @@ class Tensor(NamedTuple):
     value: Any = None
     root: str = ""
     batch: Axis = None
+    trained: bool = False
 
 
 class Node(NamedTuple):
@@ -65,12 +68,16 @@ class Walk:
     batch: int
     sizes: Mapping[str, Shape]
     """The shapes of the inputs."""
+    constants: set[str] = field(default_factory=set)
+    """What is not trained where weights are initialisers, such as what Constant nodes hold."""
     tensors: dict[str, Tensor] = field(default_factory=dict)
     nodes: list[Node] = field(default_factory=list)
     stated: dict[str, Any] = field(default_factory=dict)
     opsets: dict[str, int] = field(default_factory=dict)
-    constants: set[str] = field(default_factory=set)
-    """What Constant nodes hold, which are not trained where weights are initialisers."""
+    makers: dict[str, Node] = field(default_factory=dict)
+    """The nodes that make what no image decides of trained values, by what they make."""
+    taken: set[str] = field(default_factory=set)
+    """All that nodes take, also those that lead to no output."""
     count: int = 0
 
     def run(self) -> Walk:
@@ -97,12 +104,14 @@ class Walk:
     def initialise(self, graph: Any) -> None:
         """Take the initialisers of a graph, and the shapes that it states."""
         for tensor in graph.initializer:
-            self.make(tensor.name, _stored(tensor, tensor.name))
+            kept, name = _stored(tensor, tensor.name), tensor.name
+            trained = prod(kept.shape) > 1 or _PARAMETER.fullmatch(name) is not None
+            trained = trained and kept.type in FLOATS and name not in self.constants
+            self.make(name, kept._replace(trained=trained))
         for sparse in graph.sparse_initializer:
             dims = tuple(sparse.dims)
             self.make(sparse.values.name, Tensor(dims, sparse.values.data_type, True))
-        for info in (*graph.value_info, *graph.output):
-            self.stated[info.name] = info.type
+        self.stated |= {info.name: info.type for info in (*graph.value_info, *graph.output)}
 
     @property
     def initialised(self) -> bool:
@@ -136,6 +145,7 @@ class Walk:
         return Node(proto.op_type, domain, name, (*proto.input,), (*proto.output,), said)
 
     def step(self, node: Node, proto: Any, graph: Any) -> None:
+        self.taken.update(node.inputs)
         missing = next((name for name in node.inputs if name and name not in self.tensors), None)
         if missing is not None:
             later = any(missing in other.output for other in graph.node)
@@ -148,11 +158,14 @@ class Walk:
         taken = [self.tensors.get(name) for name in node.inputs]
         fixed = all(tensor is None or tensor.fixed for tensor in taken)
         fixed = fixed and node.kind not in MULTIPLY
+        trained = fixed and any(tensor.trained for tensor in taken if tensor)
+        if trained:
+            self.makers |= dict.fromkeys(node.outputs, node)
         if (made := self.computed(node, taken)) is not None:
             for name, value in zip(node.outputs, made, strict=False):
                 type_ = onnx.helper.np_dtype_to_tensor_dtype(value.dtype)
                 root = self.root(node, taken) or self.constant(node, name, value.size)
-                self.make(name, Tensor(value.shape, type_, True, value, root))
+                self.make(name, Tensor(value.shape, type_, True, value, root, None, trained))
             return
         if (wrong := _misfit(node, taken)) is not None:
             raise ExchangeError(f"{self.source}: {node.name} ({node.known}) {wrong}")
@@ -162,7 +175,7 @@ class Walk:
             axis = None if fixed else self.followed(node, taken, shape)
             root = self.root(node, taken) or self.constant(node, name, prod(shape))
             root = root if fixed else ""
-            self.make(name, Tensor(shape, type_, fixed, None, root, axis))
+            self.make(name, Tensor(shape, type_, fixed, None, root, axis, trained))
         if not fixed:
             self.nodes.append(node)
 
@@ -316,6 +329,8 @@ class Walk:
         return without(tensor.shape, tensor.batch, self.batch)
 
 
+FLOATS = {TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.DOUBLE}
+_PARAMETER = re.compile(r"[^:]+\.[a-z_]\w*")  # the name of what a module stores, and of no literal
 MULTIPLY = {"Conv", "ConvTranspose", "Gemm", "MatMul"}
 """Layers that a network runs even where no image decides what they take."""
 ROOTED = {"Identity", "Cast", "DequantizeLinear", "QuantizeLinear", "Reshape", "Unsqueeze"}

@@ -170,7 +170,8 @@ def batch_norm(t: Translator, node: Node) -> None:
     shape = t.shape(x)
     if len(shape) > 1:
         shape = (shape[0], 1, prod(shape[1:])) if len(shape) != 3 else shape
-    t.emit(node, op("bn"), [t.take(x, shape)], shape)
+    step = op("bn", scale=t.holds(node, 1), shift=t.holds(node, 2))
+    t.emit(node, step, [t.take(x, shape)], shape)
 
 
 @rule("LayerNormalization", "SimplifiedLayerNormalization", "RMSNormalization")
@@ -181,9 +182,9 @@ def layer_norm(t: Translator, node: Node) -> None:
     if axis % rank != rank - 1:
         raise NoRule
     shape = rows(t.shape(x))
-    step: Any = op("ln", shift=t.has(node, 2))
+    step: Any = op("ln", scale=t.holds(node, 1), shift=t.holds(node, 2))
     if node.kind != "LayerNormalization":
-        step = op("rms")
+        step = op("rms", scale=t.holds(node, 1))
     t.emit(node, step, [t.take(x, shape)], shape)
 
 
@@ -219,7 +220,8 @@ def group_norm(t: Translator, node: Node) -> None:
     shape = t.shape(node.inputs[0])
     groups = node.attributes.get("num_groups") or node.attributes.get("groups") or shape[0]
     flat = shape if len(shape) == 3 else (shape[0], 1, prod(shape[1:]))
-    t.emit(node, op("gn", groups=int(groups)), [t.take(node.inputs[0], flat)], flat)
+    step = op("gn", groups=int(groups), scale=t.holds(node, 1), shift=t.holds(node, 2))
+    t.emit(node, step, [t.take(node.inputs[0], flat)], flat)
 
 
 @rule("LRN")

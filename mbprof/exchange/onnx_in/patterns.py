@@ -67,9 +67,10 @@ def _patterns() -> Iterator[Pattern]:
         shift = f"Sub(B, Mul(ReduceMean(x), {scale}))"
         yield Pattern("norm", "ln", f"Add(Mul({normal}, G), B)", ("x", "G", "B"))
         yield Pattern("norm", "ln", f"Add(Mul(x, {scale}), {shift})", ("x", "G", "B"))
-    yield Pattern(
-        "norm", "rms", "Mul(Mul(x, Reciprocal(Sqrt(Add(ReduceMean(Pow(x, 2)), E)))), G)", ("x", "G")
-    )
+    for square in ("Pow(x, 2)", "Mul(x, x)"):
+        root = f"Sqrt(Add(ReduceMean({square}), E))"
+        for text in (f"Mul(Mul(x, Reciprocal({root})), G)", f"Mul(Div(x, {root}), G)"):
+            yield Pattern("norm", "rms", text, ("x", "G"))
 
 
 PATTERNS = tuple(_patterns())

@@ -11,9 +11,9 @@ from mbprof.exchange.onnx_in import convs as onnx_convs  # noqa: F401 - their ru
 from mbprof.exchange.onnx_in import elements as onnx_elements  # noqa: F401 - their rules
 from mbprof.exchange.onnx_in import forms as onnx_forms  # noqa: F401 - their rules
 from mbprof.exchange.onnx_in import layers as onnx_layers  # noqa: F401 - their rules
-from mbprof.exchange.onnx_in.graph import Node, Walk
+from mbprof.exchange.onnx_in.graph import FLOATS, Node, Walk
 from mbprof.exchange.onnx_in.patterns import recognised
-from mbprof.exchange.onnx_in.translate import Translator
+from mbprof.exchange.onnx_in.translate import Translator, op
 
 
 def translated(walk: Walk, draft: Draft) -> None:
@@ -31,6 +31,10 @@ def translated(walk: Walk, draft: Draft) -> None:
     translator.run()
     for name in ends:
         draft.output(translator.take(name), name)
+    for tensor in walk.model.graph.initializer:
+        if tensor.name not in walk.taken and tensor.data_type in FLOATS and prod(tensor.dims):
+            trained = tensor.name not in walk.constants
+            draft.unused(op("param", shape=(*tensor.dims,) or (1,), trained=trained), tensor.name)
 
 
 def turned(walk: Walk, nodes: Sequence[Node], draft: Draft) -> list[Node]:

@@ -41,6 +41,8 @@ class NoRule(Exception):
     """A node that no op stands for."""
 
 
+WRONG = NoRule, MbprofError, IndexError, KeyError, TypeError, ValueError
+"""What a rule raises where it does not fit a node."""
 Rule: TypeAlias = "Callable[[Translator, Node], None]"
 RULES: dict[str, Rule] = {}
 
@@ -88,15 +90,22 @@ class Translator:
         for node in self.nodes:
             if node.outputs and node.outputs[0] in self.done:
                 continue
-            known = node.domain in (*DOMAINS, FUSED, OWN)
-            function, done = RULES.get(node.kind) if known else None, set(self.done)
+            done = set(self.done)
             try:
-                if function is None:
-                    raise NoRule
-                function(self, node)
-            except (NoRule, MbprofError, IndexError, KeyError, TypeError, ValueError):
+                self.translate(node)
+            except WRONG:
                 self.done = done
                 self.unknown(node)
+
+    def translate(self, node: Node) -> None:
+        """Translate a node.
+
+        Raises: NoRule: there is no rule for it; what else its rule raises.
+        """
+        known = node.domain in (*DOMAINS, FUSED, OWN)
+        if not known or node.kind not in RULES:
+            raise NoRule
+        RULES[node.kind](self, node)
 
     def unknown(self, node: Node) -> None:
         """Put what stands for an op without a rule in the place of a node."""
@@ -159,14 +168,30 @@ class Translator:
         """Return the draft's tensor that holds one of the file's, in a shape for one image."""
         tensor = self.tensor(name)
         wanted = self.shape(name) if shape is None else shape
-        if name not in self.at:
+        if name not in self.at and not self.made(name):
             own = self.fresh(name)
-            trained = bool(tensor.root) and prod(tensor.shape) > 1 and self.trained(tensor)
+            trained = bool(tensor.root) and tensor.trained and self.trained(tensor)
             step = op("param", shape=wanted, trained=trained)
             self.draft.add(step, [], [own], (wanted,), (tensor.root or name))
             self.at[name] = own, wanted
         own, have = self.at[name]
         return self.seen(own, have, wanted, name)
+
+    def made(self, name: str) -> bool:
+        """Translate the node that makes a tensor of trained values, if there is a rule for it.
+
+        Only so do values count once that several tensors are made of.
+        """
+        node = self.walk.makers.get(name)
+        if node is None:
+            return False
+        done = set(self.done)
+        try:
+            self.translate(node)
+        except WRONG:
+            self.done = done
+            return False
+        return name in self.at
 
     def seen(self, own: str, have: Shape, wanted: Shape, name: str) -> str:
         """Return a view of a tensor of the draft in another shape."""
@@ -224,6 +249,26 @@ class Translator:
     def trained(self, weights: Tensor) -> bool:
         """Whether weights are trained: constants are not where other layers have initialisers."""
         return weights.root not in self.walk.constants or not self.initialised
+
+    def holds(self, node: Node, at: int) -> bool:
+        """Whether an input of a node is there and stored, and no constant that an exporter adds."""
+        if not self.has(node, at):
+            return False
+        tensor = self.tensor(node.inputs[at])
+        return not tensor.fixed or (bool(tensor.root) and self.trained(tensor))
+
+    def behind(self, name: str) -> list[int]:
+        """Return how many values each of the tensors has that a fixed one is made of."""
+        left, sizes, seen = [name], list[int](), set[str]()
+        while left:
+            name = left.pop()
+            if not name or name in seen or not (tensor := self.tensor(name)).trained:
+                continue
+            seen.add(name)
+            node = self.walk.makers.get(name)
+            left += node.inputs if node else ()
+            sizes += [] if node else [prod(tensor.shape)]
+        return sizes
 
     def shared(self, weights: str) -> str:
         """Return a name for weights that several nodes take, else an empty one.

@@ -98,5 +98,10 @@ def _described(onnx: Any, network: Network, options: Options, source: str) -> tu
     made.doc_string = made.graph.doc_string = network.definition.doc
     weights = source or (f"random, seed {options.seed}" if options.weights else "inputs")
     said = {**said, "weights": weights, "knobs": to_json(said["knobs"], None)}
+    if not options.weights:  # an importer has to know which inputs are the network's own
+        own = made.graph.input[: len(writer.graph.images)]
+        said["images"] = to_json([image.name for image in own], None)
+    if constants := [key for key, (t, *_) in writer.kept.items() if t.fact == "constants"]:
+        said["constants"] = to_json(constants, None)
     onnx.helper.set_model_props(made, {f"mbprof.{key}": text for key, text in said.items()})
     return writer, made

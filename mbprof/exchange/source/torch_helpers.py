@@ -160,8 +160,10 @@ def without(norm, *names):
 ''',
     "fixed": '''
 def fixed(conv):
-    """Return a convolution whose weights are not trained."""
-    conv.weight.requires_grad_(False)
+    """Return a convolution whose weights are not trained: a buffer."""
+    weight = conv.weight.detach()
+    del conv.weight
+    conv.register_buffer("weight", weight)
     return conv
 ''',
     "Normalize": '''

@@ -220,7 +220,7 @@ FUNCTIONS = {
     "gelu_tanh": "GELUTanh", "quick_gelu": "QuickGELU", "none": "nn.Identity",
     "softplus": "nn.Softplus",
 }  # fmt: skip
-"""The classes of activations."""
+"""The classes of activations; the others are functions of PyTorch."""
 
 
 @writes("act")

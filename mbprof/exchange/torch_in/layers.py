@@ -265,7 +265,7 @@ def _number(r: Recorder, operand: object) -> float | None:
 
 
 @rule("mul", "imul", "rmul", "multiply", "div", "truediv", "itruediv", "neg")
-def _mul(r: Recorder, c: Call) -> object:
+def _mul(r: Recorder, c: Call) -> None:
     word = word_of(c.func)
     left, right = c.args[0], c.get(1, "other", -1)
     divided = "div" in word
@@ -275,11 +275,13 @@ def _mul(r: Recorder, c: Call) -> object:
     if number is not None:
         by = 1 / number if divided and number else number
         r.set(c.out, r.tape.same(new("times", by=by), r.value(left), call=r.call))
-        return None
+        return
     if divided and not (r.static(right) and not r._leaves(right)):
-        return NotImplemented
+        inverse = r.tape.same(new("act", function="reciprocal"), r.value(right))
+        values = [r.value(left), inverse]
+        r.set(c.out, r.tape.joined(new("mul"), values, tuple(c.out.shape), call=r.call))
+        return
     _binary(r, c, new("mul"), left, right)
-    return None
 
 
 @rule("add", "iadd", "radd", "sub", "isub", "rsub", "subtract")
