@@ -268,9 +268,10 @@ def explain(
     explained = tools.explain(network, scope=scope, before=before, after=after)
     if live:
         from mbprof.exchange.torch_in import counters
+        from mbprof.published.printed import Printed
 
         said = counters.printed(specs[0], given)
-        printed = {name: tools.Printed(*found) for name, found in said.items()}
+        printed = {name: Printed(*found) for name, found in said.items()}
         explained = replace(explained, printed=printed)
     out.table(explained.report(out.layout), rows)
 

@@ -10,9 +10,9 @@ from mbprof.language import fmt
 from mbprof.language.fmt import spelled
 from mbprof.language.record import record
 from mbprof.network import conventions
+from mbprof.network.columns import cost_columns
 from mbprof.network.conventions import DEFAULT, UNITS, Convention
 from mbprof.network.load import Spec, load
-from mbprof.network.profile import cost_columns
 from mbprof.network.rows import totals
 from mbprof.output import Column, Note, Report
 from mbprof.output.formats import stamp

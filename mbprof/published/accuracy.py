@@ -12,9 +12,9 @@ from mbprof.language import fmt
 from mbprof.language.fmt import Value, plain
 from mbprof.language.record import record
 from mbprof.network import conventions
+from mbprof.network.columns import cost_columns
 from mbprof.network.conventions import DEFAULT, Count
 from mbprof.network.load import Spec, SpecLike, as_spec, load
-from mbprof.network.profile import cost_columns
 from mbprof.network.rows import totals
 from mbprof.output import Column, Report
 from mbprof.output.formats import stamp

@@ -20,6 +20,7 @@ from mbprof.output import Column, Note, Report
 from mbprof.output.formats import stamp
 from mbprof.output.model import line
 from mbprof.output.writers import Result
+from mbprof.published.printed import COLUMNS, RUN, Printed, beside
 from mbprof.spec.knobs import typed
 from mbprof.spec.sections import chosen_scope
 
@@ -29,15 +30,7 @@ if TYPE_CHECKING:
 QUANTITIES = ("cost", "params")
 
 _NOTHING = Measure({}, {})
-_NO_RULE, _NOT_RUN = "–", "not run"
-
-
-class Printed(NamedTuple):
-    """What a counter says of a live module, or why it says nothing."""
-
-    params: int | None = None
-    cost: int | None = None
-    why: str = ""
+_NO_RULE, _NOTRUN = "–", "not run"
 
 
 class Tally(NamedTuple):
@@ -196,7 +189,7 @@ def _by_rule(
         first, said = _counted(before, seen_before[node.name], of)
         last, rule = _counted(after, seen_after[node.name], of)
         if last != factor * first:
-            if factor > 1 and said not in (_NO_RULE, _NOT_RUN):
+            if factor > 1 and said not in (_NO_RULE, _NOTRUN):
                 said = f"{factor} × ({said})"
             function = getattr(node.op, "function", "")
             key = (f"{node.op.word} {function}".strip(), node.call, said, rule)
@@ -215,7 +208,7 @@ def _counted(convention: Convention, node: Node, of: str) -> tuple[int, str]:
     """Return what a convention counts for one node, and the rule that says so."""
     dropped = ("none",) if of == "params" else ("none", "params")
     if node.side and convention.side in dropped:
-        return 0, _NOT_RUN
+        return 0, _NOTRUN
     costs = iter(convention.measures.values())
     measure = convention.params if of == "params" else next(costs, _NOTHING)
     counted = [node.by_itself] if of == "cost" else [node] * (node.alone is None)
@@ -273,7 +266,7 @@ class Explanation(Result):
         base = costs[conventions.DEFAULT]
         return Report(
             title=f"{title}, scope {self.scope}, by every convention",
-            columns=_RUN if self.printed else _COLUMNS,
+            columns=RUN if self.printed else COLUMNS,
             rows=tuple(beside(tally.row(base), self.printed) for tally in shown),
             data=data,
             listed="conventions",
@@ -377,43 +370,6 @@ def explain(
 
 
 _MAC = "A MAC is one multiplication with its addition; a FLOP is either."
-_COLUMNS = (
-    Column("name", "convention", "the name, for --convention", shrinks=True),
-    Column("params", "params", "stored values that it counts", fmt.integer, True),
-    Column("value", "cost", "the number that the tool prints", fmt.integer, True),
-    Column("unit", "unit", "MACs or FLOPs"),
-    Column(
-        "ratio",
-        "× kernels",
-        "cost over that of the convention kernels",
-        "{:.3f}".format,
-        True,
-        yields=2,
-    ),
-    Column("tool", "tool", "the tool and the releases that count so", yields=4, wraps=True),
-)
-
-_RUN = (
-    *_COLUMNS[:2],
-    Column("printed_params", "printed", "params that the counter itself says", fmt.integer, True),
-    _COLUMNS[2],
-    Column("printed", "printed", "the cost that the counter itself says", fmt.integer, True),
-    _COLUMNS[3],
-    Column("apart", "difference", "printed less reproduced, or why nothing is", wraps=True),
-)
-
-
-def beside(row: dict[str, Any], printed: Mapping[str, Printed]) -> dict[str, Any]:
-    """Return the row of a convention with what the counter said that it reproduces."""
-    said = printed.get(row["name"])
-    if said is None:
-        return row
-    apart = said.why
-    if said.cost is not None and row["value"] is not None:
-        apart = fmt.signed(said.cost - row["value"]) if said.cost != row["value"] else "none"
-    return row | {"printed_params": said.params, "printed": said.cost, "apart": apart}
-
-
 _QUANTITY = Column("quantity", "quantity", "cost or params")
 _BRIDGE = (
     Column("what", "of", "the op, or the kind of stored value", shrinks=True),

@@ -16,8 +16,8 @@ from mbprof.errors import MbprofError, UsageError
 from mbprof.language import fmt
 from mbprof.language.fmt import plain
 from mbprof.language.record import record
+from mbprof.network.columns import COLUMNS as COUNTED
 from mbprof.network.conventions import UNITS
-from mbprof.network.profile import COLUMNS as COUNTED
 from mbprof.network.profile import incomplete, lacking
 from mbprof.output import REPORTS, Format, Formats, Report, Screen, arranged
 from mbprof.output import Column as ReportColumn

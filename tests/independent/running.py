@@ -204,9 +204,6 @@ def normalize(node: Node, inputs: list[Tensor], w: dict[str, Tensor]) -> Tensor:
     return channels_second(node, inputs[0], shifted)
 
 
-ELEMENTARY = "abs", "neg", "round", "sqrt", "reciprocal", "exp", "log", "erf", "sin", "cos"
-
-
 def act(node: Node, inputs: list[Tensor], w: dict[str, Tensor]) -> Tensor:
     import torch
     import torch.nn.functional as F  # noqa: N812
