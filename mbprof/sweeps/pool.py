@@ -65,6 +65,9 @@ def results(work: Callable[[S], R], items: Iterable[S], jobs: int) -> Generator[
         message = "a process of --jobs was killed, perhaps since the memory was used up"
         raise LimitError(message, hint="take fewer --jobs; nothing was written") from None
     finally:
+        # Who is killed may have written half of a result; that ends where nobody can write on.
+        results_of: Any = pool
+        results_of._result_queue._writer.close()
         pool.shutdown(cancel_futures=True)
         line.close()
         life.close()

@@ -1,5 +1,6 @@
 """Keras models as networks: the layers of their graph, with weights that count once."""
 
+import os
 from typing import Any
 
 import pytest
@@ -7,6 +8,8 @@ import pytest
 from mbprof.errors import ExchangeError
 from mbprof.network.load import Network, loads
 
+os.environ.setdefault("KERAS_BACKEND", "torch")
+pytest.importorskip("torch", reason="networks of Keras are computed by PyTorch here")
 pytest.importorskip("keras", reason="networks of Keras need the extra keras")
 
 from mbprof.exchange.keras_in import module as keras_in

@@ -271,7 +271,7 @@ ERRORS = [
     (
         (["mobilenet_v1"], "pie", "svg"),
         "error[usage]: unknown kind of chart 'pie'\n  hint: known are accuracy, cost, grid, "
-        "layers, memory, roofline",
+        "layers, memory, roofline, predicted",
     ),
     (
         (["mobilenet_v1"], "grid", "gif"),

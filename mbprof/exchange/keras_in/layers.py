@@ -167,7 +167,8 @@ def _separable(w: Walk, it: Any, taken: list[Value], out: Shape, said: Any) -> V
     middle = (*out[:-1], taken[0].shape[-1] * multiplier)
     name = w.path
     value = w.windowed(depth, taken[0], middle, name=f"{name}/depthwise", share=f"{name}/d")
-    point = new("conv", channels=out[-1], kernel=(1, 1), bias=bool(it.use_bias))
+    own = {"kernel": (1, 1), "padding": "valid", "bias": bool(it.use_bias)}
+    point = new("conv", channels=out[-1], **own)
     value = w.windowed(point, value, out, name=f"{name}/pointwise", share=f"{name}/p")
     return w.act(it.activation, value)
 

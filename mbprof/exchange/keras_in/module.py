@@ -108,7 +108,8 @@ def drafted(model: Any, name: str, source: str) -> Draft:
             draft.image(f"x{number}", image)
             values.append(Value(shape, f"x{number}"))
     for number, value in enumerate(_walked(walk, graph, values, "", source), 1):
-        draft.output(walk.tape.whole(value), f"out{number}")
+        maps = len(value.shape) == 4  # whose channels stand first in a spec
+        draft.output(walk.maps(value) if maps else walk.tape.whole(value), f"out{number}")
     return draft
 
 
