@@ -72,3 +72,10 @@ def test_a_lambda_is_not_passed_over() -> None:
 def test_what_is_no_model_is_refused() -> None:
     with pytest.raises(ExchangeError, match="keras has no model 'MobileNetV9'"):
         keras_in.read("keras:MobileNetV9", {})
+
+
+@pytest.mark.parametrize("given", [{}, {"mean": [1.0, 2.0, 3.0], "variance": [1.0, 1.0, 1.0]}])
+def test_means_are_stored_where_they_are_learned(given: dict[str, Any]) -> None:
+    image = keras.Input((6, 6, 3))
+    model = keras.Model(image, layers.Conv2D(2, 1)(layers.Normalization(**given)(image)))
+    assert network(model).profile("stored").total.params == model.count_params()

@@ -224,7 +224,9 @@ def _group_norm(w: Walk, it: Any, taken: list[Value], out: Shape, said: Any) -> 
 
 @layer("Normalization")
 def _normalization(w: Walk, it: Any, taken: list[Value], out: Shape, said: Any) -> Value:
-    return w.channelled(new("normalize"), taken[0])
+    # Means that are given are constants of the network; those that are learned are stored.
+    given = getattr(it, "input_mean", None) is not None
+    return w.channelled(new("times", by=1.0) if given else new("normalize"), taken[0])
 
 
 @layer("LayerScale")
