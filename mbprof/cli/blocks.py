@@ -200,7 +200,8 @@ def networks_of(specs: list[str], given: "dict[str, Scalar]") -> "tuple[list[Net
         raise UsageError("- is given twice; standard input can be read once")
     networks = []
     for name, own in taken:
-        opened, knobs = zoo.open(name), {**given, **own}
+        knobs = {**given, **own}
+        opened = zoo.open(name, given=knobs)
         if isinstance(opened, zoo.OpenedBlock):
             networks.append(Spec(alone(opened, None, knobs).definition).build())
             continue

@@ -82,7 +82,8 @@ def memory(
     out = to.open()
     if not training and train != Train():
         raise UsageError("--optimizer, --batch, --checkpoint and --fit are about --training")
-    network = load(spec).build_at(knobs.typed())
+    given = knobs.typed()
+    network = load(spec, given).build_at(given)
     if training:
         if inplace or patches or max_peak or not fuse or not image:
             asked = "--inplace, --patches, --max-peak, --no-fuse and --no-input"
@@ -131,7 +132,8 @@ def latency(
     out = to.open()
     if device is None:
         raise UsageError("latency needs a device", hint=f"--device {either(names())}, or a file")
-    network = load(spec).build_at(knobs.typed())
+    given = knobs.typed()
+    network = load(spec, given).build_at(given)
     out.table(timed(network, device, dtype=dtype, batch=batch).report(out.layout), rows)
 
 

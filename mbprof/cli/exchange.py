@@ -38,5 +38,6 @@ def export(
     from mbprof.exchange.formats import Options, exported, write
     from mbprof.network.load import load
 
-    network = load(spec).build_at(knobs.typed())
+    given = knobs.typed()
+    network = load(spec, given).build_at(given)
     write(exported(network, to, output, Options(weights, seed, batch)), output)

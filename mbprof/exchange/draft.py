@@ -181,6 +181,7 @@ class Draft:
         if self.knobs:
             knobs = (f"{name}: {{default: {at}, min: 1}}" for name, at in self.knobs.items())
             lines.append(f"knobs: {{{', '.join(knobs)}}}")
+            lines.append("accept: {MB011: said when the file was read; costs are for one image}")
         lines += self._calls(steps)
         if outputs:
             lines.append(f"outputs: [{', '.join(outputs)}]")

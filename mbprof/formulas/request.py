@@ -105,7 +105,7 @@ def formula_at(
         return Request(definition, values, shown, chosen, counted, by, prefix).answer(asked)
 
     named = isinstance(spec, str | Path)
-    opened = open_either(str(spec), "spec or block") if named else as_spec(spec)
+    opened = open_either(str(spec), "spec or block", given) if named else as_spec(spec)
     if isinstance(opened, OpenedBlock):
         tries = [(values, CHANNELS) for values in INSTEAD]
         if opened.node.get("example") is not None:

@@ -127,7 +127,8 @@ def shown(
     convention: str = DEFAULT,
 ) -> SpecPage | BlockPage:
     """Explain a network or a block, see `show`; ``given`` is what was typed for knobs."""
-    opened = zoo.open(str(spec), "spec or block") if isinstance(spec, str | Path) else None
+    named = isinstance(spec, str | Path)
+    opened = zoo.open(str(spec), "spec or block", given or {}) if named else None
     if isinstance(opened, zoo.OpenedBlock):
         return BlockPage(alone(opened, image, given), convention)
     if image:

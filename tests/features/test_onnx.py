@@ -590,3 +590,19 @@ def test_every_command_says_that_a_total_is_incomplete(tmp_path: Path, asked: li
     (tmp_path / "net.onnx").write_bytes(model.SerializeToString())
     text = run(*(word.format(tmp_path / "net.onnx") for word in asked))
     assert "is incomplete; it lacks 1 op whose cost is not known: TopK 1." in " ".join(text.split())
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "table FILE", "sizes FILE", "show FILE", "check FILE", "compare FILE mobilenet_v1",
+        "diff FILE mobilenet_v1", "explain FILE", "formula FILE --by net", "memory FILE",
+        "latency FILE --device jetson_nano", "convert FILE", "export FILE --to mermaid",
+    ],
+)  # fmt: skip
+def test_every_command_gives_open_axes_what_is_asked(command: str, tmp_path: Path) -> None:
+    path = tmp_path / "open.onnx"
+    nodes = ["c = Conv(x, w)", "y = Relu(c)"]
+    onnx.save(made(nodes, ("n", 3, "height", "width"), {"w": (8, 3, 3, 3)}), path)
+    ended = invoke(*command.replace("FILE", str(path)).split(), "--res", "64")
+    assert (ended.status, ended.err) == (0, "")
