@@ -56,6 +56,8 @@ class Engine:
     """Whether some configuration made no network so far."""
     open: bool = False
     """Whether a trace leaves open what is there, so that it serves many structures."""
+    partial: bool = False
+    """Whether what is beyond the most networks is refused, rather than all."""
     asked: set[int | None] = field(default_factory=set)
     """The steps that are asked for nevertheless."""
 
@@ -75,6 +77,8 @@ class Engine:
             if tried == len(self.paths):
                 if tried >= self.most:
                     message = f"the configurations make more than {self.most} networks"
+                    if not self.partial:
+                        raise LimitError(message)
                     self.refuse(LimitError(message), pending, errors)
                     break
                 self.paths.append(self.trace(columns, int(pending[0])))

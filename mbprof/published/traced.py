@@ -64,7 +64,9 @@ def traced(
         if _numeric(value)
     }
     most = max(1, min(4, _NODES // nodes))
-    engine = Engine(spec.definition, own, ranges, count, len(kinds(scopes, views=False)), most=most)
+    engine = Engine(
+        spec.definition, own, ranges, count, len(kinds(scopes, views=False)), most, partial=True
+    )
     return Traced(spec, own, engine)
 
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mbprof
+from mbprof.errors import LimitError
 from mbprof.network.many import Engine, counter, outputs
 from tests.conftest import ROOT
 
@@ -113,6 +114,21 @@ def test_a_structure_that_makes_no_network_is_told_from_those_that_do() -> None:
     with pytest.raises(mbprof.MbprofError) as together:
         costs(text, {"a": [3, 2, 4]}, "kernels")
     assert single.value.message == together.value.message
+
+
+def test_more_networks_than_are_made_are_an_error_unless_a_part_is_asked_for() -> None:
+    spec = mbprof.loads(network(["left out"])).definition
+    knobs = {name: knob.default for name, knob in spec.knobs.items()}
+    columns, whole = {"a": np.array([1, 2, 3])}, counter("kernels", "all")
+    for partial in (False, True):
+        errors = np.full(3, None, dtype=object)
+        engine = Engine(spec, knobs, {"a": (1, 3)}, whole, 2, most=1, partial=partial)
+        if partial:
+            engine.run(columns, 3, errors)
+            assert [error is None for error in errors] == [True, False, False]
+            continue
+        with pytest.raises(LimitError, match="more than 1 networks"):
+            engine.run(columns, 3, errors)
 
 
 def test_a_space_of_45_knobs_is_one_build_and_equals_networks_that_were_measured() -> None:
