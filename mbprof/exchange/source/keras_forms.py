@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mbprof.exchange import meaning
+from mbprof.exchange.source.attention import attention
 from mbprof.exchange.source.code import Arg, In, Name, Own, Text, Written, new
 from mbprof.exchange.source.keras_layers import (
     KerasWriter,
@@ -189,27 +190,7 @@ def _matmul(writer: KerasWriter, node: Node, op: Any) -> Written:
 
 @writes("sdpa")
 def _sdpa(writer: KerasWriter, node: Node, op: Any) -> Written:
-    parts: list[Any] = ["attention(", In(0), ", ", In(1), ", ", In(2), ", ", Arg("heads", op.heads)]
-    if len(node.inputs) == 4:
-        parts += [", ", *_bias(node, op)]
-    if op.shared not in (None, op.heads):
-        parts += [", kv_heads=", Arg("kv_heads", op.shared)]
-    if op.windows > 1:
-        parts += [", windows=", Arg("windows", op.windows)]
-    return Written(text=(*parts, ")"))
-
-
-def _bias(node: Node, op: Any) -> Text:
-    """Write the bias of an attention as (heads, N, M), or with windows behind the heads."""
-    windows, heads, shape = op.windows, op.heads, node.in_shapes[3]
-    scores = node.in_shapes[0][0] // windows, node.in_shapes[1][0] // windows
-    bias = meaning.biased(shape, heads, windows, *scores)
-    to = bias.to if bias.heads is None else (heads, *bias.to)
-    plain = as_said(3, len(shape))
-    if shape == to:
-        return plain
-    axis: Text = () if bias.heads == 0 else (", axis=", Arg("axis", bias.heads))
-    return ("score_bias(", *plain, ", ", Arg("to", to), *axis, ")")
+    return attention(node, op, as_said(3, len(node.in_shapes[3])) if node.inputs[3:] else ())
 
 
 @writes("rope")
