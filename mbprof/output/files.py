@@ -8,7 +8,7 @@ import re
 import signal
 import stat
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from io import TextIOWrapper
 from pathlib import Path
@@ -152,7 +152,7 @@ def emit_all(files: Mapping[Path, bytes]) -> None:
                 aside.file.write(content)
                 aside.close()
                 asides.append(aside)
-        with _undisturbed():
+        with undisturbed():
             for aside in asides:
                 with _said(str(aside.target)):
                     aside.path.replace(aside.target)
@@ -166,20 +166,29 @@ def _left(folder: Path) -> None:
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Let signals wait, so that several files change together."""
+def undisturbed() -> Iterator[None]:
+    """Let signals wait, so that what belongs together is done together."""
     waiting: list[int] = []
+    try:
+        with answered(lambda number, frame: waiting.append(number)):
+            yield
+    finally:
+        for number in waiting:
+            signal.raise_signal(number)
+
+
+@contextmanager
+def answered(handler: Callable[[int, Any], None]) -> Iterator[None]:
+    """Answer an interrupt and SIGTERM so for a while; only the main thread hears of them."""
     before: dict[int, Any] = {}
-    with suppress(ValueError):  # only the main thread hears of signals
+    with suppress(ValueError):
         for sign in (signal.SIGINT, signal.SIGTERM):
-            before[sign] = signal.signal(sign, lambda number, frame: waiting.append(number))
+            before[sign] = signal.signal(sign, handler)
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler or signal.SIG_DFL)
-        for number in waiting:
-            signal.raise_signal(number)
+        for number, known in before.items():
+            signal.signal(number, known or signal.SIG_DFL)
 
 
 def abandon() -> None:

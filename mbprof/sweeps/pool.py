@@ -9,16 +9,24 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from types import ModuleType
+from functools import partial
+from itertools import count, islice
+from types import FrameType, ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mbprof.errors import LimitError
+from mbprof.output.files import answered, undisturbed
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
+    from queue import SimpleQueue
 
 S = TypeVar("S")
 R = TypeVar("R")
+PATIENCE = 0.8
+"""Seconds that what a signal ends has to put all away."""
+LOSING = "<frozen importlib"
+"""The code of imports, which swallows an exception here and there."""
 AHEAD = 32
 """So many results wait at most for the one that is next, besides two for each process."""
 
@@ -35,42 +43,62 @@ def results(work: Callable[[S], R], items: Iterable[S], jobs: int) -> Generator[
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
+    from queue import SimpleQueue
 
+    _tracked()
     context = multiprocessing.get_context("spawn")
     life, line = context.Pipe(duplex=False)
     pool = ProcessPoolExecutor(jobs - 1, context, _begin, (work, life))
-    left, waiting = iter(items), deque[Future[R]]()
+    left, numbers = iter(items), count()
+    waiting, ended = deque[int](), dict[int, Future[R]]()
+    ends = SimpleQueue[tuple[int, Future[R]]]()
+    """Heard of here alone: a signal that comes while a future is asked would leave it locked."""
 
-    def ahead(count: int) -> None:
-        """Hand out items until so many are not finished."""
-        unfinished = sum(not future.done() for future in waiting)
-        for item in (item for _, item in zip(range(count - unfinished), left, strict=False)):
-            with apart(signal.SIGTERM):
-                waiting.append(pool.submit(_done, item))
+    def ahead() -> None:
+        """Hand out items until each process has two, done ones not counted."""
+        while not ends.empty():
+            ended.update([ends.get()])
+        for item in islice(left, 2 * jobs - len(waiting) + len(ended)):
+            number = next(numbers)
+            with undisturbed(), apart(signal.SIGTERM):
+                future = pool.submit(_done, item)
+                future.add_done_callback(partial(_put, ends, number))
+                waiting.append(number)
 
     try:
         with alone():
             while True:
-                ahead(2 * jobs)
+                ahead()
                 if not waiting:
                     return
-                while not waiting[0].done() and len(waiting) < AHEAD + 2 * jobs:
+                while waiting[0] not in ended and len(waiting) < AHEAD + 2 * jobs:
                     item = next(left, None)
                     if item is None:
                         break
-                    waiting.append(_own(work, item))
-                    ahead(2 * jobs)
-                yield waiting.popleft().result()
+                    number = next(numbers)
+                    ended[number] = _own(work, item)
+                    waiting.append(number)
+                    ahead()
+                while waiting[0] not in ended:
+                    ended.update([ends.get()])
+                with undisturbed():
+                    result = ended.pop(waiting.popleft()).result()
+                yield result
     except BrokenProcessPool:
         message = "a process of --jobs was killed, perhaps since the memory was used up"
         raise LimitError(message, hint="take fewer --jobs; nothing was written") from None
     finally:
-        # Who is killed may have written half of a result; that ends where nobody can write on.
-        results_of: Any = pool
-        results_of._result_queue._writer.close()
-        pool.shutdown(cancel_futures=True)
-        line.close()
-        life.close()
+        with undisturbed():
+            # Who is killed may have written half of a result; that ends where nobody can write on.
+            results_of: Any = pool
+            results_of._result_queue._writer.close()
+            pool.shutdown(cancel_futures=True)
+            line.close()
+            life.close()
+
+
+def _put(ends: SimpleQueue[tuple[int, Future[R]]], number: int, future: Future[R]) -> None:
+    ends.put((number, future))
 
 
 def _own(work: Callable[[S], R], item: S) -> Future[R]:
@@ -105,9 +133,7 @@ def apart(*later: signal.Signals) -> Iterator[None]:
     """
     main, masked = sys.modules["__main__"], hasattr(signal, "pthread_sigmask")
     if masked:
-        from multiprocessing import resource_tracker
-
-        resource_tracker.ensure_running()  # which lets signals through when it starts
+        _tracked()  # which lets signals through when it starts
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, *later})
     sys.modules["__main__"] = ModuleType("__main__")
     try:
@@ -116,6 +142,22 @@ def apart(*later: signal.Signals) -> Iterator[None]:
         sys.modules["__main__"] = main
         if masked:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _tracked() -> None:
+    """Start what puts semaphores away after a process that was ended at once, and warns of none."""
+    if not hasattr(signal, "pthread_sigmask"):
+        return  # nothing does, nor has to, on Windows
+    from multiprocessing import resource_tracker
+
+    before = os.environ.get("PYTHONWARNINGS")
+    os.environ["PYTHONWARNINGS"] = "ignore"
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        os.environ.pop("PYTHONWARNINGS")
+        if before is not None:
+            os.environ["PYTHONWARNINGS"] = before
 
 
 def _begin(work: Callable[[Any], Any], life: Connection) -> None:
@@ -139,14 +181,42 @@ def _done(item: Any) -> Any:
 
 
 @contextmanager
-def unwinding() -> Iterator[None]:
-    """Let SIGTERM end this process as an exception does, so that all is put away."""
+def unwinding() -> Iterator[Callable[[], None]]:
+    """Let a signal end this process as an exception does, so that all is put away.
 
-    def end(number: int, frame: object) -> None:
-        sys.exit(128 + number)
+    An exception that is raised between any two steps can be lost, as while a module is imported,
+    or leave a lock that somebody waits for. So what is yielded ends the process too, once a signal
+    has come; and after `PATIENCE` it ends as it would have before.
+    """
+    import threading
+    from queue import Empty, SimpleQueue
 
-    before = signal.signal(signal.SIGTERM, end)
+    heard, over = SimpleQueue[int](), SimpleQueue[None]()
+    numbers: list[int] = []
+    before = signal.getsignal(signal.SIGTERM)
+
+    def end(number: int, frame: FrameType | None) -> None:
+        numbers.append(number)
+        heard.put(number)
+        if frame is None or not frame.f_code.co_filename.startswith(LOSING):
+            heed()
+
+    def heed() -> None:
+        if numbers:
+            raise KeyboardInterrupt if numbers[0] == signal.SIGINT else SystemExit(128 + numbers[0])
+
+    def watch() -> None:
+        number = heard.get()
+        try:
+            over.get(timeout=PATIENCE if number else 0)
+        except Empty:
+            if number and callable(before):
+                before(number, None)
+
+    threading.Thread(target=watch, daemon=True).start()
     try:
-        yield
+        with answered(end):
+            yield heed
     finally:
-        signal.signal(signal.SIGTERM, before)
+        over.put(None)
+        heard.put(0)

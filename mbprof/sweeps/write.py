@@ -6,7 +6,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import chain
 from typing import Any, TypeAlias
@@ -195,10 +195,15 @@ def write(
     front = Front.parse(kept.pareto, job.names) if kept.pareto else None
     rules = [rule for rule in reducers(front, by, kept.top) if rule is front or kept.top]
     rule = rules[0] if rules else None
-    apart = unwinding() if jobs or scheduler is not None else nullcontext()
-    with apart, _progress(job.count, scheduler is not None) as advance:
-        chunked = reduced(chunks(job, jobs, rule, scheduler, advance), front, by, kept.top)
-        format.write(job, chunked, shown, output, screen)
+    with unwinding() as heed, _progress(job.count, scheduler is not None) as advance:
+        costed = _heeding(heed, chunks(job, jobs, rule, scheduler, advance))
+        format.write(job, reduced(costed, front, by, kept.top), shown, output, screen)
+
+
+def _heeding(heed: Callable[[], None], chunks: Iterator[Chunk]) -> Iterator[Chunk]:
+    for chunk in chunks:
+        heed()
+        yield chunk
 
 
 _KNOWN = {

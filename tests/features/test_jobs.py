@@ -51,21 +51,23 @@ def workers(session: int) -> list[int]:
     return [pid for pid, line in of_session(session).items() if "spawn_main" in line]
 
 
-def semaphores() -> set[Path]:
-    """Return those that processes of Python share."""
-    return set(Path("/dev/shm").glob("sem.mp*"))
+def semaphores(pid: int) -> set[Path]:
+    """Return those that a process shares with others."""
+    maps = Path(f"/proc/{pid}/maps").read_text().split()
+    return {Path(word) for word in maps if word.startswith("/dev/shm/sem.")}
 
 
 @contextmanager
 def at_work(path: Path, *more: str) -> Iterator["subprocess.Popen[str]"]:
     """Start a long sweep in two processes, and wait until both work."""
-    before = semaphores()
     with started(*MBPROF, *LONG, "--jobs", "2", *more, "-o", str(path)) as process:
         until(lambda: workers(process.pid) and any(path.parent.iterdir()))
+        shared = semaphores(process.pid)
+        assert shared
         yield process
         until(lambda: not of_session(process.pid), 5)
     assert list(path.parent.iterdir()) == []
-    assert not semaphores() - before
+    assert not any(semaphore.exists() for semaphore in shared)
 
 
 proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
