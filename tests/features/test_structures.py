@@ -147,6 +147,50 @@ def test_a_space_of_45_knobs_is_one_build_and_equals_networks_that_were_measured
     assert len(engine.paths) == 1
 
 
+@pytest.mark.parametrize("space", ["attentive_nas", "fbnet", "proxyless_nas"])
+def test_a_space_is_one_build_and_equals_networks_that_were_measured(space: str) -> None:
+    path = ROOT / "tests" / "independent" / "data" / "space_networks.csv"
+    with path.open(encoding="utf-8") as file:
+        table = csv.DictReader(line for line in file if not line.startswith("#"))
+        rows = [row for row in table if row["space"] == space]
+    spec = mbprof.load(space).definition
+    knobs = {name: knob.default for name, knob in spec.knobs.items()}
+    for row in rows:
+        given = {name: int(value) for name, value in map(_pair, row["knobs"].split())}
+        columns = {name: np.array([value]) for name, value in given.items()}
+        ranges = {
+            name: (32, 512, 32) if name == "res" else (*_ends(spec.knobs[name]), 1)
+            for name in given
+        }
+        engine = Engine(spec, knobs, ranges, counter("kernels", "all"), 2, open=True)
+        measured = [[int(row["params"])], [int(row["macs"])]]
+        assert [column.tolist() for column in engine.run(columns, 1)] == measured, row
+
+
+@pytest.mark.parametrize("space", ["attentive_nas", "fbnet", "proxyless_nas"])
+def test_every_network_of_a_space_is_of_one_build(space: str) -> None:
+    spec, rng = mbprof.load(space).definition, np.random.default_rng(7)
+    chosen = {name: knob.one_of for name, knob in spec.knobs.items() if knob.one_of}
+    columns = {name: rng.choice(np.array(values), 40) for name, values in chosen.items()}
+    ranges = {name: (min(values), max(values), 1) for name, values in chosen.items()}
+    knobs = {name: knob.default for name, knob in spec.knobs.items()}
+    engine = Engine(spec, knobs, ranges, counter("kernels", "all"), 2, open=True)
+    counts = engine.run(columns, 40)
+    assert len(engine.paths) == 1
+    for row in range(0, 40, 8):
+        given = {name: column[row].item() for name, column in columns.items()}
+        total = mbprof.table(mbprof.load(space), **given).total
+        assert [column[row].item() for column in counts] == [total.params, total.cost]
+
+
+def _ends(knob: Any) -> tuple[int, int]:
+    return min(knob.one_of), max(knob.one_of)
+
+
+def _pair(text: str) -> list[str]:
+    return text.split("=")
+
+
 def _trained(nodes: Any) -> tuple[Any, Any]:
     from mbprof.ops.base import total
 
