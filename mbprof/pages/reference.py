@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+import importlib.util
 import inspect
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from pathlib import Path
+from typing import Any
 
 import mbprof
 from mbprof.checks import RULES
@@ -213,16 +217,31 @@ def error_page(kind: str) -> str:
 # Python
 
 
+def _public(name: str) -> tuple[Any, str, str]:
+    """Return a public name's value, its signature and its docstring.
+
+    What needs a library that is not installed has no value; its source says the rest.
+    """
+    try:
+        what = getattr(mbprof, name)
+    except ImportError:
+        module, attribute = mbprof._HOME_OF[name]
+        found = importlib.util.find_spec(module)
+        tree = ast.parse(Path(found.origin if found and found.origin else "").read_text("utf-8"))
+        functions = (node for node in tree.body if isinstance(node, ast.FunctionDef))
+        (node,) = (function for function in functions if function.name == attribute)
+        return None, f"({ast.unparse(node.args)})", ast.get_docstring(node) or ""
+    # Annotations that are postponed are texts.
+    signature = re.sub(r"(: |-> )'([^']*)'", r"\1\2", str(inspect.signature(what)))
+    return what, signature, docstring(what)
+
+
 def function_page(name: str) -> str:
     """Return the page of a public name: its signature, its docstring, and a class's members."""
-    what = getattr(mbprof, name)
+    what, signature, said = _public(name)
     if not inspect.isclass(what):
-        # Annotations that are postponed are texts.
-        signature = re.sub(r"(: |-> )'([^']*)'", r"\1\2", str(inspect.signature(what)))
         shown = inert.fenced(f"mbprof.{name}{signature}", "python")
-        return joined(
-            [f"# {inert.code(f'mbprof.{name}')}", shown, prose.docstring(docstring(what))]
-        )
+        return joined([f"# {inert.code(f'mbprof.{name}')}", shown, prose.docstring(said)])
     members = [
         [prose.code(member + ("()" if callable(value) else "")), first(inspect.getdoc(value) or "")]
         for member, value in inspect.getmembers(what)
@@ -232,7 +251,7 @@ def function_page(name: str) -> str:
     fields = ", ".join(inert.code(field) for field in getattr(what, "__dataclass_fields__", ()))
     parts = [
         f"# {inert.code(f'mbprof.{name}')}, a class",
-        prose.docstring(docstring(what)),
+        prose.docstring(said),
         facts([("fields", fields)]) if fields else "",
         "## Members" if members else "",
         prose.table(["member", "what"], members) if members else "",
@@ -264,5 +283,5 @@ ERROR = Kind(
 )  # fmt: skip
 FUNCTION = Kind(
     "function", "api", "Python", "The public functions and classes of the package.",
-    topics.public, function_page, lambda name: first(docstring(getattr(mbprof, name))),
+    topics.public, function_page, lambda name: first(_public(name)[2]),
 )  # fmt: skip
