@@ -208,7 +208,8 @@ def error_page(kind: str) -> str:
                 ("subclasses", below),
             ]
         ),
-        topics.section(topics.guide("errors"), kind),
+        # Its links are those of a page beside it.
+        re.sub(r"\]\((?!\w+:|#)", "](../docs/", topics.section(topics.guide("errors"), kind)),
         "Guide: [what went wrong](../docs/errors.md)",
     ]  # fmt: skip
     return joined(parts)
