@@ -13,8 +13,8 @@ _CODE = re.compile(r"``(.+?)``|`([^`]+)`", re.S)
 _LABEL = re.compile(r"(?:MACs|[A-Z][a-z]+)(?=: )")
 """What begins a paragraph of a docstring: ``Source: ...``."""
 _PAPER = re.compile(r"arXiv\\?:(\d{4}\.\d{4,5})")
-_LINK = re.compile(r"(?<![!\\])\[((?:`[^`\n]*`|\\.|[^\[\]`\\])+)\]\([^()\s]+\)|(`+[^`\n]+`+)")
-"""A link, or a code span, in which nothing is a link."""
+_LINK = re.compile(r"(?<!\\)!?\[((?:`[^`\n]*`|\\.|[^\[\]`\\])+)\]\([^()\s]+\)|(`+[^`\n]+`+)")
+"""A link or a picture, or a code span, in which nothing is one."""
 _COMMENT = re.compile(r"^<!--.*?-->\n", re.M)
 _FENCE = re.compile(r"(^(`{3,}).*?^\2$)", re.M | re.S)
 
@@ -87,7 +87,7 @@ def code(said: str) -> str:
 
 
 def unlinked(page: str) -> str:
-    """Return a page without its links and comments, whose words stay; code stays as it is.
+    """Return a page without links, pictures and comments; their words stay, and code as it is.
 
     >>> unlinked("see [a](b.md), [`e`](f.md) and `[c](d)`")
     'see a, `e` and `[c](d)`'

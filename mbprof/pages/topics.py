@@ -112,7 +112,8 @@ def find(kinds: Kinds, asked: str) -> Topic:
         # The words of the kinds are known, too: whoever types one wants its list.
         known = [n for kind in searched for n in kind.names()]
         lists = [] if slash else [f"{word}/" for word in kinds]
-        raise UsageError(f"no topic is called {asked!r}", hint=nearest(asked, [*lists, *known]))
+        hint = nearest(name if slash else asked, [*lists, *known])
+        raise UsageError(f"no topic is called {asked!r}", hint=hint)
     (kind, named), *others = found
     also = tuple(f"{other.word}/{same}" for other, same in others)
     return Topic(kind.word, named, kind.page(named), also)
