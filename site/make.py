@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -34,10 +35,17 @@ UNSEARCHED = re.compile("^## (Rows|Stages|Knobs|What each counter says)$", re.M)
 CHUNK = 16
 
 
-def settled(text: str, file: Path) -> str:
-    """Return a page of the repository as a page of the site: what its links lead to is there.
+def chosen(networks: Sequence[str]) -> dict[str, topics.Kind]:
+    """Return the kinds of topics, of networks only the named ones; all if none is named."""
+    if not networks:
+        return kinds()
+    return {**kinds(), "network": kinds()["network"]._replace(names=lambda: networks)}
 
-    A file of the zoo is the page of the network or block; of other files the words stay.
+
+def settled(text: str, file: Path, networks: Sequence[str]) -> str:
+    """Return a page as a page of the site: what its links lead to is there.
+
+    A file of the zoo is the page of the network or block; of what is not built the words stay.
     """
 
     def led(match: re.Match[str]) -> str:
@@ -46,20 +54,15 @@ def settled(text: str, file: Path) -> str:
         to = {"specs": "networks", "specs/blocks": "blocks"}.get(str(path.parent))
         if to and path.suffix == ".yaml":
             path = Path(to, f"{path.stem}.md")
-        elif not (picture or on_site(path)):
+        elif not picture and (path.suffix != ".md" or path.parts[0] == "reports"):
+            return words
+        if networks and path.parts[0] == "networks" and path.stem not in networks:
             return words
         back = os.path.relpath(path, file.relative_to(ROOT).parent)
         return f"{picture}[{words}]({back}{anchor or ''})"
 
     parts = re.split(r"(^```.*?^```$)", text, flags=re.S | re.M)
     return "".join(p if p.startswith("```") else LINK.sub(led, p) for p in parts)
-
-
-def on_site(path: Path) -> bool:
-    """Whether a file of the repository is a page of the site."""
-    return str(path) in ("README.md", "CHANGELOG.md") or (
-        path.parts[0] == "docs" and path.suffix == ".md"
-    )
 
 
 def adapted(text: str) -> str:
@@ -74,31 +77,32 @@ def adapted(text: str) -> str:
     return UNSEARCHED.sub(r"\g<0> { data-search-exclude }", "\n".join(lines))
 
 
-def of_kind(word: str, into: Path, name: str) -> None:
+def of_kind(word: str, pages: Path, networks: Sequence[str], name: str) -> None:
     """Write the page of a name."""
-    page = adapted(kinds()[word].page(name))
-    (into / f"{name}.md").write_text(page, encoding="utf-8")
+    kind = kinds()[word]
+    page = adapted(settled(kind.page(name), ROOT / kind.folder / f"{name}.md", networks))
+    (pages / kind.folder / f"{name}.md").write_text(page, encoding="utf-8")
 
 
-def write(pages: Path) -> None:
+def write(pages: Path, networks: Sequence[str]) -> None:
     """Write all pages into a folder."""
-    shutil.rmtree(pages, ignore_errors=True)
     shutil.copytree(SITE / "assets", pages / "assets")
     for path in [ROOT / "README.md", ROOT / "CHANGELOG.md", *topics.guides().values()]:
         text, to = path.read_text(encoding="utf-8"), pages / path.relative_to(ROOT)
         to.parent.mkdir(parents=True, exist_ok=True)
-        to.write_text(adapted(settled(text, path)), encoding="utf-8")
+        to.write_text(adapted(settled(text, path, networks)), encoding="utf-8")
         for picture in re.findall(r"!\[[^\]]*\]\((?!\w+:)([^)]+)\)", text):
             shown = (path.parent / picture).resolve().relative_to(ROOT)
             (pages / shown).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / shown, pages / shown)
     with ProcessPoolExecutor(os.cpu_count()) as pool:
-        for kind in kinds().values():
-            into = pages / kind.folder
-            into.mkdir(exist_ok=True)
-            (into / "index.md").write_text(adapted(listed(kind)), encoding="utf-8")
+        for kind in chosen(networks).values():
+            (pages / kind.folder).mkdir(exist_ok=True)
+            list_page = pages / kind.folder / "index.md"
+            list_page.write_text(adapted(listed(kind)), encoding="utf-8")
             if kind.word != topics.GUIDE.word:
-                list(pool.map(partial(of_kind, kind.word, into), kind.names(), chunksize=CHUNK))
+                one = partial(of_kind, kind.word, pages, networks)
+                list(pool.map(one, kind.names(), chunksize=CHUNK))
 
 
 def listed(kind: topics.Kind) -> str:
@@ -151,10 +155,12 @@ def main() -> None:
     """Build the site."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--into", type=Path, default=SITE / "build", help="where it is written")
-    into = parser.parse_args().into.resolve()
+    parser.add_argument("--networks", nargs="+", default=(), help="only these of the zoo: quicker")
+    given = parser.parse_args()
+    into = given.into.resolve()
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
-        write(scratch / "pages")
+        write(scratch / "pages", given.networks)
         (scratch / "mkdocs.yml").write_text(config(), encoding="utf-8")
         generate(scratch)
         for page in (scratch / "build").rglob("*.html"):

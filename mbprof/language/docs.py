@@ -14,7 +14,9 @@ def docstring(function: Callable[..., Any]) -> str:
     >>> docstring(docstring).partition(";")[0]
     'Return the docstring of a function or class without its indentation'
     """
-    if said := inspect.getdoc(function):
+    said = inspect.getdoc(function)
+    # A dataclass without one says how it is called.
+    if said and not said.startswith(f"{function.__name__}("):
         return said
     (tree,) = ast.parse(inspect.cleandoc(inspect.getsource(function))).body
     return ast.get_docstring(tree) or "" if isinstance(tree, ast.FunctionDef | ast.ClassDef) else ""

@@ -187,7 +187,8 @@ def _site() -> str:
         links = metadata("mbprof").get_all("Project-URL") or []
     except PackageNotFoundError:  # run from its folder
         return ""
-    return dict(link.split(", ", 1) for link in links).get("Manual", "")
+    manual = (link.partition(", ") for link in links)
+    return next((address for label, _, address in manual if label == "Manual"), "")
 
 
 def page_address(folder: str, name: str) -> str:

@@ -203,12 +203,13 @@ INLINE = re.compile(r"<script(?![^>]*\bsrc=)(?![^>]*application/json)[^>]*>(.*?)
 @pytest.mark.long
 def test_the_site_is_whole_and_asks_nobody_for_anything(tmp_path: Path) -> None:
     pytest.importorskip("zensical", reason="the site's generator is not installed: make site")
-    ended = child(sys.executable, str(ROOT / "site" / "make.py"), "--into", str(tmp_path / "site"))
+    make, into = str(ROOT / "site" / "make.py"), str(tmp_path / "site")
+    ended = child(sys.executable, make, "--into", into, "--networks", *NETWORKS)
     assert ended.status == 0, ended.out + ended.err
     site = tmp_path / "site"
     pages = {page: page.read_text(encoding="utf-8") for page in site.rglob("*.html")}
     for kind in kinds().values():
-        for name in kind.names() if kind.folder != "docs" else ():
+        for name in named(kind.word) if kind.word != "guide" else ():
             assert site / kind.folder / name / "index.html" in pages
     for page, text in pages.items():
         assert not [asked for asked in ASKED.findall(text) if re.match(r"\w+:|//", asked)], page
