@@ -8,7 +8,7 @@ PARALLEL := --numprocesses=auto --maxprocesses=16 --dist=worksteal
 SECONDS := 60
 PYTHONS := python3.11 python3.12 python3.13
 
-.PHONY: run frameworks test lint types tests test-lowest test-pythons fuzz signals nightly bench schema index reports clean
+.PHONY: run frameworks test lint types tests test-lowest test-pythons fuzz signals nightly bench schema index reports site clean
 
 run: $(READY)  ## set up and print the first table
 	@$(BIN)/mbprof table mobilenet_v1
@@ -73,8 +73,17 @@ index: $(READY)  ## regenerate what mbprof list and explain --number --all read
 reports: $(READY)  ## regenerate the committed reports
 	$(BIN)/mbprof report --all reports
 
+site: $(VENV)/.site  ## build the documentation site in site/build, with the playground where there is one
+	$(BIN)/python site/make.py
+	$(if $(wildcard site/playground),$(MAKE) --no-print-directory playground)
+
+$(VENV)/.site: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint constraints.txt --editable '.[site]'
+	touch $@
+
 clean:
-	rm -rf $(VENV) $(LOWEST) .venv-other build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(LOWEST) .venv-other build dist site/build .mypy_cache .pytest_cache .ruff_cache
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mbprof.checks.model import Finding as Finding
     from mbprof.checks.run import Checked as Checked
     from mbprof.checks.run import check as check
+    from mbprof.cli.manual import docs as docs
     from mbprof.compare.diff import Difference as Difference
     from mbprof.compare.diff import diff as diff
     from mbprof.compare.side_by_side import Comparison as Comparison
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     from mbprof.pages.measured import Measured as Measured
     from mbprof.pages.measured import measure as measure
     from mbprof.pages.plot import plot as plot
+    from mbprof.pages.topics import Topic as Topic
     from mbprof.pages.zoo import SpecPage as SpecPage
     from mbprof.pages.zoo import show as show
     from mbprof.published.accuracy import Accuracies as Accuracies
@@ -86,6 +88,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "checks.model": "Finding",
     "checks.run": "Checked check",
+    "cli.manual": "docs",
     "compare.diff": "Difference diff",
     "compare.side_by_side": "Comparison compare",
     "device.calibrate": "Calibration calibrate",
@@ -107,6 +110,7 @@ _HOMES = {
     "pages.measured": "Measured measure",
     "pages.plot": "plot",
     "pages.catalogue": "Catalogue list=catalogue",
+    "pages.topics": "Topic",
     "pages.zoo": "SpecPage show",
     "published.accuracy": "Accuracies accuracy",
     "published.estimate": "Estimate estimate",

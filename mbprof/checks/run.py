@@ -20,7 +20,7 @@ from mbprof.network import conventions
 from mbprof.network.load import Network, Spec, SpecLike, as_text, network_at
 from mbprof.network.sizes import in_words
 from mbprof.output import REPORTS, Column, Formats, Note, Report, Screen, arranged, inert, picked
-from mbprof.output.formats import stamp, to_json
+from mbprof.output.formats import page_address, stamp, to_json
 from mbprof.output.writers import Result
 from mbprof.spec.knobs import typed
 from mbprof.spec.sections import Budget, limit
@@ -211,6 +211,8 @@ def static_analysis(report: FindingsReport, screen: Screen) -> str:
                 "name": rule.check.__name__ if rule.check else rule.code,
                 "shortDescription": {"text": rule.title},
                 "fullDescription": {"text": rule.text},
+                "help": {"text": f"mbprof docs {rule.code} explains it, with examples."},
+                **({"helpUri": uri} if (uri := page_address("rules", rule.code)) else {}),
                 "defaultConfiguration": {"level": _LEVELS.get(rule.severity, rule.severity)},
             }
             for rule in rules
@@ -338,4 +340,5 @@ def rule_report(code: str, layout: str = "page") -> Report:
             parts[list(parts)[-1]] += f" {line.strip()}"
     data = {**rule.to_dict(), **parts}
     text = _UNBROKEN.sub(" ", rule.text) if layout == "terminal" else rule.text
+    text = f"{text.rstrip()}\nExamples: mbprof docs {code}"
     return Report(f"{rule.code}, {rule.severity}", (), (), data, text=text)

@@ -288,6 +288,7 @@ REGISTRIES = {
     "search": ("mbprof.spaces.search", "FORMATS"),
     "plot": ("mbprof.pages.plot", "CHARTS"),
     "schema": ("mbprof.spec.schema", "FORMATS"),
+    "docs": ("mbprof.pages.topics", "FORMATS"),
 }
 """Where the formats of each kind of result are registered; it is named as the command has it."""
 

@@ -130,7 +130,7 @@ class Origins(Result):
                 yield f"× {_named(said, factor)}"
         if self.left_out:
             yield f"{fmt.several(self.left_out, 'rarer count')} left out that print like it, too."
-        said = "docs/conventions.md says what each of them counts"
+        said = "mbprof docs conventions says what each of them counts"
         names = [origin.convention for origin in self.origins]
         other = next((name for name in names if name != conventions.DEFAULT), None)
         if other is not None:

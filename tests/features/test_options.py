@@ -282,18 +282,19 @@ def test_forced_colours_reach_a_pipe(asked: str) -> None:
     assert ("\x1b[" in ended.out) == bool(asked)
 
 
-def metadata(folder: Path, repository: str) -> str:
+def metadata(folder: Path, repository: str, site: str = "") -> str:
     """Return what a package index would be told of a copy whose owner has filled in an address."""
     import shutil
     import zipfile
 
     for name in ("README.md", "LICENSE", "hatch_build.py"):
         shutil.copy(ROOT / name, folder / name)
-    for name in ("mbprof", "specs"):
+    for name in ("mbprof", "specs", "docs", "tests"):
         (folder / name).symlink_to(ROOT / name)
     text = (ROOT / "pyproject.toml").read_text()
     assert text.count('\nrepository = ""\n') == 1
     text = text.replace('\nrepository = ""\n', f'\nrepository = "{repository}"\n')
+    text = text.replace('\nsite = ""\n', f'\nsite = "{site}"\n')
     (folder / "pyproject.toml").write_text(text)
     ended = child(sys.executable, "-m", "hatchling", "build", "-t", "wheel", cwd=folder)
     assert ended.status == 0, ended.err
@@ -312,7 +313,8 @@ def test_an_index_is_told_no_address_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_links_of_the_readme_lead_to_the_repository(tmp_path: Path) -> None:
-    text = metadata(tmp_path, "https://example.org/me/mbprof")
+    text = metadata(tmp_path, "https://example.org/me/mbprof", "https://me.example.org/mbprof/")
+    assert "Project-URL: Manual, https://me.example.org/mbprof\n" in text
     assert "Project-URL: Repository, https://example.org/me/mbprof\n" in text
     assert "](https://example.org/me/mbprof/blob/HEAD/docs/zoo.md)" in text
     assert "](https://example.org/me/mbprof/raw/HEAD/reports/mobilenet_v2/accuracy.svg)" in text

@@ -57,6 +57,7 @@ OTHERS: dict[str, Callable[[], Any]] = {
     "loads": lambda: mbprof.loads(zoo_text(SPEC)),
     "from_onnx": lambda: mbprof.from_onnx(gzip.decompress(ONNX.read_bytes())),
     "schema": mbprof.schema,
+    "docs": mbprof.docs,
     "calibrate": lambda: mbprof.calibrate(MEASURED),
     "measure": lambda: mbprof.measure("lcnet", repeats=1, warmup=0, res=32),
 }

@@ -157,7 +157,7 @@ def test_the_default_convention_is_data() -> None:
     assert weights == {"macs": {"mac": 1}}
 
 
-def test_a_wheel_carries_the_zoo(tmp_path: Path) -> None:
+def test_a_wheel_carries_the_zoo_and_the_manual(tmp_path: Path) -> None:
     pip = (sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir")
     ended = child(*pip, str(tmp_path), str(ROOT), cwd=None, **OFFLINE)
     assert ended.status == 0, ended.err
@@ -166,3 +166,5 @@ def test_a_wheel_carries_the_zoo(tmp_path: Path) -> None:
     assert "mbprof/specs/mobilenet_v1.yaml" in names
     assert "mbprof/network/conventions/kernels.yaml" in names
     assert "mbprof/py.typed" in names
+    assert "mbprof/pages/docs/guides/pytorch.md" in names
+    assert "mbprof/pages/cases/MB104.case" in names

@@ -37,13 +37,13 @@ _PARTS, _MULTIPLE = 100, 32
 """Widths are tried in hundredths, sizes in multiples of the usual total stride."""
 
 _NOTHING = "nothing can be said about a network that cannot be built."
-_READ = "see the message; mbprof show and docs/spec-language.md say what a spec can hold."
+_READ = "see the message; mbprof show and mbprof docs spec-language say what a spec can hold."
 
 
 def _declared(
     code: str, title: str, severity: str = ERROR, why: str = _NOTHING, remedy: str = _READ
 ) -> Rule:
-    source = "mbprof, docs/spec-language.md."
+    source = "mbprof docs spec-language."
     text = f"{title}\n\nWhy: {why}\nRemedy: {remedy}\nSource: {source}"
     return declare(Rule(code, severity, None, text))
 
@@ -125,7 +125,7 @@ def unread_knob(subject: Subject) -> Iterator[Found]:
 
     Why: who turns it believes that something has changed.
     Remedy: use it, or take it away.
-    Source: mbprof, docs/spec-language.md.
+    Source: mbprof docs spec-language.
     """
     definition, own = subject.spec.definition, subject.spec.definition.loc.source
     read, usual = _names(definition), {*USUAL}
@@ -151,7 +151,7 @@ def uncalled_block(subject: Subject) -> Iterator[Found]:
 
     Why: it looks like part of the network and costs nothing.
     Remedy: call it, or take it away.
-    Source: mbprof, docs/spec-language.md.
+    Source: mbprof docs spec-language.
     """
     definition, own = subject.spec.definition, subject.spec.definition.loc.source
     called = _names(definition) | {step.block for step in definition.held(BlockStep)}
@@ -169,7 +169,7 @@ def accepted_in_vain(subject: Subject) -> Iterator[Found]:
 
     Why: a reason that no longer applies hides the next finding of that code.
     Remedy: take the line out of accept:.
-    Source: mbprof, docs/checks.md.
+    Source: mbprof docs checks.
     """
     own = subject.spec.definition.loc.source
     for code, scalar in subject.spec.definition.accept.items():
