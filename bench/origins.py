@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
+from zlib import crc32
 
 from mbprof.language.counts import read
 from mbprof.network.load import Spec, load
@@ -46,9 +47,13 @@ class Question(NamedTuple):
 
 
 def samples(seed: int, size: int = SIZE, most: int = SAMPLES) -> list[list[tuple[str, Claim, str]]]:
-    """Return disjoint random samples of the zoo's rounded claims."""
-    drawn = list(rounded())
-    random.Random(seed).shuffle(drawn)
+    """Return disjoint random samples of the zoo's rounded claims; a new claim displaces only one."""
+
+    def place(asked: tuple[str, Claim, str]) -> int:
+        name, claim, quantity = asked
+        return crc32(f"{seed} {name} {claim.source} {claim.preset} {claim.at} {quantity}".encode())
+
+    drawn = sorted(rounded(), key=place)
     return [drawn[size * n : size * (n + 1)] for n in range(most)]
 
 
