@@ -5,7 +5,7 @@ its network, counted its way, at its settings. The network is asked for without 
 setting, as who reads a table would.
 
     python -m bench.origins claims [SEED]     three disjoint samples, and how many were found
-    python -m bench.origins numbers [SEED]    random numbers of 3 and of 4 digits that are called likely
+    python -m bench.origins numbers [SEED]    random numbers of 3 and 4 digits called likely
 """
 
 from __future__ import annotations
@@ -33,6 +33,10 @@ NUMBERS = 60
 """How many random numbers are asked for of each number of digits."""
 
 
+Asked = tuple[str, Claim, str]
+"""A spec's name, one of its claims, and which of its numbers is asked for."""
+
+
 class Question(NamedTuple):
     """A number to ask for: the spec without the number, and the count that it rounds."""
 
@@ -46,10 +50,10 @@ class Question(NamedTuple):
         return origins(self.spec, self.text).origins
 
 
-def samples(seed: int, size: int = SIZE, most: int = SAMPLES) -> list[list[tuple[str, Claim, str]]]:
-    """Return disjoint random samples of the zoo's rounded claims; a new claim displaces only one."""
+def samples(seed: int, size: int = SIZE, most: int = SAMPLES) -> list[list[Asked]]:
+    """Return disjoint random samples of the zoo's rounded claims; a new one displaces only one."""
 
-    def place(asked: tuple[str, Claim, str]) -> int:
+    def place(asked: Asked) -> int:
         name, claim, quantity = asked
         return crc32(f"{seed} {name} {claim.source} {claim.preset} {claim.at} {quantity}".encode())
 
@@ -57,7 +61,7 @@ def samples(seed: int, size: int = SIZE, most: int = SAMPLES) -> list[list[tuple
     return [drawn[size * n : size * (n + 1)] for n in range(most)]
 
 
-def rounded() -> Iterator[tuple[str, Claim, str]]:
+def rounded() -> Iterator[Asked]:
     """Yield every rounded claim of the zoo that is of its network, and what it is of."""
     for name in zoo.spec_names():
         for claim in load(name).definition.published:
@@ -68,7 +72,7 @@ def rounded() -> Iterator[tuple[str, Claim, str]]:
                     yield name, claim, quantity
 
 
-def questions(claims: Iterable[tuple[str, Claim, str]]) -> Iterator[Question]:
+def questions(claims: Iterable[Asked]) -> Iterator[Question]:
     """Yield the questions of those claims that hold."""
     for name, claim, quantity in claims:
         stem, printed = claim.preset or name, getattr(claim, quantity)

@@ -36,7 +36,7 @@ class Range(NamedTuple):
 class Quantity(NamedTuple):
     """A count as written, the counts that print like it, and what it can count: params, cost.
 
-    ``power`` is that of ten of its unit, such as 6 of an M, and ``decimals`` stand behind its point.
+    ``power`` is that of ten of its unit, such as 6 of an M; ``decimals`` stand behind its point.
     """
 
     text: str

@@ -180,16 +180,18 @@ def _published(
     return settings
 
 
-_Tables = Mapping[tuple[str, str | None], Mapping[tuple[str, str, str, str], set[tuple[int, int]]]]
+_Way = tuple[str, str, str, str]
+_Tables = Mapping[tuple[str, str | None], Mapping[_Way, set[tuple[int, int]]]]
 """How each source counts a flavour and rounds, and how many decimals of which unit it writes."""
 
 
 def _tables(published: Iterable[Claim]) -> _Tables:
-    tables: dict[tuple[str, str | None], dict[tuple[str, str, str, str], set[tuple[int, int]]]] = {}
+    tables: dict[tuple[str, str | None], dict[_Way, set[tuple[int, int]]]] = {}
     for claim in published:
         table = tables.setdefault((claim.source, claim.flavour), {})
         for quantity, printed in _numbers(claim):
-            rounding = "down" if {span.rounding for span in printed.ranges} >= {"down"} else ""
+            down = not any(span.rounding == "nearest" for span in printed.ranges)
+            rounding = "down" if down else "nearest"
             way = (quantity, claim.convention, claim.scope, rounding)
             table.setdefault(way, set()).add((printed.power, printed.decimals))
     return tables
@@ -197,9 +199,8 @@ def _tables(published: Iterable[Claim]) -> _Tables:
 
 def _numbers(claim: Claim) -> Iterator[tuple[str, Quantity]]:
     """Yield what a claim is of, and the number."""
-    yield from (
-        (name, number) for name, number in (("params", claim.params), ("cost", claim.macs)) if number
-    )
+    numbers = {"params": claim.params, "cost": claim.macs}
+    yield from ((name, number) for name, number in numbers.items() if number is not None)
 
 
 def _counted(
