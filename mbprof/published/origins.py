@@ -226,8 +226,8 @@ def _search(
     search = Search(wanted, density, scopes, asked, fixed)
     *before, usual = tiers(asked, fixed, wanted)
     for tier in before:
-        if tier and min(setting.bits for setting in tier) <= search.best() + MARGIN:
-            search.look(tier)
+        if near := [setting for setting in tier if setting.least <= search.best() + MARGIN]:
+            search.look(near)
     if not fixed and "all" in scopes and search.best() + MARGIN >= FAMILY:
         own = [row for row in totals([called(asked)[0]]) if row.knobs and "@" in row.name]
         search.look_up([*totals(family(asked)), *own], FAMILY)
