@@ -12,7 +12,6 @@ import re
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -28,6 +27,7 @@ from mbprof.errors import (
 )
 from mbprof.language import fmt
 from mbprof.language.fmt import Value
+from mbprof.language.record import record
 
 if TYPE_CHECKING:
     from yaml import Event
@@ -45,7 +45,7 @@ COMMAND_LINE = "command line"
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Scalar:
     """A piece of text and where it stands; ``quoted`` when it was written in quotes."""
 
@@ -63,7 +63,7 @@ class Scalar:
         return self.loc.right(offset + self.quoted)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Seq:
     """A list of nodes."""
 
@@ -71,7 +71,7 @@ class Seq:
     loc: Loc
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Entry:
     """A key of a mapping, with its place, and its value."""
 
@@ -79,7 +79,7 @@ class Entry:
     value: Node
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Map:
     """A mapping; the order of the text is kept."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from mbprof.language import dtypes, fmt
 from mbprof.language.dtypes import Dtype
+from mbprof.language.record import record
 from mbprof.network.graph import IMAGE, Edge, Graph, Node, fold, layers
 from mbprof.network.reach import Field, Number, Reached, reached
 from mbprof.ops.base import Free, Op
@@ -77,7 +77,7 @@ class Traffic(NamedTuple):
         return self.mac * dtype.bits * dtype.weight_bits + self.mixed * dtype.bits * dtype.bits
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Measures:
     """The traffic and the receptive field of every layer by its name, in execution order."""
 
