@@ -32,9 +32,9 @@ from mbprof.language.record import record
 if TYPE_CHECKING:
     from yaml import Event
 
-MAX_BYTES = 1 << 20
+MAX_BYTES = 1 << 24
 MAX_DEPTH = 24
-MAX_VALUES = 30_000
+MAX_VALUES = 800_000
 """So many single values, keys included, a text holds at most."""
 MAX_LISTED = 256
 """So many knobs, arguments, columns or values of one field there are at most."""
@@ -210,6 +210,7 @@ class _Builder:
 
     def __init__(self, source: Source, yaml: Any, loader: Any) -> None:
         self.source, self.yaml, self.left = source, yaml, MAX_VALUES
+        self.texts: dict[str, str] = {}
         self.events: Iterator[Event] = yaml.parse(source.text, Loader=loader)
 
     def document(self) -> Node:
@@ -244,7 +245,8 @@ class _Builder:
             message = f"{self.source.name} holds more than {MAX_VALUES:,} values"
             raise LimitError(message, self.loc(event))
         if isinstance(event, yaml.ScalarEvent):
-            return Scalar(event.value, self.loc(event), bool(event.style))
+            text = self.texts.setdefault(event.value, event.value)  # most values stand there often
+            return Scalar(text, self.loc(event), bool(event.style))
         if depth >= MAX_DEPTH:
             raise SourceError(f"nested deeper than {MAX_DEPTH} levels", self.loc(event))
         sequence = isinstance(event, yaml.SequenceStartEvent)

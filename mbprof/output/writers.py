@@ -8,7 +8,7 @@ import re
 import shutil
 import sys
 from abc import abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from mbprof.errors import UsageError, wrapped
@@ -265,7 +265,7 @@ class Result(Brief):
     def to_dict(self) -> dict[str, Any]:
         """Return the answer as plain data, as ``--format json`` prints it; a list is ``rows``."""
         data = self.report("data").data
-        return data if isinstance(data, dict) else {"rows": data}
+        return dict(data) if isinstance(data, Mapping) else {"rows": data}
 
     def to_frame(self) -> pandas.DataFrame:
         """Return the answer as a pandas DataFrame, whose columns are those of ``--format csv``."""
