@@ -6,12 +6,13 @@ That is evaluated for each configuration with the knobs and arguments of the pla
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from mbprof.errors import LimitError, Loc, SpecError, nearest, unknown
 from mbprof.language.expr import Expr
 from mbprof.language.fmt import Env, several
+from mbprof.language.record import record
 from mbprof.language.source import KIND_OF, Node, Scalar, Seq, few, value_of
 from mbprof.ops.padding import FAMILIES, PADDING_RULES
 from mbprof.symbolic.arithmetic import is_integral, is_number, is_real, is_whole, truncated
@@ -22,7 +23,7 @@ LARGEST = 2**31 - 1
 Known = Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Bound:
     """A field as written: where it stands and how to evaluate it."""
 
@@ -35,7 +36,7 @@ class Bound:
         return self.node.loc
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Kind:
     """A type of field: its word in specs and the JSON Schema of what it accepts."""
 

@@ -10,7 +10,6 @@ from mbprof.errors import LimitError, MbprofError, UsageError
 from mbprof.language.fmt import Value, plain, several, spelled
 from mbprof.network.conventions import DEFAULT
 from mbprof.network.load import Spec
-from mbprof.network.rows import totals
 from mbprof.published import accuracy
 from mbprof.published.rows import Published, for_spec, series
 from mbprof.spec.usual import FEW_ALPHAS, FEW_SIDES
@@ -68,7 +67,8 @@ def point(
     """
     scaled = {} if alpha is None else {"alpha": alpha}
     more = more or {}
-    count = totals(spec.build(**{"res": res, **more, **scaled}).compiled, DEFAULT, scope)
+    knobs = {**spec.knobs, "res": res, **more, **scaled}
+    count = accuracy.counted(spec, knobs, scope, DEFAULT)
     return Point(spec.name, alpha, res, count.params, count.cost, knobs=tuple(more.items()))
 
 

@@ -6,7 +6,6 @@ Tiers of settings are searched, what people do most first, until nothing likelie
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -14,6 +13,7 @@ from mbprof.errors import UsageError
 from mbprof.language import fmt
 from mbprof.language.counts import HINT, Quantity, quantity, read
 from mbprof.language.fmt import spelled
+from mbprof.language.record import record
 from mbprof.language.source import Scalar
 from mbprof.network import conventions
 from mbprof.network.load import Spec, SpecLike, as_spec
@@ -69,7 +69,7 @@ _SAID = ("spec", "view", "knobs")
 """What is said above the table where all rows have it in common."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@record
 class Origins(Result):
     """What was found for a number, likeliest first, and what comes nearest if nothing was."""
 

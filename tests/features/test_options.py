@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 import typer
 
-from mbprof import cli
+from mbprof.cli.run import app
 from mbprof.errors import UsageError
 from mbprof.output import Column, Report, arranged, columns_report
 from mbprof.output.writers import screen_for
 from tests.conftest import MBPROF, ROOT, child, invoke, run
 
-COMMANDS: dict[str, Any] = typer.main.get_command(cli.app()).commands  # type: ignore[attr-defined]
+COMMANDS: dict[str, Any] = typer.main.get_command(app()).commands  # type: ignore[attr-defined]
 TABLES = {
     "table": ["mobilenet_v1"],
     "list": ["vgg"],

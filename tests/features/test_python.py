@@ -15,7 +15,7 @@ import typer
 from matplotlib.figure import Figure
 
 import mbprof
-from mbprof.cli import app
+from mbprof.cli.run import app
 from mbprof.errors import UsageError
 from mbprof.output.model import Brief
 from mbprof.output.writers import Result

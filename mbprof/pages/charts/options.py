@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mbprof.errors import UsageError
+from mbprof.language.record import record
 from mbprof.network.load import Spec, as_spec
 from mbprof.pages import points
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Options:
     """What a chart is asked for besides its specs."""
 
