@@ -16,6 +16,7 @@ import growth
 import jobs
 import lanes
 import measured
+import spaces
 
 import mbprof
 from mbprof.published.verify import verify
@@ -112,6 +113,9 @@ def main() -> int:
     rate, ratio = lanes.speed()
     line("configurations of MobileNetV2 a second", f"{rate / 1e6:.1f} M", "1 M", rate > 1e6)
     line("the same over NumPy written by hand", f"{ratio:.2f} x", "2.5 x", ratio < 2.5)
+    rate, ratio = spaces.speed()
+    line("networks of Once-for-all's space a second", f"{rate / 1e6:.1f} M", "1 M", rate > 1e6)
+    line("the same over NumPy written by hand", f"{ratio:.2f} x", "3 x", ratio < 3)
     faster, work = jobs.speed()
     line("10 M to a front by two processes over one", f"{faster:.2f} x", "1.7 x", faster >= 1.7)
     line("processor time of the two over that of the one", f"{work:.2f} x", "1.2 x", work < 1.2)
