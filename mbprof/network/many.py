@@ -18,6 +18,7 @@ from mbprof.symbolic.trace import Trace
 
 if TYPE_CHECKING:
     from mbprof.symbolic.program import Program
+    from mbprof.symbolic.runner import Runner
 
 MAX_PATHS = 4096
 """So many networks are made of the configurations of a sweep at most."""
@@ -30,8 +31,12 @@ class Path(NamedTuple):
     Its outputs are counts, unless an error says why there is no network.
     """
 
-    program: Program
+    runner: Runner
     error: MbprofError | None = None
+
+    @property
+    def program(self) -> Program:
+        return self.runner.program
 
 
 @dataclass(slots=True)
@@ -70,6 +75,8 @@ class Engine:
         """
         import numpy as np
 
+        from mbprof.symbolic.program import DONE, LARGE, OTHER, taken
+
         results = [np.empty(count, dtype=np.int64) for _ in range(self.width)]
         pending = np.arange(count)
         tried = 0
@@ -82,38 +89,21 @@ class Engine:
                     self.refuse(LimitError(message), pending, errors)
                     break
                 self.paths.append(self.trace(columns, int(pending[0])))
-            program, error = self.paths[tried]
+            path = self.paths[tried]
             tried += 1
-            part = _taken(columns, pending, count)
-            large = program.large(part, len(pending))
-            if large is not None and large.any():
-                results = self.single(columns, pending[large], results, errors)
-                pending = pending[~large]
-                part = _taken(columns, pending, count)
-            if not len(pending):
-                break
-            matching = program.matches(part)
-            chosen = pending if matching is None else pending[matching]
-            pending = pending[:0] if matching is None else pending[~matching]
-            if len(chosen) and error is not None:
-                self.refuse(error, chosen, errors)
-            elif len(chosen) and self.width:
-                results = self.fill(program, columns, chosen, results)
-        return results
-
-    def fill(
-        self, program: Program, columns: Mapping[str, Any], chosen: Any, results: list[Any]
-    ) -> list[Any]:
-        """Evaluate a program for the configurations that it holds for."""
-        part = _taken(columns, chosen, len(results[0]))
-        large = program.large(part, len(chosen), outputs=True)
-        if large is not None and large.any():
-            results = self.single(columns, chosen[large], results)
-            chosen = chosen[~large]
-            part = _taken(columns, chosen, len(results[0]))
-        if len(chosen):
-            for result, column in zip(results, program.evaluate(part, len(chosen)), strict=True):
-                result[chosen] = column
+            state, counted = path.runner.run(taken(columns, pending, count), len(pending))
+            done, large, pending = (
+                (pending, pending[:0], pending[:0])
+                if state is None
+                else (pending[state == kind] for kind in (DONE, LARGE, OTHER))
+            )
+            if len(large):
+                results = self.single(columns, large, results, errors)
+            if len(done) and path.error is not None:
+                self.refuse(path.error, done, errors)
+            elif len(done):
+                for result, column in zip(results, counted, strict=True):
+                    result[done] = column
         return results
 
     def single(
@@ -168,6 +158,7 @@ class Engine:
         Raises: LimitError: that is too much.
         """
         from mbprof.symbolic.program import Program
+        from mbprof.symbolic.runner import Runner
 
         trace = Trace(self.open)
         values = {name: column[lane].item() for name, column in columns.items()}
@@ -180,8 +171,8 @@ class Engine:
         except MbprofError as error:
             if trace.left < 0:
                 raise
-            return Path(Program(trace, []), error)
-        return Path(Program(trace, list(self.count(graph))))
+            return Path(Runner(Program(trace, [])), error)
+        return Path(Runner(Program(trace, list(self.count(graph)))))
 
 
 def outputs(convention: str) -> tuple[str, ...]:
@@ -203,10 +194,3 @@ def counter(convention: str, scope: str) -> Callable[[Graph], Sequence[Any]]:
         return counted.params, *counted.costs
 
     return count
-
-
-def _taken(columns: Mapping[str, Any], rows: Any, count: int) -> Mapping[str, Any]:
-    """Return some rows of the columns; all of them as they are."""
-    if len(rows) == count:
-        return columns
-    return {name: column[rows] for name, column in columns.items()}

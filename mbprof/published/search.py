@@ -259,7 +259,7 @@ class Search:
         key = (*place_of(match.spec, match.knobs), match.counted)
         if key not in self.known:
             at = kinds(self.scopes, False).index(match.counted._replace(view=PLAIN))
-            programs = [program for program, error in traced.engine.paths if error is None]
+            programs = [path.program for path in traced.engine.paths if path.error is None]
             # A width that only decides between tables is in no sum.
             self.known[key] = set().union(
                 *(inputs(p, p.outputs[at]) for p in programs),
