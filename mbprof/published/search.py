@@ -21,7 +21,6 @@ from mbprof.published.totals import Total, ways
 from mbprof.published.traced import (
     VARIED,
     Traced,
-    asked,
     fixed,
     inputs,
     place_of,
@@ -263,7 +262,7 @@ class Search:
             # A width that only decides between tables is in no sum.
             self.known[key] = set().union(
                 *(inputs(p, p.outputs[at]) for p in programs),
-                *(asked(p) & {WIDTH} for p in programs),
+                *(p.asked & {WIDTH} for p in programs),
             )
         found: set[str] = self.known[key]
         return found

@@ -258,8 +258,8 @@ class Kernel(NamedTuple):
         with np.errstate(all="ignore"):
             for atom in self.taken:
                 kind = np.int64 if atom.whole else np.float64
-                column = np.broadcast_to(np.asarray(before.computed(atom)), (count,))
-                taken.append(np.ascontiguousarray(column, dtype=kind))
+                column = np.ascontiguousarray(before.computed(atom), dtype=kind)
+                taken.append(column if len(column) == count else np.repeat(column, count))
         return taken
 
     def __call__(

@@ -48,6 +48,22 @@ class Program:
         self.exact &= all(map(math.isfinite, ends))
         """Whether each answer is the one that Python's own numbers give."""
 
+    def inputs(self, operands: Iterable[Any]) -> set[str]:
+        """Return the inputs that some operands are made of."""
+        waiting = [number for operand in operands for number in atoms_of(operand)]
+        seen: set[int] = set()
+        while waiting:
+            number = waiting.pop()
+            if number not in seen:
+                seen.add(number)
+                waiting += self.plans.operands(number)
+        return {self.atoms[n].args[0] for n in seen if self.atoms[n].op == "input"}
+
+    @property
+    def asked(self) -> set[str]:
+        """The inputs that guards ask for."""
+        return self.inputs(operand for guard in self.guards for operand in guard.args)
+
     def run(self, columns: Mapping[str, Column], count: int) -> tuple[Column, list[Column]]:
         """Return the state of each configuration, and the outputs of those that are done.
 
