@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -12,10 +14,13 @@ import numpy as np
 import mbprof
 from mbprof.spaces.choices import choices
 from mbprof.sweeps.axes import CHUNK, Random
-from mbprof.sweeps.sweep import Job, plan_sweeps
+from mbprof.sweeps.filters import Front, Where, height, reduced
+from mbprof.sweeps.sweep import Job, chunks, plan_sweeps
+from mbprof.symbolic import runner
 
 NAME = "ofa_mobilenet_v3"
 COUNT = 1_000_000
+CHUNKS, ROUNDS = 16, 5
 STAGES = ((24, 2, False), (40, 2, True), (80, 2, False), (112, 1, True), (160, 2, True))
 """Channels, stride and whether blocks squeeze, of each of the five stages: arXiv:1908.09791, which
 takes them from MobileNetV3-Large, arXiv:1905.02244, table 1."""
@@ -71,11 +76,11 @@ def compared(job: Job) -> Iterator[tuple[float, float]]:
     sweep = job.first
     for _, start, stop in job.spans():
         rows = sweep.plan.rows(start, stop)
-        before = time.perf_counter()
+        before = time.process_time()
         found, _ = sweep.costed(rows, stop - start)
-        between = time.perf_counter()
+        between = time.process_time()
         params, macs = by_hand(rows)
-        after = time.perf_counter()
+        after = time.process_time()
         assert np.array_equal(found["params"], params)
         assert np.array_equal(found["macs"], macs)
         yield between - before, after - between
@@ -83,9 +88,52 @@ def compared(job: Job) -> Iterator[tuple[float, float]]:
 
 def speed() -> tuple[float, float]:
     """Return networks a second of mbprof, and its time over that of the hand-written code."""
-    ours, theirs = zip(*list(compared(job(COUNT)))[1:-1], strict=True)
+    with compiling(math.inf):
+        ours, theirs = zip(*list(compared(job(COUNT)))[1:-1], strict=True)
     return len(ours) * CHUNK / sum(ours), statistics.median(ours) / statistics.median(theirs)
+
+
+@contextmanager
+def compiling(seconds: float) -> Iterator[None]:
+    """Let a program be compiled once NumPy has taken so many seconds."""
+    before, runner.COMPILING = runner.COMPILING, seconds
+    try:
+        yield
+    finally:
+        runner.COMPILING = before
+
+
+def alone(asked: Job, seconds: float) -> float:
+    """Return how many networks a second are costed, nothing drawn or kept; the best of some rounds.
+
+    For ``seconds`` see `compiling`.
+    """
+    sweep, spans = asked.first, [(start, stop) for _, start, stop in asked.spans()]
+    rows = [sweep.plan.rows(*span) for span in spans[:CHUNKS]]
+    rounds = []
+    with compiling(seconds):
+        for _ in range(ROUNDS):
+            start = time.process_time()
+            for columns in rows:
+                sweep.costed(columns, CHUNK)
+            rounds.append(time.process_time() - start)
+    return len(rows) * CHUNK / min(rounds)
+
+
+def to_a_front(count: int) -> float:
+    """Return how many networks a second are drawn, costed, and kept where none beats them."""
+    asked = job(count)
+    front = Front.parse("macs,params:max", asked.names)
+    where = Where.parse("macs <= 300e6", asked.names, asked.first.fixed)
+    asked.first.where = where
+    start = time.process_time()
+    kept = list(reduced(chunks(asked), front))
+    assert sum(map(height, kept)) > 10
+    return count / (time.process_time() - start)
 
 
 if __name__ == "__main__":
     print("{:.2e} a second, {:.2f} times the hand-written code".format(*speed()))
+    print(f"{alone(job(COUNT), math.inf):.2e} a second by NumPy, alone")
+    print(f"{alone(job(COUNT), 0):.2e} a second where there is a compiler, alone")
+    print(f"{to_a_front(COUNT):.2e} a second to a front")

@@ -23,17 +23,18 @@ class Runner:
 
     program: Program
     seconds: float = 0.0
+    tried: bool = False
     kernel: Kernel | None = None
 
     def run(self, columns: Mapping[str, Any], count: int) -> tuple[Any, list[Any]]:
         """Do what `Program.run` does, in whatever way is quicker."""
         if self.kernel is not None:
             return self.kernel(self.program, columns, count)
-        start = time.perf_counter()
+        start = time.thread_time()
         found = self.program.run(columns, count)
-        before, self.seconds = self.seconds, self.seconds + time.perf_counter() - start
-        if before <= COMPILING < self.seconds:
+        self.seconds += time.thread_time() - start
+        if self.seconds > COMPILING and not self.tried:
             from mbprof.symbolic.compiled import compiled
 
-            self.kernel = compiled(self.program)
+            self.tried, self.kernel = True, compiled(self.program)
         return found
