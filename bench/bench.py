@@ -123,6 +123,8 @@ def main() -> int:
         for name, asked, least in (
             ("MobileNetV2", lanes.job(), 50e6), ("Once-for-all's space", spaces.job(COUNT), 10e6)
         ):  # fmt: skip
+            took, thought = spaces.price(asked)
+            line(f"{name} compiled", f"{took * 1e3:.0f} ms", f"{thought * 1e3:.0f} ms", True)
             slow, quick = spaces.alone(asked, math.inf), spaces.alone(asked, 0)
             of = f"{name} costed by machine code a second"
             line(of, f"{quick / 1e6:.0f} M", f"{least / 1e6:.0f} M", quick >= least)

@@ -17,6 +17,7 @@ from mbprof.sweeps.axes import CHUNK, Random
 from mbprof.sweeps.filters import Front, Where, height, reduced
 from mbprof.sweeps.sweep import Job, chunks, plan_sweeps
 from mbprof.symbolic import runner
+from mbprof.symbolic.compiled import compiled, lines
 
 NAME = "ofa_mobilenet_v3"
 COUNT = 1_000_000
@@ -118,6 +119,17 @@ def alone(asked: Job, seconds: float) -> float:
                 sweep.costed(columns, CHUNK)
             rounds.append(time.process_time() - start)
     return len(rows) * CHUNK / min(rounds)
+
+
+def price(asked: Job) -> tuple[float, float]:
+    """Return the seconds that it takes to compile a program, and what was expected of it."""
+    asked.first.costed(asked.first.plan.rows(0, 1), 1)
+    (engine,) = asked.first.engines.values()
+    program = engine.paths[0].program
+    start = time.process_time()
+    assert compiled(program) is not None
+    expected = runner.COMPILING + runner.LINE * lines(program)
+    return time.process_time() - start, expected
 
 
 def to_a_front(count: int) -> float:

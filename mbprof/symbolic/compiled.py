@@ -7,6 +7,7 @@ text is LLVM's own language, written by the operators of what stands for a colum
 from __future__ import annotations
 
 import ctypes
+import math
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -322,6 +323,14 @@ ret void
 """,
         run.taken,
     )
+
+
+def lines(program: Program) -> float:
+    """Return how many lines a program has, without end where it cannot be written."""
+    try:
+        return math.inf if program.huge else text_of(program)[0].count("\n")
+    except Unwritten:
+        return math.inf
 
 
 def compiled(program: Program) -> Kernel | None:

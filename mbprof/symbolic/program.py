@@ -84,8 +84,7 @@ class Program:
             state[rows[large]] = LARGE
             rows = rows[~large]
             part = taken(columns, rows, count)
-        outputs = self.evaluate(part, len(rows)) if len(rows) else []
-        return None if len(rows) == count else state, outputs
+        return None if len(rows) == count else state, self.evaluate(part, len(rows))
 
     def matches(self, columns: Mapping[str, Column]) -> Column:
         """Return which configurations answer all guards as the trace does."""
