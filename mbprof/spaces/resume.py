@@ -68,7 +68,8 @@ class State:
         best = [[row[name] for name in found.names] for row in data["best"]]
         if best != tables[3].tolist():
             raise ValueError("best")
-        return cls(int(data["generation"]), *tables, random)
+        rows, costs, kept_rows, kept_costs = tables
+        return cls(int(data["generation"]), rows, costs, kept_rows, kept_costs, random)
 
 
 @dataclass

@@ -308,7 +308,8 @@ def text_of(program: Program) -> tuple[str, Sequence[Atom]]:
 {"".join(f"declare double @llvm.{name}.f64(double){chr(10)}" for name in CALLS)}
 define void @rows(i64 %count, {", ".join(taken + given)}) {{
 start:
-br label %row
+%some = icmp sgt i64 %count, 0
+br i1 %some, label %row, label %end
 row:
 %i = phi i64 [0, %start], [%next, %row]
 {body}

@@ -129,3 +129,11 @@ def test_a_sweep_is_compiled_once_that_pays(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("mbprof.symbolic.compiled.compiled", noted)
     assert mbprof.sweep("mobilenet_v2", configs=knobs).equals(usual)
     assert len(taken) == 1
+
+
+def test_no_rows_are_no_work() -> None:
+    program, columns = next(programs("mobilenet_v2", 2))
+    kernel = compiled(program)
+    assert kernel is not None
+    none = {name: column[:0] for name, column in columns.items()}
+    assert [output.tolist() for output in kernel(program, none, 0)[1]] == [[], []]

@@ -295,10 +295,11 @@ def test_what_cannot_be_resumed_is_said(tmp_path: Path, monkeypatch: pytest.Monk
         Path("s.json").write_text(text)
         assert said() == "error[usage]: s.json is no search that can be resumed\n" + hint
     data = json.loads(written)
-    for change in (
+    changes: list[dict[str, Any]] = [
         {"rows": [[99] * 7]}, {"rows": [[0]]}, {"rows": "x"}, {"random": {}}, {"best": []},
         {"generation": None}, {"best_rows": [[10**30] * 7]},
-    ):  # fmt: skip
+    ]  # fmt: skip
+    for change in changes:
         Path("s.json").write_text(json.dumps({**data, **change}))
         assert said() == "error[usage]: s.json does not fit the spec, or was changed\n" + hint
     Path("s.json").write_text(written)
