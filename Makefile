@@ -56,7 +56,7 @@ nightly: $(VENV)/.frameworks  ## every spec of the zoo exported, run, and compar
 	$(BIN)/python -m tests.independent.exported
 	$(BIN)/python -m tests.independent.reimported
 	$(BIN)/python -m tests.independent.exported_code
-	EXAMPLES=10000 $(BIN)/python -m pytest $(PARALLEL) tests/independent/test_differential.py
+	EXAMPLES=10000 $(BIN)/python -m pytest $(PARALLEL) tests/independent/test_differential.py tests/independent/test_spaces.py
 
 bench: $(READY)  ## speed and memory, as ratios within one run
 	$(BIN)/python bench/bench.py

@@ -21,7 +21,6 @@ from mbprof.published.totals import Total, ways
 from mbprof.published.traced import (
     VARIED,
     Traced,
-    asked,
     fixed,
     inputs,
     place_of,
@@ -264,11 +263,11 @@ class Search:
         key = (*place_of(match.spec, match.knobs), match.counted)
         if key not in self.known:
             at = kinds(self.scopes, False).index(match.counted._replace(view=PLAIN))
-            programs = [program for program, error in traced.engine.paths if error is None]
+            programs = [path.program for path in traced.engine.paths if path.error is None]
             # A width that only decides between tables is in no sum.
             self.known[key] = set().union(
                 *(inputs(p, p.outputs[at]) for p in programs),
-                *(asked(p) & {WIDTH} for p in programs),
+                *(p.asked & {WIDTH} for p in programs),
             )
         found: set[str] = self.known[key]
         return found

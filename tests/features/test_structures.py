@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import mbprof
 from mbprof.errors import LimitError
+from mbprof.network import many
 from mbprof.network.many import Engine, counter, outputs
 from tests.conftest import ROOT
 
@@ -129,6 +130,51 @@ def test_more_networks_than_are_made_are_an_error_unless_a_part_is_asked_for() -
             continue
         with pytest.raises(LimitError, match="more than 1 networks"):
             engine.run(columns, 3, errors)
+
+
+def separate(monkeypatch: pytest.MonkeyPatch) -> Engine:
+    """Return an engine that makes a network of each structure, and looks up which one that is."""
+    monkeypatch.setattr(many, "FEW", 0)
+    spec = mbprof.loads(network(["left out", "repeated", "a kernel"]))
+    return Engine(
+        spec.definition, spec.knobs, {"a": (1, 3), "b": (1, 3)}, counter("kernels", "all"), 2
+    )
+
+
+def test_a_configuration_goes_to_the_network_that_its_knobs_tell(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    engine, rows = separate(monkeypatch), 8 * 9
+    columns = {name: np.array(8 * values) for name, values in GRID.items()}
+    first = engine.run(columns, rows)
+    runs = []
+    serve = Engine.serve
+
+    def noted(self: Engine, path: many.Path, columns: Any, rows: Any, *rest: Any) -> Any:
+        runs.append((path, len(rows)))
+        return serve(self, path, columns, rows, *rest)
+
+    monkeypatch.setattr(Engine, "serve", noted)
+    again = engine.run(columns, rows)
+    assert [column.tolist() for column in again] == [column.tolist() for column in first]
+    expected = alone(network(["left out", "repeated", "a kernel"]), GRID, "kernels")
+    assert list(zip(*(column.tolist() for column in again), strict=True)) == 8 * expected
+    assert len(engine.paths) > 3
+    assert sum(count for _, count in runs) == rows, "each is asked of one network"
+
+
+def test_what_the_networks_of_a_sweep_may_take_is_bounded_and_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    engine = separate(monkeypatch)
+    monkeypatch.setattr(many, "MAX_WORK", 1)
+    with pytest.raises(LimitError) as error:
+        engine.run({name: np.array(values) for name, values in GRID.items()}, len(GRID["a"]))
+    assert error.value.message == (
+        "the configurations make more than 1 different networks; to make them all takes too much "
+        "time and memory"
+    )
+    assert error.value.hint == "let fewer knobs vary, or sweep their values part by part"
 
 
 def test_a_space_of_45_knobs_is_one_build_and_equals_networks_that_were_measured() -> None:
