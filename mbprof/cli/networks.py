@@ -26,6 +26,7 @@ from mbprof.cli.options import (
     ScopeOption,
     SpecArgument,
     SpecsArgument,
+    ThemeOption,
     command,
     complain,
     hold_to,
@@ -195,6 +196,28 @@ def plot(
         output, specs, kind, ending, alphas=alphas, sides=sides, scope=scope or "all",
         dtype=dtype, device=device,
     )  # fmt: skip
+
+
+@command(epilog="Example: mbprof graph mobilenet_v1 --alpha 0.75 --res 128 -o mobilenet_v1.html")
+def graph(
+    *,
+    spec: SpecArgument,
+    knobs: Knobs,
+    counted: Counted,
+    by: Annotated[
+        str, Option("--by", metavar="WHAT", help="a box for each block or each layer")
+    ] = "block",
+    theme: ThemeOption = None,
+    to: Output,
+) -> None:
+    """Draw a network as a graph, or as a page with its table and sliders."""
+    from mbprof.network.load import load
+    from mbprof.pages.graph.drawing import drawn
+
+    out, given = to.open("graph", "svg"), knobs.typed()
+    network = load(spec, given).build_at(given)
+    scope, convention = counted
+    out.write(drawn(network, out.format.name, by, theme or "auto", scope, convention))
 
 
 @command(epilog="Example: mbprof report mobilenet_v1 -o mobilenet_v1.md")
