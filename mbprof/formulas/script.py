@@ -34,36 +34,55 @@ FUNCTIONS: Mapping[str, str] = {
 
 _HELPERS = """\
 const there = (a) => { if (!a) throw new RangeError("divided by zero"); return a; };
-const rest = (a, b) => { const left = a % there(b); return left && left < 0 !== b < 0 ? left + b : left; };
-const even = (a) => { const low = Math.floor(a), left = a - low;
-  return BigInt(left > 0.5 || (left === 0.5 && low % 2 !== 0) ? low + 1 : low); };
-const below = (a, b) => { if (typeof a === "bigint" && typeof b === "bigint") return (a - rest(a, b)) / b;
+const rest = (a, b) => {
+  const left = a % there(b);
+  return left && left < 0 !== b < 0 ? left + b : left;
+};
+const even = (a) => {
+  const low = Math.floor(a), left = a - low;
+  return BigInt(left > 0.5 || (left === 0.5 && low % 2 !== 0) ? low + 1 : low);
+};
+const below = (a, b) => {
+  if (typeof a === "bigint" && typeof b === "bigint") return (a - rest(a, b)) / b;
   const x = Number(a), y = there(Number(b)), left = x % y;
   const near = (x - left) / y - (left && left < 0 !== y < 0 ? 1 : 0), low = Math.floor(near);
-  return near - low > 0.5 ? low + 1 : low; };
-const down = (a, b) => typeof a === "number" && b === 1n ? BigInt(Math.floor(a)) : below(a, b);
+  return near - low > 0.5 ? low + 1 : low;
+};
+const down = (a, b) =>
+  typeof a === "number" && b === 1n ? BigInt(Math.floor(a)) : below(a, b);
 const up = (a, b) => typeof a === "number" && b === 1n ? BigInt(Math.ceil(a)) : -below(-a, b);"""
 
 _EVALUATE = """\
 (formula, values) => {
   const known = [...values];
-  const get = (i) => { if (known[i] === undefined) throw new RangeError("no value"); return known[i]; };
+  const get = (i) => {
+    if (known[i] === undefined) throw new RangeError("no value");
+    return known[i];
+  };
   const broken = (numbers) => {
     let unknown = -1;
     for (const i of numbers) {
-      try { if (!formula.conditions[i](get)) return i; } catch { if (unknown < 0) unknown = i; }
+      try {
+        if (!formula.conditions[i](get)) return i;
+      } catch {
+        if (unknown < 0) unknown = i;
+      }
     }
     return unknown;
   };
   let condition = broken(formula.ranges);
   if (condition < 0) {
-    formula.where.forEach((of, i) => { try { known[values.length + i] = of(get); } catch { } });
+    formula.where.forEach((of, i) => {
+      try { known[values.length + i] = of(get); } catch { /* what needs it has none, either */ }
+    });
     condition = broken(formula.conditions.keys());
   }
   if (condition >= 0) return { condition };
   try {
     return { total: formula.total(get), lines: formula.lines.map((of) => of(get)) };
-  } catch { return {}; }
+  } catch {
+    return {};
+  }
 }"""
 
 
@@ -117,7 +136,7 @@ def _condition(condition: Condition, at: Mapping[Symbol, int]) -> str:
         first, last = ("<" if strict else "<=" for strict in (condition.above, condition.below))
         return f"{low} {first} {value} && {value} {last} {high}"
     left, right = (_written(tree, at) for tree in condition.trees)
-    # A whole number equals a double of its value with two signs, not with three.
+    # A whole number equals a double of its value with two signs, and does not with three.
     sign = {"=": "==", "≠": "!=", "≤": "<=", "≥": ">="}.get(condition.sign, condition.sign)
     return f"{left} {sign} {right}"
 

@@ -18,7 +18,7 @@ from mbprof.formulas.builds import SIZES
 from mbprof.formulas.closed import COUNTS
 from mbprof.formulas.request import formula_at
 from mbprof.formulas.script import Inexact, javascript
-from mbprof.formulas.text import GREEK, Range, Text
+from mbprof.formulas.text import GREEK, Condition, Range, Text, symbols
 from mbprof.language import fmt
 from mbprof.network.load import Network
 from mbprof.network.profile import Profile, heading, incomplete
@@ -95,6 +95,8 @@ def _page(
     live: Live,
 ) -> str:
     title = heading(network.spec.name, network.knobs, network.changed)
+    at = heading("", network.knobs, network.changed)
+    about, made = network.definition.doc, f"Made at {at}." * bool(at)
     style = "\n".join([_variables(theme), rules(theme), _file("page.css")])
     program = "\n".join(filter(None, [live.program, _file("page.js")]))
     policy = (
@@ -115,8 +117,8 @@ def _page(
         f"<style>{style}</style>",
         "</head>",
         "<body>",
-        f"<h1>{_text(title)}</h1>",
-        *([f'<p class="quiet">{_text(network.definition.doc)}</p>'] * bool(network.definition.doc)),
+        f"<h1>{_text(network.spec.name)}</h1>",
+        *(f'<p class="quiet">{_text(said)}</p>' for said in filter(None, (about, made))),
         *_knobs(live),
         _totals(profile),
         '<p id="said" role="status"></p>',
@@ -125,7 +127,9 @@ def _page(
         *_table(profile, counted),
         "</main>",
         *_notes(profile),
-        f'<script type="application/json" id="data">{_data(profile, counted, title, live)}</script>',
+        '<script type="application/json" id="data">',
+        _data(profile, counted, at, live),
+        "</script>",
         f"<script>{program}</script>",
         "</body>",
         "</html>",
@@ -288,13 +292,20 @@ def _knobs(live: Live) -> Iterator[str]:
     yield "</form>"
 
 
+def _said(condition: Condition, formula: Formula, style: Text) -> str:
+    """Write a condition with what its names stand for."""
+    names = {symbol for tree in condition.trees for symbol in symbols(tree)}
+    where = [f"{style.name(n)} = {style(tree)}" for n, tree in formula.where if n in names]
+    return ", where ".join([style.condition(condition), *([", ".join(where)] if where else [])])
+
+
 def _few(said: Sequence[str], most: int = 6) -> list[str]:
     """Return the first of what is said, and how much more there is."""
     more = len(said) - most
     return [*said[:most], *([f"and {fmt.several(more, 'condition')} more"] if more > 0 else [])]
 
 
-def _data(profile: Profile, counted: Sequence[int], title: str, live: Live) -> str:
+def _data(profile: Profile, counted: Sequence[int], made_at: str, live: Live) -> str:
     """Return what the program reads; no text in it ends the script."""
     formula, at = live.formula, dict(zip((r.name for r in profile.rows), counted, strict=True))
     style = Text(formula.alone) if formula else Text()
@@ -302,13 +313,13 @@ def _data(profile: Profile, counted: Sequence[int], title: str, live: Live) -> s
     data = {
         "heads": _heads(profile),
         "units": _units(profile),
-        "at": inert.line(title),
+        "at": inert.line(made_at),
         "symbols": [
             {"label": inert.line(k.label), "value": k.value, "whole": k.whole, "side": k.side}
             for k in knobs
         ],
         "conditions": [
-            inert.line(style.condition(c)) for c in (formula.conditions if formula else ())
+            inert.line(_said(c, formula, style)) for c in (formula.conditions if formula else ())
         ],
         "lines": [at.get(line.name) for line in (formula.lines if formula else ())],
     }

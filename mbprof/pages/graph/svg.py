@@ -11,7 +11,7 @@ from mbprof.language.fmt import percent
 from mbprof.output import inert
 from mbprof.pages.graph.layout import laid_out
 
-_EM, _LINE, _PAD, _MARGIN = 6.9, 15.0, 8.0, 12.0
+_EM, _BOLD, _LINE, _PAD, _MARGIN = 6.9, 7.8, 15.0, 8.0, 12.0
 """How wide a letter is on the average, how high a line is, and what is left around text."""
 _LONGEST = 44
 """Letters of a line that are shown; the whole of it stands in the title of its box."""
@@ -55,7 +55,7 @@ def _rules(name: str, grounded: bool) -> str:
             f".box .share {{ fill: {colour['bar']}; stroke: none; }}",
             f".edge {{ fill: none; stroke: {colour['line']}; stroke-width: 1.2; }}",
             f".tip {{ fill: {colour['line']}; }}",
-            f".graph text {{ fill: {colour['quiet']}; font: 12px system-ui, sans-serif; text-anchor: middle; }}",
+            f".graph text {{ fill: {colour['quiet']}; font: 12px system-ui, sans-serif; }}",
             f".graph text.name {{ fill: {colour['text']}; font-weight: 600; }}",
             f".box:focus rect, .box.marked rect {{ fill: {colour['mark']}; }}",
         )
@@ -85,7 +85,7 @@ def svg(
     cut = [[_cut(line) for line in costed.box.lines] for costed in drawn]
     sizes = [
         (
-            max(max(map(len, lines)) * _EM, 60.0) + 2 * _PAD,
+            max(len(lines[0]) * _BOLD, *(len(line) * _EM for line in lines), 60.0) + 2 * _PAD,
             len(lines) * _LINE + _PAD + (4.0 if costed.part else 0.0),
         )
         for costed, lines in zip(drawn, cut, strict=True)
@@ -101,7 +101,7 @@ def svg(
         f'<defs><marker id="tip{name}" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" '
         'markerHeight="7" orient="auto"><path class="tip" d="M0 0L8 4L0 8Z"/></marker></defs>',
         '<rect class="ground" width="100%" height="100%"/>',
-        f'<g transform="translate({_at(_MARGIN)} {_at(_MARGIN)})">',
+        f'<g transform="translate({_at(_MARGIN)} {_at(_MARGIN)})" text-anchor="middle">',
     ]
     for hop in found.hops:
         (x, y), (to, end) = hop.start, hop.end
