@@ -156,7 +156,7 @@ def _written(tree: Tree, at: Mapping[Symbol, int]) -> str:
             return f"f.{'up' if up else 'down'}({_written(top, at)}, {_written(by, at)})"
         case Call(name, arguments):
             if name not in FUNCTIONS:
-                raise Inexact(f"{name} is rounded otherwise in JavaScript")
+                raise Inexact(f"its formula has {name}, which browsers round in ways of their own")
             return f"f[{json.dumps(name)}]({', '.join(_written(a, at) for a in arguments)})"
 
 

@@ -74,9 +74,7 @@ const compute = () => {
   }
   const pick = (pair) => pair.slice(0, data.heads.length);
   const counts = new Map();
-  data.lines.forEach((layer, i) => {
-    if (layer !== null) counts.set(String(layer), pick(found.lines[i]));
-  });
+  data.lines.forEach((layer, i) => counts.set(String(layer), pick(found.lines[i])));
   show(counts, pick(found.total));
   say(moved ? `Computed here, by mbprof's formula. Shapes are those of ${data.at}.` : "", false);
 };

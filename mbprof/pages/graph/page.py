@@ -66,7 +66,7 @@ def page(
             raise LimitError(
                 f"the page of {network.spec.name} would have {fmt.integer(size)} bytes; at most "
                 f"{fmt.integer(MOST)} are made",
-                hint="--format svg draws it, --by block with fewer boxes",
+                hint="--format svg draws it",
             )
         drawn = dict(list(drawn.items())[:1])
 
@@ -79,11 +79,12 @@ def _live(network: Network, convention: str, scope: str) -> Live:
         )
         if formula.symbols:
             return Live(formula, javascript(formula))
-        return Live(why="each width and each size of it is another network")
+        why = "each width and each size of it makes another network"
     except Inexact as error:
         return Live(why=str(error))
     except MbprofError as error:
-        return Live(why=error.message)
+        why = error.message
+    return Live(why=f"there is no closed formula; {why}")
 
 
 def _page(
@@ -269,7 +270,7 @@ def _symbols(formula: Formula) -> list[_Knob]:
 
 def _knobs(live: Live) -> Iterator[str]:
     if live.formula is None:
-        yield f'<p class="quiet">No sliders: there is no closed formula; {_text(live.why)}.</p>'
+        yield f'<p class="quiet">No sliders: {_text(live.why)}.</p>'
         return
     knobs = _symbols(live.formula)
     yield '<form id="knobs" hidden>'
@@ -307,20 +308,17 @@ def _few(said: Sequence[str], most: int = 6) -> list[str]:
 
 def _data(profile: Profile, counted: Sequence[int], made_at: str, live: Live) -> str:
     """Return what the program reads; no text in it ends the script."""
-    formula, at = live.formula, dict(zip((r.name for r in profile.rows), counted, strict=True))
-    style = Text(formula.alone) if formula else Text()
-    knobs = _symbols(formula) if formula else []
-    data = {
-        "heads": _heads(profile),
-        "units": _units(profile),
-        "at": inert.line(made_at),
-        "symbols": [
-            {"label": inert.line(k.label), "value": k.value, "whole": k.whole, "side": k.side}
-            for k in knobs
-        ],
-        "conditions": [
-            inert.line(_said(c, formula, style)) for c in (formula.conditions if formula else ())
-        ],
-        "lines": [at.get(line.name) for line in (formula.lines if formula else ())],
-    }
+    data: dict[str, Any] = {"heads": _heads(profile), "units": _units(profile), "symbols": []}
+    if (formula := live.formula) is not None:
+        numbers = dict(zip((row.name for row in profile.rows), counted, strict=True))
+        style = Text(formula.alone)
+        data |= {
+            "at": inert.line(made_at),
+            "symbols": [
+                {"label": inert.line(k.label), "value": k.value, "whole": k.whole, "side": k.side}
+                for k in _symbols(formula)
+            ],
+            "conditions": [inert.line(_said(c, formula, style)) for c in formula.conditions],
+            "lines": [numbers[line.name] for line in formula.lines],
+        }
     return to_json(data, None).replace("<", "\\u003c").replace("&", "\\u0026")
