@@ -166,5 +166,5 @@ def _quoted(*lines: str) -> str:
 
 def _coded(text: str) -> str:
     """Return a line as Mermaid shows it, whose signs are written by their numbers."""
-    plain = (char if char.isalnum() or char in " ×/._-:,@" else f"#{ord(char)};" for char in text)
+    plain = (char if char.isalnum() or char in " ×·/._-:,@" else f"#{ord(char)};" for char in text)
     return "".join(plain)
