@@ -24,6 +24,7 @@ from mbprof.cli.options import (
     ResolutionsOption,
     Rows,
     ScopeOption,
+    SetOption,
     SpecArgument,
     SpecsArgument,
     ThemeOption,
@@ -182,7 +183,13 @@ def plot(
     ] = "accuracy",
     alpha: AlphasOption = None,
     res: ResolutionsOption = None,
+    settings: SetOption = None,
     scope: ScopeOption = None,
+    convention: ConventionOption = "kernels",
+    by: Annotated[
+        str | None, Option("--by", metavar="WHAT", help="of --kind layers: layer, block or op")
+    ] = None,
+    theme: ThemeOption = None,
     dtype: DtypeOption = None,
     device: DeviceOption = None,
     format: FormatOption = None,
@@ -194,7 +201,8 @@ def plot(
     alphas, sides = values_of("alpha", alpha, "number"), values_of("res", res, "int")
     write(
         output, specs, kind, ending, alphas=alphas, sides=sides, scope=scope or "all",
-        dtype=dtype, device=device,
+        convention=convention, by=by, theme=theme or "light", dtype=dtype, device=device,
+        knobs=Knobs(settings=settings).typed(),
     )  # fmt: skip
 
 
