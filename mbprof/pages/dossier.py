@@ -105,8 +105,8 @@ def _charts(specs: Sequence[Spec]) -> dict[str, bytes]:
     """Draw what there is to draw, by the kind of the chart."""
     unscored = _unscored(specs)
     if len(specs) > 1:
-        kind = "cost" if unscored else "accuracy"
-        return {kind: plot.draw(specs, kind)}
+        wanted = {"accuracy": len(unscored) < len(specs), "cost": bool(unscored)}
+        return {kind: plot.draw(specs, kind) for kind, drawn in wanted.items() if drawn}
     (spec,) = specs
     cost, grid = len(swept(spec)) > 1, has_width(spec)
     wanted = {"accuracy": not unscored, "cost": cost, "grid": grid, "layers": True}
@@ -120,7 +120,7 @@ def _unscored(specs: Sequence[Spec]) -> list[str]:
 
 _ALT = {
     "accuracy": "Published top-1 against multiply-accumulates and parameters",
-    "cost": "Multiply-accumulates and parameters against width and resolution",
+    "cost": "Multiply-accumulates and parameters",
     "grid": "Multiply-accumulates over width and resolution",
     "layers": "Parameters and multiply-accumulates of each layer",
 }
@@ -306,8 +306,8 @@ def _several(specs: Sequence[Spec], title: str, pictures: Mapping[str, str]) -> 
     )
     if unscored := _unscored(specs):
         names = ", ".join(map(inert.code, unscored))
-        yield f"No accuracy is published for {names}, so that the chart compares costs."
-    yield _picture(next(iter(pictures), ""), pictures)
+        yield f"No accuracy is published for {names}, so that costs are compared, too."
+    yield from (_picture(kind, pictures) for kind in ("accuracy", "cost"))
     columns = (*_words(spec="network"), *_POINT)
     points = [best(spec) for spec in specs]
     ranked = sorted(points, key=lambda point: (point.macs, point.spec))

@@ -288,6 +288,7 @@ def grid(specs: Sequence[Spec], options: Options) -> Figure:
             raise UsageError(
                 f"{spec.name} has no width multiplier", hint="--kind cost needs no second axis"
             )
+    words = options.drawn
     swept = [
         points.sweep(spec, options.alphas, options.sides, options.scope, options.convention)
         for spec in specs
@@ -309,7 +310,7 @@ def grid(specs: Sequence[Spec], options: Options) -> Figure:
     bar = made.colorbar(image, ax=list(panels), shrink=0.9, pad=0.015)
     style.log_axis(bar.ax, "y")
     bar.outline.set_visible(False)
-    bar.set_label(style.titled(options.drawn["macs"], letter))
+    bar.set_label(style.titled(words["macs"], letter))
     return made
 
 
