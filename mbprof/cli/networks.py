@@ -206,7 +206,7 @@ def plot(
     )  # fmt: skip
 
 
-@command(epilog="Example: mbprof graph mobilenet_v1 --alpha 0.75 --res 128 -o mobilenet_v1.html")
+@command(epilog="Example: mbprof graph mobilenet_v1 -o mobilenet_v1.html")
 def graph(
     *,
     spec: SpecArgument,

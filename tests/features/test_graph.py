@@ -334,13 +334,73 @@ def test_a_browser_runs_the_page_under_its_own_policy(tmp_path: Path) -> None:
     assert CHROMIUM is not None
     file = tmp_path / "page.html"
     run("graph", "mobilenet_v1", "-o", str(file))
+    text = file.read_text(encoding="utf-8")
+    (body,) = re.findall(r"<script>(.*?)</script>", text, re.S)
+    old, new = (b64encode(sha256(b.encode()).digest()).decode() for b in (body, body + DRIVER))
+    # The policy stays, but for what the page's own program is.
+    assert old in text
+    file.write_text(text.replace(body, body + DRIVER).replace(old, new), encoding="utf-8")
     ended = subprocess.run(
         [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}/own",
          "--dump-dom", file.as_uri()],
         capture_output=True, text=True, timeout=LONGEST,
     )  # fmt: skip
-    assert '<form id="knobs">' in ended.stdout  # which the program shows
-    assert 'tabindex="0"' in ended.stdout
+    (found,) = re.findall(r'<pre id="seen">(.*?)</pre>', ended.stdout)
+    assert json.loads(found) == {
+        "hidden": False,
+        "totals": ["1,800,144", "106,002,432"],
+        "first": ["Conv2d_0", "648", "2,654,208"],
+        "box": "648 params · 2,654,208 MACs",
+        "moved": "Computed here, by mbprof's formula. Shapes are those of alpha 1.0, res 224.",
+        "wrong": "Out of range: the formula does not hold here; it needs 0 &lt; α ≤ 100.",
+        "stale": True,
+        "typed": "height has to be a whole number.",
+        "back": ["3,185,088", "567,716,352"],
+        "largest": "Conv2d_13_pointwise",
+        "marked": ["Conv2d_0"],
+        "next": "Conv2d_1",
+        "graphs": [True, False],
+    }
+
+
+DRIVER = """
+{
+  const seen = {}, text = (query) => document.querySelector(query).textContent;
+  const totals = () => [text("#params"), text("#cost")];
+  const type = (i, value) => {
+    $(`box${i}`).value = value;
+    $(`box${i}`).dispatchEvent(new Event("input"));
+  };
+  seen.hidden = $("knobs").hidden;
+  type(0, "0.75");
+  type(1, "128");
+  seen.totals = totals();
+  seen.first = [".name", ".params", ".cost"].map((of) => text(`tbody tr ${of}`));
+  seen.box = boxes[0].querySelector(".cost").textContent;
+  seen.moved = text("#said");
+  type(0, "0");
+  [seen.wrong, seen.stale] = [text("#said"), document.body.classList.contains("stale")];
+  type(0, "1");
+  type(1, "1.5");
+  seen.typed = text("#said");
+  $("reset").click();
+  seen.back = totals();
+  document.querySelectorAll("thead button")[4].click();
+  seen.largest = text("tbody tr .name");
+  boxes[0].focus();
+  seen.marked = [...document.querySelectorAll("tr.marked .name")].map((cell) => cell.textContent);
+  const key = { key: "ArrowDown", bubbles: true, cancelable: true };
+  document.activeElement.dispatchEvent(new KeyboardEvent("keydown", key));
+  seen.next = document.activeElement.querySelector("text").textContent;
+  document.querySelectorAll(".choice button")[1].click();
+  const graphs = [...document.querySelectorAll("svg.graph")];
+  seen.graphs = graphs.map((graph) => graph.hasAttribute("hidden"));
+  const shown = document.createElement("pre");
+  shown.id = "seen";
+  shown.textContent = JSON.stringify(seen);
+  document.body.append(shown);
+}
+"""
 
 
 @pytest.mark.parametrize(
