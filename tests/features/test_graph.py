@@ -388,6 +388,7 @@ DRIVER = """
   document.querySelectorAll("thead button")[4].click();
   seen.largest = text("tbody tr .name");
   boxes[0].focus();
+  boxes[0].dispatchEvent(new Event("pointerenter"));  // a page without a window has no focus
   seen.marked = [...document.querySelectorAll("tr.marked .name")].map((cell) => cell.textContent);
   const key = { key: "ArrowDown", bubbles: true, cancelable: true };
   document.activeElement.dispatchEvent(new KeyboardEvent("keydown", key));
