@@ -17,7 +17,7 @@ from mbprof.pages.charts import style
 from mbprof.pages.charts.options import Options, at_most, single
 
 _LABELS, _LONGEST, _CUT = 48, 26, 12
-_HATCHES = ("", "////", "....", "xxxx", "----", "\\\\\\\\", "++++", "oo")
+_HATCHES = ("", "////", "----", "\\\\\\\\", "xxxx", "++++", "....", "oo")
 
 
 def kind_of(row: Row) -> str:

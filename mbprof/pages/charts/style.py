@@ -18,7 +18,6 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
-from matplotlib.path import Path
 from matplotlib.text import Annotation, Text
 from matplotlib.ticker import FuncFormatter, Locator, LogLocator, MaxNLocator, NullFormatter
 from matplotlib.transforms import Bbox
@@ -26,7 +25,7 @@ from matplotlib.transforms import Bbox
 from mbprof.errors import UsageError
 from mbprof.language import fmt
 from mbprof.output import inert
-from mbprof.pages.charts import themes
+from mbprof.pages.charts import labels, themes
 from mbprof.pages.charts.themes import face, grey, shades
 
 __all__ = ["face", "grey", "shades"]
@@ -192,67 +191,22 @@ def legend(drawn: Figure, rows: Sequence[Sequence[Artist]], given: Sequence[Axes
         drawn.legend(handles=handles, loc="outside upper left", **shape)
 
 
-_AROUND = [
-    (dx * reach, dy * reach)
-    for reach in (5, 9, 14, 20, 27, 35, 45, 60, 80)
-    for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1))
-]
-_NEAR = 5
-
-
 def label_points(
     drawn: Figure, axes: Axes, places: Sequence[tuple[float, float]], names: Sequence[str]
 ) -> None:
-    """Write names beside points so that no two overlap and each is nearest to its own point.
-
-    A thin line leads to those far off. Points in a crowd choose first, since those at the edge
-    have more room.
-    """
+    """Write names beside points, see `labels.arranged`; a thin line leads to those far off."""
     drawn.canvas.draw()  # what is free is known when the layout is
     pixels = [(float(x), float(y)) for x, y in map(axes.transData.transform, places)]
-    dots = [Bbox.from_bounds(x - 5, y - 5, 10, 10) for x, y in pixels]
-    inside, taken, leaders = axes.get_window_extent(), list(dots), list[Path]()
-
-    def crowd(i: int) -> tuple[float, str]:
-        (x, y), name = pixels[i], names[i]
-        return sum(max(abs(x - a) / 3, abs(y - b)) < 25 for a, b in pixels) * -1.0, name
-
-    def free(i: int, text: Bbox, leader: Path | None) -> bool:
-        if any(map(text.overlaps, taken)):
-            return False
-        if any(line.intersects_bbox(text, filled=False) for line in leaders):
-            return False
-        if not all(inside.contains(*corner) for corner in (text.min, text.max)):
-            return False
-        if leader is None:
-            far = [_distance(text, pixel) for pixel in pixels]
-            return all(far[i] < 0.8 * other for n, other in enumerate(far) if n != i)
-        others = (box for box in taken if box is not dots[i])
-        return not any(leader.intersects_bbox(box, filled=False) for box in others) and not any(
-            leader.intersects_path(line, filled=False) for line in leaders
-        )
-
-    for i in sorted(range(len(names)), key=crowd):
-        for dx, dy in _AROUND:
-            note = _note(axes, names[i], places[i], dx, dy)
-            text = _extent(note).padded(1)
-            middle = ((text.x0 + text.x1) / 2, (text.y0 + text.y1) / 2)
-            leader = Path([pixels[i], middle]) if note.arrow_patch is not None else None
-            if free(i, text, leader):
-                leaders += [leader] if leader is not None else []
-                break
-            note.remove()
-        else:
-            # There is no free place left; a name that overlaps says more than none.
-            text = _extent(_note(axes, names[i], places[i], _NEAR, 0))
-        taken.append(text)
-
-
-def _distance(text: Bbox, point: tuple[float, float]) -> float:
-    """Return how far a point is from a text, in pixels."""
-    x, y = point
-    across = max(text.x0 - x, 0, x - text.x1)
-    return float(np.hypot(across, max(text.y0 - y, 0, y - text.y1)))
+    sizes = []
+    for name, place in zip(names, places, strict=True):
+        note = _note(axes, name, place, labels.NEAR, 0)
+        extent = _extent(note)
+        sizes.append((float(extent.width), float(extent.height)))
+        note.remove()
+    inside = labels.Box(*axes.get_window_extent().extents)
+    spots = labels.arranged(pixels, sizes, inside, drawn.dpi / 72)
+    for name, place, spot in zip(names, places, spots, strict=True):
+        _note(axes, name, place, spot.dx, spot.dy)
 
 
 def _extent(note: Annotation) -> Bbox:
@@ -262,7 +216,7 @@ def _extent(note: Annotation) -> Bbox:
 
 
 def _note(axes: Axes, name: str, place: tuple[float, float], dx: int, dy: int) -> Annotation:
-    far = max(abs(dx), abs(dy)) > _NEAR
+    far = max(abs(dx), abs(dy)) > labels.NEAR
     line = {"arrowstyle": "-", "linewidth": 0.4, "color": grey(0.5), "shrinkA": 0, "shrinkB": 2}
     note = axes.annotate(
         inert.line(name),
