@@ -113,11 +113,13 @@ def arranged(
     """
     dots = [Box(x - _DOT, y - _DOT, x + _DOT, y + _DOT) for x, y in points]
 
+    def empty(box: Box) -> bool:
+        across, along = inside.x0 <= box.x0 < box.x1 <= inside.x1, inside.y0 <= box.y0
+        return across and along and box.y1 <= inside.y1 and not any(map(box.meets, dots))
+
     def fits(i: int, spot: Spot, crowded: bool = False) -> bool:
         box, others = spot.box, [n for n in range(len(points)) if n != i]
-        if not (inside.x0 <= box.x0 and box.x1 <= inside.x1):
-            return False
-        if not (inside.y0 <= box.y0 and box.y1 <= inside.y1) or any(map(box.meets, dots)):
+        if not empty(box):
             return False
         if spot.led:
             # Out of a crowd a line passes those that are in it.
@@ -148,8 +150,15 @@ def arranged(
     chosen: dict[int, Spot] = {}
     while free:
         i = min(free, key=lambda i: len(free[i]))
+        # Where lines cannot help crossing, names at least do not overlap.
+        taken = [spot.box for spot in chosen.values()]
+        rest = (
+            spot
+            for spot in every[i]
+            if spot.led and empty(spot.box) and not any(map(spot.box.meets, taken))
+        )
         spots = free.pop(i)
-        chosen[i] = spots[0] if spots else every[i][0]
+        chosen[i] = spots[0] if spots else next(rest, every[i][0])
         for j in free:
             free[j] = [spot for spot in free[j] if beside(j, spot, i, chosen[i])]
     return [chosen[i] for i in range(len(points))]
