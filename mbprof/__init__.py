@@ -59,6 +59,8 @@ if TYPE_CHECKING:
     from mbprof.pages.catalogue import Catalogue as Catalogue
     from mbprof.pages.catalogue import catalogue
     from mbprof.pages.dossier import report as report
+    from mbprof.pages.graph.drawing import Drawing as Drawing
+    from mbprof.pages.graph.drawing import graph as graph
     from mbprof.pages.measured import Measured as Measured
     from mbprof.pages.measured import measure as measure
     from mbprof.pages.plot import plot as plot
@@ -107,6 +109,7 @@ _HOMES = {
     "network.sizes": "Sizes",
     "pages.block": "BlockNetwork block",
     "pages.dossier": "report",
+    "pages.graph.drawing": "Drawing graph",
     "pages.measured": "Measured measure",
     "pages.plot": "plot",
     "pages.catalogue": "Catalogue list=catalogue",

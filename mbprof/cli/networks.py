@@ -24,8 +24,10 @@ from mbprof.cli.options import (
     ResolutionsOption,
     Rows,
     ScopeOption,
+    SetOption,
     SpecArgument,
     SpecsArgument,
+    ThemeOption,
     command,
     complain,
     hold_to,
@@ -181,7 +183,13 @@ def plot(
     ] = "accuracy",
     alpha: AlphasOption = None,
     res: ResolutionsOption = None,
+    settings: SetOption = None,
     scope: ScopeOption = None,
+    convention: ConventionOption = "kernels",
+    by: Annotated[
+        str | None, Option("--by", metavar="WHAT", help="of --kind layers: layer, block or op")
+    ] = None,
+    theme: ThemeOption = None,
     dtype: DtypeOption = None,
     device: DeviceOption = None,
     format: FormatOption = None,
@@ -193,8 +201,31 @@ def plot(
     alphas, sides = values_of("alpha", alpha, "number"), values_of("res", res, "int")
     write(
         output, specs, kind, ending, alphas=alphas, sides=sides, scope=scope or "all",
-        dtype=dtype, device=device,
+        convention=convention, by=by, theme=theme or "light", dtype=dtype, device=device,
+        knobs=Knobs(settings=settings).typed(),
     )  # fmt: skip
+
+
+@command(epilog="Example: mbprof graph mobilenet_v1 -o mobilenet_v1.html")
+def graph(
+    *,
+    spec: SpecArgument,
+    knobs: Knobs,
+    counted: Counted,
+    by: Annotated[
+        str, Option("--by", metavar="WHAT", help="a box for each block or each layer")
+    ] = "block",
+    theme: ThemeOption = None,
+    to: Output,
+) -> None:
+    """Draw a network as a graph, or as a page with its table and sliders."""
+    from mbprof.network.load import load
+    from mbprof.pages.graph.drawing import drawn
+
+    out, given = to.open("graph", "svg"), knobs.typed()
+    network = load(spec, given).build_at(given)
+    scope, convention = counted
+    out.write(drawn(network, out.format.name, by, theme or "auto", scope, convention))
 
 
 @command(epilog="Example: mbprof report mobilenet_v1 -o mobilenet_v1.md")

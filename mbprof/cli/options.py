@@ -111,6 +111,9 @@ DeviceOption = Annotated[
     str | None,
     Option("--device", metavar="NAME|FILE", help="a device, or a file that describes one"),
 ]
+ThemeOption = Annotated[
+    str | None, Option("--theme", metavar="THEME", help="light, dark or transparent")
+]
 FormatOption = Annotated[
     str | None, Option("--format", metavar="FORMAT", help="how to write a report")
 ]
@@ -287,6 +290,7 @@ REGISTRIES = {
     "sweep": ("mbprof.sweeps.write", "SWEEPS"),
     "search": ("mbprof.spaces.search", "FORMATS"),
     "plot": ("mbprof.pages.plot", "CHARTS"),
+    "graph": ("mbprof.pages.graph.drawing", "GRAPHS"),
     "schema": ("mbprof.spec.schema", "FORMATS"),
     "docs": ("mbprof.pages.topics", "FORMATS"),
 }

@@ -51,7 +51,7 @@ SORTED = {
 """What the tests sort by, where that is not params."""
 KNOBS = {
     "table", "sizes", "show", "check", "watch", "compare", "diff", "explain", "formula", "export",
-    "convert", "memory", "latency", "measure",
+    "convert", "memory", "latency", "measure", "graph",
 }  # fmt: skip
 TAKEN = {
     "--sort": {*TABLES, "measure"},  # whose times are others in every run
@@ -59,15 +59,16 @@ TAKEN = {
     "--columns": {*TABLES, "measure"},
     "--convention": {
         "table", "list", "show", "block", "check", "watch", "compare", "diff", "sweep", "accuracy",
-        "formula", "space", "search",
+        "formula", "space", "search", "plot", "graph",
     },
     "--scope": {
         "table", "list", "check", "watch", "compare", "diff", "sweep", "accuracy", "explain",
-        "formula", "plot", "space", "search",
+        "formula", "plot", "graph", "space", "search",
     },
+    "--theme": {"plot", "graph"},
     "--alpha": KNOBS | {"block", "sweep", "plot", "space", "search"},
     "--res": KNOBS | {"sweep", "plot", "space", "search"},
-    "--set": KNOBS | {"block", "sweep", "space", "search"},
+    "--set": KNOBS | {"block", "sweep", "plot", "space", "search"},
     "--in": {"sizes", "show", "block", "check", "watch"},
     "--max-macs": {"table", "block", "check", "watch", "space", "search"},
     "--max-params": {"table", "block", "check", "watch", "space", "search"},

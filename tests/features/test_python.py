@@ -37,6 +37,7 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "estimate": lambda given: mbprof.estimate(given, 0.6, 192),
     "verify": mbprof.verify,
     "plot": lambda given: mbprof.plot(given, kind="layers"),
+    "graph": lambda given: str(mbprof.graph(given)),
     "report": mbprof.report,
     "export": lambda given: mbprof.export(given, "mermaid"),
     "convert": mbprof.convert,
