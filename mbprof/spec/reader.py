@@ -27,7 +27,10 @@ from mbprof.ops import OPS
 from mbprof.ops.fields import ARGUMENT_KINDS, NUMBER, SIZE, SIZES, Known, inferred
 from mbprof.ops.padding import FAMILIES
 from mbprof.spec.knobs import (
+    ARGUMENT_KEYS,
+    BOUNDS,
     COUNTERS,
+    KNOB_KEYS,
     KNOB_TYPES,
     LARGEST_RES,
     Knob,
@@ -97,9 +100,6 @@ INPUT_KEYS = {
 """The keys of an input, with what each is."""
 
 _SIZED = ("res", "channels")
-BOUNDS = ("above", "below", "min", "max")
-KNOB_KEYS = ("default", "type", "doc", *BOUNDS, "one_of")
-ARGUMENT_KEYS = ("default", "type", "doc")
 ENDPOINTS = ("layers", "all")
 RESERVED = {"op", "in", "out", "when", "name", "row", "x", "_", *COUNTERS, "true", "false", "none"}
 RESERVED |= {"if", "else", "and", "or", "not"}

@@ -36,10 +36,20 @@ from mbprof.spec.overlay import as_mapping
 
 SCOPES = ("body", "all")
 """What of a network is counted: it without its head, or all of it."""
-CLAIM_KEYS = (
-    "at", "flavour", "preset", "scope", "convention", "params", "macs", "rounding", "source",
-    "erratum", "other",
-)  # fmt: skip
+CLAIM_KEYS = {
+    "at": "the knobs that it holds at, such as {alpha: 0.5, res: 160}",
+    "flavour": "the flavour that it is about",
+    "preset": "the preset that it is about",
+    "scope": "what is counted: all (the default) or body",
+    "convention": "how is counted: a convention, kernels unless given",
+    "params": "the number of parameters, with the digits that were printed, such as 3.4M",
+    "macs": "the number of multiply-accumulates, with the digits that were printed",
+    "rounding": "how the digits were rounded: nearest (the default) or down",
+    "source": "who published it, and where",
+    "erratum": "why the number is wrong in its source",
+    "other": "what the number is of, if of another network or a budget",
+}
+"""The keys of a claim, with what each is."""
 
 
 def section(node: Map, key: str) -> Mapping[str, Entry]:
