@@ -321,4 +321,5 @@ def test_sarif_is_valid_and_complete(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert suppressed[0]["suppressions"][0]["justification"] == "the width is that of the paper"
     place = suppressed[0]["locations"][0]["physicalLocation"]
     assert place["artifactLocation"]["uri"] == "a%20net.yaml"
-    assert place["region"] == {"startLine": 5, "startColumn": 5}
+    region = {"startLine": 5, "startColumn": 5, "endLine": 5, "endColumn": 28}
+    assert place["region"] == region
