@@ -87,6 +87,9 @@ def check(
     *,
     max_macs: int | str | None = None,
     max_params: int | str | None = None,
+    max_peak: int | str | None = None,
+    max_weights: int | str | None = None,
+    dtype: str | None = None,
     ignore: Iterable[str] = (),
     convention: str = conventions.DEFAULT,
     scope: str | None = None,
@@ -94,9 +97,9 @@ def check(
 ) -> Checked:
     """Check a spec or a block at some values of its knobs or arguments, or a network as it is.
 
-    ``image`` is the input of a block, HEIGHTxWIDTHxCHANNELS, or several; ``max_macs`` and
-    ``max_params`` limit it besides the spec's own budget; ``ignore`` are codes, or how codes begin,
-    that are left out.
+    ``image`` is the input of a block, HEIGHTxWIDTHxCHANNELS, or several; ``max_macs``,
+    ``max_params`` and the bytes of ``max_peak`` and ``max_weights`` at a ``dtype`` limit it besides
+    the spec's own budget; ``ignore`` are codes, or how codes begin, that are left out.
     Raises: UsageError: no such spec, convention, scope or code; knobs of a network. KnobError: no
     such knob.
 
@@ -107,11 +110,16 @@ def check(
     """
     limits = {
         name: limit(Scalar.typed(f"max_{name} ", str(value)), name)
-        for name, value in (("macs", max_macs), ("params", max_params))
+        for name, value in (
+            ("macs", max_macs), ("params", max_params),
+            ("peak", max_peak), ("weights", max_weights),
+        )
         if value is not None
-    }
+    }  # fmt: skip
     codes = [ignore] if isinstance(ignore, str) else ignore
-    return examine(spec, image, typed(knobs), Budget(**limits), codes, convention, scope)
+    return examine(
+        spec, image, typed(knobs), Budget(**limits, dtype=dtype), codes, convention, scope
+    )
 
 
 def examine(

@@ -70,7 +70,7 @@ SPEC_KEYS = {
     "flavours": "what other implementations do differently",
     "presets": "sets of knob values that go by a name of their own",
     "published": "numbers that others published, with their source",
-    "budget": "what it may cost at most: {macs: 300M, params: 4M}",
+    "budget": "what it may cost at most: {macs: 300M, params: 4M, peak: 320KB, dtype: int8}",
     "accept": "findings of mbprof check that are meant to be, by code, each with its reason",
 }
 """The keys of a spec, with what each is."""

@@ -99,7 +99,7 @@ KEYS = {
     HEAD + "blocks:\n  b:\n    takes:\n      c: {|}\n    body: []\nbody: []\n": ("type doc", "k"),
     HEAD + "flavours:\n  keras:\n    |\nbody: []\n": ("like padding head", "name flavours"),
     "name: net\ninput: {|}\nbody: []\n": ("channels res", "k"),
-    HEAD + "budget: {|}\nbody: []\n": ("macs params", "k"),
+    HEAD + "budget: {|}\nbody: []\n": ("macs params peak weights dtype", "k"),
 }
 
 
