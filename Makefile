@@ -8,7 +8,7 @@ PARALLEL := --numprocesses=auto --maxprocesses=16 --dist=worksteal
 SECONDS := 60
 PYTHONS := python3.11 python3.12 python3.13
 
-.PHONY: run frameworks test lint types tests test-lowest test-pythons fuzz signals nightly bench schema index reports site clean
+.PHONY: run frameworks editors test lint types tests test-lowest test-pythons fuzz signals nightly bench schema index reports site clean
 
 run: $(READY)  ## set up and print the first table
 	@$(BIN)/mbprof table mobilenet_v1
@@ -21,6 +21,12 @@ $(VENV)/.frameworks: $(READY)
 	  --constraint constraints.txt torch keras
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
 	  --constraint constraints.txt torchvision timm
+	touch $@
+
+editors: tests/editors/node_modules/.package-lock.json  ## install what the tests of editors run; without it they are skipped
+
+tests/editors/node_modules/.package-lock.json: tests/editors/package-lock.json
+	cd tests/editors && npm ci --no-audit --no-fund
 	touch $@
 
 test: $(READY)  ## everything that has to hold, on all processors

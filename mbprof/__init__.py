@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mbprof.checks.model import Finding as Finding
     from mbprof.checks.run import Checked as Checked
     from mbprof.checks.run import check as check
+    from mbprof.checks.run import diagnose as diagnose
     from mbprof.cli.manual import docs as docs
     from mbprof.compare.diff import Difference as Difference
     from mbprof.compare.diff import diff as diff
@@ -89,7 +90,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "checks.model": "Finding",
-    "checks.run": "Checked check",
+    "checks.run": "Checked check diagnose",
     "cli.manual": "docs",
     "compare.diff": "Difference diff",
     "compare.side_by_side": "Comparison compare",

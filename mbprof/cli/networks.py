@@ -9,6 +9,7 @@ from typer import Argument, Option
 from mbprof.cli.options import (
     HELP,
     AlphasOption,
+    Budgets,
     ConventionOption,
     Counted,
     DesignArgument,
@@ -17,7 +18,6 @@ from mbprof.cli.options import (
     FormatOption,
     ImageOption,
     Knobs,
-    Limits,
     OptionalSpecsArgument,
     Output,
     OutputOption,
@@ -52,14 +52,14 @@ def table(
     ] = "layer",
     dtype: DtypeOption = None,
     rows: Rows,
-    limits: Limits,
+    limits: Budgets,
     to: Output,
 ) -> None:
     """Print what each layer of a network costs, and the total."""
     from mbprof.network.load import load
     from mbprof.network.load import table as tabulated
 
-    out, budget = to.open(), limits.budget()
+    out, budget = to.open(), limits.budget(dtype)
     given = knobs.typed()
     network = load(spec, given).build_at(given)
     found = tabulated(

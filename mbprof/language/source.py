@@ -56,7 +56,9 @@ class Scalar:
     @classmethod
     def typed(cls, option: str, text: str) -> Scalar:
         """Return what was typed behind an option, such as ``--set alpha=``, and where."""
-        return cls(text, Loc(Source(COMMAND_LINE, option + text), 1, len(option) + 1))
+        whole = option + text
+        place = Loc(Source(COMMAND_LINE, whole), 1, len(option) + 1, (1, len(whole) + 1))
+        return cls(text, place)
 
     def place(self, offset: int) -> Loc:
         """Return the place of the character at ``offset`` of the text."""
@@ -228,8 +230,14 @@ class _Builder:
         return root
 
     def loc(self, event: Any) -> Loc:
-        mark = event.start_mark
-        return Loc(self.source, mark.line + 1, mark.column + 1)
+        mark, end = event.start_mark, event.end_mark
+        return Loc(self.source, mark.line + 1, mark.column + 1, (end.line + 1, end.column + 1))
+
+    def around(self, start: Any, end: Any, parts: list[Node]) -> Loc:
+        """Return the place of a collection; without brackets it ends as its last part does."""
+        last = parts[-1].loc if parts and not start.flow_style else self.loc(end)
+        mark = start.start_mark
+        return Loc(self.source, mark.line + 1, mark.column + 1, last.until)
 
     def node(self, event: Any, depth: int) -> Node:
         yaml, outside = self.yaml, "are not part of the spec language"
@@ -258,7 +266,7 @@ class _Builder:
             items.append(self.node(event, depth + 1))
         if start.flow_style:
             _uncut(items)
-        return Seq(tuple(items), self.loc(start))
+        return Seq(tuple(items), self.around(start, event, items))
 
     def mapping(self, start: Any, depth: int) -> Map:
         parts: list[Node] = []
@@ -275,7 +283,7 @@ class _Builder:
                 message = f"duplicate key {key.text!r}; it is set on line {line} already"
                 raise SourceError(message, key.loc)
             entries[key.text] = Entry(key, value)
-        return Map(entries, self.loc(start))
+        return Map(entries, self.around(start, event, parts))
 
 
 def _uncut(parts: Iterable[Node]) -> None:

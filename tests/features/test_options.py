@@ -72,8 +72,10 @@ TAKEN = {
     "--in": {"sizes", "show", "block", "check", "watch"},
     "--max-macs": {"table", "block", "check", "watch", "space", "search"},
     "--max-params": {"table", "block", "check", "watch", "space", "search"},
+    "--max-peak": {"table", "block", "check", "watch", "memory"},
+    "--max-weights": {"table", "block", "check", "watch"},
     "--seed": {"sweep", "export", "space", "search"},
-    "--dtype": {"table", "memory", "latency", "sweep", "plot"},
+    "--dtype": {"table", "block", "check", "watch", "memory", "latency", "sweep", "plot"},
     "--device": {"latency", "measure", "sweep", "plot"},
     "--output": {*COMMANDS} - {"watch"},
 }  # fmt: skip

@@ -56,13 +56,14 @@ OTHERS: dict[str, Callable[[], Any]] = {
     "block": lambda: mbprof.block("inv_res"),
     "load": lambda: mbprof.load(SPEC),
     "loads": lambda: mbprof.loads(zoo_text(SPEC)),
+    "diagnose": lambda: mbprof.diagnose(zoo_text(SPEC)),
     "from_onnx": lambda: mbprof.from_onnx(gzip.decompress(ONNX.read_bytes())),
     "schema": mbprof.schema,
     "docs": mbprof.docs,
     "calibrate": lambda: mbprof.calibrate(MEASURED),
     "measure": lambda: mbprof.measure("lcnet", repeats=1, warmup=0, res=32),
 }
-NO_COMMAND = {"estimate", "from_onnx", "from_torch", "load", "loads", "training"}
+NO_COMMAND = {"diagnose", "estimate", "from_onnx", "from_torch", "load", "loads", "training"}
 NO_FUNCTION = {"watch"}
 
 
