@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 24
-MAX_VALUES = 30_000
+MAX_VALUES = 100_000
 """So many single values, keys included, a text holds at most."""
 MAX_LISTED = 256
 """So many knobs, arguments, columns or values of one field there are at most."""

@@ -33,7 +33,7 @@ MAKERS: dict[str, Callable[[Path], object]] = {
     "empty": lambda path: path.write_text(""),
     "comment": lambda path: path.write_text("# nothing but a comment\n"),
     "directory": lambda path: path.mkdir(),
-    "values": lambda path: path.write_text("body: [" + "a, " * 30_000 + "a]"),
+    "values": lambda path: path.write_text("body: [" + "a, " * 100_000 + "a]"),
     "fifo": os.mkfifo,
     "huge": lambda path: path.write_bytes(b"\0" * ((1 << 26) + 1)),
     "commas": lambda path: path.write_text("," * 10_000_000),

@@ -24,9 +24,11 @@ from torch.overrides import TorchFunctionMode
 
 from mbprof.errors import ExchangeError, MbprofError, Source, nearest
 from mbprof.exchange.draft import Draft
+from mbprof.exchange.torch_in import functions as torch_functions  # noqa: F401 - they fill RULES
 from mbprof.exchange.torch_in import layers as torch_layers  # noqa: F401 - they fill RULES
 from mbprof.exchange.torch_in import moves as torch_moves  # noqa: F401 - they fill RULES
 from mbprof.exchange.torch_in import products as torch_products  # noqa: F401 - they fill RULES
+from mbprof.exchange.torch_in import volumes as torch_volumes  # noqa: F401 - they fill RULES
 from mbprof.exchange.torch_in.record import Recorder, tensors
 from mbprof.exchange.torch_in.rules import HEAVY, RULES, WITHIN
 from mbprof.exchange.torch_in.views import plain

@@ -33,42 +33,6 @@ def _bias(r: Recorder, bias: Tensor | None, channels: int) -> tuple[str, bool]:
     return (leaf, True) if leaf and not r.used.get(leaf, "").startswith("=") else ("", False)
 
 
-@rule("conv3d")
-def _conv3d(r: Recorder, c: Call) -> object:
-    """Along an axis with a kernel of 1 the maps are images of their own."""
-    image, weight, out = c.get(0, "input"), c.get(1, "weight"), c.out
-    stride, padding, dilation = (
-        [value] * 3 if isinstance(value, int) else list(value)
-        for value in (c.get(3, "stride", 1), c.get(4, "padding", 0), c.get(5, "dilation", 1))
-    )
-    steps = [weight.shape[2 + i] == stride[i] == 1 and padding[i] == 0 for i in range(3)]
-    if image.dim() != 5 or True not in steps:
-        return NotImplemented
-    alone = steps.index(True)
-    rest = [i for i in range(3) if i != alone]
-    order = (0, 2 + alone, 1, *(2 + i for i in rest))
-    shapes = [tuple(tensor.shape[i] for i in order) for tensor in (image, out)]
-    images, made = (
-        t.new_empty((s[0] * s[1], *s[2:])) for t, s in zip((image, out), shapes, strict=True)
-    )
-    r.set(images, r.tape.reshape(r.tape.permute(r.value(image), order), tuple(images.shape)))
-    flat = weight.squeeze(2 + alone)
-    r.derive(flat, weight)
-    said = {
-        "input": images,
-        "weight": flat,
-        "bias": c.get(2, "bias"),
-        "groups": c.get(6, "groups", 1),
-    }
-    said |= {"stride": [stride[i] for i in rest], "padding": [padding[i] for i in rest]}
-    said |= {"dilation": [dilation[i] for i in rest]}
-    if _conv(r, Call(c.func, (), said, made)) is NotImplemented:
-        return NotImplemented
-    value = r.tape.reshape(r.value(made), shapes[1])
-    r.set(out, r.tape.permute(value, [order.index(i) for i in range(5)]))
-    return None
-
-
 @rule("conv1d", "conv2d", "convolution")
 def _conv(r: Recorder, c: Call) -> object:
     weight, bias = c.get(1, "weight"), c.get(2, "bias")
