@@ -89,9 +89,7 @@ def _gate(emit: Emit, gates: str, x: str, which: str, part: str = "") -> str:
     return emit(op, x, part=f"{part}{which}")
 
 
-def _lstm(
-    emit: Emit, given: str, again: str, layer: Recurrent, before: str
-) -> tuple[str, str]:
+def _lstm(emit: Emit, given: str, again: str, layer: Recurrent, before: str) -> tuple[str, str]:
     """Take c = f·c + i·g and h = o·tanh(c); with peepholes the gates see c, too."""
     both = emit(_op("add"), given, again, part="sum")
     i, f, g, o = (_gate(emit, "ifgo", both, which) for which in "ifgo")
@@ -112,9 +110,7 @@ def _lstm(
     return emit(_op("mul"), opened(o, cells, "o"), shown, part="output"), cells
 
 
-def _gru(
-    emit: Emit, given: str, again: str, layer: Recurrent, before: str
-) -> tuple[str, str]:
+def _gru(emit: Emit, given: str, again: str, layer: Recurrent, before: str) -> tuple[str, str]:
     """Take n = tanh(Wx + r·Uh) and h = (1 - z)·n + z·h; costs are the same for U(r·h)."""
     sides = []
     for side, part in ((given, "w_"), (again, "u_")):
@@ -130,9 +126,7 @@ def _gru(
     return made, made
 
 
-def _rnn(
-    emit: Emit, given: str, again: str, layer: Recurrent, before: str
-) -> tuple[str, str]:
+def _rnn(emit: Emit, given: str, again: str, layer: Recurrent, before: str) -> tuple[str, str]:
     """Take h = tanh(Wx + Uh)."""
     both = emit(_op("add"), given, again, part="sum")
     made = _act(emit, layer.function, both, "output")
@@ -152,9 +146,7 @@ def stacked(
         for layer, suffix in zip(directions, ("", "_reverse"), strict=False):
             said = f"l{number}{suffix}"
 
-            def part_of(
-                op: Op, *taken: str, part: str, share: str = "", said: str = said
-            ) -> str:
+            def part_of(op: Op, *taken: str, part: str, share: str = "", said: str = said) -> str:
                 return emit(op, *taken, part=f"{said}.{part}", share=share)
 
             ends.append(recurrent(part_of, x, layer))

@@ -10,7 +10,7 @@ from mbprof.exchange.torch_in.rules import first, rule
 from mbprof.exchange.torch_in.views import new
 
 EACH: dict[str, str] = {
-    **dict.fromkeys("sqrt reciprocal exp log erf sin cos abs softplus".split(), ""),
+    **dict.fromkeys(["sqrt", "exp", "log", "erf", "sin", "cos", "abs", "softplus"], ""),
     "rsqrt": "sqrt reciprocal", "absolute": "abs", "negative": "neg", "exp2": "exp",
     "expm1": "exp neg", "log2": "log", "log10": "log", "log1p": "neg log", "erfc": "erf neg",
     "erfinv": "erf", "tan": "sin", "asin": "sin", "acos": "cos", "atan": "sin", "arcsin": "sin",
@@ -20,9 +20,9 @@ EACH: dict[str, str] = {
     "softshrink": "relu neg", "threshold": "relu", "tanhshrink": "tanh neg",
     "softsign": "abs neg reciprocal square", "logit": "neg reciprocal log",
     "nan_to_num": "relu6", "deg2rad": "square", "rad2deg": "square", "frac": "round neg",
-    **dict.fromkeys(
-        "floor ceil round trunc fix sign sgn signbit logical_not bitwise_not isnan isinf isfinite"
-        " cummax cummin tril triu bool".split(), "round"),
+    **dict.fromkeys(("floor", "ceil", "round", "trunc", "fix", "sign", "sgn", "signbit"), "round"),
+    **dict.fromkeys(("logical_not", "bitwise_not", "isnan", "isinf", "isfinite", "bool"), "round"),
+    **dict.fromkeys(("cummax", "cummin", "tril", "triu"), "round"),
     "cumsum": "neg", "cumprod": "square",
 }  # fmt: skip
 """What is computed of each element, as activations that are applied in turn, itself if empty.
@@ -178,7 +178,7 @@ def _add_product(r: Recorder, c: Call) -> None:
 
 @rule("lerp")
 def _lerp(r: Recorder, c: Call) -> None:
-    """a + w·(b - a)."""
+    """A + w·(b - a)."""
     start, end, weight = (c.get(i, n) for i, n in enumerate(("input", "end", "weight")))
     shape = tuple(c.out.shape)
     less = r.tape.joined(new("add"), [r.value(end), r.value(start)], shape, call=r.call)

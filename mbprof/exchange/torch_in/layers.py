@@ -27,8 +27,8 @@ ACTIVATIONS = {
 def _batch_norm(r: Recorder, c: Call) -> object:
     weight, bias = c.get(1, "weight"), c.get(2, "bias")
     mean, variance = c.get(3, "running_mean"), c.get(4, "running_var")
-    if mean is None:
-        return NotImplemented
+    if mean is None:  # each image is normalised by its own
+        return _grouped(r, c, c.get(0, "input").shape[1], weight, bias)
     channels = mean.numel()
     leaves = [r.leaf(t, channels) for t in (weight, bias, mean, variance)]
     key = r.hold(*leaves)
@@ -256,11 +256,21 @@ def _number(r: Recorder, operand: object) -> float | None:
     return float(operand) if isinstance(operand, int | float) else None
 
 
-@rule("mul", "imul", "rmul", "multiply", "div", "truediv", "itruediv", "neg")
+@rule("mul", "imul", "rmul", "multiply", "div", "truediv", "itruediv", "neg", "divide", "rdiv",
+      "rtruediv", "true_divide", "floor_divide", "floordiv", "remainder", "fmod", "mod",
+      "reciprocal")  # fmt: skip
 def _mul(r: Recorder, c: Call) -> None:
     word = word_of(c.func)
     left, right = c.args[0], c.get(1, "other", -1)
-    divided = "div" in word
+    divided = "div" in word or "mod" in word or word == "remainder"
+    if word in ("rdiv", "rtruediv", "reciprocal") or (divided and not isinstance(left, Tensor)):
+        value = right if isinstance(right, Tensor) else left
+        number = left if value is right else right
+        inverse = r.tape.same(new("act", function="reciprocal"), r.value(value), call=r.call)
+        if word != "reciprocal" and isinstance(number, int | float) and number != 1:
+            inverse = r.tape.same(new("times", by=float(number)), inverse, call=r.call)
+        r.set(c.out, inverse)
+        return
     if not isinstance(left, Tensor):
         left, right = right, left
     number = _number(r, right)
@@ -305,6 +315,16 @@ def _square(r: Recorder, c: Call) -> None:
     _binary(r, c, new("mul"), c.args[0], c.args[0])
 
 
-@rule("pow")
-def _pow(r: Recorder, c: Call) -> object:
-    return _square(r, c) if c.get(1, "exponent") == 2 else NotImplemented
+_POWERS = {0.5: "sqrt", -1.0: "reciprocal"}
+
+
+@rule("pow", "float_power", "ipow", "rpow")
+def _pow(r: Recorder, c: Call) -> None:
+    """A power, of which squares and roots are simpler."""
+    exponent = c.get(1, "exponent")
+    if exponent == 2 and word_of(c.func) != "rpow":
+        _square(r, c)
+        return
+    base = c.args[0] if isinstance(c.args[0], Tensor) else exponent
+    function = "exp" if isinstance(exponent, Tensor) else _POWERS.get(exponent, "exp")
+    r.set(c.out, r.tape.same(new("act", function=function), r.value(base), call=r.call))

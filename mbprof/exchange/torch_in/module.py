@@ -131,7 +131,7 @@ def _timm(name: str) -> tuple[Any, Shape]:
     return module, tuple(cfg.get("input_size") or _USUAL)
 
 
-def _torchvision(name: str) -> tuple[Any, Shape]:
+def _torchvision(name: str) -> tuple[Any, Any]:
     models = library("torchvision").models
     if name not in models.list_models():
         hint = nearest(name, models.list_models())
@@ -143,7 +143,19 @@ def _torchvision(name: str) -> tuple[Any, Shape]:
     weights = getattr(models.get_model_weights(name), "DEFAULT", None)
     usual = getattr(getattr(weights, "transforms", None), "keywords", {}).get("crop_size", 224)
     size = getattr(module, "image_size", usual)
+    kind = type(module).__module__.split(".")[2]
+    if kind == "video":
+        high, wide = usual if isinstance(usual, tuple | list) else (usual, usual)
+        return module, (torch.empty((1, 3, _FRAMES, high, wide), device="meta"),)
+    if kind == "optical_flow":
+        return module, (torch.empty((1, 3, *_FLOW), device="meta"),) * 2
     return module, (3, size, size)
+
+
+_FRAMES = 16
+"""Frames of a clip. Source: torchvision/models/video/mvit.py and swin_transformer.py."""
+_FLOW = 520, 960
+"""Height and width of both images. Source: docs of torchvision, the example of optical flow."""
 
 
 def _takes_backbone(models: Any, name: str) -> bool:
@@ -152,7 +164,7 @@ def _takes_backbone(models: Any, name: str) -> bool:
     return "weights_backbone" in inspect.signature(models.get_model_builder(name)).parameters
 
 
-_ZOOS: dict[str, Callable[[str], tuple[Any, Shape]]] = {"timm": _timm, "torchvision": _torchvision}
+_ZOOS: dict[str, Callable[[str], tuple[Any, Any]]] = {"timm": _timm, "torchvision": _torchvision}
 
 
 def _called(text: str) -> tuple[Any, Any]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from torch import Tensor
 
-from mbprof.exchange.torch_in.record import Call, Recorder, Rule
+from mbprof.exchange import composed
+from mbprof.exchange.composed import Emit
+from mbprof.exchange.torch_in.record import Call, Recorder, Rule, tensors
 from mbprof.exchange.torch_in.views import Value, new
 from mbprof.language.fmt import Shape
 from mbprof.ops import Op
@@ -40,6 +42,29 @@ def rule(*words: str) -> Callable[[Rule], Rule]:
         return function
 
     return register
+
+
+def emit_of(r: Recorder) -> Emit:
+    """Return what adds the ops of a layer that is several."""
+    path = r.path[-1][0]
+
+    def emit(op: Op, *taken: str, part: str, share: str = "") -> str:
+        name = f"{path}.{part}" if path else part
+        return r.tape.one(op, *taken, name=name, call=r.call, share=share)
+
+    return emit
+
+
+def led(r: Recorder, value: Value, by: Iterable[Any]) -> Value:
+    """Return a value whose positions are those that tensors say, where a module computes them."""
+    images = {image.tensor for image in r.draft.images}
+    for tensor in tensors(list(by)):
+        if r.static(tensor) or r.value(tensor).tensor in images:
+            continue
+        own, where = r.tape.whole(value), r.tape.whole(r.value(tensor))
+        made = composed.led(emit_of(r), own, r.draft.shape(own), where, tensor.numel())
+        value = Value(value.shape, made)
+    return value
 
 
 def pair(value: Any, dims: int = 2) -> Pair:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor
@@ -9,7 +10,7 @@ from torch import Tensor
 from mbprof.exchange import composed
 from mbprof.exchange.composed import Depth, Recurrent
 from mbprof.exchange.torch_in.record import Call, Recorder, word_of
-from mbprof.exchange.torch_in.rules import first, rule
+from mbprof.exchange.torch_in.rules import emit_of, first, rule
 from mbprof.exchange.torch_in.views import Value, new
 from mbprof.language.fmt import Shape
 from mbprof.ops import Op
@@ -18,18 +19,7 @@ from mbprof.symbolic.arithmetic import product
 _LAYERS = {"lstm": "lstm", "gru": "gru", "rnn_tanh": "rnn", "rnn_relu": "rnn"}
 
 
-def emit_of(r: Recorder) -> composed.Emit:
-    """Return what adds the ops of a layer."""
-    path = r.path[-1][0]
-
-    def emit(op: Op, *taken: str, part: str, share: str = "") -> str:
-        name = f"{path}.{part}" if path else part
-        return r.tape.one(op, *taken, name=name, call=r.call, share=share)
-
-    return emit
-
-
-def _held(r: Recorder, weights: tuple[Tensor, ...]) -> str | None:
+def _held(r: Recorder, weights: Sequence[Tensor]) -> str | None:
     """Let a layer hold its weights; None if it does not read them as they are stored."""
     leaves = [r.leaf(weight, weight.numel()) for weight in weights]
     return r.hold(*leaves) if all(leaves) else None
@@ -38,7 +28,7 @@ def _held(r: Recorder, weights: tuple[Tensor, ...]) -> str | None:
 @rule(*_LAYERS)
 def _recurrent(r: Recorder, c: Call) -> object:
     """Layers above each other; packed sequences, whose lengths are values, have no rule."""
-    image, state, weights, biased, count, _, _, both = c.args[:8]
+    image, state, weights, biased, _, _, _, both = c.args[:8]
     if not isinstance(weights, list | tuple):
         return NotImplemented
     word, out = word_of(c.func), list(c.out)
@@ -50,12 +40,11 @@ def _recurrent(r: Recorder, c: Call) -> object:
     layers = []
     for at in range(0, len(weights), of_each):
         own = weights[at : at + of_each]
-        biases = own[2:4] if biased else (None, None)
-        pairs = [(own[0], biases[0]), (own[1], biases[1])] + ([(own[-1], None)] if projected else [])
-        held = [_held(r, tuple(t for t in pair if t is not None)) for pair in pairs]
+        held = [_held(r, own[at : at + 1 + 2 * biased : 2]) for at in (0, 1)]
+        held.append(_held(r, own[-1:]) if projected else "")
         if None in held:
             return NotImplemented
-        shares = (*held, *("",) * (3 - len(held)))
+        shares = held[0] or "", held[1] or "", held[2] or ""
         function = "relu" if word == "rnn_relu" else "tanh"
         layers.append(
             Recurrent(_LAYERS[word], hidden, (biased, biased), projected, False, function, shares)
@@ -94,8 +83,7 @@ def _cell(r: Recorder, c: Call) -> object:
     kind = word_of(c.func).partition("_")[0]
     hidden = weights[0].shape[0] // len(composed.CELLS[kind].gates)
     biases = [w for w in weights[2:] if w is not None]
-    pairs = zip(weights[:2], biases or (None, None), strict=True)
-    held = [_held(r, tuple(t for t in pair if t is not None)) for pair in pairs]
+    held = [_held(r, [weights[at], *biases[at : at + 1]]) for at in (0, 1)]
     if None in held:
         return NotImplemented
     function = "relu" if "relu" in word_of(c.func) else "tanh"
@@ -130,8 +118,8 @@ def _conv3d(r: Recorder, c: Call) -> None:
     Several volumes are one, in as many times the groups, whose weights are those of one repeated.
     """
     image, weight, bias = c.get(0, "input"), c.get(1, "weight"), c.get(2, "bias")
-    many, per_group, *kernel = product(tuple(image.shape[:-4])), *weight.shape[1:]
-    made = weight.shape[0] * many
+    many, kernel = product(tuple(image.shape[:-4])), tuple(weight.shape[2:])
+    made, per_group = weight.shape[0] * many, weight.shape[1]
     stride, dilation = (triple(c.get(i, n, 1)) for i, n in ((3, "stride"), (5, "dilation")))
     groups, sides = int(c.get(6, "groups", 1)) * many, c.get(4, "padding", 0)
     if sides == "same":
