@@ -18,7 +18,7 @@ from mbprof.symbolic.arithmetic import product
 class Emit(Protocol):
     """Adds an op to a draft, which is a ``part`` of the layer; returns its output."""
 
-    def __call__(self, op: Op, *taken: str, part: str, share: str = "") -> str: ...
+    def __call__(self, op: Op, /, *taken: str, part: str, share: str = "") -> str: ...
 
 
 def _op(word: str, **fields: Any) -> Op:

@@ -95,12 +95,17 @@ def from_maps(r: Recorder, tensor: str, out: Tensor, shape: Shape) -> None:
     r.set(out, made._replace(shape=tuple(out.shape)))
 
 
+_APART = frozenset(("maxpool", "avgpool", "adaptiveavgpool", "gap", "gmp", "resize"))
+"""Ops that work on each map by itself."""
+
+
 def over_maps(
     r: Recorder, op: Op, call: Call, dims: int, extra: Sequence[str] = (), share: str = ""
 ) -> None:
     """Apply an op of maps with ``dims`` axes to the images of a call.
 
-    Several images are taken at once where that has the same result, else one after the other.
+    Several images are taken at once where that has the same result, as more maps where each map is
+    worked on by itself, else one after the other.
     """
     value, out = r.value(call.get(0, "input")), first(call.out)
     bare = len(value.shape) == dims + 1
@@ -108,6 +113,10 @@ def over_maps(
         value = r.tape.reshape(value, (1, *value.shape))
     shape = (1, *out.shape) if bare else tuple(out.shape)
     n, c, high, wide = shape[0], shape[1], shape[2], product(shape[3:])
+    if n > 1 and op.word in _APART:
+        each = (n * value.shape[1], value.shape[2], product(value.shape[3:]))
+        r.set(out, Value(tuple(out.shape), r.tape.one(op, r.tape.want(value, each), call=r.call)))
+        return
     maps = as_maps(r, value)
     sizes = (r.draft.shape(maps), *map(r.draft.shape, extra))
     if n == 1 or op.shapes(sizes) == ((c, n * high, wide),):
