@@ -5,7 +5,9 @@ Weights are initialisers; what else a node takes is an input of the graph.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import prod
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import pytest
@@ -23,9 +25,8 @@ class Case(NamedTuple):
     images: list[Shape]
     weights: list[Shape]
     macs: int
-    said: dict[str, Any] = {}
-    made: list[Shape] = []
-    counts: dict[int, list[int]] = {}
+    said: Mapping[str, Any] = MappingProxyType({})
+    counts: Mapping[int, list[int]] = MappingProxyType({})
     params: int | None = None
     outputs: int = 1
 
@@ -44,13 +45,11 @@ def network(case: Case) -> mbprof.Network:
         whole = onnx.TensorProto.INT64
         stored.append(helper.make_tensor(f"n{place}", whole, [len(numbers)], numbers))
         names.append(f"n{place}")
-    outputs = [f"y{n}" for n in range(case.outputs)]
-    node = helper.make_node(case.kind, names, outputs, **case.said)
-    shapes = [*case.made, *[None] * len(outputs)]
-    infos = [
-        helper.make_tensor_value_info(y, kind, s) for y, s in zip(outputs, shapes, strict=False)
-    ]
-    graph = helper.make_graph([node], "one", images, infos[:1], stored)
+    node = helper.make_node(
+        case.kind, names, [f"y{n}" for n in range(case.outputs)], **dict(case.said)
+    )
+    info = helper.make_tensor_value_info("y0", kind, None)
+    graph = helper.make_graph([node], "one", images, [info], stored)
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 22)])
     return mbprof.from_onnx(made)
 
@@ -77,7 +76,8 @@ CASES = {
                           {"hidden_size": 3, "direction": "bidirectional"}),
     "rnn": Case("RNN", [(5, 1, 4)], [(1, 3, 4), (1, 3, 3)], recurrent(5, 4, 3, 1),
                 {"hidden_size": 3}, outputs=2),
-    "conv of volumes": Case("Conv", [V], [(6, 4, 3, 3, 3), (6,)], conv3d(4, (3, 3, 3), (6, 3, 4, 4)),
+    "conv of volumes": Case("Conv", [V], [(6, 4, 3, 3, 3), (6,)],
+                            conv3d(4, (3, 3, 3), (6, 3, 4, 4)),
                             {"pads": [1] * 6, "strides": [2] * 3}, params=6 * 4 * 27 + 6),
     "conv of volumes in groups": Case("Conv", [V], [(8, 1, 3, 2, 2)],
                                       conv3d(1, (3, 2, 2), (8, 4, 7, 7)), {"group": 4}),
@@ -103,7 +103,8 @@ CASES = {
     "whole length": Case("GlobalLpPool", [X], [], 0),
     "crop and pad": Case("CenterCropPad", [X], [], 0, {"axes": [2, 3]}, counts={1: [4, 9]}),
     "turned": Case("Slice", [X], [], 0, counts={1: [-1], 2: [-100], 3: [3], 4: [-1]}),
-    "columns": Case("Col2Im", [(1, 16, 9)], [], 0, {"strides": [2, 2]}, counts={1: [6, 6], 2: [2, 2]}),
+    "columns": Case("Col2Im", [(1, 16, 9)], [], 0, {"strides": [2, 2]},
+                    counts={1: [6, 6], 2: [2, 2]}),
 }  # fmt: skip
 
 
