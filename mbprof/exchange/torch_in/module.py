@@ -24,6 +24,7 @@ from torch.overrides import TorchFunctionMode
 
 from mbprof.errors import ExchangeError, MbprofError, Source, nearest
 from mbprof.exchange.draft import Draft
+from mbprof.exchange.keras_in.module import drafted, is_model
 from mbprof.exchange.torch_in import functions as torch_functions  # noqa: F401 - they fill RULES
 from mbprof.exchange.torch_in import layers as torch_layers  # noqa: F401 - they fill RULES
 from mbprof.exchange.torch_in import moves as torch_moves  # noqa: F401 - they fill RULES
@@ -70,6 +71,8 @@ def read(text: str, given: Given) -> Source:
 @lru_cache(maxsize=16)
 def _read(text: str, res: str | None, channels: str | None) -> Source:
     module, example, name = built(text)
+    if is_model(module):
+        return Source(text, drafted(module, name, text, example).text())
     return Source(text, _draft(module, turned(example, res, channels), name, text).text())
 
 
@@ -181,8 +184,11 @@ def _called(text: str) -> tuple[Any, Any]:
         raise ExchangeError(f"{text} cannot be called", hint="name a class or a function")
     made = target if isinstance(target, torch.nn.Module) else _made(text, target)
     example: Any = None
-    if isinstance(made, tuple) and len(made) == 2 and isinstance(made[0], torch.nn.Module):
+    pair = isinstance(made, tuple) and len(made) == 2
+    if pair and (is_model(made[0]) or isinstance(made[0], torch.nn.Module)):
         made, example = made
+    if is_model(made):
+        return made, example
     if not isinstance(made, torch.nn.Module):
         kind = type(made).__name__
         message = f"{text} returns {kind}, which is no torch.nn.Module"
