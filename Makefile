@@ -8,7 +8,7 @@ PARALLEL := --numprocesses=auto --maxprocesses=16 --dist=worksteal
 SECONDS := 60
 PYTHONS := python3.11 python3.12 python3.13
 
-.PHONY: run frameworks test lint types tests test-lowest test-pythons fuzz signals nightly bench schema index reports clean
+.PHONY: run frameworks test lint types tests test-lowest test-pythons fuzz signals nightly bench schema index reports playground clean
 
 run: $(READY)  ## set up and print the first table
 	@$(BIN)/mbprof table mobilenet_v1
@@ -72,6 +72,20 @@ index: $(READY)  ## regenerate what mbprof list and explain --number --all read
 
 reports: $(READY)  ## regenerate the committed reports
 	$(BIN)/mbprof report --all reports
+
+PLAYGROUND := site/build/playground
+
+playground: $(READY) site/playground/node_modules/.ready  ## build the page where a network is typed
+	rm -rf $(PLAYGROUND) build/wheel && mkdir -p $(PLAYGROUND)
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+	  --wheel-dir build/wheel .
+	$(BIN)/python site/playground/pack.py build/wheel/mbprof-*.whl $(PLAYGROUND)/python.zip
+	cd site/playground && node build.mjs ../../$(PLAYGROUND)
+
+# The bundler needs no script of its own to be run at installation.
+site/playground/node_modules/.ready: site/playground/package-lock.json
+	cd site/playground && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	touch $@
 
 clean:
 	rm -rf $(VENV) $(LOWEST) .venv-other build dist .mypy_cache .pytest_cache .ruff_cache
