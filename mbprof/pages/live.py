@@ -387,19 +387,20 @@ def answer(
     convention: str = conventions.DEFAULT,
     **more: Any,
 ) -> Data:
-    """Return a view of a text at some settings, or the error that stands in its way.
+    r"""Return a view of a text at some settings, or the error that stands in its way.
 
     Raises: UsageError: there is no such view.
 
     >>> answer("table", "{name: a, input: {res: 8}, body: [{op: conv, k: 3, c: 4}]}", {})["total"]
     {'params': '108', 'cost': '6,912', 'numbers': {'params': 108.0, 'cost': 6912.0}}
-    >>> answer("table", "name: a\\nbody: []\\n", {})["error"]["line"]
-    1
+    >>> answer("table", "name: a\ninput: {res: 8}\nbody: [{op: cnv}]\n", {})["error"]["line"]
+    3
     """
     if view not in VIEWS:
         raise unknown("view", view, VIEWS)
     try:
-        return VIEWS[view](Typed(text, tuple(given.items()), scope, convention), **more)
+        found: Data = VIEWS[view](Typed(text, tuple(given.items()), scope, convention), **more)
+        return found
     except MbprofError as error:
         return {"error": problem(error)}
 
@@ -411,10 +412,10 @@ OFFERS: dict[str, Callable[..., Any]] = {
 
 
 def asked(question: str) -> str:
-    """Answer a question in JSON: a view with what it needs, by its name.
+    r"""Answer a question in JSON: a view with what it needs, by its name.
 
     >>> asked('{"view": "text_of", "name": "resnet50"}')
-    '"name: my_resnet50\\\\nextend: resnet50\\\\n"'
+    '"name: my_resnet50\\nextend: resnet50\\n"'
     """
     words = json.loads(question)
     if (offer := OFFERS.get(words["view"])) is not None:
