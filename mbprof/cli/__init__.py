@@ -10,11 +10,11 @@ from typing import Any
 
 import typer
 
-from mbprof.cli import blocks, device, exchange, networks, spaces
+from mbprof.cli import blocks, device, exchange, networks, site, spaces
 from mbprof.cli.options import app, complain
 from mbprof.errors import MbprofError
 
-__all__ = ["app", "blocks", "device", "exchange", "main", "networks", "spaces"]
+__all__ = ["app", "blocks", "device", "exchange", "main", "networks", "site", "spaces"]
 
 _MISTYPED: Any = typer.BadParameter.__mro__[2]
 """What typer raises where it cannot read a command line; it has no name of its own for it."""
