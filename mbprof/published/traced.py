@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mbprof.language.fmt import Value
@@ -30,11 +29,6 @@ class Traced(NamedTuple):
     spec: Spec
     base: Mapping[str, Value]
     engine: Engine
-
-
-def traceable() -> bool:
-    """Whether there is NumPy, on whose columns a trace is run; on a page there is none."""
-    return find_spec("numpy") is not None
 
 
 def fixed(knobs: Mapping[str, Value]) -> dict[str, Value]:
