@@ -201,7 +201,7 @@ def table(typed: Typed) -> Data:
             for row in profile.rows
         ],
         "knobs": [_knob(knob, network) for knob in network.definition.knobs.values()],
-        "notes": [inert.line(note) for note in shown.report().called_notes()],
+        "notes": [inert.line(note) for note in shown.report().typed_notes()],
     }
 
 
@@ -283,7 +283,7 @@ def laid(report: Report) -> Data:
         "rows": [[inert.line(cell) for cell in row] for row in report.cells()],
         "total": [inert.line(cell) for cell in total] if total else None,
         "text": report.text and inert.terminal(report.text),
-        "notes": [inert.line(note) for note in report.called_notes()],
+        "notes": [inert.line(note) for note in report.typed_notes()],
         "more": [laid(part) for part in report.more],
     }
 
@@ -328,9 +328,9 @@ def grid(typed: Typed, alphas: Sequence[str], sides: Sequence[str]) -> Data:
 
     Raises: UsageError: there are too many.
     """
-    if len(alphas) * len(sides) > _MOST_CELLS:
+    if max(1, len(alphas)) * len(sides) > _MOST_CELLS:
         raise UsageError(f"more than {_MOST_CELLS} configurations")
-    cells = []
+    cells, unit = [], typed.network.profile(typed.convention).convention.unit
     for alpha in alphas or ("",):
         for side in sides:
             given = {"res": side, **({"alpha": alpha} if alpha else {})}
@@ -339,7 +339,6 @@ def grid(typed: Typed, alphas: Sequence[str], sides: Sequence[str]) -> Data:
                 total = at.network.profile(typed.convention, typed.chosen).total
             except MbprofError:
                 continue
-            unit = conventions.load(typed.convention).unit
             cells.append({"alpha": alpha, "res": side, **_amounts(total.params, total.cost, unit)})
     return {"cells": cells}
 
