@@ -19,7 +19,7 @@ for (const name of ["pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "pytho
 
 // Compiled by the very Python that runs it: to compile it in the browser takes longer than to load it.
 const python = await loadPyodide();
-python.unpackArchive(readFileSync(join(out, "python.zip")), "zip", { extractDir: "/packed" });
+python.unpackArchive(new Uint8Array(readFileSync(join(out, "python.zip"))), "zip", { extractDir: "/packed" });
 python.runPython(`
 import compileall, pathlib, zipfile
 packed = pathlib.Path("/packed")
