@@ -48,13 +48,13 @@ export function layers(data, { mark, go, again }) {
     else Object.assign(state, { by: key, down: NUMERIC.has(key) });
     again();
   };
-  const optional = (key) => ["kernel", "stride"].includes(key) && "optional";
+  const optional = (key) => ({ kernel: "optional", stride: "optional", op: "spare", output: "spare" })[key];
   const head = columns.map(([key, said]) =>
     h("th", { scope: "col", class: NUMERIC.has(key) ? "number" : optional(key), "aria-sort": state.by === key && (state.down ? "descending" : "ascending") },
       h("button", { type: "button", onclick: () => sorted(key) }, said, state.by === key ? (state.down ? " ▾" : " ▴") : "")));
   const line = (row, inside) =>
     h("tr", { class: inside ? "inside" : "", "data-layer": row.name, onmouseenter: () => mark(row.lines), onmouseleave: () => mark([]), ondblclick: () => go(row.lines[1] ?? row.lines[0]) },
-      h("td", {}, row.name), h("td", {}, row.op), h("td", {}, row.output), h("td", { class: "optional" }, row.kernel), h("td", { class: "optional" }, row.stride), ...amounts(row, total, unit));
+      h("td", {}, row.name), h("td", { class: "spare" }, row.op), h("td", { class: "spare" }, row.output), h("td", { class: "optional" }, row.kernel), h("td", { class: "optional" }, row.stride), ...amounts(row, total, unit));
   const body = [];
   if (!state.grouped) body.push(...ordered(data.rows).map((row) => line(row)));
   else
@@ -65,7 +65,7 @@ export function layers(data, { mark, go, again }) {
       body.push(
         h("tr", { class: "group" },
           h("th", { scope: "row" }, h("button", { type: "button", "aria-expanded": String(open), onclick: turn }, open ? "▾ " : "▸ ", group.name)),
-          h("td", {}, group.op), h("td", {}, group.output), h("td", { class: "optional" }), h("td", { class: "optional" }), ...amounts(group, total, unit)),
+          h("td", { class: "spare" }, group.op), h("td", { class: "spare" }, group.output), h("td", { class: "optional" }), h("td", { class: "optional" }), ...amounts(group, total, unit)),
         ...(open ? ordered(group.inside).map((row) => line(row, true)) : []));
     }
   const grouped = h("input", { type: "checkbox", onchange: () => { state.grouped = !state.grouped; again(); } });
@@ -81,7 +81,7 @@ export function layers(data, { mark, go, again }) {
       h("table", { class: "wide" },
         h("thead", {}, h("tr", {}, head)),
         h("tbody", {}, body),
-        h("tfoot", {}, h("tr", {}, h("td", {}, "total"), h("td", {}), h("td", {}), h("td", { class: "optional" }), h("td", { class: "optional" }), ...amounts(total, total, unit))))),
+        h("tfoot", {}, h("tr", {}, h("td", {}, "total"), h("td", { class: "spare" }), h("td", { class: "spare" }), h("td", { class: "optional" }), h("td", { class: "optional" }), ...amounts(total, total, unit))))),
     h("ul", { class: "notes" }, data.notes.map((note) => h("li", {}, note))),
   ];
 }
