@@ -76,11 +76,12 @@ reports: $(READY)  ## regenerate the committed reports
 PLAYGROUND := site/build/playground
 
 playground: $(READY) site/playground/node_modules/.ready  ## build the page where a network is typed
-	rm -rf $(PLAYGROUND) build/wheel && mkdir -p $(PLAYGROUND)
+	rm -rf build/wheel build/playground && mkdir -p build/playground site/build
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation \
 	  --wheel-dir build/wheel .
-	$(BIN)/python site/playground/pack.py build/wheel/mbprof-*.whl $(PLAYGROUND)/python.zip
-	cd site/playground && node build.mjs ../../$(PLAYGROUND)
+	$(BIN)/python site/playground/pack.py build/wheel/mbprof-*.whl build/playground/python.zip
+	cd site/playground && node build.mjs ../../build/playground
+	rm -rf $(PLAYGROUND) && mv build/playground $(PLAYGROUND)
 
 # The bundler needs no script of its own to be run at installation.
 site/playground/node_modules/.ready: site/playground/package-lock.json

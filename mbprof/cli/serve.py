@@ -49,9 +49,9 @@ def site(folder: str | None = None) -> Path:
             raise UsageError(f"there is no built site in {folder}", hint=hint)
         return Path(folder)
     package = find_spec(_PACKAGE)
-    installed = map(Path, package.submodule_search_locations or ()) if package else ()
-    checkout = Path(mbprof.__file__).parent.parent / "site" / "build"
-    for found in (*installed, checkout):
+    places = (package.submodule_search_locations or []) if package else []
+    checkout = Path(str(mbprof.__file__)).parent.parent / "site" / "build"
+    for found in (*map(Path, places), checkout):
         if _start(found):
             return found
     hint = f"install {_PACKAGE}, or run make site in a checkout"

@@ -96,7 +96,7 @@ export async function graph(data, { mark, go, again }, fresh) {
       ];
     }
     const text = node.said.map((line, i) => s("text", { x: node.x + 9, y: node.y + 18 + 16 * i, class: i && "dim" }, line));
-    return [s("g", { class: `box ${node.block ? "foldable" : ""}`, "aria-label": node.said.join(", "), tabindex: "0", role: "img", ...foldable(node), ...touched(node) }, rect, text)];
+    return [s("g", { class: `box ${node.block ? "foldable" : ""}`, "aria-label": node.said.join(", "), role: "img", ...foldable(node), ...touched(node) }, rect, text)];
   };
   const edges = laid.edges.flatMap((edge) =>
     (edge.sections ?? []).map((section) => {

@@ -15,7 +15,7 @@ function amounts(row, total, unit) {
   return [["params", "params"], ...(unit ? [["cost", "cost"]] : [])].map(([key, kind]) => {
     const part = row.numbers[key];
     const whole = total.numbers[key];
-    return h("td", { class: "number", title: `${percent(part, whole)} %` }, row[key] ?? counted(part), share(part, whole, kind));
+    return h("td", { class: "number", title: `${percent(part, whole)} %` }, row[key] ?? counted(part), h("span", { class: "part" }, `${percent(part, whole)} %`), share(part, whole, kind));
   });
 }
 

@@ -74,7 +74,8 @@ async function fill() {
 
 function failed(error) {
   const said = [error.line ? `line ${error.line}: ${error.message}` : error.message, error.hint && `hint: ${error.hint}`, ...error.trace];
-  byId("problem").textContent = said.filter(Boolean).join("\n");
+  const back = h("button", { type: "button", onclick: () => { state.given = {}; changed(); } }, "Set the knobs back");
+  byId("problem").replaceChildren(said.filter(Boolean).join("\n"), Object.keys(state.given).length ? h("div", {}, back) : "");
   byId("problem").hidden = false;
   byId("answers").classList.add("stale");
   yaml.show([error]);
@@ -147,6 +148,7 @@ async function take(name) {
   const text = await ask({ view: "text_of", name });
   Object.assign(state, { given: {}, scope: null, before: text });
   yaml.replace(text);
+  changed();
 }
 
 async function opened() {
@@ -163,9 +165,10 @@ tabs();
 byId("share").addEventListener("click", async (event) => copied(await keep(), event.target));
 window.addEventListener("hashchange", async () => {
   const link = await unpacked(location.hash).catch(() => null);
-  if (!link || link.text === yaml.text()) return;
+  if (!link) return;
   Object.assign(state, { given: link.given, scope: link.scope, convention: link.convention, before: link.before ?? link.text });
   yaml.replace(link.text);
+  changed();
 });
 
 offers = await ask({ view: "start" });
