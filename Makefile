@@ -8,7 +8,7 @@ PARALLEL := --numprocesses=auto --maxprocesses=16 --dist=worksteal
 SECONDS := 60
 PYTHONS := python3.11 python3.12 python3.13
 
-.PHONY: run frameworks editors test lint types tests test-lowest test-pythons fuzz signals nightly bench schema index reports site clean
+.PHONY: run frameworks editors test lint types tests test-lowest test-pythons fuzz signals nightly bench schema index reports site playground clean
 
 run: $(READY)  ## set up and print the first table
 	@$(BIN)/mbprof table mobilenet_v1
@@ -86,6 +86,21 @@ site: $(VENV)/.site  ## build the documentation site in site/build, with the pla
 $(VENV)/.site: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	  --constraint constraints.txt --editable '.[site]'
+	touch $@
+
+PLAYGROUND := site/build/playground
+
+playground: $(READY) site/playground/node_modules/.ready  ## build the page where a network is typed
+	rm -rf build/wheel build/playground && mkdir -p build/playground site/build
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+	  --wheel-dir build/wheel .
+	$(BIN)/python site/playground/pack.py build/wheel/mbprof-*.whl build/playground/python.zip
+	cd site/playground && node build.mjs ../../build/playground
+	rm -rf $(PLAYGROUND) && mv build/playground $(PLAYGROUND)
+
+# The bundler needs no script of its own to be run at installation.
+site/playground/node_modules/.ready: site/playground/package-lock.json
+	cd site/playground && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	touch $@
 
 clean:

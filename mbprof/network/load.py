@@ -217,7 +217,7 @@ def loads(text: str, name: str = "<text>") -> Spec:
     >>> spec.build().profile().total[:2]
     (108, 6912)
     """
-    return Spec(zoo.loads(text, name))
+    return Spec(zoo.of_text(text, name).definition)
 
 
 SpecLike: TypeAlias = str | Path | Spec | Network

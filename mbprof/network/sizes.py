@@ -265,11 +265,16 @@ def walked(definition: Definition, knobs: Mapping[str, Value]) -> Sizes:
 
 
 def in_words(definition: Definition, knobs: Mapping[str, Value]) -> str:
-    """Return which sizes make a network in a line, or why that cannot be said; "" without image."""
+    """Return which sizes make a network in a line, or why that cannot be said; "" without image.
+
+    Nothing is said where NumPy is missing, as on a page.
+    """
     if "res" not in knobs:
         return ""
     try:
         return walked(definition, knobs).text
+    except ImportError:
+        return ""
     except MbprofError as error:
         return error.message
 
@@ -290,7 +295,7 @@ def nearby(definition: Definition, knobs: Mapping[str, Value], error: MbprofErro
     """
     try:
         found = walked(definition, knobs)
-    except MbprofError:
+    except (MbprofError, ImportError):  # A page has no numpy.
         return error.hint
     if not any(side.values[-1:] > [side.top // 2] for _, side in found.lines):
         return error.hint

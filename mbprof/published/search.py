@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ from mbprof.published.traced import (
     traced,
 )
 from mbprof.spec.knobs import WIDTH
+from mbprof.symbolic.arithmetic import has_columns
 
 MARGIN = 2.4
 """What is rarer than the likeliest match by so many bits is no answer."""
@@ -145,7 +147,7 @@ class Search:
         """Return the spec with symbols for knobs, None where few settings need none."""
         if place not in self.traced:
             again = self.asked and place == place_of(self.asked.address or self.asked.name, {})
-            if len(settings) < (_AGAIN if again else _WORTH):
+            if len(settings) < (_AGAIN if again else _WORTH) or not has_columns():
                 return None
             network = spec.build_at({**self.given, **fixed(settings[0].knobs)})
             self.traced[place] = traced(spec, network, self.given, self.scopes)
@@ -155,35 +157,36 @@ class Search:
         self, settings: Sequence[Setting], ways: Sequence[Counted], columns: Sequence[Any]
     ) -> None:
         """Compare counts with the number: a column holds one way to count at all the settings."""
-        import numpy as np
-
-        rare = np.array([setting.bits for setting in settings])
-        known: dict[Counted, Any] = {}
+        rare, middle = [setting.bits for setting in settings], float(self.number.value)
+        known: dict[Counted, list[float]] = {}
         for way, column in zip(ways, columns, strict=True):
             if way.quantity not in self.number.kinds:
                 continue
-            row = np.asarray(column, dtype=np.float64) / float(self.number.value)
+            row = [int(count) / middle for count in column]
+            first = known.setdefault(way._replace(view=""), row)
             # A view is news only where it changes what is counted.
-            same = bool(way.view) & (known.setdefault(way._replace(view=""), row) == row)
-            self.looked += len(row) - int(np.count_nonzero(same))
-            row = np.where(same, np.nan, row)
+            news = [at for at, part in enumerate(row) if not way.view or part != first[at]]
+            self.looked += len(news)
             bits = self.rarity(way, settings, rare)
+            places = sorted((row[at], at) for at in news)
             for factor in self.factors(way, settings):
-                amounts = row * float(factor.times)
-                near = np.flatnonzero(np.abs(amounts - 1) <= NEAR)
-                if len(near):
-                    places = [
+                times = float(factor.times)
+                ends = ((1 - NEAR) / times, -1), ((1 + NEAR) / times, len(row))
+                low, high = (bisect(places, end) for end in ends)
+                near = sorted(at for _, at in places[low:high])
+                if near:
+                    matches = [
                         _match(settings[at], way, factor, column[at], bits[at] + factor.bits)
-                        for at in near.tolist()
+                        for at in near
                     ]
-                    self.note(amounts[near], places)
+                    self.note([row[at] * times for at in near], matches)
 
-    def note(self, amounts: Any, matches: list[Match]) -> None:
+    def note(self, amounts: Sequence[float], matches: list[Match]) -> None:
         """Note what lies near the number: what prints like it, and what comes nearest."""
-        self.density.add(amounts.tolist(), [match.bits for match in matches])
+        self.density.add(amounts, [match.bits for match in matches])
         middle = float(self.number.value)
         ends = [end / middle for printed in self.number.ranges for end in printed[:2]]
-        for amount, match in zip(amounts.tolist(), matches, strict=True):
+        for amount, match in zip(amounts, matches, strict=True):
             # What is ten times too large may have been rounded before it was written.
             spare = _SPARE if match.factor.said else 1e-12
             if min(ends) - spare <= amount <= max(ends) + spare and self.keep(match):
@@ -211,9 +214,9 @@ class Search:
         ):
             yield from slips(self.number.power)
 
-    def rarity(self, way: Counted, settings: Sequence[Setting], rare: Any) -> Any:
+    def rarity(self, way: Counted, settings: Sequence[Setting], rare: Sequence[Bits]) -> list[Bits]:
         """Return the bits of a count at settings, fewer where a claim is known to count so."""
-        own = rare + way.bits
+        own = [bits + way.bits for bits in rare]
         if way.view != PLAIN:
             return own
         for at, setting in enumerate(settings):
@@ -234,6 +237,10 @@ class Search:
         if spec is None:
             return dict(match.knobs)
         setting = Setting(match.spec, match.knobs, 0.0)
+        if not has_columns():  # What could matter is named.
+            own = spec.build_at({**self.given, **match.knobs}).knobs
+            names = dict.fromkeys((*VARIED, *match.knobs, *self.given))
+            return {name: own[name] for name in names if own.get(name) is not None}
         if place not in self.traced:
             network = spec.build_at({**self.given, **fixed(match.knobs)})
             self.traced[place] = traced(spec, network, self.given, self.scopes)

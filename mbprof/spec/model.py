@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field, fields, replace
 from functools import cache
@@ -12,7 +13,7 @@ from mbprof.language.expr import MAX_LENGTH, Expr
 from mbprof.language.fmt import Env, Value, plain
 from mbprof.language.record import record
 from mbprof.language.source import Map, Node, Scalar, Seq
-from mbprof.ops import Op
+from mbprof.ops import OPS, Op
 from mbprof.ops.fields import Bound, Kind, Known, expression
 from mbprof.output.model import Brief
 from mbprof.spec.knobs import Knob
@@ -313,3 +314,9 @@ def texts(part: Part) -> Iterator[str]:
             yield held.scalar.text
         else:
             yield from leaves(held.node if isinstance(held, Bound) else held)
+
+
+def named_after(stem: str) -> str:
+    """Return what a block is called whose file says no name; the name of an op is taken."""
+    name = re.sub(r"\W", "_", stem, flags=re.ASCII)
+    return name if name.isidentifier() and name not in OPS else f"block_{name}"

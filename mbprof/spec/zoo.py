@@ -38,12 +38,11 @@ from mbprof.language.source import (
     repository_of,
     word,
 )
-from mbprof.ops import OPS
 from mbprof.spec import foreign, index
 from mbprof.spec import names as library_names
 from mbprof.spec.flavours import check_chain, flavoured, preset_changes
 from mbprof.spec.knobs import Given, turned
-from mbprof.spec.model import Block, Definition
+from mbprof.spec.model import Block, Definition, named_after
 from mbprof.spec.overlay import overlay
 from mbprof.spec.reader import BLOCK_KEYS, SpecReader
 from mbprof.spec.sections import presets
@@ -202,7 +201,7 @@ def open(  # noqa: A001
     ['OpenedSpec', 'OpenedBlock', 'OpenedBlock']
     """
     if (node := block_tree(text)) is not None:
-        return OpenedBlock(text, _as_name(text), node)
+        return OpenedBlock(text, named_after(text), node)
     if ":" in text and (known := library_names.named(folder(), text)) is not None:
         name, flavour = _split(known.spec)
         stem, preset = _packed(name) or (name, None)
@@ -225,21 +224,19 @@ def open(  # noqa: A001
         if (source := foreign.called(text, given)) is None:
             raise why or _unknown(text, wanted)
         spec = OpenedSpec(_tree(source))
+    return told(spec, text)
+
+
+def told(spec: OpenedSpec, text: str) -> OpenedSpec | OpenedBlock:
+    """Return the block that a tree is instead: by its arguments, or by keys that are a block's."""
     keys = spec.own.entries.keys()
-    # A block is seen by its arguments, or by keys that are all a block's.
     fits = "takes" in keys or keys <= BLOCK_KEYS.keys()
     sized = isinstance(spec.own.get("inputs"), Map)  # those of a block are names
     if spec.flavour or not fits or sized or keys & {"input", "extend"}:
         return spec
     named = spec.own.get("name")
-    name = word(named, "name").text if named else _as_name(Path(spec.own.loc.source.name).stem)
+    name = word(named, "name").text if named else named_after(Path(spec.own.loc.source.name).stem)
     return OpenedBlock(text, name, spec.own)
-
-
-def _as_name(stem: str) -> str:
-    """Return what a block is called whose file says no name; the name of an op is taken."""
-    name = re.sub(r"\W", "_", stem, flags=re.ASCII)
-    return name if name.isidentifier() and name not in OPS else f"block_{name}"
 
 
 def open_block(text: str) -> OpenedBlock:
@@ -288,13 +285,12 @@ def load(spec: str | Path, given: Given = NOTHING) -> Definition:
     return opened.definition
 
 
-def loads(text: str, name: str) -> Definition:
-    """Return a spec from its text; errors call it by ``name``.
+def of_text(text: str, name: str) -> OpenedSpec:
+    """Return what a text holds, which errors call by ``name``.
 
-    Raises: SourceError, SpecError, ExpressionError: the text is not a spec.
+    Raises: SourceError, SpecError: it cannot be read.
     """
-    data = text.encode("utf-8", errors="surrogatepass")
-    return OpenedSpec(_tree(decode(name, data))).definition
+    return OpenedSpec(_tree(decode(name, text.encode("utf-8", errors="surrogatepass"))))
 
 
 def _spec(asked: str) -> OpenedSpec | None:

@@ -9,6 +9,7 @@ import math
 import operator
 from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
+from importlib.util import find_spec
 from typing import Any, NamedTuple, TypeAlias, TypeGuard
 
 from mbprof.symbolic.symbols import (
@@ -308,6 +309,11 @@ class Operation(NamedTuple):
         import numpy as np
 
         return getattr(np, self.columns)(*columns)
+
+
+def has_columns() -> bool:
+    """Whether there is NumPy, of whose columns operations are; in a browser there may be none."""
+    return find_spec("numpy") is not None
 
 
 def _floor_divide_column(x: Column, y: Column) -> Column:

@@ -150,7 +150,7 @@ def test_show_explains_knobs_blocks_rows_and_claims() -> None:
     [
         "table", "sweep", "accuracy", "plot", "report", "list", "show", "verify", "schema",
         "compare", "diff", "block", "check", "watch", "formula", "explain", "sizes", "export",
-        "memory", "latency", "calibrate", "convert", "space", "search", "docs", "graph",
+        "memory", "latency", "calibrate", "convert", "space", "search", "docs", "graph", "serve",
     ],
 )  # fmt: skip
 def test_help_of_every_command_ends_with_an_example(command: str) -> None:
@@ -162,7 +162,7 @@ def test_every_command_is_tested_for_help() -> None:
     assert names == {
         "table", "sweep", "accuracy", "plot", "report", "list", "show", "verify", "schema",
         "compare", "diff", "block", "check", "watch", "formula", "explain", "sizes", "export",
-        "memory", "latency", "measure", "calibrate", "convert", "space", "search", "docs", "graph",
+        "memory", "latency", "measure", "calibrate", "convert", "space", "search", "docs", "graph", "serve",
     }  # fmt: skip
 
 

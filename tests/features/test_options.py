@@ -77,7 +77,7 @@ TAKEN = {
     "--seed": {"sweep", "export", "space", "search"},
     "--dtype": {"table", "block", "check", "watch", "memory", "latency", "sweep", "plot"},
     "--device": {"latency", "measure", "sweep", "plot"},
-    "--output": {*COMMANDS} - {"watch"},
+    "--output": {*COMMANDS} - {"serve", "watch"},
 }  # fmt: skip
 """The options that several commands share, and which commands have them."""
 LISTS = {"--alpha", "--res", "--set"}

@@ -64,7 +64,7 @@ OTHERS: dict[str, Callable[[], Any]] = {
     "measure": lambda: mbprof.measure("lcnet", repeats=1, warmup=0, res=32),
 }
 NO_COMMAND = {"diagnose", "estimate", "from_onnx", "from_torch", "load", "loads", "training"}
-NO_FUNCTION = {"watch"}
+NO_FUNCTION = {"serve", "watch"}
 
 
 def zoo_text(name: str) -> str:

@@ -1,0 +1,32 @@
+"""Pack mbprof, as its wheel has it, and the pure part of the YAML reader for the playground.
+
+Usage: pack.py WHEEL OUT.zip
+"""
+
+import sys
+import zipfile
+from importlib.metadata import distribution
+from pathlib import Path
+
+import yaml
+
+EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+def main(wheel: str, out: str) -> None:
+    """Write one archive; the same input gives the same bytes."""
+    with zipfile.ZipFile(wheel) as packed:
+        files = {name: packed.read(name) for name in packed.namelist() if not name.endswith("/")}
+    for path in Path(yaml.__file__).parent.glob("*.py"):
+        files[f"yaml/{path.name}"] = path.read_bytes()
+    for path in distribution("PyYAML").files or ():
+        if path.name == "LICENSE":
+            files["yaml/LICENSE"] = path.read_binary()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for name, data in sorted(files.items()):
+            entry = zipfile.ZipInfo(name, EPOCH)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, data)
+
+
+main(*sys.argv[1:])

@@ -1,0 +1,123 @@
+"""The built playground in a real browser without a screen: each scenario is one of drive.mjs."""
+
+import json
+import os
+import re
+import shutil
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT, child
+
+PLAYGROUND = ROOT / "site" / "playground"
+BUILT = ROOT / "site" / "build" / "playground"
+BROWSER = os.environ.get("BROWSER_PATH") or next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
+)
+LACKS = [
+    what
+    for what, there in {
+        "node": shutil.which("node"),
+        "a browser": BROWSER,
+        "site/playground/node_modules": (PLAYGROUND / "node_modules" / "playwright-core").is_dir(),
+        "the built playground": (BUILT / "python.zip").is_file(),
+    }.items()
+    if not there
+]
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(bool(LACKS), reason=f"make playground; missing: {', '.join(LACKS)}"),
+]
+
+
+@cache
+def seen(scenario: str) -> dict[str, Any]:
+    """Play a scenario; nothing foreign is asked for, nothing fails, and no dialog opens."""
+    program = ("node", "drive.mjs", BROWSER, str(BUILT), scenario)
+    ended = child(*program, cwd=PLAYGROUND)
+    found: dict[str, Any] = json.loads(ended.out.splitlines()[-1]) if ended.out else {}
+    assert ended.status == 0, found.get("failed", ended.err)
+    assert (found["foreign"], found.get("errors", []), found["dialogs"]) == ([], [], 0)
+    return found
+
+
+def test_an_error_stands_under_its_line_until_it_is_repaired() -> None:
+    found = seen("error")
+    assert found["said"] == "line 33: unknown op or block 'xconv'\nhint: did you mean 'conv'?"
+    assert found["marked"].strip() == "- [xconv, 3, 2, 32]"
+    assert found["total"] == "3,185,088 params, 567,716,352 MACs"
+
+
+def test_width_and_resolution_are_turned_and_travel_in_the_link() -> None:
+    found = seen("knobs")
+    assert found["total"] == found["again"] == "1,800,144 params, 106,002,432 MACs"
+    assert found["title"] == "mobilenet_v1, alpha 0.75, res 128"
+
+
+def test_every_tab_answers() -> None:
+    found = seen("tabs")["found"]
+    assert "Conv2d_13_pointwise" in found["layers"]
+    assert "MB602" in found["checks"]
+    assert "Holds for" in found["formula"]
+    assert "16 published settings of mobilenet_v1" in found["sweep"]
+    assert "no layer changed" in found["diff"].lower() or "0" in found["diff"]
+    assert found["copy"].startswith("**mobilenet")
+    assert "thop" in found["explain"]
+
+
+def test_a_number_is_found_as_the_command_finds_it() -> None:
+    found = seen("tabs")["found"]["number"]
+    assert found.startswith("578.88M is 1 count of mobilenet_v1, 1 of them likely")
+    assert re.search(r"578,876,928.*mobilenet_v1@paddle.*paddle, thop@0\.0\.31", found)
+
+
+def test_a_block_of_the_graph_folds_by_keyboard() -> None:
+    before, after = seen("tabs")["folded"]
+    assert after == before - 1
+
+
+def test_tabs_have_names_and_are_walked_with_arrows() -> None:
+    roles = seen("tabs")["roles"]
+    assert [name for name, chosen in roles if chosen == "true"] == ["Checks"]
+    assert len(roles) == 8
+
+
+def test_the_table_folds_and_sorts() -> None:
+    found = seen("layers")
+    assert found["folded"] == found["before"] - 2
+    assert "Conv2d_13" in found["first"]
+
+
+def test_nothing_is_wider_than_a_small_phone() -> None:
+    assert set(seen("narrow")["wide"].values()) == {360}
+
+
+def test_it_answers_without_a_network() -> None:
+    assert seen("offline")["total"] == "3,471,040 params, 300,775,552 MACs"
+
+
+def test_a_block_of_the_library_is_costed_at_its_example() -> None:
+    assert seen("block")["total"] == "8,208 params, 25,740,288 MACs"
+
+
+def test_a_spec_from_a_link_runs_nothing() -> None:
+    found = seen("hostile")
+    assert "\u202e" not in found["refused"]
+    assert "<img src=x onerror=alert(1)>" in found["shown"]
+    assert found["made"] == 0
+    assert not found["inline"]
+    assert found["away"] == "TypeError"
+
+
+def test_completion_knows_the_ops_and_their_keys() -> None:
+    found = seen("schema")
+    assert "dwconv" in found["values"]
+    assert re.search(r"\bd", found["keys"])
+
+
+def test_the_built_page_names_no_other_host() -> None:
+    for path in (Path(BUILT, "index.html"), Path(BUILT, "style.css")):
+        assert not re.search(r"(?:https?:)?//[a-z]", path.read_text(encoding="utf-8")), path
