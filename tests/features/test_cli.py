@@ -162,7 +162,8 @@ def test_every_command_is_tested_for_help() -> None:
     assert names == {
         "table", "sweep", "accuracy", "plot", "report", "list", "show", "verify", "schema",
         "compare", "diff", "block", "check", "watch", "formula", "explain", "sizes", "export",
-        "memory", "latency", "measure", "calibrate", "convert", "space", "search", "docs", "graph", "serve",
+        "memory", "latency", "measure", "calibrate", "convert", "space", "search", "docs", "graph",
+        "serve",
     }  # fmt: skip
 
 

@@ -13,8 +13,8 @@ from urllib.parse import unquote
 import pytest
 
 import mbprof
-from mbprof import cli
 from mbprof.cli.manual import kinds
+from mbprof.cli.run import app
 from mbprof.errors import MbprofError, UsageError
 from mbprof.output import Screen, formats, prose
 from mbprof.pages import reference, topics
@@ -85,7 +85,7 @@ def test_links_of_the_guides_lead_to_files_and_headings(path: Path) -> None:
 
 
 def test_all_that_is_registered_has_a_page() -> None:
-    assert set(named("command")) == {each.name for each in cli.app().registered_commands}
+    assert set(named("command")) == {each.name for each in app().registered_commands}
     assert set(named("function")) == {*mbprof.__all__} - {"__version__"}
     assert kinds()["network"].names() == zoo.names()
     assert set(named("guide")) == {path.stem for path in (ROOT / "docs").rglob("*.md")}

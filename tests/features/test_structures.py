@@ -218,7 +218,7 @@ def test_every_network_of_a_space_is_of_one_build(space: str) -> None:
     spec, rng = mbprof.load(space).definition, np.random.default_rng(7)
     chosen = {name: knob.one_of for name, knob in spec.knobs.items() if knob.one_of}
     columns = {name: rng.choice(np.array(values), 40) for name, values in chosen.items()}
-    ranges = {name: (min(values), max(values), 1) for name, values in chosen.items()}
+    ranges = {name: (*_ends(spec.knobs[name]), 1) for name in chosen}
     knobs = {name: knob.default for name, knob in spec.knobs.items()}
     engine = Engine(spec, knobs, ranges, counter("kernels", "all"), 2, open=True)
     counts = engine.run(columns, 40)
