@@ -204,3 +204,7 @@ def test_tables_of_registries_are_generated(name: str, parts: Callable[[], dict[
 
 def test_the_changelog_has_the_version() -> None:
     assert f"## {mbprof.__version__}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 250

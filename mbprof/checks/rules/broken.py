@@ -30,7 +30,7 @@ _READ = "see the message; mbprof show and mbprof docs spec-language say what a s
 def _declared(
     code: str, title: str, severity: str = ERROR, why: str = _NOTHING, remedy: str = _READ
 ) -> Rule:
-    source = "mbprof docs spec-language."
+    source = "mbprof, see mbprof docs spec-language."
     text = f"{title}\n\nWhy: {why}\nRemedy: {remedy}\nSource: {source}"
     return declare(Rule(code, severity, None, text))
 
@@ -112,7 +112,7 @@ def unread_knob(subject: Subject) -> Iterator[Found]:
 
     Why: who turns it believes that something has changed.
     Remedy: use it, or take it away.
-    Source: mbprof docs spec-language.
+    Source: mbprof, see mbprof docs spec-language.
     """
     definition, own = subject.spec.definition, subject.spec.definition.loc.source
     read, usual = _names(definition), {*USUAL}
@@ -138,7 +138,7 @@ def uncalled_block(subject: Subject) -> Iterator[Found]:
 
     Why: it looks like part of the network and costs nothing.
     Remedy: call it, or take it away.
-    Source: mbprof docs spec-language.
+    Source: mbprof, see mbprof docs spec-language.
     """
     definition, own = subject.spec.definition, subject.spec.definition.loc.source
     called = _names(definition) | {step.block for step in definition.held(BlockStep)}
@@ -156,7 +156,7 @@ def accepted_in_vain(subject: Subject) -> Iterator[Found]:
 
     Why: a reason that no longer applies hides the next finding of that code.
     Remedy: take the line out of accept:.
-    Source: mbprof docs checks.
+    Source: mbprof, see mbprof docs checks.
     """
     own = subject.spec.definition.loc.source
     for code, scalar in subject.spec.definition.accept.items():
