@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import math
+import tempfile
 import time
 from collections.abc import Callable, Iterator
+
+import lanes
 
 import mbprof
 from mbprof.output.writers import render
 
-ROWS, SHORT, LONG = 3_000, 1, 6
-"""A chain has so many rows, each so often."""
+ROWS, SHORT, LONG = 3_000, 1, 10
+"""A chain has so many rows, each so often; one for a formula has a tenth of the rows."""
+MOST = 100_000
+"""So many layers are within the budget of a text."""
 
 
-def chain(rounds: int, kernel: int = 3) -> str:
+def chain(rounds: int, kernel: int = 3, count: int = ROWS) -> str:
     rows = "".join(
-        f"  - {{op: conv, k: {kernel}, c: {8 + i % 8}, n: {rounds}}}\n" for i in range(ROWS)
+        f"  - {{op: conv, k: {kernel}, c: {8 + i % 8}, n: {rounds}}}\n" for i in range(count)
     )
     return f"name: chain\ninput: {{res: 8}}\nbody:\n{rows}"
 
@@ -29,7 +34,7 @@ def seconds(work: Callable[[], object]) -> float:
 def works(rounds: int) -> dict[str, Callable[[], object]]:
     """Return what is done with a chain, by the command that does it."""
     spec, other = mbprof.loads(chain(rounds)), mbprof.loads(chain(rounds, 1))
-    network = spec.build()
+    network, small = spec.build(), mbprof.loads(chain(rounds, count=ROWS // 10))
     return {
         "build": spec.build,
         "table": lambda: render(mbprof.table(spec).report("data"), "csv"),
@@ -38,6 +43,7 @@ def works(rounds: int) -> dict[str, Callable[[], object]]:
         "graph": lambda: network.graph,
         "diff": lambda: mbprof.diff(spec, other),
         "compare": lambda: mbprof.compare(spec, other),
+        "formula": lambda: mbprof.formula(small, by="net"),
     }
 
 
@@ -49,6 +55,25 @@ def exponents() -> Iterator[tuple[str, float]]:
         yield name, math.log(more / less) / math.log(LONG / SHORT)
 
 
+def largest() -> Iterator[tuple[str, float, int]]:
+    """Yield networks at the edge of the budget, with the seconds and bytes that their table takes.
+
+    Each row of the one is a layer; of the other each layer takes what all before it gave.
+    """
+    rows = "".join(f"  - {{op: conv, k: 3, c: {8 + i % 8}}}\n" for i in range(MOST))
+    layer = "{op: conv, k: 3, c: 4, bn: true, act: relu}"
+    dense = f"  - {{repeat: 1000, dense: true, body: [{layer}]}}\n"
+    for name, body in ((f"{MOST:,} layers", rows), ("1,000 densely connected layers", dense)):
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+            file.write(f"name: large\ninput: {{res: 8}}\nbody:\n{body}")
+            file.flush()
+            start = time.perf_counter()
+            taken = lanes.peak_memory("table", file.name, "--format", "csv")
+            yield name, time.perf_counter() - start, taken
+
+
 if __name__ == "__main__":
     for name, exponent in exponents():
         print(f"{name:<24}{exponent:.2f}")
+    for name, took, taken in largest():
+        print(f"{name:<32}{took:.1f} s {taken / 2**20:.0f} MB")

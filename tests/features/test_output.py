@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import mbprof
 from mbprof.cli.options import REGISTRIES, formats_of
 from mbprof.errors import UsageError
-from mbprof.output import REPORTS, Column, Formats, Note, Report, render
+from mbprof.output import REPORTS, Column, Formats, Note, Report, render, writers
 from mbprof.output.files import bytes_to, emit, text_to
 from mbprof.output.formats import stamp, to_json
 from mbprof.output.html import fragment
@@ -441,3 +443,35 @@ def test_the_docs_list_every_format_with_its_endings() -> None:
             elif name != "text":
                 own = tuple(re.findall(r"`(\.[\w.]+)`", said[name]))
                 assert own == tuple(e for e in known.endings if (name, e) != ("sarif", ".json"))
+
+
+WORDS = ["a", "bb", "x" * 30, "y" * 90, "1,234", "–", "é", "", " ", "  lead", "trail  ", "(all)."]
+LINES = st.lists(st.sampled_from(WORDS), max_size=20).map(" ".join)
+
+
+@st.composite
+def reports(draw: st.DrawFn) -> Report:
+    flag, names = st.booleans(), [f"c{i}" for i in range(draw(st.integers(1, 5)))]
+    columns = tuple(
+        Column(
+            name, draw(LINES)[:40], "a column", str, draw(flag), draw(st.integers(0, 3)),
+            wraps=draw(flag), shrinks=draw(flag), tells=draw(flag),
+        )
+        for name in names
+    )  # fmt: skip
+    rows = draw(st.lists(st.fixed_dictionaries(dict.fromkeys(names, LINES)), max_size=4))
+    return Report(
+        draw(LINES), columns, tuple(rows), [], draw(st.none() | st.just(dict.fromkeys(names, "1"))),
+        tuple(draw(st.lists(LINES, max_size=3))), tuple(draw(st.lists(LINES, max_size=2))),
+        draw(st.none() | LINES),
+    )  # fmt: skip
+
+
+# What is drawn by hand, as most is, is to the letter what the library draws.
+@settings(deadline=None)
+@given(reports(), st.sampled_from([20, 40, 79, 80, 120, 200]))
+def test_what_is_drawn_by_hand_is_what_rich_draws(report: Report, width: int) -> None:
+    drawn = render(report, "rich", width)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(writers, "_SINGLE", re.compile("(?!)"))
+        assert render(report, "rich", width) == drawn

@@ -1,0 +1,88 @@
+"""Records are frozen dataclasses, but for the time that they take to make."""
+
+import pickle
+from dataclasses import FrozenInstanceError, dataclass, field, replace
+from inspect import signature
+from typing import Any
+
+import pytest
+
+from mbprof.language.record import record
+
+
+def made(make: Any) -> Any:
+    """Return a class that is made a dataclass in one way or another."""
+
+    class Point:
+        """A point."""
+
+        x: int
+        y: int = 2
+        seen: list[int] = field(default_factory=list, compare=False)
+        name: str = field(default="p", kw_only=True, repr=False)
+        far: bool = field(init=False)
+
+        def __post_init__(self) -> None:
+            object.__setattr__(self, "far", self.x > 9)
+
+    return make(Point)
+
+
+POINTS = [made(record), made(dataclass(frozen=True, slots=True))]
+
+
+@pytest.mark.parametrize("given", [((1,), {}), ((1, 3, [4]), {"name": "q"}), ((12,), {"y": 0})])
+def test_a_record_is_a_frozen_dataclass(given: Any) -> None:
+    ours, theirs = (point(*given[0], **given[1]) for point in POINTS)
+    assert repr(ours) == repr(theirs)
+    for name in ("x", "y", "seen", "name", "far"):
+        assert getattr(ours, name) == getattr(theirs, name)
+    assert replace(ours, x=5) == POINTS[0](5, ours.y, name=ours.name)
+    assert ours == replace(ours, seen=[7])
+    assert hash(ours) == hash(replace(ours, seen=[7]))
+    with pytest.raises(FrozenInstanceError, match="cannot assign to field 'x'"):
+        ours.x = 3
+    with pytest.raises(FrozenInstanceError, match="cannot delete field 'x'"):
+        del ours.x
+
+
+@pytest.mark.parametrize("given", [((), {}), ((1, 2, [], "n"), {}), ((1,), {"z": 3})])
+def test_a_record_says_what_it_lacks_as_a_dataclass_does(given: Any) -> None:
+    said = []
+    for point in POINTS:
+        with pytest.raises(TypeError) as error:
+            point(*given[0], **given[1])
+        said.append(str(error.value))
+    assert said[0] == said[1]
+
+
+def test_a_record_shows_its_arguments() -> None:
+    fresh = made(record)
+    assert list(signature(fresh).parameters) == ["x", "y", "seen", "name"]
+    assert fresh(1).seen is not fresh(1).seen
+
+
+@record
+class Base:
+    """A record that others extend."""
+
+    a: int
+
+
+@record
+class Wide(Base):
+    """One with a field more, whose own start sets both."""
+
+    b: int = 1
+
+
+class Plain(Base):
+    """A class that is no record itself."""
+
+    __slots__ = ()
+
+
+def test_records_extend_one_another_and_are_sent() -> None:
+    assert Plain(3).a == 3
+    assert Wide(4) == Wide(4, 1) != Base(4)
+    assert pickle.loads(pickle.dumps(Wide(4, 5))) == Wide(4, 5)
