@@ -181,7 +181,7 @@ ANSWERS: dict[str, Callable[..., Value]] = {
 
 
 class Unwritten(Exception):
-    """A guard that is not written here."""
+    """A guard that is not written here, or a number of more than 64 bits."""
 
 
 class Writing(Run):
@@ -282,6 +282,8 @@ def text_of(program: Program) -> tuple[str, Sequence[Atom]]:
 
     Raises: Unwritten: it asks what cannot be written.
     """
+    if program.beyond:
+        raise Unwritten
     text = Text()
     run = Writing(program, text)
     sizes = Sizes(run)
@@ -329,7 +331,7 @@ ret void
 def lines(program: Program) -> float:
     """Return how many lines a program has, without end where it cannot be written."""
     try:
-        return math.inf if program.huge else text_of(program)[0].count("\n")
+        return text_of(program)[0].count("\n")
     except Unwritten:
         return math.inf
 
@@ -339,8 +341,6 @@ def compiled(program: Program) -> Kernel | None:
     try:
         import llvmlite.binding as llvm
     except ImportError:
-        return None
-    if program.huge:
         return None
     try:
         text, taken = text_of(program)

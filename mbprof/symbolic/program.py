@@ -60,6 +60,12 @@ class Program:
         return {self.atoms[n].args[0] for n in seen if self.atoms[n].op == "input"}
 
     @property
+    def beyond(self) -> bool:
+        """Whether a number that stands in the program does not fit, for whatever configuration."""
+        factors = (abs(factor) for terms in (*self.inner, *self.outer) for _, factor in terms)
+        return self.huge or max(factors, default=0) >= FITS
+
+    @property
     def asked(self) -> set[str]:
         """The inputs that guards ask for."""
         return self.inputs(operand for guard in self.guards for operand in guard.args)

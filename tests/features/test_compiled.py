@@ -67,7 +67,7 @@ def agree(program: Program, columns: dict[str, Any], count: int) -> set[int]:
     """Return the states of rows, having seen that both ways give the same."""
     kernel = compiled(program)
     if kernel is None:
-        assert program.huge
+        assert program.beyond
         return set()
     (state, outputs), (expected, others) = (
         kernel(program, columns, count), program.run(columns, count)
@@ -137,3 +137,13 @@ def test_no_rows_are_no_work() -> None:
     assert kernel is not None
     none = {name: column[:0] for name, column in columns.items()}
     assert [output.tolist() for output in kernel(program, none, 0)[1]] == [[], []]
+
+
+@pytest.mark.parametrize("number", [2**62, 2**70])
+def test_a_program_with_a_number_that_does_not_fit_is_left_alone(number: int) -> None:
+    columns = {"x": np.array([1, 2, 3])}
+    trace = Trace()
+    x: Any = trace.input("x", 1, 1, 3)
+    program = Program(trace, [x * number])
+    assert compiled(program) is None
+    assert program.run(columns, 3)[0].tolist() == [LARGE] * 3

@@ -107,6 +107,16 @@ def test_decimal_numbers_side_by_side(name: str, pairs: list[tuple[float, float]
     assert together == alone
 
 
+def test_a_long_chain_of_operations_is_computed() -> None:
+    def chain(x: Any, y: Any) -> Any:
+        for _ in range(1000):
+            x = lanes.gcd(x + y, 12)
+        return x
+
+    alone, together = both(chain, [1, 6, 7], [3, 6, 5])
+    assert together == alone
+
+
 def values(knob: Knob) -> st.SearchStrategy[Any] | None:
     """Return values that a network can well take, None for knobs that are left alone."""
     if knob.one_of:
