@@ -365,40 +365,40 @@ def test_a_browser_runs_the_page_under_its_own_policy(tmp_path: Path) -> None:
 
 DRIVER = """
 {
-  const seen = {}, text = (query) => document.querySelector(query).textContent;
+  const got = {}, text = (query) => document.querySelector(query).textContent;
   const totals = () => [text("#params"), text("#cost")];
   const type = (i, value) => {
     $(`box${i}`).value = value;
     $(`box${i}`).dispatchEvent(new Event("input"));
   };
-  seen.hidden = $("knobs").hidden;
+  got.hidden = $("knobs").hidden;
   type(0, "0.75");
   type(1, "128");
-  seen.totals = totals();
-  seen.first = [".name", ".params", ".cost"].map((of) => text(`tbody tr ${of}`));
-  seen.box = boxes[0].querySelector(".cost").textContent;
-  seen.moved = text("#said");
+  got.totals = totals();
+  got.first = [".name", ".params", ".cost"].map((of) => text(`tbody tr ${of}`));
+  got.box = boxes[0].querySelector(".cost").textContent;
+  got.moved = text("#said");
   type(0, "0");
-  [seen.wrong, seen.stale] = [text("#said"), document.body.classList.contains("stale")];
+  [got.wrong, got.stale] = [text("#said"), document.body.classList.contains("stale")];
   type(0, "1");
   type(1, "1.5");
-  seen.typed = text("#said");
+  got.typed = text("#said");
   $("reset").click();
-  seen.back = totals();
+  got.back = totals();
   document.querySelectorAll("thead button")[4].click();
-  seen.largest = text("tbody tr .name");
+  got.largest = text("tbody tr .name");
   boxes[0].focus();
   boxes[0].dispatchEvent(new Event("pointerenter"));  // a page without a window has no focus
-  seen.marked = [...document.querySelectorAll("tr.marked .name")].map((cell) => cell.textContent);
+  got.marked = [...document.querySelectorAll("tr.marked .name")].map((cell) => cell.textContent);
   const key = { key: "ArrowDown", bubbles: true, cancelable: true };
   document.activeElement.dispatchEvent(new KeyboardEvent("keydown", key));
-  seen.next = document.activeElement.querySelector("text").textContent;
+  got.next = document.activeElement.querySelector("text").textContent;
   document.querySelectorAll(".choice button")[1].click();
   const graphs = [...document.querySelectorAll("svg.graph")];
-  seen.graphs = graphs.map((graph) => graph.hasAttribute("hidden"));
+  got.graphs = graphs.map((graph) => graph.hasAttribute("hidden"));
   const shown = document.createElement("pre");
   shown.id = "seen";
-  shown.textContent = JSON.stringify(seen);
+  shown.textContent = JSON.stringify(got);
   document.body.append(shown);
 }
 """
@@ -436,7 +436,9 @@ def test_a_page_that_is_too_large_is_said_and_not_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mbprof.pages.graph.page.MOST", 60_000)
-    assert page("mobilenet_v1").count("<svg ") == 1
+    text = page("mobilenet_v1")
+    assert text.count("<svg ") == 1
+    assert "The graph by layer would make the page too large." in text
     monkeypatch.setattr("mbprof.pages.graph.page.MOST", 10_000)
     ended = invoke("graph", "mobilenet_v1", "-o", str(tmp_path / "a.html"))
     assert re.fullmatch(

@@ -146,7 +146,7 @@ def graph(
     these values.
 
     >>> str(graph("mobilenet_v1", format="mermaid", alpha=0.5)).splitlines()[2]
-    '  n1["Conv2d_0<br>conv relu6<br>16×112×112<br>432 params · 5,419,008 MACs"]'
+    '  n1["Conv2d_0<br>conv bn relu6<br>16×112×112<br>432 params · 5,419,008 MACs"]'
     """
     path = None if output is None else str(output)
     chosen = GRAPHS.choose(format, path, "svg").name

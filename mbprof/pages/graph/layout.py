@@ -15,7 +15,7 @@ ACROSS, DOWN, PASSING = 24.0, 26.0, 14.0
 """How far boxes stand apart, and how wide what passes a layer is."""
 _ROUNDS = 8
 _STIFF = 1e4
-"""A box keeps to its place so much more than what only passes."""
+"""What is firm keeps to its place so much more than what only passes."""
 
 
 class Place(NamedTuple):
@@ -46,12 +46,16 @@ class Layout(NamedTuple):
 
 
 class _Vertex(NamedTuple):
-    """A box, or what passes a layer on its way from a box."""
+    """A box, or what passes a layer on its way from a box.
+
+    A box that takes from others is ``firm``: others give way, such as stored values beside it.
+    """
 
     rank: int
     width: float
     source: int
     box: bool
+    firm: bool
 
 
 def laid_out(sizes: Sequence[tuple[float, float]], sources: Sequence[Sequence[int]]) -> Layout:
@@ -112,7 +116,10 @@ def _proper(
     widths: Sequence[float], sources: Sequence[Sequence[int]], ranks: Sequence[int]
 ) -> tuple[list[_Vertex], list[list[int]]]:
     """Return boxes and what passes layers, with what is directly above each of them."""
-    vertices = [_Vertex(ranks[n], width, n, True) for n, width in enumerate(widths)]
+    vertices = [
+        _Vertex(ranks[n], width, n, True, bool(sources[n]) or ranks[n] == 0)
+        for n, width in enumerate(widths)
+    ]
     above: list[list[int]] = [[] for _ in widths]
     passing: dict[tuple[int, int], int] = {}
     for number, taken in enumerate(sources):
@@ -121,7 +128,7 @@ def _proper(
             for rank in range(ranks[source] + 1, ranks[number]):
                 if (source, rank) not in passing:
                     passing[source, rank] = len(vertices)
-                    vertices.append(_Vertex(rank, PASSING, source, False))
+                    vertices.append(_Vertex(rank, PASSING, source, False, False))
                     above.append([at])
                 at = passing[source, rank]
             above[number].append(at)
@@ -156,13 +163,13 @@ def _across(
     for row in rows:
         middles.update(_apart(row, vertices, [0.0] * len(row)))
     for turn in range(2 * _ROUNDS + 1):
-        beside = below if turn % 2 else above
+        beside, other = (below, above) if turn % 2 else (above, below)
         for row in reversed(rows) if turn % 2 else rows:
             wanted = []
             for number in row:
-                # Boxes follow boxes, so that a line of them is straight.
-                boxes = [n for n in beside[number] if vertices[n].box == vertices[number].box]
-                near = boxes or beside[number]
+                # What is firm follows what is firm, so that a line of boxes is straight.
+                near = beside[number] or other[number]
+                near = [n for n in near if vertices[n].firm == vertices[number].firm] or near
                 wanted.append(_mean([middles[n] for n in near], middles[number]))
             middles.update(_apart(row, vertices, wanted))
     return middles
@@ -182,7 +189,7 @@ def _apart(
         offsets.append(offset)
     pools: list[tuple[float, float, int]] = []
     for number, want, offset in zip(row, wanted, offsets, strict=True):
-        pool = (want - offset, _STIFF if vertices[number].box else 1.0, 1)
+        pool = (want - offset, _STIFF if vertices[number].firm else 1.0, 1)
         while pools and pools[-1][0] >= pool[0]:
             (mean, weight, count), (other, more, size) = pools.pop(), pool
             whole = weight + more

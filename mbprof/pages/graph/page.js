@@ -5,6 +5,7 @@ const rows = [...document.querySelectorAll("tbody tr")];
 const byLayer = new Map(rows.map((row) => [row.dataset.layer, row]));
 const boxes = [...document.querySelectorAll(".box")].filter((box) => box.dataset.layers);
 const layersOf = (box) => box.dataset.layers.split(" ");
+const seen = (box) => !box.closest("svg").hasAttribute("hidden");
 const comma = (count) => count.toLocaleString("en-US");
 
 // As mbprof writes a share: one decimal, of two that are as near the even one.
@@ -35,7 +36,7 @@ const show = (counts, total) => {
     if (text) {
       text.textContent = said.filter(Boolean).join(" · ");
       text.removeAttribute("textLength");
-      if (text.getComputedTextLength() > room) text.setAttribute("textLength", room);
+      if (seen(box) && text.getComputedTextLength() > room) text.setAttribute("textLength", room);
     }
     if (bar) {
       const share = total[last] ? Number(sums[last]) / Number(total[last]) : 0;
@@ -137,7 +138,7 @@ const marking = () => {
     rows.forEach((row) => row.classList.toggle("marked", chosen.has(row.dataset.layer)));
     boxes.forEach((box) => box.classList.toggle("marked", layersOf(box).some((l) => chosen.has(l))));
     const row = layers.map((layer) => byLayer.get(layer)).find(Boolean);
-    const box = boxes.find((b) => b.classList.contains("marked") && !b.closest("svg").hidden);
+    const box = boxes.find((other) => other.classList.contains("marked") && seen(other));
     if (from !== "row" && row) within($("table"), row);
     if (from === "row" && box) within($("graphs"), box);
   };
@@ -169,6 +170,7 @@ const choosing = () => {
   buttons.forEach((button, i) => button.addEventListener("click", () => {
     graphs.forEach((graph, k) => graph.toggleAttribute("hidden", k !== i));
     buttons.forEach((other, k) => other.setAttribute("aria-pressed", String(k === i)));
+    if (data.symbols.length) compute(); // which fits the numbers into what is seen now
   }));
 };
 

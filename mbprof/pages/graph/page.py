@@ -57,18 +57,20 @@ def page(
     Raises: LimitError: it is too large nevertheless.
     """
     live = _live(network, convention, profile.scope)
+    shown = dict(drawn)
     while True:
-        made = _page(network, profile, drawn, counted, theme, live)
+        without = [by for by in drawn if by not in shown]
+        made = _page(network, profile, shown, without, counted, theme, live)
         size = len(made.encode())
         if size <= MOST:
             return made
-        if len(drawn) == 1:
+        if len(shown) == 1:
             raise LimitError(
                 f"the page of {network.spec.name} would have {fmt.integer(size)} bytes; at most "
                 f"{fmt.integer(MOST)} are made",
                 hint="--format svg draws it",
             )
-        drawn = dict(list(drawn.items())[:1])
+        shown.popitem()
 
 
 def _live(network: Network, convention: str, scope: str) -> Live:
@@ -91,6 +93,7 @@ def _page(
     network: Network,
     profile: Profile,
     drawn: Mapping[str, Sequence[Costed]],
+    without: Sequence[str],
     counted: Sequence[int],
     theme: str,
     live: Live,
@@ -124,7 +127,7 @@ def _page(
         _totals(profile),
         '<p id="said" role="status"></p>',
         "<main>",
-        *_graphs(title, drawn),
+        *_graphs(title, drawn, without),
         *_table(profile, counted),
         "</main>",
         *_notes(profile),
@@ -177,13 +180,17 @@ def _totals(profile: Profile) -> str:
     return f'<p id="totals">{", ".join(said)}</p>'
 
 
-def _graphs(title: str, drawn: Mapping[str, Sequence[Costed]]) -> Iterator[str]:
+def _graphs(
+    title: str, drawn: Mapping[str, Sequence[Costed]], without: Sequence[str]
+) -> Iterator[str]:
     yield '<section aria-label="graph">'
     if len(drawn) > 1:
         yield '<p class="choice" role="group" aria-label="a box for each">'
         for number, by in enumerate(drawn):
             yield f'<button type="button" aria-pressed="{str(not number).lower()}">{by}s</button>'
         yield "</p>"
+    for by in without:
+        yield f'<p class="quiet">The graph by {by} would make the page too large.</p>'
     yield '<div class="scroll" id="graphs">'
     for number, boxes in enumerate(drawn.values()):
         made = svg(title, boxes, name=str(number), styled=False)
