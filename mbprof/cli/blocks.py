@@ -12,6 +12,7 @@ from mbprof.cli.options import (
     Budgets,
     ConventionOption,
     Counted,
+    DeviceOption,
     DtypeOption,
     ImageOption,
     Knobs,
@@ -151,6 +152,8 @@ def compare(
     by: Annotated[
         str, Option("--by", metavar="WHAT", help="sum up by block, stage, layer or op")
     ] = "block",
+    dtype: DtypeOption = None,
+    device: DeviceOption = None,
     rows: Rows,
     to: Output,
 ) -> None:
@@ -159,7 +162,7 @@ def compare(
 
     out = to.open()
     networks, asked = networks_of(specs, knobs.typed())
-    found = side_by_side(*networks, by=by, **counted._asdict())
+    found = side_by_side(*networks, by=by, dtype=dtype, device=device, **counted._asdict())
     out.table(found.report(out.layout, asked), rows)
 
 
@@ -178,6 +181,8 @@ def diff(
     knobs: Knobs,
     counted: Counted,
     by: Annotated[str, Option("--by", metavar="WHAT", help="layer or block")] = "layer",
+    dtype: DtypeOption = None,
+    device: DeviceOption = None,
     rows: Rows,
     to: Output,
 ) -> None:
@@ -186,7 +191,9 @@ def diff(
 
     out = to.open(usual="md")
     networks, asked = networks_of([old, new], knobs.typed())
-    found = difference(networks[0], networks[1], by=by, **counted._asdict())
+    found = difference(
+        networks[0], networks[1], by=by, dtype=dtype, device=device, **counted._asdict()
+    )
     report = found.report(out.layout, rows.top, (asked[0], asked[1]), rows.sort)
     out.table(report, Rows(columns=rows.columns))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from operator import itemgetter
@@ -23,6 +23,8 @@ from mbprof.compare.changes import (
 )
 from mbprof.compare.side_by_side import counted, titled, totals_of
 from mbprof.compare.wiring import moves
+from mbprof.device.lanes import COLUMNS as NEEDED
+from mbprof.device.lanes import Needs, needs
 from mbprof.errors import UsageError, nearest
 from mbprof.language import fmt
 from mbprof.language.fmt import Ratio, Value, plain
@@ -56,6 +58,10 @@ class Difference(Result):
     unchanged: int
     knobs: Mapping[str, tuple[str | None, str | None]]
     outputs: Mapping[str, tuple[str | None, str | None]]
+    needs: Needs | None = None
+    """What each network needs on a device was counted by."""
+    needed: tuple[Mapping[str, int], ...] = ()
+    """What that is of the old and the new one, by the names of a sweep's columns."""
 
     @property
     def params(self) -> int:
@@ -91,7 +97,7 @@ class Difference(Result):
         folds = tuple((change,) for change in self.changes) if data else folded(self.changes)
         report = Report(
             title=_title(self, asked or (self.old.spec, self.new.spec)),
-            lead=_lead(self),
+            lead=(*_lead(self), *_needed(self)),
             columns=(columns := _columns(self, data)),
             known=(*columns, _ACTIVATIONS),
             rows=tuple(_values(fold, self, names) for fold in folds),
@@ -126,15 +132,18 @@ def diff(
     by: str = "layer",
     scope: str | None = None,
     convention: str = conventions.DEFAULT,
+    dtype: str | None = None,
+    device: str | None = None,
     **knobs: Value,
 ) -> Difference:
     """Say what changed from one network to another, by layer or by block.
 
     Layers are aligned in their order, by name and shape. The scope is ``all`` unless given: a
-    change of the head is a change. Knobs are of both.
+    change of the head is a change. Knobs are of both. With a ``dtype`` the changes of live bytes at
+    the peak and of bytes of weights are said, too, with a ``device`` that of nanoseconds.
 
-    Raises: UsageError: no such spec, grouping, scope or convention. LimitError: too many layers to
-    align. MbprofError: a spec makes no network at these values.
+    Raises: UsageError: no such spec, grouping, scope, convention, type or device. LimitError: too
+    many layers to align. MbprofError: a spec makes no network at these values.
 
     >>> from mbprof import load
     >>> difference = diff("mobilenet_v1", load("mobilenet_v1").build(classes=10))
@@ -144,6 +153,7 @@ def diff(
     if by not in WAYS:
         raise UsageError(f"cannot group by {by!r}", hint=nearest(by, WAYS))
     chosen = scope or "all"
+    wanted = needs(dtype, device)
     networks = as_network(old, **knobs), as_network(new, **knobs)
     profiles = [network.profile(convention, chosen) for network in networks]
     pairs = list(zip(networks, profiles, strict=True))
@@ -168,7 +178,9 @@ def diff(
     ]
     listed = tuple(change for change in changes if change is not None)
     unchanged, defaults = len(changes) - len(listed), _defaults(*networks)
-    return Difference(profiles[0], profiles[1], by, listed, unchanged, defaults, moved.outputs)
+    needed = tuple(wanted.of(network.compiled) for network in networks) if wanted else ()
+    before_after = profiles[0], profiles[1]
+    return Difference(*before_after, by, listed, unchanged, defaults, moved.outputs, wanted, needed)
 
 
 def _defaults(old: Network, new: Network) -> dict[str, tuple[str | None, str | None]]:
@@ -224,6 +236,13 @@ def _first(difference: Difference) -> tuple[str, ...]:
         return ()
     changes = (change for change in difference.changes if change.params or change.cost)
     return tuple(f"First difference: {change.brief}" for change in islice(changes, 1))
+
+
+def _needed(difference: Difference) -> Iterator[str]:
+    """Say what became of what the networks need on a device."""
+    for name in difference.needs.names if difference.needs else ():
+        old, new = (found[name] for found in difference.needed)
+        yield _became(NEEDED[name].heading, old, new)
 
 
 def _became(word: str, old: int, new: int) -> str:
@@ -333,16 +352,18 @@ def _notes(difference: Difference) -> tuple[str, ...]:
         notes.append("Percentages are of the old total.")
     for age, profile in (("old", difference.old), ("new", difference.new)):
         notes += incomplete(profile.missing, f"the {age} network")
-    return (*notes, counted(difference.new))
+    return (*notes, counted(difference.new), *([difference.needs.said] if difference.needs else ()))
 
 
 def _data(difference: Difference, kept: Sequence[Change], left: Sequence[Change]) -> dict[str, Any]:
+    before, after = difference.needed or ({}, {})
     return {
         **stamp(),
+        **(difference.needs.stamp if difference.needs else {}),
         "by": difference.by,
-        "old": totals_of(difference.old),
-        "new": totals_of(difference.new),
-        "delta": _delta(difference.changes),
+        "old": {**before, **totals_of(difference.old)},
+        "new": {**after, **totals_of(difference.new)},
+        "delta": {name: after[name] - before[name] for name in after} | _delta(difference.changes),
         "knobs": {name: {"old": a, "new": b} for name, (a, b) in difference.knobs.items()},
         "outputs": {name: {"old": a, "new": b} for name, (a, b) in difference.outputs.items()},
         "unchanged": difference.unchanged,

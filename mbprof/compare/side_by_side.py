@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from mbprof.compare.align import Part, align_all, likeness, octave, parts_of
+from mbprof.device.lanes import COLUMNS as NEEDED
+from mbprof.device.lanes import Needs, needs
 from mbprof.errors import UsageError, nearest
 from mbprof.language import fmt
 from mbprof.language.fmt import Ratio, Value
 from mbprof.language.record import record
-from mbprof.network import conventions, measures
+from mbprof.network import conventions
 from mbprof.network.load import Network, Spec, SpecLike, as_network
 from mbprof.network.profile import Profile, amounts, incomplete
 from mbprof.network.rows import GROUPINGS, Row, Total, merged
@@ -56,6 +58,10 @@ class Comparison(Result):
     profiles: tuple[Profile, ...]
     by: str
     aligned: tuple[Aligned, ...]
+    needs: Needs | None = None
+    """What each network needs on a device was counted by."""
+    needed: tuple[Mapping[str, int], ...] = ()
+    """What that is, by the names of the columns."""
 
     @property
     def brief(self) -> str:
@@ -70,17 +76,21 @@ class Comparison(Result):
         wide = len(profiles) > 2 or any(not line.name for line in self.aligned)
         data, short = layout == "data", layout == "terminal" and wide
         total = _cells("total", [profile.total for profile in profiles], letters, False)
+        for letter, found in zip(letters, self.needed, strict=False):
+            total |= {f"{name}_{letter}": count for name, count in found.items()}
         asked = asked or [profile.spec for profile in profiles]
-        legend = tuple(
+        legend = [
             f"{letter}: {titled(profile, name)}{f'; {amounts(profile)}' if short else ''}"
             for letter, profile, name in zip(letters, profiles, asked, strict=True)
-        )
+        ]
+        for number, found in enumerate(self.needed):
+            legend[number] += f"; {said(found)}"
         columns = _columns(self, letters, data, fmt.short if short else fmt.integer)
         return Report(
             title=f"{len(letters)} networks by {self.by}",
-            lead=legend,
+            lead=tuple(legend),
             columns=columns,
-            known=(*columns, *_more(letters)),
+            known=(*columns, *_more(letters, self.needs)),
             rows=tuple(_cells(line.name, line.rows, letters, data) for line in self.aligned),
             data=_data(self),
             total=total | {f"name_{letters[0]}": "total"},
@@ -111,6 +121,8 @@ def compare(
     by: str = "block",
     scope: str | None = None,
     convention: str = conventions.DEFAULT,
+    dtype: str | None = None,
+    device: str | None = None,
     **knobs: Value,
 ) -> Comparison:
     """Set networks side by side, part by part in their order.
@@ -118,9 +130,11 @@ def compare(
     Parts stand in one line if they have the same name, or else the same size of output and the
     same op or, of blocks, any; what has weights counts most, and what has no counterpart stands
     alone. The scope is the one that the
-    specs agree on, else ``all``. Knobs are of all that are not networks yet.
+    specs agree on, else ``all``. Knobs are of all that are not networks yet. With a ``dtype`` live
+    bytes at the peak and bytes of weights stand beside the totals, with a ``device`` nanoseconds.
 
-    Raises: UsageError: fewer than two networks; no such spec, grouping, scope or convention.
+    Raises: UsageError: fewer than two networks; no such spec, grouping, scope, convention, type or
+    device.
     LimitError: too many layers to align. MbprofError: a spec makes no network at these values.
 
     >>> from mbprof import load
@@ -131,6 +145,7 @@ def compare(
         raise UsageError("a comparison needs two networks at least")
     if by not in WAYS:
         raise UsageError(f"cannot group by {by!r}", hint=nearest(by, WAYS))
+    asked = needs(dtype, device)
     networks = [as_network(spec, **knobs) for spec in specs]
     chosen = scope or common_scope(networks)
     profiles = tuple(network.profile(convention, chosen) for network in networks)
@@ -150,7 +165,8 @@ def compare(
         Aligned(tuple(part.row if part is not None else None for part in line))
         for line in align_all(parts, alike)
     )
-    return Comparison(profiles, by, lines)
+    needed = tuple(asked.of(network.compiled) for network in networks) if asked else ()
+    return Comparison(profiles, by, lines, asked, needed)
 
 
 def _same_name(part: Part, other: Part) -> int:
@@ -232,14 +248,21 @@ def _columns(
     return tuple(replace(column, absent="–") for column in columns)
 
 
-def _more(letters: Sequence[str]) -> Iterator[Column]:
+def _beside(column: Column, letter: str) -> Column:
+    """Return a column of one network among several."""
+    name, heading = f"{column.name}_{letter}", f"{column.heading} {letter}"
+    return replace(column, name=name, heading=heading, absent="–", group=column.name)
+
+
+def _more(letters: Sequence[str], needs: Needs | None) -> Iterator[Column]:
     """Yield the columns that are shown where they are asked for."""
-    doc = measures.COLUMNS["activations"].doc
-    for x in letters:
-        heading = f"activations {x}"
-        yield Column(
-            f"activations_{x}", heading, doc, fmt.integer, True, absent="–", group="activations"
-        )
+    for name in dict.fromkeys(("activations", *(needs.names if needs else ()))):
+        yield from (_beside(NEEDED[name], x) for x in letters)
+
+
+def said(needed: Mapping[str, int]) -> str:
+    """Say what a network needs on a device, with the columns' words."""
+    return ", ".join(f"{fmt.integer(n)} {NEEDED[name].heading}" for name, n in needed.items())
 
 
 def _notes(comparison: Comparison) -> tuple[str | Note, ...]:
@@ -254,14 +277,20 @@ def _notes(comparison: Comparison) -> tuple[str | Note, ...]:
     if comparison.by == "stage":
         line = "A stage is all blocks whose output is 1/2, 1/4, ... of the image's height;"
         notes.append(f"{line} N tokens are √N high.")
+    if comparison.needs is not None:
+        notes.append(f"{comparison.needs.said} These are of whole networks.")
     return tuple(notes)
 
 
 def _data(comparison: Comparison) -> dict[str, Any]:
     return {
         **stamp(),
+        **(comparison.needs.stamp if comparison.needs else {}),
         "by": comparison.by,
-        "networks": [totals_of(profile) for profile in comparison.profiles],
+        "networks": [
+            {**(comparison.needed[number] if comparison.needed else {}), **totals_of(profile)}
+            for number, profile in enumerate(comparison.profiles)
+        ],
         "rows": [
             {
                 "name": line.name or None,

@@ -65,6 +65,10 @@ class Needs:
         time = f"Time on {name} at {self.dtype.name}." if self.dtype else ""
         return " ".join(filter(None, (memory, time)))
 
+    def of(self, graph: Graph) -> dict[str, int]:
+        """Return the numbers of a graph by their columns."""
+        return dict(zip(self.names, self.counts(graph), strict=True))
+
     def counts(self, graph: Graph) -> Sequence[Any]:
         """Return the numbers of the columns for a graph, whose shapes may be symbols."""
         moved = traffics(graph)

@@ -380,3 +380,34 @@ def test_knobs_whose_default_differs_are_named() -> None:
     assert "The default of minimalistic was false and is true." in text
     text = run("diff", "resnet50", "se_resnet50")
     assert "The knob reduction is new; its default is 16." in text
+
+
+def test_what_networks_need_on_a_device_stands_beside_what_they_cost() -> None:
+    pair = ("mobilenet_v2", built("mobilenet_v2", alpha=0.5))
+    asked = {"dtype": "int8", "device": "stm32f746"}
+    memories = [mbprof.memory(one, dtype="int8") for one in pair]
+    times = [mbprof.latency(one, "stm32f746", dtype="int8").seconds for one in pair]
+    compared = mbprof.compare(*pair, **asked).to_dict()["networks"]
+    differing = mbprof.diff(*pair, **asked).to_dict()
+    for found in (compared, [differing["old"], differing["new"]]):
+        assert [each["peak_bytes"] for each in found] == [each.peak_bytes for each in memories]
+        assert [each["weight_bytes"] for each in found] == [each.weight_bytes for each in memories]
+        assert [each["latency_ns"] / 1e9 for each in found] == pytest.approx(times, rel=1e-5)
+    delta = differing["delta"]
+    assert delta["peak_bytes"] == memories[1].peak_bytes - memories[0].peak_bytes
+    shown = run("compare", "mobilenet_v2", "mobilenet_v2,alpha=0.5", "--dtype", "int8", width=100)
+    assert "1,505,280 peak bytes, 3,543,268 weight bytes" in " ".join(shown.split())
+    shown = run("diff", "mobilenet_v2", "mobilenet_v2,alpha=0.5", "--dtype", "int8")
+    assert "- peak bytes: 1,505,280 → 752,640 (−752,640, −50.0 %)" in shown
+    columns = "name,peak_bytes_A,peak_bytes_B"
+    rows = run("compare", "squeezenet", "lcnet", "--dtype", "int8", "--columns", columns, width=100)
+    total = next(line.split() for line in rows.splitlines() if line.startswith("total"))
+    peaks = [mbprof.memory(name, dtype="int8").peak_bytes for name in ("squeezenet", "lcnet")]
+    assert total[1:] == [f"{peak:,}" for peak in peaks]
+
+
+@pytest.mark.parametrize("asked", [{"dtype": "int7"}, {"device": "stm"}])
+def test_no_type_or_device_is_an_error(asked: dict[str, str]) -> None:
+    for function in (mbprof.compare, mbprof.diff):
+        with pytest.raises(UsageError, match="unknown d"):
+            function("lcnet", "squeezenet", **asked)

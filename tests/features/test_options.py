@@ -75,8 +75,10 @@ TAKEN = {
     "--max-peak": {"table", "block", "check", "watch", "memory"},
     "--max-weights": {"table", "block", "check", "watch"},
     "--seed": {"sweep", "export", "space", "search"},
-    "--dtype": {"table", "block", "check", "watch", "memory", "latency", "sweep", "plot"},
-    "--device": {"latency", "measure", "sweep", "plot"},
+    "--dtype": {
+        "table", "block", "check", "watch", "compare", "diff", "memory", "latency", "sweep", "plot",
+    },
+    "--device": {"compare", "diff", "latency", "measure", "sweep", "plot"},
     "--output": {*COMMANDS} - {"serve", "watch"},
 }  # fmt: skip
 """The options that several commands share, and which commands have them."""
