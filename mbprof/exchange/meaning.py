@@ -130,15 +130,15 @@ def grid(n: int, m: int) -> list[Pair]:
 
 
 def even(windows: Sequence[Pair]) -> Pair | None:
-    """Return size and stride of windows that are alike, None if they are not.
+    """Return size and stride of windows that are alike, None if they are not, or do not move.
 
-    >>> even(grid(7, 3)), even(grid(8, 3))
-    ((3, 2), None)
+    >>> even(grid(7, 3)), even(grid(8, 3)), even(grid(1, 2))
+    ((3, 2), None, None)
     """
     begin, end = windows[0]
     stride = windows[1][0] - begin if len(windows) > 1 else end - begin
     alike = [(begin + i * stride, end + i * stride) for i in range(len(windows))]
-    return (end - begin, stride) if alike == list(windows) else None
+    return (end - begin, stride) if stride and alike == list(windows) else None
 
 
 def positions(to: Shape, size: int) -> np.ndarray[Any, Any]:
