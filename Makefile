@@ -8,7 +8,7 @@ PARALLEL := --numprocesses=auto --maxprocesses=16 --dist=worksteal
 SECONDS := 60
 PYTHONS := python3.11 python3.12 python3.13
 
-.PHONY: run frameworks test lint types tests test-lowest test-pythons fuzz signals nightly bench schema index reports playground clean
+.PHONY: run frameworks editors test lint types tests test-lowest test-pythons fuzz signals nightly bench schema index reports site playground clean
 
 run: $(READY)  ## set up and print the first table
 	@$(BIN)/mbprof table mobilenet_v1
@@ -21,6 +21,12 @@ $(VENV)/.frameworks: $(READY)
 	  --constraint constraints.txt torch keras
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
 	  --constraint constraints.txt torchvision timm
+	touch $@
+
+editors: tests/editors/node_modules/.package-lock.json  ## install what the tests of editors run; without it they are skipped
+
+tests/editors/node_modules/.package-lock.json: tests/editors/package-lock.json
+	cd tests/editors && npm ci --no-audit --no-fund
 	touch $@
 
 test: $(READY)  ## everything that has to hold, on all processors
@@ -56,7 +62,7 @@ nightly: $(VENV)/.frameworks  ## every spec of the zoo exported, run, and compar
 	$(BIN)/python -m tests.independent.exported
 	$(BIN)/python -m tests.independent.reimported
 	$(BIN)/python -m tests.independent.exported_code
-	EXAMPLES=10000 $(BIN)/python -m pytest $(PARALLEL) tests/independent/test_differential.py
+	EXAMPLES=10000 $(BIN)/python -m pytest $(PARALLEL) tests/independent/test_differential.py tests/independent/test_spaces.py
 
 bench: $(READY)  ## speed and memory, as ratios within one run
 	$(BIN)/python bench/bench.py
@@ -72,6 +78,15 @@ index: $(READY)  ## regenerate what mbprof list and explain --number --all read
 
 reports: $(READY)  ## regenerate the committed reports
 	$(BIN)/mbprof report --all reports
+
+site: $(VENV)/.site  ## build the documentation site in site/build, with the playground where there is one
+	$(BIN)/python site/make.py
+	$(if $(wildcard site/playground),$(MAKE) --no-print-directory playground)
+
+$(VENV)/.site: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint constraints.txt --editable '.[site]'
+	touch $@
 
 PLAYGROUND := site/build/playground
 
@@ -89,7 +104,7 @@ site/playground/node_modules/.ready: site/playground/package-lock.json
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(LOWEST) .venv-other build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(LOWEST) .venv-other build dist site/build .mypy_cache .pytest_cache .ruff_cache
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -36,19 +36,22 @@ def readme(text: str, repository: str) -> str:
 
 
 class ProjectMetadata(MetadataHookInterface):
-    """Fills in what depends on the address in pyproject.toml."""
+    """Fills in what depends on the addresses in pyproject.toml."""
 
     def update(self, metadata: dict[str, Any]) -> None:
-        """Add the README, and where there is an address, the links that an index shows."""
-        repository = self.config["repository"]
+        """Add the README, and where there are addresses, the links that an index shows."""
+        repository, site = self.config["repository"], self.config["site"]
         text = (Path(self.root) / "README.md").read_text(encoding="utf-8")
         metadata["readme"] = {
             "content-type": "text/markdown",
             "text": readme(text, repository),
         }
+        urls = {"Manual": site.rstrip("/")} if site else {}
         if repository:
-            metadata["urls"] = {
+            urls |= {
                 "Repository": repository,
                 "Documentation": f"{repository.rstrip('/')}/tree/HEAD/docs",
                 "Changelog": f"{repository.rstrip('/')}/blob/HEAD/CHANGELOG.md",
             }
+        if urls:
+            metadata["urls"] = urls

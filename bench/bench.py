@@ -5,6 +5,8 @@ Each pair of commands runs in turns, so that a busy machine slows both; the medi
 
 from __future__ import annotations
 
+import importlib.util
+import math
 import statistics
 import subprocess
 import sys
@@ -16,11 +18,13 @@ import growth
 import jobs
 import lanes
 import measured
+import spaces
 
 import mbprof
 from mbprof.published.verify import verify
 
 ROUNDS = 21
+COUNT = 1_000_000
 BIN = Path(sys.executable).parent
 
 
@@ -112,6 +116,21 @@ def main() -> int:
     rate, ratio = lanes.speed()
     line("configurations of MobileNetV2 a second", f"{rate / 1e6:.1f} M", "1 M", rate > 1e6)
     line("the same over NumPy written by hand", f"{ratio:.2f} x", "2.5 x", ratio < 2.5)
+    rate, ratio = spaces.speed()
+    line("networks of Once-for-all's space a second", f"{rate / 1e6:.1f} M", "1 M", rate > 1e6)
+    line("the same over NumPy written by hand", f"{ratio:.2f} x", "3 x", ratio < 3)
+    if importlib.util.find_spec("llvmlite"):
+        for name, asked, least in (
+            ("MobileNetV2", lanes.job(), 50e6), ("Once-for-all's space", spaces.job(COUNT), 10e6)
+        ):  # fmt: skip
+            took, thought = spaces.price(asked)
+            line(f"{name} compiled", f"{took * 1e3:.0f} ms", f"{thought * 1e3:.0f} ms", True)
+            slow, quick = spaces.alone(asked, math.inf), spaces.alone(asked, 0)
+            of = f"{name} costed by machine code a second"
+            line(of, f"{quick / 1e6:.0f} M", f"{least / 1e6:.0f} M", quick >= least)
+            line("the same over NumPy's columns", f"{quick / slow:.0f} x", "none", True)
+    rate = spaces.to_a_front(10 * COUNT)
+    line("networks of Once-for-all's space to a front", f"{rate / 1e6:.1f} M", "none", True)
     faster, work = jobs.speed()
     line("10 M to a front by two processes over one", f"{faster:.2f} x", "1.7 x", faster >= 1.7)
     line("processor time of the two over that of the one", f"{work:.2f} x", "1.2 x", work < 1.2)

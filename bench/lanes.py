@@ -13,7 +13,7 @@ import numpy as np
 
 import mbprof
 from mbprof.sweeps.axes import Random, read_axis
-from mbprof.sweeps.sweep import plan_sweep
+from mbprof.sweeps.sweep import Job, plan_sweeps
 
 NAME = "mobilenet_v2@torchvision"
 COUNT = 1_000_000
@@ -53,14 +53,14 @@ def by_hand(alpha: Any, res: Any) -> tuple[Any, Any]:
     return params + 1000 * last, macs + 1000 * last
 
 
-def job() -> Any:
+def job() -> Job:
     spec = mbprof.load(NAME)
     knobs = spec.definition.knobs
     axes = (
         read_axis(knobs["alpha"], "0.35:1.4", None, random=True),
         read_axis(knobs["res"], "96:224", None, random=True),
     )
-    return plan_sweep(spec, Random(axes, COUNT, seed=1), scope="all")
+    return plan_sweeps([spec], [Random(axes, COUNT, seed=1)], scope="all")
 
 
 def speed() -> tuple[float, float]:
@@ -68,8 +68,8 @@ def speed() -> tuple[float, float]:
 
     Both cost the same configurations in chunks of the same size; the results have to be equal.
     """
-    sweep = job()
-    spans = list(sweep.spans())
+    asked = job()
+    sweep, spans = asked.first, [(start, stop) for _, start, stop in asked.spans()]
     rows = [sweep.plan.rows(*span) for span in spans]
     sweep.chunk(*spans[0])
     ours, theirs = [], []

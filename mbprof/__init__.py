@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from mbprof.checks.model import Finding as Finding
     from mbprof.checks.run import Checked as Checked
     from mbprof.checks.run import check as check
+    from mbprof.checks.run import diagnose as diagnose
+    from mbprof.cli.manual import docs as docs
     from mbprof.compare.diff import Difference as Difference
     from mbprof.compare.diff import diff as diff
     from mbprof.compare.side_by_side import Comparison as Comparison
@@ -58,9 +60,12 @@ if TYPE_CHECKING:
     from mbprof.pages.catalogue import Catalogue as Catalogue
     from mbprof.pages.catalogue import catalogue
     from mbprof.pages.dossier import report as report
+    from mbprof.pages.graph.drawing import Drawing as Drawing
+    from mbprof.pages.graph.drawing import graph as graph
     from mbprof.pages.measured import Measured as Measured
     from mbprof.pages.measured import measure as measure
     from mbprof.pages.plot import plot as plot
+    from mbprof.pages.topics import Topic as Topic
     from mbprof.pages.zoo import SpecPage as SpecPage
     from mbprof.pages.zoo import show as show
     from mbprof.published.accuracy import Accuracies as Accuracies
@@ -85,7 +90,8 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "checks.model": "Finding",
-    "checks.run": "Checked check",
+    "checks.run": "Checked check diagnose",
+    "cli.manual": "docs",
     "compare.diff": "Difference diff",
     "compare.side_by_side": "Comparison compare",
     "device.calibrate": "Calibration calibrate",
@@ -104,9 +110,11 @@ _HOMES = {
     "network.sizes": "Sizes",
     "pages.block": "BlockNetwork block",
     "pages.dossier": "report",
+    "pages.graph.drawing": "Drawing graph",
     "pages.measured": "Measured measure",
     "pages.plot": "plot",
     "pages.catalogue": "Catalogue list=catalogue",
+    "pages.topics": "Topic",
     "pages.zoo": "SpecPage show",
     "published.accuracy": "Accuracies accuracy",
     "published.estimate": "Estimate estimate",

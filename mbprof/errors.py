@@ -34,6 +34,7 @@ _LISTED = 40
 _YAML = (".yaml", ".yml")
 _SEARCHED = 1000
 """Files of a folder among which a near one is looked for."""
+_NAME = re.compile(r"\w+|\S")
 _WORD = re.compile(r"\S{300,}")
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 """Printable characters that nobody sees; selectors of variants are besides."""
@@ -57,11 +58,16 @@ class Source(NamedTuple):
 
 
 class Loc(NamedTuple):
-    """A place in a source; line and column count from 1."""
+    """A place in a source; line and column count from 1.
+
+    ``until`` are the line and the column behind the last character of what stands there, as the
+    parser marked it.
+    """
 
     source: Source
     line: int
     column: int
+    until: tuple[int, int] | None = None
 
     def __str__(self) -> str:
         return f"{self.source.name}:{self.line}:{self.column}"
@@ -69,6 +75,26 @@ class Loc(NamedTuple):
     def right(self, columns: int) -> Loc:
         """Return the place ``columns`` further to the right on the same line."""
         return Loc(self.source, self.line, self.column + columns)
+
+
+def span(loc: Loc | None) -> dict[str, int | None]:
+    """Return from where to where something stands, as plain data for editors.
+
+    Lines and columns count from 1, columns in characters; the end is behind the last character.
+    What no parser has marked ends with the word that begins there.
+
+    >>> span(Loc(Source("s", "a: conv 3"), 1, 4))
+    {'line': 1, 'column': 4, 'end_line': 1, 'end_column': 8}
+    """
+    if loc is None:
+        return dict.fromkeys(("line", "column", "end_line", "end_column"))
+    line, column = loc.until or (0, 0)
+    while column == 1 and line > loc.line:  # behind the break, or the empty lines, of a folded text
+        line, column = line - 1, len(loc.source.line(line - 1)) + 1
+    if (line, column) <= (loc.line, loc.column):
+        found = _NAME.match(loc.source.line(loc.line), loc.column - 1)
+        line, column = loc.line, loc.column + (len(found[0]) if found else 0)
+    return {"line": loc.line, "column": loc.column, "end_line": line, "end_column": column}
 
 
 class MbprofError(Exception):
@@ -115,6 +141,17 @@ class MbprofError(Exception):
         if loc is not None:
             self.trail.append(loc)
         return self
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the error as plain data, with where it is: see `span`."""
+        return {
+            "kind": self.kind,
+            "message": self.message,
+            "file": self.loc.source.name if self.loc else None,
+            **span(self.loc),
+            "hint": self.hint,
+            "trace": list(self.trace),
+        }
 
     def __str__(self) -> str:
         return self.said()

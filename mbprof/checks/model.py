@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias
 
-from mbprof.errors import Loc, MbprofError
+from mbprof.errors import Loc, MbprofError, span
 from mbprof.language.docs import docstring
 from mbprof.language.fmt import Value, plain
 from mbprof.language.record import record
@@ -63,8 +63,7 @@ class Finding(Brief):
             "severity": self.severity,
             "message": self.message,
             "file": self.loc.source.name if self.loc else None,
-            "line": self.loc.line if self.loc else None,
-            "column": self.loc.column if self.loc else None,
+            **span(self.loc),
             "layer": self.layer,
             "layers": list(self.layers),
             "numbers": dict(self.numbers),

@@ -11,21 +11,25 @@ from typing import Any
 
 from mbprof.checks.model import ACCEPTED, ERROR, RULES, SEVERITIES, UNDECIDED, Finding, Subject
 from mbprof.checks.rules.broken import refused
-from mbprof.errors import MbprofError, UsageError, nearest, unknown
+from mbprof.errors import Loc, MbprofError, Source, UsageError, nearest, span, unknown
 from mbprof.language import fmt
 from mbprof.language.fmt import Images, Value
 from mbprof.language.record import record
 from mbprof.language.source import Scalar
 from mbprof.network import conventions
-from mbprof.network.load import Network, Spec, SpecLike, as_text, network_at
+from mbprof.network.load import Network, Spec, SpecLike, as_text, loads, network_at
 from mbprof.network.sizes import in_words
 from mbprof.output import REPORTS, Column, Formats, Note, Report, Screen, arranged, inert, picked
-from mbprof.output.formats import stamp, to_json
+from mbprof.output.formats import page_address, stamp, to_json
 from mbprof.output.writers import Result
 from mbprof.spec.knobs import typed
 from mbprof.spec.sections import Budget, limit
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+_REGION = {
+    "line": "startLine", "column": "startColumn", "end_line": "endLine", "end_column": "endColumn",
+}  # fmt: skip
+"""What SARIF calls the ends of a place; both of ours are those of its section 3.30."""
 _LEVELS = {"advice": "note", "undecided": "none"}
 """The severities that SARIF calls by another word."""
 _UNBROKEN = re.compile(r"(?<=\S)\n(?! |\n|Why: |Remedy: |Source: )")
@@ -83,6 +87,9 @@ def check(
     *,
     max_macs: int | str | None = None,
     max_params: int | str | None = None,
+    max_peak: int | str | None = None,
+    max_weights: int | str | None = None,
+    dtype: str | None = None,
     ignore: Iterable[str] = (),
     convention: str = conventions.DEFAULT,
     scope: str | None = None,
@@ -90,9 +97,9 @@ def check(
 ) -> Checked:
     """Check a spec or a block at some values of its knobs or arguments, or a network as it is.
 
-    ``image`` is the input of a block, HEIGHTxWIDTHxCHANNELS, or several; ``max_macs`` and
-    ``max_params`` limit it besides the spec's own budget; ``ignore`` are codes, or how codes begin,
-    that are left out.
+    ``image`` is the input of a block, HEIGHTxWIDTHxCHANNELS, or several; ``max_macs``,
+    ``max_params`` and the bytes of ``max_peak`` and ``max_weights`` at a ``dtype`` limit it besides
+    the spec's own budget; ``ignore`` are codes, or how codes begin, that are left out.
     Raises: UsageError: no such spec, convention, scope or code; knobs of a network. KnobError: no
     such knob.
 
@@ -103,11 +110,16 @@ def check(
     """
     limits = {
         name: limit(Scalar.typed(f"max_{name} ", str(value)), name)
-        for name, value in (("macs", max_macs), ("params", max_params))
+        for name, value in (
+            ("macs", max_macs), ("params", max_params),
+            ("peak", max_peak), ("weights", max_weights),
+        )
         if value is not None
-    }
+    }  # fmt: skip
     codes = [ignore] if isinstance(ignore, str) else ignore
-    return examine(spec, image, typed(knobs), Budget(**limits), codes, convention, scope)
+    return examine(
+        spec, image, typed(knobs), Budget(**limits, dtype=dtype), codes, convention, scope
+    )
 
 
 def examine(
@@ -145,6 +157,24 @@ def examine(
     kept = (_accepted(f, reasons) for f in findings if not f.code.startswith(tuple(codes)))
     about = stamp(None, network.knobs, chosen, convention)
     return Checked(network.spec.name, tuple(sorted(kept, key=_order)), about, network)
+
+
+def diagnose(text: str, name: str = "<text>", **knobs: Value) -> list[dict[str, Any]]:
+    """Return what an editor shows of the text of a spec: what `check` finds, as plain data.
+
+    What makes it impossible to build the network is a finding, too. Each has ``line``, ``column``,
+    ``end_line`` and ``end_column``, see `mbprof.errors.span`.
+    Raises: KnobError: no such knob.
+
+    >>> found = diagnose("{name: net, input: {res: 8}, body: [{op: cov, k: 3, c: 4}]}")
+    >>> [(each["code"], each["column"], each["end_column"], each["hint"]) for each in found]
+    [('MB002', 42, 45, "did you mean 'conv'?")]
+    """
+    try:
+        spec = loads(text, name)
+    except MbprofError as error:
+        return [refused(name, error.at(Loc(Source(name, text), 1, 1))).to_dict()]
+    return [finding.to_dict() for finding in examine(spec, None, typed(knobs)).findings]
 
 
 def _accepted(finding: Finding, reasons: Mapping[str, Scalar]) -> Finding:
@@ -211,6 +241,8 @@ def static_analysis(report: FindingsReport, screen: Screen) -> str:
                 "name": rule.check.__name__ if rule.check else rule.code,
                 "shortDescription": {"text": rule.title},
                 "fullDescription": {"text": rule.text},
+                "help": {"text": f"mbprof docs {rule.code} explains it, with examples."},
+                **({"helpUri": uri} if (uri := page_address("rules", rule.code)) else {}),
                 "defaultConfiguration": {"level": _LEVELS.get(rule.severity, rule.severity)},
             }
             for rule in rules
@@ -238,7 +270,7 @@ def _result(finding: Finding, index: int) -> dict[str, Any]:
         place: dict[str, Any] = {
             "physicalLocation": {
                 "artifactLocation": {"uri": _uri(PurePath(finding.loc.source.name))},
-                "region": {"startLine": finding.loc.line, "startColumn": finding.loc.column},
+                "region": {_REGION[key]: at for key, at in span(finding.loc).items()},
             }
         }
         if finding.layers:
@@ -338,4 +370,5 @@ def rule_report(code: str, layout: str = "page") -> Report:
             parts[list(parts)[-1]] += f" {line.strip()}"
     data = {**rule.to_dict(), **parts}
     text = _UNBROKEN.sub(" ", rule.text) if layout == "terminal" else rule.text
+    text = f"{text.rstrip()}\nExamples: mbprof docs {code}"
     return Report(f"{rule.code}, {rule.severity}", (), (), data, text=text)

@@ -2,81 +2,18 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
-import os
-import signal
-import sys
-from typing import Any
-
-import typer
-
-from mbprof.cli import blocks, device, exchange, networks, site, spaces
-from mbprof.cli.options import app, complain
-from mbprof.errors import MbprofError
-
-__all__ = ["app", "blocks", "device", "exchange", "main", "networks", "site", "spaces"]
-
-_MISTYPED: Any = typer.BadParameter.__mro__[2]
-"""What typer raises where it cannot read a command line; it has no name of its own for it."""
 
 
 def main() -> None:
-    """Run the command line; bad input is one message on stderr and exit status 2."""
-    _open_streams()
-    out = sys.stdout
-    for stream in (out, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
-    signal.signal(signal.SIGTERM, _terminated)
-    # What a command makes lasts until it ends: a search for cycles at every 700 objects is a fifth
-    # of the time of the long ones.
+    """Run the command line; bad input is one message on stderr and exit status 2.
+
+    What a command makes lasts until it ends: to search it for cycles at every 700 objects, and once
+    more at the end, is a tenth of a short run and a fifth of a long one.
+    """
     gc.set_threshold(100_000)
-    completing = "_MBPROF_COMPLETE" in os.environ
-    status = 2
-    try:
-        asked = app(None if completing else sys.argv[1:])
-        status = asked(prog_name="mbprof", standalone_mode=False) or 0
-    except MbprofError as error:
-        complain(error)
-    except _MISTYPED as error:
-        from mbprof.output.inert import terminal
+    atexit.register(gc.freeze)
+    from mbprof.cli.run import run
 
-        error.message = terminal(error.message)
-        error.show()
-    except (typer.Abort, KeyboardInterrupt):
-        status = 130  # typer answers an interrupt so, but for one that it does not see
-    except OSError as error:
-        from mbprof.output.files import silence
-
-        silence()
-        what = f"use {error.filename}" if error.filename else "write standard output"
-        complain(f"error[usage]: cannot {what}: {error.strerror or error}")
-    except SystemExit:
-        # Typer has put something in its place: the reader, such as head, has seen enough.
-        if sys.stdout is out:
-            raise
-        status = 0
-    finally:
-        _abandon()
-    sys.exit(status)
-
-
-def _open_streams() -> None:
-    """Open what is closed: output is refused there; a file could take its number otherwise."""
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
-            way = os.O_WRONLY if name == "stderr" else os.O_RDONLY
-            setattr(sys, name, os.fdopen(os.open(os.devnull, way), mode))
-
-
-def _abandon() -> None:
-    # A module that is being imported has not all of its names yet.
-    getattr(sys.modules.get("mbprof.output.files"), "abandon", tuple)()
-
-
-def _terminated(number: int, frame: object) -> None:
-    """End at once: what was begun is thrown away, and no process is left behind."""
-    _abandon()
-    for child in getattr(sys.modules.get("multiprocessing"), "active_children", tuple)():
-        child.kill()
-    os._exit(128 + number)
+    run()

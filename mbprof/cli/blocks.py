@@ -9,11 +9,12 @@ from mbprof.cli.options import (
     BLOCKS,
     DESIGNS,
     AlphaOption,
+    Budgets,
     ConventionOption,
     Counted,
+    DtypeOption,
     ImageOption,
     Knobs,
-    Limits,
     Output,
     Rows,
     SetOption,
@@ -49,13 +50,14 @@ def block(
     settings: SetOption = None,
     convention: ConventionOption = "kernels",
     rows: Rows,
-    limits: Limits,
+    limits: Budgets,
+    dtype: DtypeOption = None,
     to: Output,
 ) -> None:
     """Cost one block alone, beside other blocks of its width."""
     from mbprof.pages.block import block_network
 
-    out, budget = to.open(), limits.budget()
+    out, budget = to.open(), limits.budget(dtype)
     given = Knobs(alpha, settings=settings).typed()
     network = block_network(block, image, given, convention)
     out.table(network.report(out.layout), rows)
@@ -74,7 +76,8 @@ def check(
     image: ImageOption = None,
     knobs: Knobs,
     counted: Counted,
-    limits: Limits,
+    limits: Budgets,
+    dtype: DtypeOption = None,
     ignore: IgnoreOption = None,
     fail_on: Annotated[
         str, Option("--fail-on", metavar="WHAT", help="error, warning, advice or never")
@@ -95,7 +98,7 @@ def check(
     out = to.open("check")
     if not specs:
         raise UsageError("there is nothing to check", hint="give a spec, a block, or --explain all")
-    given, budget, codes = knobs.typed(), limits.budget(), listed((ignore or "").upper())
+    given, budget, codes = knobs.typed(), limits.budget(dtype), listed((ignore or "").upper())
     scope, convention = counted
     found = [examine(spec, image, given, budget, codes, convention, scope) for spec in specs]
     failed = [each.fails(fail_on) for each in found]
@@ -112,14 +115,15 @@ def watch(
     image: ImageOption = None,
     knobs: Knobs,
     counted: Counted,
-    limits: Limits,
+    limits: Budgets,
+    dtype: DtypeOption = None,
     ignore: IgnoreOption = None,
 ) -> None:
     """Check a file now and whenever it is saved, until interrupted."""
     from mbprof.checks.run import examine, findings_report
     from mbprof.cli.watch import saves
 
-    given, budget, codes = knobs.typed(), limits.budget(), listed((ignore or "").upper())
+    given, budget, codes = knobs.typed(), limits.budget(dtype), listed((ignore or "").upper())
     scope, convention = counted
     for _ in saves(file):
         try:

@@ -5,9 +5,11 @@ from typing import Annotated, NamedTuple
 from typer import Argument, Exit, Option
 
 from mbprof.cli.options import (
+    Budgets,
     DeviceOption,
     DtypeOption,
     Knobs,
+    MaxPeakOption,
     Output,
     Rows,
     SpecArgument,
@@ -60,10 +62,7 @@ def memory(
     seconds: Annotated[
         float, Option("--seconds", metavar="S", help="how long to look for the best order")
     ] = 5.0,
-    max_peak: Annotated[
-        str | None,
-        Option("--max-peak", metavar="SIZE", help="a budget, such as 320KB; status 1 above it"),
-    ] = None,
+    max_peak: MaxPeakOption = None,
     training: Annotated[
         bool, Option("--training", help="what a training step keeps, by layer")
     ] = False,
@@ -74,7 +73,6 @@ def memory(
     """Say how much memory a network needs to run, or to be trained."""
     from mbprof.device.memory import memory as needed
     from mbprof.device.training import training as trained
-    from mbprof.language.amounts import read_bytes
     from mbprof.language.dtypes import DEFAULT
     from mbprof.language.fmt import integer
     from mbprof.network.load import load
@@ -91,15 +89,15 @@ def memory(
         step = trained(network, dtype=dtype or DEFAULT, **train._asdict())
         out.table(step.report(out.layout), rows)
         return
-    most = read_bytes(max_peak) if max_peak is not None else None
+    most = Budgets(max_peak=max_peak).budget().peak
     found = needed(
         network, dtype=dtype, inplace=listed(inplace), fuse=fuse, image=image,
         patches=_patches(patches), seconds=seconds,
     )  # fmt: skip
     out.table(found.report(out.layout), rows)
-    if most is not None and found.best.peak > most:
+    if most is not None and found.best.peak > most.count:
         over = f"{integer(found.best.peak)} bytes are live at the peak of the best order"
-        complain(f"MB901: {over}, {integer(found.best.peak - most)} above {max_peak}")
+        complain(f"MB901: {over}, {integer(found.best.peak - most.count)} above {max_peak}")
         raise Exit(1)
 
 

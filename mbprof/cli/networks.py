@@ -9,6 +9,7 @@ from typer import Argument, Option
 from mbprof.cli.options import (
     HELP,
     AlphasOption,
+    Budgets,
     ConventionOption,
     Counted,
     DesignArgument,
@@ -17,15 +18,16 @@ from mbprof.cli.options import (
     FormatOption,
     ImageOption,
     Knobs,
-    Limits,
     OptionalSpecsArgument,
     Output,
     OutputOption,
     ResolutionsOption,
     Rows,
     ScopeOption,
+    SetOption,
     SpecArgument,
     SpecsArgument,
+    ThemeOption,
     command,
     complain,
     hold_to,
@@ -50,14 +52,14 @@ def table(
     ] = "layer",
     dtype: DtypeOption = None,
     rows: Rows,
-    limits: Limits,
+    limits: Budgets,
     to: Output,
 ) -> None:
     """Print what each layer of a network costs, and the total."""
     from mbprof.network.load import load
     from mbprof.network.load import table as tabulated
 
-    out, budget = to.open(), limits.budget()
+    out, budget = to.open(), limits.budget(dtype)
     given = knobs.typed()
     network = load(spec, given).build_at(given)
     found = tabulated(
@@ -181,7 +183,13 @@ def plot(
     ] = "accuracy",
     alpha: AlphasOption = None,
     res: ResolutionsOption = None,
+    settings: SetOption = None,
     scope: ScopeOption = None,
+    convention: ConventionOption = "kernels",
+    by: Annotated[
+        str | None, Option("--by", metavar="WHAT", help="of --kind layers: layer, block or op")
+    ] = None,
+    theme: ThemeOption = None,
     dtype: DtypeOption = None,
     device: DeviceOption = None,
     format: FormatOption = None,
@@ -193,8 +201,31 @@ def plot(
     alphas, sides = values_of("alpha", alpha, "number"), values_of("res", res, "int")
     write(
         output, specs, kind, ending, alphas=alphas, sides=sides, scope=scope or "all",
-        dtype=dtype, device=device,
+        convention=convention, by=by, theme=theme or "light", dtype=dtype, device=device,
+        knobs=Knobs(settings=settings).typed(),
     )  # fmt: skip
+
+
+@command(epilog="Example: mbprof graph mobilenet_v1 -o mobilenet_v1.html")
+def graph(
+    *,
+    spec: SpecArgument,
+    knobs: Knobs,
+    counted: Counted,
+    by: Annotated[
+        str, Option("--by", metavar="WHAT", help="a box for each block or each layer")
+    ] = "block",
+    theme: ThemeOption = None,
+    to: Output,
+) -> None:
+    """Draw a network as a graph, or as a page with its table and sliders."""
+    from mbprof.network.load import load
+    from mbprof.pages.graph.drawing import drawn
+
+    out, given = to.open("graph", "svg"), knobs.typed()
+    network = load(spec, given).build_at(given)
+    scope, convention = counted
+    out.write(drawn(network, out.format.name, by, theme or "auto", scope, convention))
 
 
 @command(epilog="Example: mbprof report mobilenet_v1 -o mobilenet_v1.md")

@@ -111,6 +111,9 @@ DeviceOption = Annotated[
     str | None,
     Option("--device", metavar="NAME|FILE", help="a device, or a file that describes one"),
 ]
+ThemeOption = Annotated[
+    str | None, Option("--theme", metavar="THEME", help="light, dark or transparent")
+]
 FormatOption = Annotated[
     str | None, Option("--format", metavar="FORMAT", help="how to write a report")
 ]
@@ -152,37 +155,60 @@ class Counted(NamedTuple):
     convention: ConventionOption = "kernels"
 
 
+MaxPeakOption = Annotated[
+    str | None,
+    Option("--max-peak", metavar="SIZE", help="a budget, such as 320KB; status 1 above it"),
+]
+
+
+MaxMacsOption = Annotated[
+    str | None, Option("--max-macs", metavar="N", help="a budget, such as 300M")
+]
+MaxParamsOption = Annotated[
+    str | None, Option("--max-params", metavar="N", help="a budget, such as 4M")
+]
+
+
 class Limits(NamedTuple):
-    """A budget."""
+    """What networks are to stay within."""
 
-    max_macs: Annotated[
-        str | None, Option("--max-macs", metavar="N", help="a budget, such as 300M")
-    ] = None
-    max_params: Annotated[
-        str | None, Option("--max-params", metavar="N", help="a budget, such as 4M")
+    max_macs: MaxMacsOption = None
+    max_params: MaxParamsOption = None
+
+
+class Budgets(NamedTuple):
+    """A budget of one network."""
+
+    max_macs: MaxMacsOption = None
+    max_params: MaxParamsOption = None
+    max_peak: MaxPeakOption = None
+    max_weights: Annotated[
+        str | None, Option("--max-weights", metavar="SIZE", help="a budget, such as 1MiB")
     ] = None
 
-    def budget(self) -> "Budget":
-        """Return the budget that was typed."""
+    def budget(self, dtype: str | None = None) -> "Budget":
+        """Return the budget that was typed; its bytes are counted at a type.
+
+        Raises: SpecError: what was typed is no count. UsageError: there is no such type.
+        """
+        from mbprof.language import dtypes
         from mbprof.language.source import Scalar
         from mbprof.spec.sections import Budget, limit
 
-        typed = {"macs": self.max_macs, "params": self.max_params}
-        return Budget(
-            **{
-                name: limit(Scalar.typed(f"--max-{name} ", text), name)
-                for name, text in typed.items()
-                if text is not None
-            }
-        )
+        limits = {
+            name: limit(Scalar.typed(f"--max-{name} ", text), name)
+            for name, text in zip(("macs", "params", "peak", "weights"), self, strict=True)
+            if text is not None
+        }
+        return Budget(**limits, dtype=dtypes.dtype(dtype).name if dtype is not None else None)
 
 
 def hold_to(network: "Network", limits: "Budget", counted: Counted) -> None:
     """Say on stderr what exceeds a budget, and stop with status 1 if anything does."""
-    if limits.params is None and limits.macs is None:
+    if limits == type(limits)(dtype=limits.dtype):
         return
     from mbprof.checks.model import Subject
-    from mbprof.checks.rules.broken import exceeded
+    from mbprof.checks.rules.budgets import exceeded
 
     scope, convention = counted
     subject = Subject(network, scope or network.definition.scope, convention)
@@ -287,7 +313,9 @@ REGISTRIES = {
     "sweep": ("mbprof.sweeps.write", "SWEEPS"),
     "search": ("mbprof.spaces.search", "FORMATS"),
     "plot": ("mbprof.pages.plot", "CHARTS"),
+    "graph": ("mbprof.pages.graph.drawing", "GRAPHS"),
     "schema": ("mbprof.spec.schema", "FORMATS"),
+    "docs": ("mbprof.pages.topics", "FORMATS"),
 }
 """Where the formats of each kind of result are registered; it is named as the command has it."""
 

@@ -1,5 +1,6 @@
 """Commands about design spaces: what they hold, and the best of it."""
 
+from pathlib import Path
 from typing import Annotated
 
 from typer import Option
@@ -70,6 +71,10 @@ def search(
         int, Option("--generations", metavar="N", help="how often a population evolves")
     ] = 200,
     seed: SeedOption = 0,
+    resume: Annotated[
+        Path | None,
+        Option("--resume", metavar="FILE", help="where an evolution stands, and goes on from"),
+    ] = None,
     limits: Limits,
     counted: Counted,
     rows: Rows,
@@ -84,6 +89,6 @@ def search(
     found = search_at(
         load(spec, given), given, maximize=maximize, minimize=minimize, front=front or "",
         **limits._asdict(), **counted._asdict(),
-        population=population, generations=generations, seed=seed,
+        population=population, generations=generations, seed=seed, resume=resume,
     )  # fmt: skip
     out.table(found.report(out.layout), rows)

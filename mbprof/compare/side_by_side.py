@@ -135,7 +135,7 @@ def compare(
     chosen = scope or common_scope(networks)
     profiles = tuple(network.profile(convention, chosen) for network in networks)
     if by == "stage":
-        grouped = [_stages(*pair) for pair in zip(networks, profiles, strict=True)]
+        grouped = [stages(*pair) for pair in zip(networks, profiles, strict=True)]
     else:
         grouped = [profile.grouped(by) for profile in profiles]
     if named := by in ("op", "stage"):
@@ -166,13 +166,13 @@ def _ranks(grouped: Sequence[Sequence[Row]]) -> dict[str, tuple[int, ...]]:
     }
 
 
-def _stages(network: Network, profile: Profile) -> tuple[Row, ...]:
+def stages(network: Network, profile: Profile) -> tuple[Row, ...]:
     """Sum blocks up by the size of their output: 1/8 of the image, or 1×1."""
-    stages: dict[str, list[Row]] = {}
+    found: dict[str, list[Row]] = {}
     for row in profile.grouped("block"):
         halved = octave(network.compiled.image, row.out_shape)
-        stages.setdefault("1×1" if halved is None else f"1/{1 << halved}", []).append(row)
-    return tuple(merged(name, rows, "block") for name, rows in stages.items())
+        found.setdefault("1×1" if halved is None else f"1/{1 << halved}", []).append(row)
+    return tuple(merged(name, rows, "block") for name, rows in found.items())
 
 
 def titled(profile: Profile, asked: str) -> str:

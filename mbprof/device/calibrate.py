@@ -6,7 +6,6 @@ import csv
 import io
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 from mbprof.device.profiles import TERMS, Fit
 from mbprof.errors import UsageError, nearest, unknown
 from mbprof.language import fmt
+from mbprof.language.record import record
 from mbprof.language.source import Scalar, read
 from mbprof.network.load import load
 from mbprof.network.measures import Traffic, traffics
@@ -33,7 +33,7 @@ _MORE = 2
 """So many rows more than terms there have to be, so that something is left to test with."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Measurement:
     """A measured time: of which network, its counts, and the seconds."""
 
@@ -43,7 +43,7 @@ class Measurement:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@record
 class Calibration(Result):
     """A fit to measurements, and what each of them is predicted to be by a fit without it.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from mbprof.device.plan import Rules, plan, weight_bytes
@@ -12,6 +11,7 @@ from mbprof.device.profiles import device as device_of
 from mbprof.errors import UsageError
 from mbprof.language import dtypes, fmt
 from mbprof.language.dtypes import Dtype
+from mbprof.language.record import record
 from mbprof.network.graph import Graph
 from mbprof.network.measures import COLUMNS as MEASURED
 from mbprof.network.measures import Traffic, traffics
@@ -35,7 +35,7 @@ COLUMNS = {
 _PICO, _NANO = 10**12, 1000
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Needs:
     """What is asked for of every configuration: memory at a type, time on a device, or both."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from mbprof.device.plan import Rules, plan, weight_bytes
@@ -15,6 +14,7 @@ from mbprof.language import fmt
 from mbprof.language.amounts import spelled_bytes
 from mbprof.language.dtypes import Dtype
 from mbprof.language.fmt import Value
+from mbprof.language.record import record
 from mbprof.network.graph import Graph
 from mbprof.network.load import Network, SpecLike, as_network
 from mbprof.network.measures import Traffic, traffics
@@ -50,7 +50,7 @@ class Layer(NamedTuple):
         return max(times, key=lambda name: times[name]) if self.seconds else ""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@record
 class Latency(Result):
     """The time of a network on a device; the layers' times and the constant add up to it."""
 

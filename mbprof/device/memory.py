@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from mbprof.device.arena import arena
@@ -14,6 +13,7 @@ from mbprof.device.plan import Plan, Rules, plan, weight_bytes
 from mbprof.errors import UsageError
 from mbprof.language import dtypes, fmt
 from mbprof.language.fmt import Value
+from mbprof.language.record import record
 from mbprof.network.load import Network, SpecLike, as_network
 from mbprof.output.formats import stamp
 from mbprof.output.model import Column, Report
@@ -23,7 +23,7 @@ _MOST = 6
 """So many tensors of the peak are named in a note."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@record
 class Memory(Result):
     """The memory that a network needs, step by step in its own order, and in the best one."""
 

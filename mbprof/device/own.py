@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from mbprof.device.plan import Buffer, Plan, Rules, Step
+from mbprof.language.record import record
 from mbprof.network.load import Network
 from mbprof.spec.foreign import Program, program
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Own:
     """The convention of a file that says what is executed; ``kinds`` are its tensors' types."""
 

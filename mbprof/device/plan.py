@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import starmap
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ from mbprof.errors import unknown
 from mbprof.language import dtypes
 from mbprof.language.dtypes import Dtype
 from mbprof.language.fmt import Shape
+from mbprof.language.record import record
 from mbprof.network.graph import IMAGE, Edge, Graph, Node, fold
 from mbprof.network.measures import hands_on
 from mbprof.symbolic.arithmetic import added, maximum, product
@@ -54,7 +55,7 @@ class Span(NamedTuple):
     last: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rules:
     """The convention of a memory figure.
 
@@ -103,7 +104,7 @@ class Rules:
         return f"{self.dtype.name}; {fused}; {places}; {image}; weights apart"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Plan:
     """Steps in an order that can be executed; ``starts`` are live before it, ``ends`` behind it."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +11,7 @@ from mbprof.device.systolic import DATAFLOWS, Array
 from mbprof.errors import SpecError, UsageError, nearest, unknown
 from mbprof.language import dtypes
 from mbprof.language.dtypes import BITS, Dtype
+from mbprof.language.record import record
 from mbprof.language.source import (
     Map,
     is_file,
@@ -65,7 +65,7 @@ class Fit(NamedTuple):
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Device:
     """A device: MACs a second by type, bytes a second, and what else its file says of it.
 

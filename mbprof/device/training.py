@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
@@ -14,6 +13,7 @@ from mbprof.language import dtypes, fmt
 from mbprof.language.amounts import read_bytes, spelled_bytes
 from mbprof.language.dtypes import Dtype
 from mbprof.language.fmt import Value
+from mbprof.language.record import record
 from mbprof.network.graph import IMAGE, Graph
 from mbprof.network.load import Network, SpecLike, as_network
 from mbprof.network.rows import within
@@ -30,7 +30,7 @@ Source: torch.optim.SGD, torch.optim.Adam.
 _SINGLE, _LABEL = 4, 8
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Segment:
     """A part that is run again for its gradients, of which ``starts`` bytes are kept."""
 
@@ -39,7 +39,7 @@ class Segment:
     inside: int
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@record
 class Training(Result):
     """The memory of a training step, and its MACs.
 

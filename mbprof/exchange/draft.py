@@ -293,7 +293,7 @@ class _Rows:
             groups.append(group)
             number += len(group)
         last = next((g[-1] for g in reversed(groups) if g[0].inputs), groups[-1][-1])
-        plain = [*ends] == [*last.outputs]
+        plain = [*ends] == [*last.outputs] and len(ends) == 1
         need = set() if plain else set(ends)
         previous: tuple[str, ...] = (self.images[0].tensor,)
         for group in groups:

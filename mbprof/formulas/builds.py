@@ -286,7 +286,7 @@ class Builds:
             return "", None
         import numpy as np
 
-        from mbprof.symbolic.program import FITS, Run
+        from mbprof.symbolic.program import FITS, Plans, Run
 
         inner = [operand for atom in atoms for operand in atom.args]
         for kind, terms in (operand for operand in (*args, *inner) if isinstance(operand, tuple)):
@@ -295,7 +295,7 @@ class Builds:
                     return "", None
         values = np.arange(domain.low, domain.high + 1, dtype=np.int64)
         with np.errstate(all="ignore"):
-            mask = Run(self.main.atoms, {domain.name: values}).answers(Guard(op, args, True))
+            mask = Run(Plans(self.main.atoms), {domain.name: values}).answers(Guard(op, args, True))
         return domain.name, mask
 
     def reached(self, operands: tuple[Any, ...]) -> set[int]:

@@ -89,13 +89,17 @@ def formula_at(
     symbols: Iterable[str] = (),
     convention: str = conventions.DEFAULT,
     scope: str | None = None,
+    around: bool = False,
 ) -> Formula:
-    """Return a formula; ``given`` are values of knobs, or what was typed for them."""
+    """Return a formula; ``given`` are values of knobs, or what was typed for them.
+
+    With ``around`` it is the one that holds at these values, in all symbols that there can be.
+    """
     asked = dict.fromkeys(symbols)
 
     def answer(definition: Definition, usual: Iterable[str], prefix: str = "") -> Formula:
         values = configured(definition.knobs, given, definition.name)
-        fixed = {*given, *(SIZES if "res" in given else ())}
+        fixed = set() if around else {*given, *(SIZES if "res" in given else ())}
         wanted = dict.fromkeys(name for name in usual if name not in fixed or name in asked)
         chosen = chosen_scope(scope, definition.scope)
         if by not in GROUPINGS:

@@ -36,7 +36,7 @@ class Range(NamedTuple):
 class Quantity(NamedTuple):
     """A count as written, the counts that print like it, and what it can count: params, cost.
 
-    ``power`` is that of ten of its unit, such as 6 of an M.
+    ``power`` is that of ten of its unit, such as 6 of an M; ``decimals`` stand behind its point.
     """
 
     text: str
@@ -44,6 +44,7 @@ class Quantity(NamedTuple):
     ranges: tuple[Range, ...]
     kinds: tuple[str, ...]
     power: int = 0
+    decimals: int = 0
 
     def rounding(self, count: Fraction | int) -> str | None:
         """Return how a count is rounded to the number, None if it is not."""
@@ -87,7 +88,8 @@ def read(text: str) -> Quantity:
     ranges = _ranges(value, place, bool(exponent), bool(decimals))
     kinds = ("params",) if noun.lower().startswith("param") else ("cost",)
     can_count = kinds if noun else ("params", "cost")
-    return Quantity(text, value, ranges, can_count, 0 if exponent else power)
+    places = len(decimals[1:])
+    return Quantity(text, value, ranges, can_count, 0 if exponent else power, places)
 
 
 def quantity(scalar: Scalar, kind: str | None = None) -> Quantity:

@@ -1,4 +1,4 @@
-"""What a function says of itself, which ``python -OO`` takes away and the source keeps."""
+"""What a function or class says of itself, which ``python -OO`` takes away and the source keeps."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from typing import Any
 
 
 def docstring(function: Callable[..., Any]) -> str:
-    """Return a function's docstring without its indentation; empty if it has none.
+    """Return the docstring of a function or class without its indentation; empty if it has none.
 
     >>> docstring(docstring).partition(";")[0]
-    "Return a function's docstring without its indentation"
+    'Return the docstring of a function or class without its indentation'
     """
-    if said := inspect.getdoc(function):
+    said = inspect.getdoc(function)
+    # A dataclass without one says how it is called.
+    if said and not said.startswith(f"{function.__name__}("):
         return said
     (tree,) = ast.parse(inspect.cleandoc(inspect.getsource(function))).body
-    return ast.get_docstring(tree) or "" if isinstance(tree, ast.FunctionDef) else ""
+    return ast.get_docstring(tree) or "" if isinstance(tree, ast.FunctionDef | ast.ClassDef) else ""

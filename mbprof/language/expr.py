@@ -19,13 +19,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
 from mbprof.errors import ExpressionError, nearest, unknown
 from mbprof.language import counts
 from mbprof.language.fmt import LONGEST, Env, Value, flag_meant, parse, plain, several
+from mbprof.language.record import record
 from mbprof.language.source import Scalar
 from mbprof.symbolic.arithmetic import FUNCTIONS, OPERATIONS, Inexact, is_flag, is_number, is_whole
 from mbprof.symbolic.symbols import Condition, bounded, chosen, inside, is_open
@@ -365,7 +366,7 @@ def _parse(text: str, limit: Limit) -> tuple[_Node, tuple[tuple[str, int], ...],
     return parser.whole(), tuple(parser.names), tuple(parser.counts)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Expr:
     """A parsed expression and the scalar that it was read from.
 

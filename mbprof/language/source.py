@@ -12,7 +12,6 @@ import re
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -28,13 +27,14 @@ from mbprof.errors import (
 )
 from mbprof.language import fmt
 from mbprof.language.fmt import Value
+from mbprof.language.record import record
 
 if TYPE_CHECKING:
     from yaml import Event
 
-MAX_BYTES = 1 << 20
+MAX_BYTES = 1 << 24
 MAX_DEPTH = 24
-MAX_VALUES = 30_000
+MAX_VALUES = 800_000
 """So many single values, keys included, a text holds at most."""
 MAX_LISTED = 256
 """So many knobs, arguments, columns or values of one field there are at most."""
@@ -45,7 +45,7 @@ COMMAND_LINE = "command line"
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Scalar:
     """A piece of text and where it stands; ``quoted`` when it was written in quotes."""
 
@@ -56,14 +56,16 @@ class Scalar:
     @classmethod
     def typed(cls, option: str, text: str) -> Scalar:
         """Return what was typed behind an option, such as ``--set alpha=``, and where."""
-        return cls(text, Loc(Source(COMMAND_LINE, option + text), 1, len(option) + 1))
+        whole = option + text
+        place = Loc(Source(COMMAND_LINE, whole), 1, len(option) + 1, (1, len(whole) + 1))
+        return cls(text, place)
 
     def place(self, offset: int) -> Loc:
         """Return the place of the character at ``offset`` of the text."""
         return self.loc.right(offset + self.quoted)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Seq:
     """A list of nodes."""
 
@@ -71,7 +73,7 @@ class Seq:
     loc: Loc
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Entry:
     """A key of a mapping, with its place, and its value."""
 
@@ -79,7 +81,7 @@ class Entry:
     value: Node
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Map:
     """A mapping; the order of the text is kept."""
 
@@ -210,6 +212,7 @@ class _Builder:
 
     def __init__(self, source: Source, yaml: Any, loader: Any) -> None:
         self.source, self.yaml, self.left = source, yaml, MAX_VALUES
+        self.texts: dict[str, str] = {}
         self.events: Iterator[Event] = yaml.parse(source.text, Loader=loader)
 
     def document(self) -> Node:
@@ -227,8 +230,14 @@ class _Builder:
         return root
 
     def loc(self, event: Any) -> Loc:
-        mark = event.start_mark
-        return Loc(self.source, mark.line + 1, mark.column + 1)
+        mark, end = event.start_mark, event.end_mark
+        return Loc(self.source, mark.line + 1, mark.column + 1, (end.line + 1, end.column + 1))
+
+    def around(self, start: Any, end: Any, parts: list[Node]) -> Loc:
+        """Return the place of a collection; without brackets it ends as its last part does."""
+        last = parts[-1].loc if parts and not start.flow_style else self.loc(end)
+        mark = start.start_mark
+        return Loc(self.source, mark.line + 1, mark.column + 1, last.until)
 
     def node(self, event: Any, depth: int) -> Node:
         yaml, outside = self.yaml, "are not part of the spec language"
@@ -244,7 +253,8 @@ class _Builder:
             message = f"{self.source.name} holds more than {MAX_VALUES:,} values"
             raise LimitError(message, self.loc(event))
         if isinstance(event, yaml.ScalarEvent):
-            return Scalar(event.value, self.loc(event), bool(event.style))
+            text = self.texts.setdefault(event.value, event.value)  # most values stand there often
+            return Scalar(text, self.loc(event), bool(event.style))
         if depth >= MAX_DEPTH:
             raise SourceError(f"nested deeper than {MAX_DEPTH} levels", self.loc(event))
         sequence = isinstance(event, yaml.SequenceStartEvent)
@@ -256,7 +266,7 @@ class _Builder:
             items.append(self.node(event, depth + 1))
         if start.flow_style:
             _uncut(items)
-        return Seq(tuple(items), self.loc(start))
+        return Seq(tuple(items), self.around(start, event, items))
 
     def mapping(self, start: Any, depth: int) -> Map:
         parts: list[Node] = []
@@ -273,7 +283,7 @@ class _Builder:
                 message = f"duplicate key {key.text!r}; it is set on line {line} already"
                 raise SourceError(message, key.loc)
             entries[key.text] = Entry(key, value)
-        return Map(entries, self.loc(start))
+        return Map(entries, self.around(start, event, parts))
 
 
 def _uncut(parts: Iterable[Node]) -> None:

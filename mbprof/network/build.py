@@ -35,7 +35,7 @@ from mbprof.ops import OPS
 from mbprof.ops.fields import Bound
 from mbprof.spec import steps
 from mbprof.spec.knobs import COUNTERS
-from mbprof.spec.model import Definition, Step, Table
+from mbprof.spec.model import Block, Definition, Step, Table
 from mbprof.symbolic.symbols import Whole, is_open
 
 
@@ -156,7 +156,7 @@ class _Builder(Layers):
         if rule is not None and times:
             times = rule(times)
         least, rounds = self.rounds(times, step)
-        self.work.spend(rounds, wiring.loc)
+        self.begin(step, rounds)
         if not rounds:
             frame.leave_out(step)
         first = frame.env["i"]
@@ -170,6 +170,11 @@ class _Builder(Layers):
             self.perhaps(present, step, frame, table, j)
         frame.env.update(i=first, j=0)
         return times * there
+
+    def begin(self, step: Step, rounds: int) -> None:
+        """Count rounds, and refuse those whose steps are too many before the first of them."""
+        self.work.spend(rounds, step.wiring.loc)
+        self.work.afford(rounds * _least(step, self.spec.blocks), step.wiring.loc)
 
     def there(self, condition: Bound | None, step: Step, frame: Frame) -> Any:
         """Return whether a condition lets a step be there, as a symbol where that is left open."""
@@ -355,7 +360,7 @@ class _Builder(Layers):
         frame.previous = taken
         times = step.count.evaluate(frame.env)
         least, count = (int(times),) * 2 if dense else self.rounds(times, step)
-        self.work.spend(count, step.wiring.loc)
+        self.begin(step, count)
         if not count:
             frame.leave_out(step)
         for number in range(count):
@@ -409,6 +414,22 @@ class _Builder(Layers):
         frame.previous = taken
         self.table(step.body, frame)
         return frame.previous
+
+
+def _least(step: Step, blocks: Mapping[str, Block], depth: int = 4) -> int:
+    """Return how many steps a round of a row takes at least: of the ops that are surely there."""
+    if isinstance(step, steps.OpStep):
+        return 2 + step.op.inputs[0]
+    tables = (blocks[step.block].body,) if isinstance(step, steps.BlockStep) else step.tables
+    inner = [row for table in tables if table.when is table.times is None for row in table.steps]
+    sure = [
+        row
+        for row in inner
+        if not any((row.wiring.when, row.wiring.times, row.wiring.scores))
+        and not isinstance(row, steps.RepeatStep | steps.SideStep | steps.ChosenStep)
+        and not (isinstance(row, steps.OpStep) and row.op.ranks)
+    ]
+    return sum(1 + _least(row, blocks, depth - 1) for row in sure) if depth else 0
 
 
 _STEPS: dict[type, Callable[[_Builder, Any, Tensors, Frame], Tensors]] = {

@@ -315,6 +315,11 @@ def load(name: str) -> Convention:
     return _read(path, 0)
 
 
+def written(name: str) -> str:
+    """Return the file of a convention that mbprof brings, as it stands."""
+    return read(_FOLDER / f"{name}.yaml", "convention").text
+
+
 @lru_cache(maxsize=64)
 def _read(path: Path, changed: int) -> Convention:
     """Read a file; one that has changed since is another file."""

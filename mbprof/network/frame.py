@@ -14,9 +14,9 @@ from mbprof.spec.model import Part, Step, Table, Template, Wiring, texts
 from mbprof.symbolic.arithmetic import product
 from mbprof.symbolic.symbols import bounded
 
-MAX_STEPS = 100_000
+MAX_STEPS = 1_000_000
 """Steps, each round of a repeat and each edge of the graph counted."""
-MAX_READ = 4_000_000
+MAX_READ = 8_000_000
 """Characters of names, arguments and expressions, as often as they are read."""
 
 
@@ -185,8 +185,15 @@ class Work:
 
         Raises: LimitError: there are too many.
         """
+        self.afford(steps, loc)
         self.steps -= steps
-        if self.steps < 0:
+
+    def afford(self, steps: int, loc: Loc | None = None) -> None:
+        """Refuse what is known to come, before it is begun.
+
+        Raises: LimitError: it is too much.
+        """
+        if self.steps < steps:
             message = f"the network expands to more than {MAX_STEPS:,} steps"
             raise LimitError(message, loc, "lower the repeats (n, repeat)")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from itertools import groupby
 from operator import attrgetter
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mbprof.errors import Loc
 from mbprof.language.fmt import Shape, Shapes, several, show
+from mbprof.language.record import record
 from mbprof.ops import OPS, Op
 from mbprof.ops.base import Facts
 from mbprof.output.model import Brief
@@ -96,7 +97,7 @@ _NONE = Facts()
 _ATTRIBUTES = ("in_shapes", "out_shapes", "layer", "block", "unit", "scope", "facts", "call")
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@record
 class Graph(Brief):
     """Nodes in execution order; every node comes behind those that it takes from.
 

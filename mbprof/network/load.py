@@ -44,6 +44,9 @@ class Spec(Result):
     address: str = ""
     alone: bool = False
 
+    def __hash__(self) -> int:
+        return hash((self.name, self.address))
+
     @property
     def name(self) -> str:
         """The name, with the flavour if one was asked for."""

@@ -12,15 +12,19 @@ from mbprof.network import conventions
 from mbprof.network.build import build
 from mbprof.network.graph import Graph
 from mbprof.network.optional import Unsettled
+from mbprof.network.places import Places
 from mbprof.network.rows import totals
 from mbprof.spec.model import Definition
-from mbprof.symbolic.trace import Trace
+from mbprof.symbolic.trace import MAX_TERMS, Trace
 
 if TYPE_CHECKING:
     from mbprof.symbolic.program import Program
+    from mbprof.symbolic.runner import Runner
 
-MAX_PATHS = 4096
-"""So many networks are made of the configurations of a sweep at most."""
+MAX_WORK = 2_000_000_000
+"""So many terms are added up for the networks of a sweep at most: some ten minutes and 2 GB."""
+FEW = 8
+"""Of so many networks each is tried; of more, a configuration goes to the one that is known."""
 MAX_EXACT = 20_000
 
 
@@ -30,8 +34,14 @@ class Path(NamedTuple):
     Its outputs are counts, unless an error says why there is no network.
     """
 
-    program: Program
+    runner: Runner
+    asked: set[str]
+    """The knobs that decide whether it does."""
     error: MbprofError | None = None
+
+    @property
+    def program(self) -> Program:
+        return self.runner.program
 
 
 @dataclass(slots=True)
@@ -50,7 +60,8 @@ class Engine:
     ranges: Mapping[str, tuple[Any, ...]]
     count: Callable[[Graph], Sequence[Any]]
     width: int
-    most: int = MAX_PATHS
+    most: int | None = None
+    """So many networks are made at most, if that is said."""
     paths: list[Path] = field(default_factory=list)
     refused: bool = False
     """Whether some configuration made no network so far."""
@@ -58,6 +69,9 @@ class Engine:
     """Whether a trace leaves open what is there, so that it serves many structures."""
     partial: bool = False
     """Whether what is beyond the most networks is refused, rather than all."""
+    work: int = 0
+    """How many terms were added up so far."""
+    places: Places = field(default_factory=Places)
     asked: set[int | None] = field(default_factory=set)
     """The steps that are asked for nevertheless."""
 
@@ -70,51 +84,70 @@ class Engine:
         """
         import numpy as np
 
+        from mbprof.symbolic.program import taken
+
         results = [np.empty(count, dtype=np.int64) for _ in range(self.width)]
         pending = np.arange(count)
+        if len(self.paths) > FEW:
+            places = self.places.of(columns, count)
+            left = [np.flatnonzero(places < 0)]
+            for number in np.unique(places[places >= 0]).tolist():
+                rows = np.flatnonzero(places == number)
+                left.append(self.serve(self.paths[number], columns, rows, results, errors)[1])
+            pending = np.sort(np.concatenate(left))
         tried = 0
         while len(pending):
             if tried == len(self.paths):
-                if tried >= self.most:
-                    message = f"the configurations make more than {self.most} networks"
-                    if not self.partial:
-                        raise LimitError(message)
-                    self.refuse(LimitError(message), pending, errors)
+                if (reason := self.exhausted) is not None:
+                    self.refuse(reason, pending, errors if self.partial else None)
                     break
                 self.paths.append(self.trace(columns, int(pending[0])))
-            program, error = self.paths[tried]
+            path = self.paths[tried]
+            served, pending = self.serve(path, columns, pending, results, errors)
+            if len(served) and len(self.paths) > FEW:
+                self.places.tell_apart(set().union(*(path.asked for path in self.paths)))
+                self.places.learn(taken(columns, served, count), tried)
             tried += 1
-            part = _taken(columns, pending, count)
-            large = program.large(part, len(pending))
-            if large is not None and large.any():
-                results = self.single(columns, pending[large], results, errors)
-                pending = pending[~large]
-                part = _taken(columns, pending, count)
-            if not len(pending):
-                break
-            matching = program.matches(part)
-            chosen = pending if matching is None else pending[matching]
-            pending = pending[:0] if matching is None else pending[~matching]
-            if len(chosen) and error is not None:
-                self.refuse(error, chosen, errors)
-            elif len(chosen) and self.width:
-                results = self.fill(program, columns, chosen, results)
         return results
 
-    def fill(
-        self, program: Program, columns: Mapping[str, Any], chosen: Any, results: list[Any]
-    ) -> list[Any]:
-        """Evaluate a program for the configurations that it holds for."""
-        part = _taken(columns, chosen, len(results[0]))
-        large = program.large(part, len(chosen), outputs=True)
-        if large is not None and large.any():
-            results = self.single(columns, chosen[large], results)
-            chosen = chosen[~large]
-            part = _taken(columns, chosen, len(results[0]))
-        if len(chosen):
-            for result, column in zip(results, program.evaluate(part, len(chosen)), strict=True):
-                result[chosen] = column
-        return results
+    def serve(
+        self, path: Path, columns: Mapping[str, Any], rows: Any, results: list[Any], errors: Any
+    ) -> tuple[Any, Any]:
+        """Cost rows by a build where it holds for them; return those, and those that are left."""
+        from mbprof.symbolic.program import DONE, LARGE, OTHER, taken
+
+        count = len(next(iter(columns.values())))
+        state, counted = path.runner.run(taken(columns, rows, count), len(rows))
+        done, large, left = (
+            (rows, rows[:0], rows[:0])
+            if state is None
+            else (rows[state == kind] for kind in (DONE, LARGE, OTHER))
+        )
+        if len(large):
+            results[:] = self.single(columns, large, results, errors)
+        if len(done) and path.error is not None:
+            self.refuse(path.error, done, errors)
+        elif len(done):
+            for result, column in zip(results, counted, strict=True):
+                result[done] = column
+        return rows if state is None else rows[state != OTHER], left
+
+    def widen(self, ranges: Mapping[str, tuple[Any, ...]]) -> None:
+        """Let knobs have other ranges; what was made for the ones before is forgotten."""
+        self.ranges, self.paths, self.places, self.work = ranges, [], Places(), 0
+
+    @property
+    def exhausted(self) -> LimitError | None:
+        """Why no further network is made, if so."""
+        if self.most is not None and len(self.paths) >= self.most:
+            return LimitError(f"the configurations make more than {self.most} networks")
+        if self.work < MAX_WORK:
+            return None
+        return LimitError(
+            f"the configurations make more than {len(self.paths):,} different networks; to make "
+            "them all takes too much time and memory",
+            hint="let fewer knobs vary, or sweep their values part by part",
+        )
 
     def single(
         self, columns: Mapping[str, Any], lanes: Any, results: list[Any], errors: Any = None
@@ -168,20 +201,27 @@ class Engine:
         Raises: LimitError: that is too much.
         """
         from mbprof.symbolic.program import Program
+        from mbprof.symbolic.runner import Runner
 
         trace = Trace(self.open)
+        error: MbprofError | None = None
         values = {name: column[lane].item() for name, column in columns.items()}
         symbols = {name: trace.input(name, at, *self.ranges[name]) for name, at in values.items()}
         try:
             graph = self.build(values, symbols)
         except Unsettled as step:
+            self.work += MAX_TERMS - trace.left
             self.asked.add(step.args[0])
             return self.trace(columns, lane)
-        except MbprofError as error:
+        except MbprofError as why:
+            error = why
             if trace.left < 0:
                 raise
-            return Path(Program(trace, []), error)
-        return Path(Program(trace, list(self.count(graph))))
+            program = Program(trace, [])
+        else:
+            program = Program(trace, list(self.count(graph)))
+        self.work += MAX_TERMS - trace.left
+        return Path(Runner(program), program.asked, error)
 
 
 def outputs(convention: str) -> tuple[str, ...]:
@@ -203,10 +243,3 @@ def counter(convention: str, scope: str) -> Callable[[Graph], Sequence[Any]]:
         return counted.params, *counted.costs
 
     return count
-
-
-def _taken(columns: Mapping[str, Any], rows: Any, count: int) -> Mapping[str, Any]:
-    """Return some rows of the columns; all of them as they are."""
-    if len(rows) == count:
-        return columns
-    return {name: column[rows] for name, column in columns.items()}

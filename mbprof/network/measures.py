@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mbprof.language import dtypes, fmt
 from mbprof.language.dtypes import Dtype
+from mbprof.language.record import record
 from mbprof.network.graph import IMAGE, Edge, Graph, Node, fold, layers
-from mbprof.network.reach import Field, Number, Reached, reached
 from mbprof.ops.base import Free, Op
 from mbprof.output.model import Column
 from mbprof.symbolic.arithmetic import added, product
+
+if TYPE_CHECKING:
+    from mbprof.network.reach import Field, Number, Reached
 
 _MAC, _BYTE = {"float32": 460, "float16": 150, "int8": 23}, 125
 """Hundredths of a picojoule: a product with its addition, by type, and a byte of 32 KB of SRAM."""
@@ -77,7 +79,7 @@ class Traffic(NamedTuple):
         return self.mac * dtype.bits * dtype.weight_bits + self.mixed * dtype.bits * dtype.bits
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Measures:
     """The traffic and the receptive field of every layer by its name, in execution order."""
 
@@ -96,6 +98,9 @@ def measured(graph: Graph) -> Measures:
     >>> sum(layer.activations for layer in measured(graph).traffic.values())
     5043688
     """
+    # Most tables show no receptive field, and its fractions take long to import.
+    from mbprof.network.reach import reached
+
     reach = reached(graph)
     fields = {node.layer: field for node, field in zip(graph.nodes, reach.fields, strict=True)}
     return Measures(traffics(graph), fields, reach)

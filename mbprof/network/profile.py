@@ -19,7 +19,7 @@ from mbprof.network.measures import Measures, Traffic, said_of
 from mbprof.network.rows import FIELDS, GROUPINGS, Row, Total, costed, merged, stored, summed
 from mbprof.ops.base import FACTS, STORED
 from mbprof.output.formats import stamp
-from mbprof.output.model import Column, Note, Report, order
+from mbprof.output.model import Column, Later, Note, Report, order
 from mbprof.output.writers import Result
 from mbprof.spec.sections import SCOPES, chosen_scope
 
@@ -226,17 +226,21 @@ class Table(Result):
         found, more = self._measures(shown)
         rows = tuple(_values(row, profile, more) for row in self.rows)
         total = _values(profile.total, profile, {"total": more.get("", {})})
-        data = replace(profile, rows=self.rows).to_dict()
-        if self.by != "layer":
-            data["layers"] = [_data(row) for row in rows]
-        named = [column.name for column in shown if column.name in measures.COLUMNS]
-        for place, values in zip((*data["layers"], data["total"]), (*rows, total), strict=True):
-            place.update((name, values[name]) for name in named if name in values)
+
+        def data() -> dict[str, Any]:
+            data = replace(profile, rows=self.rows).to_dict()
+            if self.by != "layer":
+                data["layers"] = [_data(row) for row in rows]
+            named = [column.name for column in shown if column.name in measures.COLUMNS]
+            for place, values in zip((*data["layers"], data["total"]), (*rows, total), strict=True):
+                place.update((name, values[name]) for name in named if name in values)
+            return data
+
         return Report(
             title=profile.headline,
             columns=shown,
             rows=rows,
-            data=data,
+            data=Later(data),
             total=total,
             notes=(
                 *(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, NamedTuple
 
 from mbprof.language.fmt import Shape, several, show
+from mbprof.language.record import record
 from mbprof.network import conventions
 from mbprof.network.conventions import Convention, Count
 from mbprof.network.graph import Graph, Node, fold, layers
@@ -15,7 +15,7 @@ from mbprof.ops.base import STORED, Facts, Geometry, total
 from mbprof.output.model import Brief
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@record
 class Row(Brief):
     """A layer, or a group of layers: what it is, its shapes (C, H, W) and what it costs.
 

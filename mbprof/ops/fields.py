@@ -6,12 +6,13 @@ That is evaluated for each configuration with the knobs and arguments of the pla
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from mbprof.errors import LimitError, Loc, SpecError, nearest, unknown
 from mbprof.language.expr import Expr
 from mbprof.language.fmt import Env, several
+from mbprof.language.record import record
 from mbprof.language.source import KIND_OF, Node, Scalar, Seq, few, value_of
 from mbprof.ops.padding import FAMILIES, PADDING_RULES
 from mbprof.symbolic.arithmetic import is_integral, is_number, is_real, is_whole, truncated
@@ -22,7 +23,7 @@ LARGEST = 2**31 - 1
 Known = Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Bound:
     """A field as written: where it stands and how to evaluate it."""
 
@@ -35,7 +36,7 @@ class Bound:
         return self.node.loc
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Kind:
     """A type of field: its word in specs and the JSON Schema of what it accepts."""
 
@@ -43,6 +44,8 @@ class Kind:
     doc: str
     schema: Mapping[str, object] = field(hash=False, compare=False)
     reader: Callable[[Node, Known], Callable[[Env], Any]] = field(compare=False)
+    words: tuple[str, ...] = field(default=(), compare=False)
+    """All that a value can be, if these are words; besides these it can be an argument."""
 
     def read(self, node: Node, known: Known) -> Bound:
         """Bind a node to this type.
@@ -261,7 +264,8 @@ def choice(
             raise unknown("argument", text, sorted(known), node.loc)
         return lambda env: checked(env[name], node.loc)
 
-    return Kind(word, doc, {"type": "string"}, reader)
+    kinds = [{"enum": list(choices)}, {"pattern": r"^\$"}]
+    return Kind(word, doc, {"type": "string", "anyOf": kinds}, reader, choices)
 
 
 def _anything_reader(node: Node, known: Known) -> Callable[[Env], Any]:
@@ -279,7 +283,8 @@ def _anything_reader(node: Node, known: Known) -> Callable[[Env], Any]:
     return expression(leaf, known, "a value")
 
 
-_EXPRESSION: dict[str, object] = {"type": ["integer", "string"]}
+_TEXT: dict[str, object] = {"type": "string"}
+_EXPRESSION: dict[str, object] = {"anyOf": [{"type": "integer"}, _TEXT]}
 _LIST_OF_TWO: dict[str, object] = {"type": "array", "items": _EXPRESSION, "minItems": 2}
 
 SIZE = Kind("int", "a whole number of at least 1", _EXPRESSION, _whole_reader(1))
@@ -293,17 +298,26 @@ PAIR = Kind(
 PADDING = Kind(
     "padding",
     "same, valid, a rule's name, a number, [height, width] or [top, bottom, left, right]",
-    {"anyOf": [_EXPRESSION, {**_LIST_OF_TWO, "maxItems": 4}]},
+    {
+        "anyOf": [
+            {"type": "string", "enum": ["same", *PADDING_RULES]},
+            _EXPRESSION,
+            {**_LIST_OF_TWO, "maxItems": 4},
+        ]
+    },
     _padding_reader,
 )
 FLAG = Kind(
     "flag",
     "true, false or a condition",
-    {"type": ["boolean", "string"]},
+    {"anyOf": [{"type": "boolean"}, _TEXT]},
     lambda node, known: expression(node, known, "true, false or a condition").truth,
 )
 NUMBER = Kind(
-    "number", "a number, decimals allowed", {"type": ["number", "string"]}, _number_reader
+    "number",
+    "a number, decimals allowed",
+    {"anyOf": [{"type": "number"}, _TEXT]},
+    _number_reader,
 )
 PAIR_OR_NONE = Kind(
     "counts",
@@ -327,7 +341,7 @@ AXES = Kind(
     {"anyOf": [_EXPRESSION, _LIST]},
     _wholes_reader(-LARGEST, alone=True),
 )
-WORD = Kind("name", "a word, handed on as it is", {"type": "string"}, _anything_reader)
+WORD = Kind("name", "a word, handed on as it is", _TEXT, _anything_reader)
 ANY = Kind("any", "any value", {}, _anything_reader)
 
 ARGUMENT_KINDS = {kind.word: kind for kind in (SIZE, COUNT, PAIR, PADDING, FLAG, NUMBER, WORD, ANY)}

@@ -177,3 +177,20 @@ def _plain(value: Value) -> Value:
     """Return a knob's value; a square size is one number."""
     square = isinstance(value, tuple) and len(set(value)) == 1
     return value[0] if square and isinstance(value, tuple) else value
+
+
+@cache
+def _site() -> str:
+    from importlib.metadata import PackageNotFoundError, metadata
+
+    try:
+        links = metadata("mbprof").get_all("Project-URL") or []
+    except PackageNotFoundError:  # run from its folder
+        return ""
+    manual = (link.partition(", ") for link in links)
+    return next((address for label, _, address in manual if label == "Manual"), "")
+
+
+def page_address(folder: str, name: str) -> str:
+    """Return the address of a page of the manual; empty where pyproject.toml names no site."""
+    return f"{_site()}/{folder}/{name}/" if _site() else ""

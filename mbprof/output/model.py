@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from mbprof.errors import UsageError, nearest, visible
@@ -61,6 +62,27 @@ class Column:
         """Return a row's value as people read it."""
         value = row.get(self.name)
         return self.absent if value is None else self.text(value)
+
+
+class Later(Mapping[str, Any]):
+    """A mapping that is made when it is first looked into: few formats show all that is known."""
+
+    def __init__(self, make: Callable[[], Mapping[str, Any]]) -> None:
+        self.make = make
+
+    @cached_property
+    def made(self) -> Mapping[str, Any]:
+        """What is made."""
+        return self.make()
+
+    def __getitem__(self, key: str) -> Any:
+        return self.made[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.made)
+
+    def __len__(self) -> int:
+        return len(self.made)
 
 
 @record

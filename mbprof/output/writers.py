@@ -8,7 +8,8 @@ import re
 import shutil
 import sys
 from abc import abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from mbprof.errors import UsageError, wrapped
@@ -24,6 +25,8 @@ _GAP = 2
 _NARROWEST_NAME = 12
 _NARROWEST_WRAP = 16
 _NARROWEST_PROSE = 22
+_SINGLE = re.compile("[ -~\\xa0-\\xac\\xae-\\u02ff\\u0370-\\u0482–—…\\u2500-\\u25fc]*")
+"""Signs that are one column wide in every terminal."""
 Writer: TypeAlias = Callable[[Report, Screen], str]
 
 REPORTS: Formats[Writer] = Formats()
@@ -120,6 +123,79 @@ def screen_for(path: str | None) -> Screen:
 
 
 def _drawn(report: Report, screen: Screen) -> str:
+    """Draw what needs no colours and is one column a sign by hand: rich takes long to import."""
+    above = [inert.line(line) for line in (report.title, *report.lead)]
+    below = [inert.line(note) for note in report.typed_notes()]
+    heads = [inert.line(column.heading) for column in report.columns]
+    cells, total = [[*map(inert.line, row)] for row in report.cells()], report.total_cells()
+    if report.text is not None:
+        lines = inert.terminal(report.text).split("\n")
+        below = [part for line in lines for part in _broken(line, screen.width)]
+    texts = (above, below, heads, *cells, total or ())
+    if screen.colours or not all(map(_SINGLE.fullmatch, chain.from_iterable(texts))):
+        return _by_rich(report, screen, above, below, heads, cells, total)
+    drawn = [part for line in above for part in _folded(line, screen.width)]
+    if report.text is not None:
+        return "\n".join([*drawn, *below, ""])
+    if report.rows:
+        kept, first, widths = _fitting(report, heads, cells, total, screen.width)
+        if not kept or not all(widths.get(i) for i in kept):  # Not even the least fits.
+            return _by_rich(report, screen, above, below, heads, cells, total)
+        rule = "─" * (sum(widths[i] + _GAP for i in kept) - _GAP)
+        shown = [(i, widths[i], report.columns[i].numeric) for i in kept]
+        drawn += [*_laid(heads, shown, above=True), rule]
+        for row in cells:
+            name = row[0] if report.columns[0].wraps else _shortened(row[0], first)
+            drawn += _laid([name, *row[1:]], shown)
+        drawn += [rule, *_laid(total, shown)] if total is not None else []
+    if below:
+        drawn += ["", *(part for line in below for part in _folded(line, screen.width))]
+    return "\n".join(line.rstrip() for line in drawn) + "\n"
+
+
+def _laid(
+    row: Sequence[str], columns: Sequence[tuple[int, int, bool]], above: bool = False
+) -> list[str]:
+    """Return the lines of a row of a table, at a width a column; a head stands on its rule."""
+    parts = [_folded(row[i], width) for i, width, _ in columns]
+    height = max(map(len, parts))
+    cells = []
+    for part, (_, width, right) in zip(parts, columns, strict=True):
+        free = [""] * (height - len(part))
+        lines = [*free, *part] if above else [*part, *free]
+        cells.append([x.rstrip().rjust(width) if right else x.ljust(width) for x in lines])
+    return [(" " * _GAP).join(line) for line in zip(*cells, strict=True)]
+
+
+def _folded(text: str, width: int) -> list[str]:
+    """Break a text between words, and within those that are longer than a line, as rich does."""
+    if len(text) <= width:
+        return [text]
+    breaks, used = [0], 0
+    for found in re.finditer(r"\s*\S+\s*", text):
+        start, end = found.span()
+        long = len(found[0].rstrip())
+        if long > width:
+            breaks += range(start, end, width)
+            used = (end - start - 1) % width + 1
+        elif long > width - used:
+            breaks.append(start)
+            used = end - start
+        else:
+            used += end - start
+    lines = (text[at:to] for at, to in pairwise([*dict.fromkeys(breaks), len(text)]))
+    return [line[:width] + line[width:].rstrip() for line in lines]
+
+
+def _by_rich(
+    report: Report,
+    screen: Screen,
+    above: list[str],
+    below: list[str],
+    heads: list[str],
+    cells: list[list[str]],
+    total: list[str] | None,
+) -> str:
     from rich import box
     from rich.cells import cell_len
     from rich.console import Console
@@ -132,16 +208,13 @@ def _drawn(report: Report, screen: Screen) -> str:
         file=out, width=width, force_terminal=colours, color_system="auto" if colours else None,
         no_color=not colours, highlight=False, legacy_windows=False,
     )  # fmt: skip
-    console.print(Text(inert.line(report.title), style="bold"))
-    for line in report.lead:
-        console.print(Text(inert.line(line)))
+    title, *lead = above
+    console.print(Text(title, style="bold"))
+    for line in lead:
+        console.print(Text(line))
     if report.text is not None:
-        text = inert.terminal(report.text)
-        lines = [part for line in text.split("\n") for part in _broken(line, width)]
-        console.print(Text("\n".join(lines)), soft_wrap=True)
+        console.print(Text("\n".join(below)), soft_wrap=True)
         return out.getvalue()
-    heads = [inert.line(column.heading) for column in report.columns]
-    cells, total = [[*map(inert.line, row)] for row in report.cells()], report.total_cells()
     kept, first, given = _fitting(report, heads, cells, total, width)
     # Where every sign is one column wide, rich need not measure again what does not wrap.
     measured = all(cell_len(text) == len(text) for row in [heads, *cells] for text in row)
@@ -170,11 +243,10 @@ def _drawn(report: Report, screen: Screen) -> str:
         table.add_row(*(Text(cell) for cell in shown))
     if report.rows:
         console.print(table)
-    notes = report.typed_notes()
-    if notes:
+    if below:
         console.print()
-    for note in notes:
-        console.print(Text(inert.line(note)), style="dim" if colours else "")
+    for note in below:
+        console.print(Text(note), style="dim" if colours else "")
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
 
@@ -231,7 +303,10 @@ def _fitting(
     over = max(0, needed() - width)
     first = max(_NARROWEST_NAME if name > _NARROWEST_NAME else name, name - over)
     if over:
-        return kept, first, {}
+        widths[0] = first
+        ends = max(len(heads[0]), len(total[0]) if total else 0)
+        fits = not wraps and ends <= first and needed() <= width
+        return kept, first, {i: widths[i] for i in kept} if fits else {}
     # What is left over goes to what wraps, the column that wants least of it first.
     spare = width - needed()
     for number, i in enumerate(sorted(wraps, key=lambda i: whole[i] - widths[i])):
@@ -265,7 +340,7 @@ class Result(Brief):
     def to_dict(self) -> dict[str, Any]:
         """Return the answer as plain data, as ``--format json`` prints it; a list is ``rows``."""
         data = self.report("data").data
-        return data if isinstance(data, dict) else {"rows": data}
+        return dict(data) if isinstance(data, Mapping) else {"rows": data}
 
     def to_frame(self) -> pandas.DataFrame:
         """Return the answer as a pandas DataFrame, whose columns are those of ``--format csv``."""

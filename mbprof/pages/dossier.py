@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -104,22 +103,24 @@ def regenerate(folder: str | Path, into: str | Path | None = None) -> None:
 
 def _charts(specs: Sequence[Spec]) -> dict[str, bytes]:
     """Draw what there is to draw, by the kind of the chart."""
-    scores = [any(point.top1 is not None for point in swept(spec)) for spec in specs]
-    scored = any(scores)
+    unscored = _unscored(specs)
     if len(specs) > 1:
-        if not all(scores):
-            with suppress(UsageError):  # More lines than can be told apart.
-                return {"cost": plot.draw(specs, "cost")}
-        return {"accuracy": plot.draw(specs, "accuracy")} if scored else {}
+        wanted = {"accuracy": len(unscored) < len(specs), "cost": bool(unscored)}
+        return {kind: plot.draw(specs, kind) for kind, drawn in wanted.items() if drawn}
     (spec,) = specs
     cost, grid = len(swept(spec)) > 1, has_width(spec)
-    wanted = {"accuracy": scored, "cost": cost, "grid": grid, "layers": True}
+    wanted = {"accuracy": not unscored, "cost": cost, "grid": grid, "layers": True}
     return {kind: plot.draw(specs, kind) for kind, drawn in wanted.items() if drawn}
+
+
+def _unscored(specs: Sequence[Spec]) -> list[str]:
+    """Return the networks of which no accuracy is published that a chart could show."""
+    return [s.name for s in specs if all(point.top1 is None for point in swept(s))]
 
 
 _ALT = {
     "accuracy": "Published top-1 against multiply-accumulates and parameters",
-    "cost": "Multiply-accumulates and parameters against width and resolution",
+    "cost": "Multiply-accumulates and parameters",
     "grid": "Multiply-accumulates over width and resolution",
     "layers": "Parameters and multiply-accumulates of each layer",
 }
@@ -303,7 +304,10 @@ def _several(specs: Sequence[Spec], title: str, pictures: Mapping[str, str]) -> 
         "Each network at its default width and resolution, with the best top-1 that is published "
         "for it there."
     )
-    yield _picture(next(iter(pictures), ""), pictures)
+    if unscored := _unscored(specs):
+        names = ", ".join(map(inert.code, unscored))
+        yield f"No accuracy is published for {names}, so that costs are compared, too."
+    yield from (_picture(kind, pictures) for kind in ("accuracy", "cost"))
     columns = (*_words(spec="network"), *_POINT)
     points = [best(spec) for spec in specs]
     ranked = sorted(points, key=lambda point: (point.macs, point.spec))

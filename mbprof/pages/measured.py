@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from mbprof.device.calibrate import Measurement, counts_of, fitted, spelled_fit
@@ -13,6 +12,7 @@ from mbprof.errors import UsageError, nearest
 from mbprof.exchange.onnx_out.run import Settings, Times, timed
 from mbprof.language import fmt
 from mbprof.language.fmt import Value
+from mbprof.language.record import record
 from mbprof.network.load import Network, SpecLike, as_network
 from mbprof.network.measures import traffics
 from mbprof.output.formats import stamp
@@ -23,7 +23,7 @@ WAYS = ("layer", "net")
 TERMS = ("mac", "activation", "param", "constant")
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@record
 class Measured(Result):
     """Networks with their measured times, and what was predicted of each layer and in total.
 

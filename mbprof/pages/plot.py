@@ -9,10 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mbprof.errors import UsageError, unknown
+from mbprof.language import fmt
+from mbprof.network import conventions
 from mbprof.network.load import SpecLike
 from mbprof.output.files import emit
 from mbprof.output.formats import Formats
+from mbprof.spec.knobs import Given
 from mbprof.spec.sections import chosen_scope
+from mbprof.spec.zoo import NOTHING
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,19 +61,24 @@ def plot(
     alphas: Sequence[float] = (),
     sides: Sequence[int] = (),
     scope: str = "all",
+    convention: str = conventions.DEFAULT,
+    by: str | None = None,
+    theme: str = "light",
     dtype: str | None = None,
     device: str | None = None,
+    knobs: Given = NOTHING,
     ax: Axes | Iterable[Axes] | None = None,
 ) -> Figure:
     """Draw published accuracy, computed cost or live memory as a matplotlib figure.
 
     ``kind`` is one of `kinds`; memory and roofline are at ``dtype``, the latter on a ``device``,
     and predicted is of a file that `mbprof.calibrate` reads; ``alphas`` and ``sides`` are the
-    widths and resolutions to show. With ``ax`` the chart is drawn into axes of your own, one for
-    each of its panels, and without its caption.
-    Raises: UsageError: no such spec, kind or scope, no spec, a chart that the specs do not allow,
-    or another number of axes than of panels. MbprofError: a configuration that a network does not
-    take.
+    widths and resolutions to show, and ``knobs`` are set of every network. Layers are drawn ``by``
+    layer, block or op. ``theme`` is light, dark or transparent. With ``ax`` the chart is drawn into
+    axes of your own, one for each of its panels, and without its caption.
+    Raises: UsageError: no such spec, kind, theme, convention or scope, no spec, a chart that the
+    specs do not allow, or another number of axes than of panels. MbprofError: a configuration that
+    a network does not take.
 
     >>> len(plot("mobilenet_v1", kind="grid").axes)
     2
@@ -84,9 +93,16 @@ def plot(
     chosen_scope(scope)
     if not specs:
         raise UsageError("a chart needs at least one spec")
-    options = Options(tuple(alphas), tuple(sides), scope, dtype, device, style.axes_of(ax))
-    with style.look():
-        return PLOTS[kind].draw([PLOTS[kind].read(spec) for spec in specs], options)
+    for name, value, usual in (("convention", convention, conventions.DEFAULT), ("by", by, None)):
+        if value != usual and name not in PLOTS[kind].takes:
+            takers = fmt.either(known for known, plotted in PLOTS.items() if name in plotted.takes)
+            raise UsageError(f"--kind {kind} has no {name}", hint=f"--kind {takers} has one")
+    options = Options(
+        tuple(alphas), tuple(sides), scope, convention, by, dtype, device, style.axes_of(ax)
+    )
+    with style.look(theme):
+        chosen = PLOTS[kind]
+        return chosen.draw([chosen.read(spec, knobs) for spec in specs], options)
 
 
 def draw(
@@ -104,7 +120,7 @@ def draw(
 
     chosen = CHARTS[format]
     drawn = plot(*specs, kind=kind, **settings)
-    with style.look():
+    with style.look(settings.get("theme", "light")):
         return chosen.write(drawn)
 
 

@@ -9,10 +9,10 @@ from typing import NamedTuple, cast
 from mbprof.errors import LimitError, MbprofError, UsageError
 from mbprof.language.fmt import Value, plain, several, spelled
 from mbprof.network.conventions import DEFAULT
-from mbprof.network.load import Spec
-from mbprof.network.rows import totals
+from mbprof.network.load import Spec, load
 from mbprof.published import accuracy
 from mbprof.published.rows import Published, for_spec, series
+from mbprof.spec import zoo
 from mbprof.spec.usual import FEW_ALPHAS, FEW_SIDES
 from mbprof.sweeps.filters import Front
 
@@ -61,18 +61,20 @@ def point(
     res: tuple[int, int],
     scope: str = "all",
     more: Mapping[str, Value] | None = None,
+    convention: str = DEFAULT,
 ) -> Point:
-    """Cost one configuration under the convention ``kernels``; ``more`` are further knobs.
+    """Cost one configuration under a convention; ``more`` are further knobs.
 
     Raises: MbprofError: the spec makes no network of it.
     """
     scaled = {} if alpha is None else {"alpha": alpha}
     more = more or {}
-    count = totals(spec.build(**{"res": res, **more, **scaled}).compiled, DEFAULT, scope)
+    knobs = {**spec.knobs, "res": res, **more, **scaled}
+    count = accuracy.counted(spec, knobs, scope, convention)
     return Point(spec.name, alpha, res, count.params, count.cost, knobs=tuple(more.items()))
 
 
-def points(spec: Spec, scope: str = "all") -> tuple[Point, ...]:
+def points(spec: Spec, scope: str = "all", convention: str = DEFAULT) -> tuple[Point, ...]:
     """Return the published series of a spec with computed costs: one source, never mixed.
 
     It is the float series with most configurations, in its order. Left out are accuracies that
@@ -80,24 +82,46 @@ def points(spec: Spec, scope: str = "all") -> tuple[Point, ...]:
     does not make.
     """
     rows = _largest(spec)
-    return tuple(found for row in rows if (found := _costed(spec, row, scope)) is not None)
+    costed = (_costed(spec, row, scope, convention) for row in rows)
+    return tuple(found for found in costed if found is not None)
 
 
 def _largest(spec: Spec) -> tuple[Published, ...]:
     """Return the series with most usable networks, each of them once."""
-    candidates = []
+    candidates, asked = [], _turned(spec)
     for rows in series(spec.definition).values():
         networks: dict[object, Published] = {}
         for row in rows:
-            if row.usable:
+            if row.usable and _agrees(spec, row, asked):
                 networks.setdefault(row.network, row)
         candidates.append(tuple(networks.values()))
     return max(candidates, key=len, default=())
 
 
-def _costed(spec: Spec, row: Published, scope: str) -> Point | None:
+def _turned(spec: Spec) -> dict[str, Value]:
+    """Return the knobs of a network of the zoo, besides width and size, that were set anew."""
+    address = spec.address or spec.name
+    if address.partition("@")[0] not in zoo.names():
+        return {}
+    usual = load(address).knobs
+    turned = {name: value for name, value in spec.knobs.items() if usual.get(name) != value}
+    return {name: value for name, value in turned.items() if name not in ("alpha", "res")}
+
+
+def _agrees(spec: Spec, row: Published, asked: Mapping[str, Value]) -> bool:
+    """Whether the network of a row is set as is asked for; an accuracy is of no other one."""
+    if not asked:
+        return True
+    try:
+        own = accuracy.settings(spec, row)
+    except MbprofError:
+        return False
+    return all(own.get(name) == value for name, value in asked.items())
+
+
+def _costed(spec: Spec, row: Published, scope: str, convention: str) -> Point | None:
     """Set the computed cost of a row's network beside its accuracy."""
-    count, side = accuracy.cost(spec, row, scope), row.resolution or 0
+    count, side = accuracy.cost(spec, row, scope, convention), row.resolution or 0
     if count is None:
         return None
     name, alpha, knobs = _name(spec, row), _alpha(spec, row), tuple(row.knobs.items())
@@ -116,12 +140,12 @@ def _alpha(spec: Spec, row: Published) -> float | None:
     return cast(float, accuracy.width(row)) if has_width(spec) else None
 
 
-def best(spec: Spec, scope: str = "all") -> Point:
+def best(spec: Spec, scope: str = "all", convention: str = DEFAULT) -> Point:
     """Return the default configuration with the best usable top-1 of any source, if there is one.
 
     What is left out is said at `points`.
     """
-    default = point(spec, default_alpha(spec), default_res(spec), scope)
+    default = point(spec, default_alpha(spec), default_res(spec), scope, None, convention)
     usable = (row for row in for_spec(spec.definition) if row.usable)
     rows = [row for row in usable if accuracy.settings(spec, row) == spec.knobs]
     if not rows:
@@ -168,7 +192,11 @@ def _cells(spec: Spec) -> dict[tuple[float | None, int], Published]:
 
 
 def sweep(
-    spec: Spec, alphas: Sequence[float] = (), sides: Sequence[int] = (), scope: str = "all"
+    spec: Spec,
+    alphas: Sequence[float] = (),
+    sides: Sequence[int] = (),
+    scope: str = "all",
+    convention: str = DEFAULT,
 ) -> tuple[Point, ...]:
     """Cost every width at every resolution, with the top-1 that the series has for it.
 
@@ -182,9 +210,11 @@ def sweep(
     swept = []
     for alpha, side in product(widths or (None,), heights):
         row = cells.get((alpha, side))
-        known = row and _costed(spec, row, scope)
+        known = row and _costed(spec, row, scope, convention)
+        more = knobs.get(alpha)
         try:
-            swept.append(known or point(spec, alpha, (side, side), scope, knobs.get(alpha)))
+            found = known or point(spec, alpha, (side, side), scope, more, convention)
+            swept.append(found)
         except MbprofError:
             if alphas or sides:
                 raise

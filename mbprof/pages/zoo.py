@@ -145,23 +145,25 @@ def spec_report(spec: Spec, convention: str = DEFAULT) -> Report:
     definition = spec.definition
     profile, sizes = spec.build().profile(convention), in_words(definition, spec.knobs)
     knobs = ((k.name, plain(k.default), k.range, k.doc) for k in definition.knobs.values())
-    width = ((letter, "->", rule.scalar.text) for letter, rule in definition.width.items())
-    blocks = [line for block in definition.blocks.values() for line in (*block_lines(block), "")]
-    parts = {
-        "knobs": columns(knobs),
-        "width rule, for the rows of body and head": columns(width),
-        "blocks": blocks[:-1],
-    }
-    for title, table in (("body", definition.body), ("head", definition.head)):
-        if table is not None:
-            named = f", named {table.names.scalar.text}" if table.names else ""
-            parts[title + named] = columns(table_rows(table))
-    parts["published"] = columns(_claim(claim) for claim in definition.published)
+    parts = {"knobs": columns(knobs), **drawings(definition)}
+    parts["published"] = columns(claimed(claim) for claim in definition.published)
     lines = [*_head(definition, sizes), *_counted(profile, definition.scope)]
     for title, part in parts.items():
         lines += ["", title, *part] if part else ()
     text = "\n".join(line.rstrip() for line in lines) + "\n"
     return Report(definition.name, (), (), {**_data(definition), "sizes": sizes}, text=text)
+
+
+def drawings(definition: Definition) -> dict[str, list[str]]:
+    """Return the width rule, the blocks and the rows of a spec, each as lines below a title."""
+    width = ((letter, "->", rule.scalar.text) for letter, rule in definition.width.items())
+    blocks = [line for block in definition.blocks.values() for line in (*block_lines(block), "")]
+    parts = {"width rule, for the rows of body and head": columns(width), "blocks": blocks[:-1]}
+    for title, table in (("body", definition.body), ("head", definition.head)):
+        if table is not None:
+            named = f", named {table.names.scalar.text}" if table.names else ""
+            parts[title + named] = columns(table_rows(table))
+    return parts
 
 
 def _head(definition: Definition, sizes: str) -> list[str]:
@@ -211,7 +213,8 @@ def _costs(total: Total, profile: Profile) -> str:
     return ", ".join([fmt.several(total.layers, "layer"), *said])
 
 
-def _claim(claim: Claim) -> tuple[str, ...]:
+def claimed(claim: Claim) -> tuple[str, ...]:
+    """Return what somebody said of a network: at which knobs, of what, how much, and where."""
     at = spelled(claim.at) or "as it stands"
     pairs = (claim.params, "params"), (claim.macs, "MACs")
     numbers = [f"{number.text} {what}" for number, what in pairs if number is not None]

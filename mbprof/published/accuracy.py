@@ -86,10 +86,24 @@ def cost(spec: Spec, row: Published, scope: str = "all", convention: str = DEFAU
     if row.resolution is None:
         return None
     try:
-        network = spec_of(spec, row).build(**settings(spec, row))
+        return counted(spec_of(spec, row), settings(spec, row), scope, convention)
     except MbprofError:
         return None
-    return totals(network.compiled, convention, scope)
+
+
+def counted(spec: Spec, knobs: Mapping[str, Value], scope: str, convention: str) -> Count:
+    """Count a network under a convention, within a scope: once, however many charts show it.
+
+    Raises: MbprofError: the spec makes no network of these knobs.
+    """
+    return _counted(spec, tuple(knobs.items()), scope, convention)
+
+
+@lru_cache(maxsize=4096)
+def _counted(
+    spec: Spec, knobs: tuple[tuple[str, Value], ...], scope: str, convention: str
+) -> Count:
+    return totals(spec.build(**dict(knobs)).compiled, convention, scope)
 
 
 def join(

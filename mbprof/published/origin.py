@@ -96,6 +96,8 @@ class Match(NamedTuple):
     value: int
     bits: Bits
     rounding: str
+    usual: tuple[str, ...] = ()
+    """How those round who are known to count so there."""
 
     def origin(self, knobs: Mapping[str, Value], chance: float) -> Origin:
         """Return it as an origin, at the knobs that matter."""

@@ -6,7 +6,6 @@ Tiers of settings are searched, what people do most first, until nothing likelie
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -14,6 +13,7 @@ from mbprof.errors import UsageError
 from mbprof.language import fmt
 from mbprof.language.counts import HINT, Quantity, quantity, read
 from mbprof.language.fmt import spelled
+from mbprof.language.record import record
 from mbprof.language.source import Scalar
 from mbprof.network import conventions
 from mbprof.network.load import Spec, SpecLike, as_spec
@@ -70,7 +70,7 @@ _SAID = ("spec", "view", "knobs")
 """What is said above the table where all rows have it in common."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@record
 class Origins(Result):
     """What was found for a number, likeliest first, and what comes nearest if nothing was."""
 
@@ -133,7 +133,7 @@ class Origins(Result):
             yield "Usual widths, sizes and classes were not looked at, which needs NumPy."
         if self.left_out:
             yield f"{fmt.several(self.left_out, 'rarer count')} left out that print like it, too."
-        said = "docs/conventions.md says what each of them counts"
+        said = "mbprof docs conventions says what each of them counts"
         names = [origin.convention for origin in self.origins]
         other = next((name for name in names if name != conventions.DEFAULT), None)
         if other is not None:
@@ -229,8 +229,8 @@ def _search(
     search = Search(wanted, density, scopes, asked, fixed)
     *before, usual = tiers(asked, fixed, wanted)
     for tier in before:
-        if tier and min(setting.bits for setting in tier) <= search.best() + MARGIN:
-            search.look(tier)
+        if near := [setting for setting in tier if setting.least <= search.best() + MARGIN]:
+            search.look(near)
     if not fixed and "all" in scopes and search.best() + MARGIN >= FAMILY:
         own = [row for row in totals([called(asked)[0]]) if row.knobs and "@" in row.name]
         search.look_up([*totals(family(asked)), *own], FAMILY)

@@ -22,7 +22,6 @@ from mbprof.published.totals import Total, ways
 from mbprof.published.traced import (
     VARIED,
     Traced,
-    asked,
     fixed,
     inputs,
     place_of,
@@ -48,6 +47,8 @@ _OTHERWISE = 2.0
 """How seldom a layer is counted as another one in its place."""
 _MULTIPLIERS = (1, 8)
 """Maps that a separable convolution makes of each map; 8 as in GoogLeNet's first, caffe#3067."""
+_ORDER = 0.1
+"""By how many of its bits a usual way to count is likelier than another one of the same source."""
 _FLAVOUR = 1.0
 """How seldom a network that was not asked for is one of a flavour, or turned by a library."""
 
@@ -199,7 +200,8 @@ class Search:
         if rounding is None and match.factor.said:
             rounding = unslipped(self.number, match.factor).rounding(match.value)
         if rounding is not None:
-            self.matches.append(match._replace(rounding=rounding))
+            spared = rarity(rounding) if rounding in match.usual else 0.0
+            self.matches.append(match._replace(rounding=rounding, bits=match.bits - spared))
         return rounding is not None
 
     def factors(self, way: Counted, settings: Sequence[Setting]) -> Iterator[Factor]:
@@ -215,10 +217,12 @@ class Search:
     def rarity(self, way: Counted, settings: Sequence[Setting], rare: Sequence[Bits]) -> list[Bits]:
         """Return the bits of a count at settings, fewer where a claim is known to count so."""
         own = [bits + way.bits for bits in rare]
+        if way.view != PLAIN:
+            return own
         for at, setting in enumerate(settings):
-            for convention, scope, likelier in setting.counted:
-                if (convention, scope, "") == (way.convention, way.scope, way.view):
-                    own[at] = min(own[at], setting.bits - likelier)
+            for known in setting.known(way.quantity, way.convention, way.scope):
+                most = known.most + _ORDER * way.bits
+                own[at] = min(own[at], setting.bits - known.likelier, most)
         return own
 
     def matter(self, match: Match) -> dict[str, Value]:
@@ -266,11 +270,11 @@ class Search:
         key = (*place_of(match.spec, match.knobs), match.counted)
         if key not in self.known:
             at = kinds(self.scopes, False).index(match.counted._replace(view=PLAIN))
-            programs = [program for program, error in traced.engine.paths if error is None]
+            programs = [path.program for path in traced.engine.paths if path.error is None]
             # A width that only decides between tables is in no sum.
             self.known[key] = set().union(
                 *(inputs(p, p.outputs[at]) for p in programs),
-                *(asked(p) & {WIDTH} for p in programs),
+                *(p.asked & {WIDTH} for p in programs),
             )
         found: set[str] = self.known[key]
         return found
@@ -291,7 +295,9 @@ class Search:
 
 
 def _match(setting: Setting, way: Counted, factor: Factor, value: Any, bits: Any) -> Match:
-    return Match(setting.spec, setting.knobs, way, factor, int(value), float(bits), "")
+    known = setting.known(way.quantity, way.convention, way.scope)
+    usual = tuple(each.rounding for each in known) if way.view == PLAIN else ()
+    return Match(setting.spec, setting.knobs, way, factor, int(value), float(bits), "", usual)
 
 
 def unslipped(number: Quantity, factor: Factor) -> Quantity:

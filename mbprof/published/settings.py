@@ -6,6 +6,7 @@ then widths, resolutions and numbers of classes that are usual somewhere.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import product
@@ -31,21 +32,50 @@ _RAREST = 10.0
 """What is turned together is no rarer than this."""
 CLAIMED, PRINTED = 0.2, 4.0
 """By how many bits a count is likelier at a setting where a claim counts so, or is the number."""
+_ALIKE, _ALIKE_TURNED = -0.5, 1.0
+"""How seldom it is what a source counts that writes its numbers like the one that is searched."""
+_BACKGROUND = 1.5
 _SERIES = 3.0
 """What an accuracy was published at, or a library's name sets."""
+
+
+class Known(NamedTuple):
+    """How a source counts at a setting: by how many bits that is likelier, and how it rounds.
+
+    ``most`` are the bits that it has at most.
+    """
+
+    quantity: str
+    convention: str
+    scope: str
+    rounding: str
+    likelier: Bits
+    most: Bits = math.inf
 
 
 class Setting(NamedTuple):
     """What is looked at: a spec, the knobs that are turned, and how seldom people do that.
 
-    ``counted`` are claims that were published at the setting: the convention, the scope, and by how
-    many bits that is likelier than the setting.
+    ``counted`` says how sources count that published something at the setting.
     """
 
     spec: str
     knobs: Mapping[str, Value]
     bits: Bits
-    counted: tuple[tuple[str, str, Bits], ...] = ()
+    counted: tuple[Known, ...] = ()
+
+    @property
+    def least(self) -> Bits:
+        """How seldom the likeliest of its counts is."""
+        return min(
+            (min(self.bits - known.likelier, known.most) for known in self.counted),
+            default=self.bits,
+        )
+
+    def known(self, quantity: str, convention: str, scope: str) -> Iterator[Known]:
+        """Yield who counts so."""
+        place = (quantity, convention, scope)
+        return (known for known in self.counted if known[:3] == place)
 
 
 def called(spec: Spec) -> tuple[str, str]:
@@ -76,13 +106,26 @@ def tiers(spec: Spec, given: Mapping[str, Value], number: Quantity) -> Iterator[
     addresses = flavours(spec)
     own, *others = addresses.values()
     far = NAMED if "@" in own else FLAVOUR
-    usual = [Setting(own, {}, 0.0), *(Setting(address, {}, far) for address in others)]
+    first, *usual = (
+        Setting(address, {}, bits + _background(spec, address, given))
+        for address, bits in ((own, 0.0), *((other, far) for other in others))
+    )
     published = _published(spec, addresses, given, number)
-    first, *rest = _merged([*usual, *(setting for setting in published if not setting.knobs)])
+    plain = (setting for setting in published if not setting.knobs)
+    first, *rest = _merged([first, *usual, *plain])
     yield [first]
     yield rest
     yield list(_merged(setting for setting in published if setting.knobs))
     yield list(_usual(spec, own, given))
+
+
+def _background(spec: Spec, address: str, given: Mapping[str, Value]) -> Bits:
+    """Return how seldom a class for the background is counted where nobody asked for a flavour."""
+    if "@" in (spec.address or spec.name) or "classes" in given:
+        return 0.0
+    flavoured = loaded(address, spec)
+    knob = flavoured.definition.knobs.get("classes") if flavoured else None
+    return _BACKGROUND if knob is not None and knob.default == CLASSES[-1] else 0.0
 
 
 def family(spec: Spec) -> list[str]:
@@ -114,19 +157,18 @@ def _published(
     own = next(iter(addresses.values()))
     usual = zoo.load(stem).flavour if stem else definition.flavour
     settings: list[Setting] = []
+    tables = _tables(definition.published)
 
-    def add(
-        asked: str, at: Mapping[str, Value], bits: Bits, *counted: tuple[str, str, Bits]
-    ) -> None:
+    def add(asked: str, at: Mapping[str, Value], bits: Bits, claim: Claim | None = None) -> None:
         knobs = _beside(given, at, loaded(asked, spec))
         if knobs is not None:
-            settings.append(Setting(asked, knobs, bits + (asked != own), counted))
+            counted = _counted(claim, tables, number, knobs) if claim else ()
+            settings.append(Setting(asked, knobs, bits + (asked != own), tuple(counted)))
 
     for claim in definition.published:
         asked = addresses.get(claim.flavour or usual or "")
         if asked and claim.preset in (None, stem):
-            likelier = PRINTED if _prints(claim, number) else CLAIMED
-            add(asked, claim.at, PUBLISHED, (claim.convention, claim.scope, likelier))
+            add(asked, claim.at, PUBLISHED, claim)
     for row in for_name(stem or definition.name):
         numbers = {WIDTH: row.alpha, "res": row.resolution}
         turned = {name: number for name, number in numbers.items() if number is not None}
@@ -138,10 +180,45 @@ def _published(
     return settings
 
 
-def _prints(claim: Claim, number: Quantity) -> bool:
-    """Whether a claim is of the very number; one that is wrong matches nothing."""
-    texts = (printed.text for printed in (claim.params, claim.macs) if printed is not None)
-    return any(read(text).ranges == number.ranges for text in texts)
+_Way = tuple[str, str, str, str]
+_Tables = Mapping[tuple[str, str | None], Mapping[_Way, set[tuple[int, int]]]]
+"""How each source counts a flavour and rounds, and how many decimals of which unit it writes."""
+
+
+def _tables(published: Iterable[Claim]) -> _Tables:
+    tables: dict[tuple[str, str | None], dict[_Way, set[tuple[int, int]]]] = {}
+    for claim in published:
+        table = tables.setdefault((claim.source, claim.flavour), {})
+        for quantity, printed in _numbers(claim):
+            down = not any(span.rounding == "nearest" for span in printed.ranges)
+            rounding = "down" if down else "nearest"
+            way = (quantity, claim.convention, claim.scope, rounding)
+            table.setdefault(way, set()).add((printed.power, printed.decimals))
+    return tables
+
+
+def _numbers(claim: Claim) -> Iterator[tuple[str, Quantity]]:
+    """Yield what a claim is of, and the number."""
+    numbers = {"params": claim.params, "cost": claim.macs}
+    yield from ((name, number) for name, number in numbers.items() if number is not None)
+
+
+def _counted(
+    claim: Claim, tables: _Tables, number: Quantity, knobs: Mapping[str, Value]
+) -> Iterator[Known]:
+    """Yield how a claim's source counts, if it prints the number, or numbers like it.
+
+    A number that was counted to the unit says nothing about how rounded ones were.
+    """
+    for quantity, printed in _numbers(claim):
+        if read(printed.text).ranges == number.ranges:
+            yield Known(quantity, claim.convention, claim.scope, "", PRINTED)
+    plain = knobs.get("classes", CLASSES[0]) == CLASSES[0] and not {WIDTH, "res"} & set(knobs)
+    for way, forms in tables[claim.source, claim.flavour].items():
+        if (number.power, number.decimals) in forms:
+            yield Known(*way, CLAIMED, _ALIKE if plain else _ALIKE_TURNED)
+        elif not number.power or any(power for power, _ in forms):
+            yield Known(*way, CLAIMED)
 
 
 def _beside(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 from mbprof.errors import UsageError
 from mbprof.language import fmt
 from mbprof.language.fmt import Value
+from mbprof.language.record import record
 from mbprof.network import conventions
 from mbprof.network.conventions import Convention, Measure
 from mbprof.network.graph import Graph, Node, fold
@@ -224,7 +225,7 @@ def _counted(convention: Convention, node: Node, of: str) -> tuple[int, str]:
     return count, " + ".join(weighed) or _NO_RULE
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@record
 class Explanation(Result):
     """A network by every convention, and bridges between two of them if they were asked for."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mbprof.language.fmt import Value
@@ -98,7 +98,7 @@ def run(traced: Traced, settings: Sequence[Setting]) -> Iterator[tuple[list[Sett
         for name, column in columns.items()
     }
     if wide != engine.ranges:
-        engine.ranges, engine.paths = wide, []
+        engine.widen(wide)
     errors = np.full(len(lanes), None, dtype=object)
     results = engine.run(columns, len(lanes), errors)
     made = [n for n, error in enumerate(errors) if error is None]
@@ -108,28 +108,4 @@ def run(traced: Traced, settings: Sequence[Setting]) -> Iterator[tuple[list[Sett
 
 def inputs(program: Program, output: Any) -> set[str]:
     """Return the knobs that an output of a program depends on."""
-    return _read(program, [] if isinstance(output, int) else [("whole", output)])
-
-
-def asked(program: Program) -> set[str]:
-    """Return the knobs that a program's guards ask for."""
-    return _read(program, [operand for guard in program.guards for operand in guard.args])
-
-
-def _read(program: Program, operands: Iterable[Any]) -> set[str]:
-    found: set[str] = set()
-    seen: set[int] = set()
-    pending = list(operands)
-    while pending:
-        operand = pending.pop()
-        if not isinstance(operand, tuple):
-            continue
-        kind, what = operand
-        numbers = [what] if kind == "real" else [n for monomial, _ in what for n in monomial]
-        for atom in (program.atoms[n] for n in numbers if n not in seen):
-            if atom.op == "input":
-                found.add(atom.args[0])
-            else:
-                pending += atom.args
-        seen.update(numbers)
-    return found
+    return program.inputs([] if isinstance(output, int) else [("whole", output)])

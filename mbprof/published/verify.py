@@ -89,12 +89,13 @@ def verify(*specs: SpecLike) -> Verdicts:
     ['holds', 'rounded otherwise', 'wrong at its source']
     """
     chosen = specs or zoo.spec_names()
-    return Verdicts(verdict for s in chosen for verdict in _spec(as_spec(s), isinstance(s, str)))
+    return Verdicts(verdict for s in chosen for verdict in _spec(as_spec(s)))
 
 
-def _spec(spec: Spec, by_name: bool) -> Iterator[Verdict]:
+def _spec(spec: Spec) -> Iterator[Verdict]:
     name = spec.address or spec.name
-    networks = _Networks({name: spec}, by_name)
+    of_zoo = name.partition("@")[0] in zoo.names() and zoo.load(name) is spec.definition
+    networks = _Networks({name: spec}, of_zoo)
     for claim in spec.definition.published:
         stem = claim.preset or name.partition("@")[0]
         asked = f"{stem}@{claim.flavour}" if claim.flavour else stem
@@ -112,7 +113,7 @@ class _Networks:
     """What is claimed of: each spec is loaded once, and each network built once at most."""
 
     specs: dict[str, Spec]
-    by_name: bool
+    of_zoo: bool
     """Whether the claims are the zoo's own, whose totals are known."""
     graphs: dict[Any, Graph] = field(default_factory=dict)
     tried: dict[Any, list[Any]] = field(default_factory=dict)
@@ -141,7 +142,7 @@ class _Networks:
     def count(self, asked: str, claim: Claim) -> Count:
         """Return what a claim is of; what the zoo's totals have is not built again."""
         stem, _, flavour = asked.partition("@")
-        if self.by_name and claim.scope == "all" and stem in zoo.names():
+        if self.of_zoo and claim.scope == "all" and stem in zoo.names():
             usual = flavour and flavour == zoo.load(stem).flavour
             turned = _turned(self.spec(asked), claim.at) if claim.at else {}
             counted = listed(stem if usual else asked, turned, claim.convention)

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from mbprof.spaces.choices import Choices
 from mbprof.sweeps.axes import Column
@@ -100,7 +100,7 @@ class Parts:
         axes = self.choices.axes
         of = {knob: [number] for knob, number in held.items()} | dict(rows)
         columns = {axes[knob].knob.name: axes[knob].cells[number] for knob, number in of.items()}
-        return Run(self.program.atoms, self.choices.sweep.lanes(columns), self.program.plans)
+        return Run(self.program.plans, self.choices.sweep.lanes(columns))
 
     def enumerated(self, group: Group, held: Held) -> tuple[dict[int, Column], Column]:
         """Return the rows of a group, the number of each knob's value, and what each costs."""
@@ -155,21 +155,14 @@ def parts(choices: Choices) -> Parts | None:
         return None
     numbers = {axis.knob.name: number for number, axis in enumerate(choices.axes)}
     knobs_of: list[frozenset[int]] = []
-    for atom in program.atoms:
+    for number, atom in enumerate(program.atoms):
         if atom.op == "input":
             knobs_of.append(
                 frozenset({numbers[atom.args[0].removesuffix(".h").removesuffix(".w")]})
             )
             continue
-        knobs_of.append(frozenset().union(*(knobs_of[n] for arg in atom.args for n in _atoms(arg))))
+        knobs_of.append(frozenset().union(*(knobs_of[n] for n in program.plans.operands(number))))
     return Parts(choices, program, knobs_of)
-
-
-def _atoms(argument: Any) -> Iterator[int]:
-    """Yield the atoms that an operand is made of."""
-    if isinstance(argument, tuple):
-        kind, what = argument
-        yield from (n for product, _ in what for n in product) if kind == "whole" else (what,)
 
 
 class Table(NamedTuple):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
+from mbprof import __version__
 from mbprof.errors import UsageError
 from mbprof.language import fmt
 from mbprof.language.fmt import Value, plain, spelled
@@ -15,6 +17,7 @@ from mbprof.output.writers import Result
 from mbprof.spaces.choices import Choices, choices
 from mbprof.spaces.goals import Goals, goals
 from mbprof.spaces.parts import Parts, Solver, Table, TooMuch, parts
+from mbprof.spaces.resume import Keeper, State
 from mbprof.spaces.space import enumerates, limited
 
 
@@ -115,6 +118,7 @@ def search(
     population: int = 200,
     generations: int = 200,
     seed: int = 0,
+    resume: str | Path | None = None,
     **axes: Any,
 ) -> Found:
     """Find the network with the most or the least of a cost within limits, or the front.
@@ -122,7 +126,8 @@ def search(
     The knobs that have ``one_of`` vary, and those that values are given of, as in a sweep. A
     space of up to 1,048,576 configurations is enumerated; where costs add over groups of knobs the
     best is found group by group; both are exact. Else a population evolves. Less is better in the
-    costs of ``front``, but for those of ``maximize``.
+    costs of ``front``, but for those of ``maximize``. Where a population evolves, the file
+    ``resume`` has where it stands; if it is there, the search goes on from it, to the same result.
     Raises: KnobError, UsageError: a knob, a cost or a limit is wrong, or nothing is within the
     limits.
 
@@ -133,7 +138,7 @@ def search(
     """
     return search_at(
         as_spec(spec), axes, maximize, minimize, front, max_macs, max_params, convention, scope,
-        population, generations, seed,
+        population, generations, seed, resume,
     )  # fmt: skip
 
 
@@ -150,6 +155,7 @@ def search_at(
     population: int,
     generations: int,
     seed: int,
+    resume: str | Path | None = None,
 ) -> Found:
     """Search a space, see `search`; ``axes`` are values, or what was typed for them."""
     parted = front.split(",") if isinstance(front, str) else front
@@ -159,9 +165,16 @@ def search_at(
     found = choices(spec, axes, convention, scope)
     limits = limited(found, {"macs": max_macs, "params": max_params})
     wanted = goals(found, maximize, minimize, given, limits)
+    goal = {found.names[cost]: "most" if sign < 0 else "least" for cost, sign in wanted.aims}
     outcome = enumerated(found, wanted) if enumerates(found) else grouped(found, wanted)
     if outcome is None:
-        outcome = evolved(found, wanted, population, generations, seed)
+        asked = {
+            **found.sweep.stamp(), "varied": {a.knob.name: list(a.values) for a in found.axes},
+            "wanted": goal, "limits": limits, "population": population, "seed": seed,
+            "version": __version__,
+        }  # fmt: skip
+        keeper = Keeper(resume, asked)
+        outcome = evolved(found, wanted, population, generations, seed, keeper)
     if not len(outcome.rows):
         kept = " and ".join(f"{fmt.integer(n)} {name}" for name, n in limits.items())
         said = "is" if outcome.exact else "was found"
@@ -173,7 +186,6 @@ def search_at(
         Best(dict(zip(found.names, map(int, costs), strict=True)), found.values(row))
         for row, costs in zip(outcome.rows, outcome.costs, strict=True)
     )
-    goal = {found.names[cost]: "most" if sign < 0 else "least" for cost, sign in wanted.aims}
     return Found(found.sweep.stamp(), best, found.count, goal, limits, outcome.how, outcome.exact)
 
 
@@ -224,27 +236,41 @@ def summed(groups: Parts, wanted: Goals) -> Table:
     return total
 
 
-def evolved(found: Choices, wanted: Goals, population: int, generations: int, seed: int) -> Outcome:
-    """Let a population evolve: two parents of two drawn each, their knobs mixed, some redrawn."""
+def evolved(
+    found: Choices, wanted: Goals, population: int, generations: int, seed: int, keeper: Keeper
+) -> Outcome:
+    """Let a population evolve: two parents of two drawn each, their knobs mixed, some redrawn.
+
+    It goes on where the keeper has it, and ends as if it had never been interrupted.
+    """
     import numpy as np
 
     rng = np.random.default_rng(seed)
     width = len(found.axes)
-    rows = found.drawn(rng, 10 * population)
-    costs, made = found.costs(rows)
-    rows, costs = rows[made], costs[made]
-    kept_rows, kept_costs = rows[:0], costs[:0]
-    for generation in range(generations):
-        rows, first = np.unique(rows, axis=0, return_index=True)
-        costs = costs[first]
+    state = keeper.begun(found, rng)
+    if state is None:
+        rows = found.drawn(rng, 10 * population)
+        costs, made = found.costs(rows)
+        rows, costs = rows[made], costs[made]
+        state = State(0, rows, costs, rows[:0], costs[:0], rng)
+    if state.generation >= generations:
+        raise UsageError(
+            f"{keeper.path} is at generation {state.generation + 1}",
+            hint=f"give --generations {state.generation + 1} or more",
+        )
+    while True:
+        last = state.generation == generations - 1
+        keeper.note(state, found, last)
+        rows, first = np.unique(state.rows, axis=0, return_index=True)
+        costs = state.costs[first]
         good = wanted.meets(costs)
-        kept_rows = np.concatenate([kept_rows, rows[good]])
-        kept_costs = np.concatenate([kept_costs, costs[good]])
+        kept_rows = np.concatenate([state.kept_rows, rows[good]])
+        kept_costs = np.concatenate([state.kept_costs, costs[good]])
         best = wanted.best(kept_costs)
         kept_rows, kept_costs = kept_rows[best], kept_costs[best]
         order = standing(costs, wanted, rng)[:population]
         rows, costs = rows[order], costs[order]
-        if generation == generations - 1 or not len(rows):
+        if last or not len(rows):
             break
         pairs = rng.integers(0, len(rows), (2, 2, population)).min(axis=1)
         mixed = rng.random((population, width)) < 0.5
@@ -254,6 +280,7 @@ def evolved(found: Choices, wanted: Goals, population: int, generations: int, se
         own, made = found.costs(children)
         rows = np.concatenate([rows, children[made], kept_rows])
         costs = np.concatenate([costs, own[made], kept_costs])
+        state = State(state.generation + 1, rows, costs, kept_rows, kept_costs, rng)
     said = f"evolution of {population} in {generations} generations, seed {seed}"
     return Outcome(kept_rows, kept_costs, said, False)
 

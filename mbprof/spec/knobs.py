@@ -94,6 +94,22 @@ KNOB_TYPES = {
     "size": "a whole number, or HxW",
 }
 """The types of knobs, in words."""
+BOUNDS = ("above", "below", "min", "max")
+ARGUMENT_KEYS = {
+    "default": "what it is unless another value is given",
+    "type": "what values it takes, where the default does not say so",
+    "doc": "what it is, in a phrase",
+}
+"""The keys of an argument of a block, with what each is."""
+KNOB_KEYS = {
+    **ARGUMENT_KEYS,
+    "above": "a number that it has to be above",
+    "below": "a number that it has to be below",
+    "min": "the least value",
+    "max": "the largest value",
+    "one_of": "a list of the only values that it takes",
+}
+"""The keys of a knob, with what each is."""
 
 
 def checked(knob: Knob, value: Value, loc: Loc | None = None) -> Value:

@@ -89,7 +89,7 @@ class Part:
 
 @cache
 def _backwards(part: type[Any]) -> tuple[str, ...]:
-    return tuple(field.name for field in reversed(fields(part)))
+    return tuple(field.name for field in reversed(fields(part)) if field.name != "loc")
 
 
 @record

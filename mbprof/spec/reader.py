@@ -27,7 +27,10 @@ from mbprof.ops import OPS
 from mbprof.ops.fields import ARGUMENT_KINDS, NUMBER, SIZE, SIZES, Known, inferred
 from mbprof.ops.padding import FAMILIES
 from mbprof.spec.knobs import (
+    ARGUMENT_KEYS,
+    BOUNDS,
     COUNTERS,
+    KNOB_KEYS,
     KNOB_TYPES,
     LARGEST_RES,
     Knob,
@@ -67,7 +70,7 @@ SPEC_KEYS = {
     "flavours": "what other implementations do differently",
     "presets": "sets of knob values that go by a name of their own",
     "published": "numbers that others published, with their source",
-    "budget": "what it may cost at most: {macs: 300M, params: 4M}",
+    "budget": "what it may cost at most: {macs: 300M, params: 4M, peak: 320KB, dtype: int8}",
     "accept": "findings of mbprof check that are meant to be, by code, each with its reason",
 }
 """The keys of a spec, with what each is."""
@@ -97,9 +100,6 @@ INPUT_KEYS = {
 """The keys of an input, with what each is."""
 
 _SIZED = ("res", "channels")
-BOUNDS = ("above", "below", "min", "max")
-KNOB_KEYS = ("default", "type", "doc", *BOUNDS, "one_of")
-ARGUMENT_KEYS = ("default", "type", "doc")
 ENDPOINTS = ("layers", "all")
 RESERVED = {"op", "in", "out", "when", "name", "row", "x", "_", *COUNTERS, "true", "false", "none"}
 RESERVED |= {"if", "else", "and", "or", "not"}

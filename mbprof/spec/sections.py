@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import field
 from fnmatch import fnmatchcase
 
-from mbprof.errors import ExpressionError, Loc, SpecError, unknown
+from mbprof.errors import ExpressionError, Loc, SpecError, UsageError, unknown
+from mbprof.language import dtypes
+from mbprof.language.amounts import read_bytes
 from mbprof.language.counts import Quantity, quantity
 from mbprof.language.expr import Expr
 from mbprof.language.fmt import Shapes, Value, several
@@ -36,10 +38,20 @@ from mbprof.spec.overlay import as_mapping
 
 SCOPES = ("body", "all")
 """What of a network is counted: it without its head, or all of it."""
-CLAIM_KEYS = (
-    "at", "flavour", "preset", "scope", "convention", "params", "macs", "rounding", "source",
-    "erratum", "other",
-)  # fmt: skip
+CLAIM_KEYS = {
+    "at": "the knobs that it holds at, such as {alpha: 0.5, res: 160}",
+    "flavour": "the flavour that it is about",
+    "preset": "the preset that it is about",
+    "scope": "what is counted: all (the default) or body",
+    "convention": "how is counted: a convention, kernels unless given",
+    "params": "the number of parameters, with the digits that were printed, such as 3.4M",
+    "macs": "the number of multiply-accumulates, with the digits that were printed",
+    "rounding": "how the digits were rounded: nearest (the default) or down",
+    "source": "who published it, and where",
+    "erratum": "why the number is wrong in its source",
+    "other": "what the number is of, if of another network or a budget",
+}
+"""The keys of a claim, with what each is."""
 
 
 def section(node: Map, key: str) -> Mapping[str, Entry]:
@@ -204,13 +216,16 @@ def _claim(node: Map) -> Claim:
 BUDGET_KEYS = {
     "macs": "the most multiply-accumulates, such as 300M or 300e6",
     "params": "the most params, such as 4M",
+    "peak": "the most bytes that are live at once at inference, such as 320KB",
+    "weights": "the most bytes of all stored values, such as 1MiB",
+    "dtype": "the type of numbers that bytes are counted at, such as int8; float32 unless given",
 }
 """What a budget can limit, with what each is."""
 
 
 @record
 class Limit:
-    """A limit as typed, and as a count."""
+    """A limit as typed, and as a count, which is of bytes where memory is limited."""
 
     scalar: Scalar
     count: int
@@ -222,28 +237,47 @@ class Budget:
 
     params: Limit | None = None
     macs: Limit | None = None
+    peak: Limit | None = None
+    weights: Limit | None = None
+    dtype: str | None = None
+    """What bytes are counted at; None for what the network says, or the usual type."""
 
 
 def limit(scalar: Scalar, kind: str) -> Limit:
-    """Read one limit, of params or macs.
+    """Read one limit, of params or macs, or of the bytes of peak or weights.
 
-    Raises: SpecError: no count.
+    Raises: SpecError: no count, or no number of bytes.
 
     >>> from mbprof.errors import Loc, Source
     >>> limit(Scalar("3.5e6", Loc(Source("s", ""), 1, 1)), "macs").count
     3500000
     """
-    return Limit(scalar, quantity(scalar, kind).value)
+    if kind not in ("peak", "weights"):
+        return Limit(scalar, quantity(scalar, kind).value)
+    try:
+        return Limit(scalar, read_bytes(scalar.text))
+    except UsageError as error:
+        raise SpecError(error.message, scalar.loc, error.hint) from None
+
+
+def _dtype(scalar: Scalar) -> str:
+    try:
+        return dtypes.dtype(scalar.text).name
+    except UsageError as error:
+        raise SpecError(error.message, scalar.loc, error.hint) from None
 
 
 def budget(root: Map) -> Budget:
-    """Read ``budget: {macs: 300M, params: 4M}``.
+    """Read ``budget: {macs: 300M, params: 4M, peak: 320KB, dtype: int8}``.
 
-    Raises: SpecError: an unknown key, a value that is no count.
+    Raises: SpecError: an unknown key, a value that is no count, number of bytes or type.
     """
     entries = section(root, "budget")
     known_keys(Map(entries, root.loc), BUDGET_KEYS, "budget")
-    return Budget(**{key: limit(word(entry.value, key), key) for key, entry in entries.items()})
+    words = {key: word(entry.value, key) for key, entry in entries.items()}
+    dtype = words.pop("dtype", None)
+    limits = {key: limit(scalar, key) for key, scalar in words.items()}
+    return Budget(**limits, dtype=_dtype(dtype) if dtype else None)
 
 
 CALL_FIELDS = {

@@ -40,7 +40,17 @@ MAX_CHAIN = 32
 """So many specs, flavours or blocks may lead to one another."""
 MAX_TABLES = 64
 """So deep steps may be nested, in rows, branches and blocks together."""
+TABLE_KEYS = {
+    "names": "the names of the rows' layers; {i}, {row} and other expressions in braces are filled",
+    "columns": "the keys of rows that are lists, such as [op, t, c, n, s]",
+    "rows": "the steps in order; or {NUMBER: {key: value}} changes rows of what is laid under",
+}
+"""The keys of a table that is no mere list of steps, with what each is."""
 _TABLE = {"$ref": "#/definitions/table"}
+
+
+def _table_of(doc: str) -> dict[str, object]:
+    return {"allOf": [_TABLE], "description": doc}
 
 
 @record
@@ -138,7 +148,7 @@ class RepeatStep(Step):
     keys: ClassVar = {
         "repeat": {**COUNT.schema, "description": "how often the steps of body are repeated"},
         "dense": {**FLAG.schema, "description": "whether each round takes all that came before"},
-        "body": _TABLE,
+        "body": _table_of("the steps that are repeated"),
     }
 
     count: Bound
@@ -167,7 +177,7 @@ class RepeatStep(Step):
 class SideStep(Step):
     """A path that leaves the main line and ends in an output of its own."""
 
-    keys: ClassVar = {"side": _TABLE}
+    keys: ClassVar = {"side": _table_of("the steps of a path that ends in an output of its own")}
     apart = True
     leaves = True
     drawn = ""
@@ -256,7 +266,7 @@ class StepReader:
         if isinstance(node, Seq):
             return Table(tuple(self.step(item, known, ()) for item in node.items), node.loc)
         table = mapping(node, what)
-        known_keys(table, ("names", "columns", "rows"), what)
+        known_keys(table, TABLE_KEYS, what)
         columns = listed(table, "columns")
         for i, column in enumerate(columns):  # which are few
             if column.text in [other.text for other in columns[:i]]:

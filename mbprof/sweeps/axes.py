@@ -230,7 +230,7 @@ class Random:
         for axis in self.axes:
             low, high = map(_side, (axis.values[0], axis.values[-1]))
             if not axis.continuous:
-                drawn = axis.cells[rng.integers(0, len(axis.values), count)]
+                drawn = axis.cells.take(rng.integers(0, len(axis.values), count))
             elif axis.knob.kind == "number":
                 drawn = rng.uniform(low, high, count)
             else:

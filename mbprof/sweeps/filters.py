@@ -21,6 +21,8 @@ MAX_PATHS = 256
 """So often rows may differ in how a condition is answered; the rest are asked one by one."""
 AT_ONCE = 4 * CHUNK
 """So many rows wait before they are looked through."""
+RIVALS = 16
+"""With so many rows of a front others are compared before they wait."""
 
 
 @record
@@ -162,9 +164,9 @@ class Reducer:
 
     def add(self, columns: Mapping[str, Column]) -> None:
         """Take further rows into account."""
-        self.waiting.append(columns)
+        self.waiting.append(self.promising(columns) if self.held else columns)
         # The rows are looked through anew when they have doubled, not with every chunk.
-        if sum(map(height, self.waiting)) >= max(AT_ONCE, height(self.held)):
+        if not self.held or sum(map(height, self.waiting)) >= max(AT_ONCE, height(self.held)):
             self.settle()
 
     @property
@@ -172,6 +174,10 @@ class Reducer:
         """The rows that are kept so far."""
         self.settle()
         return self.held
+
+    def promising(self, columns: Mapping[str, Column]) -> Mapping[str, Column]:
+        """Return rows without those of which those that are held let see at once: not kept."""
+        return columns
 
     def settle(self) -> None:
         """Keep what is kept of the rows that wait."""
@@ -229,6 +235,27 @@ class Front(Reducer):
         known = np.flatnonzero(np.logical_and.reduce([cost == cost for cost in costs]))
         return known[unbeaten([cost[known] for cost in costs])]
 
+    def promising(self, columns: Mapping[str, Column]) -> Mapping[str, Column]:
+        import numpy as np
+
+        costs, held = (
+            [_cost(name, of[name], most) for name, most in self.goals]
+            for of in (columns, self.held)
+        )
+        count = height(columns)
+        if not height(self.held) or any(cost.dtype == object for cost in (*costs, *held)):
+            return columns
+        # From one to the next of the front, from its middle on: most rows fall at the first.
+        order = np.lexsort(held[::-1])
+        places = order[np.linspace(0, len(order) - 1, min(RIVALS, len(order))).astype(int)]
+        rows = np.arange(count)
+        for place in np.roll(places, -(len(places) // 2)):
+            pairs = [(cost[rows], own[place]) for cost, own in zip(costs, held, strict=True)]
+            no_more = np.logical_and.reduce([own <= cost for cost, own in pairs])
+            less = np.logical_or.reduce([own < cost for cost, own in pairs])
+            rows = rows[~(no_more & less)]
+        return {name: column[rows] for name, column in columns.items()}
+
 
 def _cost(name: str, column: Column, most: bool) -> Column:
     """Return a column as numbers of which less is better; of a size that is its area.
@@ -273,6 +300,18 @@ class First(Reducer):
             rows = sorted(range(len(values)), key=lambda row: standing(values[row], self.by))
             return rows[: self.top]
         return np.argsort(-column, kind="stable")[: self.top]
+
+    def promising(self, columns: Mapping[str, Column]) -> Mapping[str, Column]:
+        column, held = columns[self.by.name], self.held[self.by.name]
+        if (
+            self.top is None
+            or not 0 < self.top <= len(held)
+            or object in (column.dtype, held.dtype)
+        ):
+            return columns
+        # What is as good as the last one comes behind it.
+        rows = ~(column <= held[-1])
+        return {name: column[rows] for name, column in columns.items()}
 
 
 def reducers(front: Front | None, by: ReportColumn | None, top: int | None) -> list[Reducer]:

@@ -393,10 +393,18 @@ class Work:
 
     job: Job
     rule: Reducer | None
+    seen: Reducer | None = None
+    """What this process kept so far, where it takes its chunks in order."""
 
     def __call__(self, span: Span) -> Chunk:
         chunk = self.job.chunk(*span)
-        return chunk if self.rule is None else self.rule.kept(chunk)
+        if self.rule is None:
+            return chunk
+        if self.seen is None:
+            return self.rule.kept(chunk)
+        kept = self.rule.kept(self.seen.promising(chunk) if self.seen.held else chunk)
+        self.seen.add(kept)
+        return kept
 
 
 def chunks(
@@ -441,7 +449,8 @@ def _chunks(
     elif jobs > 1:
         from mbprof.sweeps import pool
 
-        results = pool.results(Work(job, rule), job.spans(), jobs)
+        seen = None if rule is None else replace(rule, held={}, waiting=[])
+        results = pool.results(Work(job, rule, seen), job.spans(), jobs)
     else:
         results = map(Work(job, None), job.spans())
     with closing(results) if isinstance(results, Generator) else nullcontext():

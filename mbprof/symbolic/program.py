@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mbprof.symbolic.arithmetic import OPERATIONS
-from mbprof.symbolic.symbols import Atom, Condition, Guard, Monomial, Terms, Whole
+from mbprof.symbolic.symbols import Atom, Condition, Guard, Monomial, Terms, Whole, atoms_of
 from mbprof.symbolic.trace import Trace
 
 Column = Any
@@ -20,6 +20,8 @@ BLOCK = 1 << 12
 """So many configurations are computed at a time: their columns stay in the fast caches."""
 FITS = 2**62
 """Sums that stay below this cannot overflow 64 bits on the way."""
+DONE, OTHER, LARGE = range(3)
+"""The state of a configuration: computed, not one that answers alike, or perhaps too large."""
 
 
 class Program:
@@ -29,8 +31,7 @@ class Program:
         self.atoms: list[Atom] = trace.atoms
         self.guards = tuple(trace.guards.values())
         self.outputs = [_terms(output) for output in outputs]
-        self.plans: dict[Terms, Plan] = {}
-        """How sums are computed; found out once, however often they are."""
+        self.plans = Plans(self.atoms)
         self.conditions = [output for output in outputs if isinstance(output, Condition)]
         asked: list[Any] = [*self.atoms, *self.guards, *self.conditions]
         operands = [operand for thing in asked for operand in thing.args]
@@ -47,13 +48,51 @@ class Program:
         self.exact &= all(map(math.isfinite, ends))
         """Whether each answer is the one that Python's own numbers give."""
 
+    def inputs(self, operands: Iterable[Any]) -> set[str]:
+        """Return the inputs that some operands are made of."""
+        waiting = [number for operand in operands for number in atoms_of(operand)]
+        seen: set[int] = set()
+        while waiting:
+            number = waiting.pop()
+            if number not in seen:
+                seen.add(number)
+                waiting += self.plans.operands(number)
+        return {self.atoms[n].args[0] for n in seen if self.atoms[n].op == "input"}
+
+    @property
+    def asked(self) -> set[str]:
+        """The inputs that guards ask for."""
+        return self.inputs(operand for guard in self.guards for operand in guard.args)
+
+    def run(self, columns: Mapping[str, Column], count: int) -> tuple[Column, list[Column]]:
+        """Return the state of each configuration, and the outputs of those that are done.
+
+        The state is None where all are.
+        """
+        state = np.full(count, DONE, dtype=np.uint8)
+        large = self.large(columns, count)
+        if large is not None:
+            state[large] = LARGE
+        rows = np.flatnonzero(state == DONE)
+        matching = self.matches(taken(columns, rows, count)) if len(rows) else None
+        if matching is not None:
+            state[rows[~matching]] = OTHER
+            rows = rows[matching]
+        part = taken(columns, rows, count)
+        large = self.large(part, len(rows), outputs=True)
+        if large is not None:
+            state[rows[large]] = LARGE
+            rows = rows[~large]
+            part = taken(columns, rows, count)
+        return None if len(rows) == count else state, self.evaluate(part, len(rows))
+
     def matches(self, columns: Mapping[str, Column]) -> Column:
         """Return which configurations answer all guards as the trace does."""
         return self.answers(columns)[0]
 
     def answers(self, columns: Mapping[str, Column]) -> list[Column]:
         """Return which configurations answer all guards alike, and what outputs ask of each."""
-        run = Run(self.atoms, columns, self.plans)
+        run = Run(self.plans, columns)
         matching: Column = None
         # What does not match may well divide by zero on the way.
         with np.errstate(all="ignore"):
@@ -69,7 +108,7 @@ class Program:
         for start in range(0, count, BLOCK):
             rows = slice(start, start + BLOCK)
             part = {name: column[rows] for name, column in columns.items()}
-            run = Run(self.atoms, part, self.plans)
+            run = Run(self.plans, part)
             # What is not there may well divide by zero; it is multiplied by 0 then.
             with np.errstate(all="ignore"):
                 for result, terms in zip(results, self.outputs, strict=True):
@@ -87,7 +126,7 @@ class Program:
             return np.ones(count, dtype=bool)
         if not sums and not doubles:
             return None
-        sizes = _Sizes(self.atoms, columns)
+        sizes = _Sizes(self.plans, columns)
         with np.errstate(all="ignore"):
             known = [*map(sizes.sum, sums), *map(sizes.atom, doubles)]
             fits = np.logical_and.reduce([np.asarray(size) < FITS / 2 for size in known])
@@ -151,30 +190,53 @@ def planned(terms: Terms) -> Plan:
     return Plan((), number, inner, rest)
 
 
+class Plans(dict[Terms, Plan]):
+    """How sums are computed, and what atoms are made of; found out once, however often they are."""
+
+    def __init__(self, atoms: Sequence[Atom]) -> None:
+        self.atoms = atoms
+        self.known: dict[int, tuple[int, ...]] = {}
+
+    def __missing__(self, terms: Terms) -> Plan:
+        self[terms] = plan = planned(terms)
+        return plan
+
+    def operands(self, number: int) -> tuple[int, ...]:
+        """Return the atoms that an atom is made of."""
+        if number not in self.known:
+            of = (n for argument in self.atoms[number].args for n in atoms_of(argument))
+            self.known[number] = tuple(dict.fromkeys(of))
+        return self.known[number]
+
+
 class Run:
     """One evaluation: every atom, product and sum is computed once."""
 
-    def __init__(
-        self,
-        atoms: Sequence[Atom],
-        columns: Mapping[str, Column],
-        plans: dict[Terms, Plan] | None = None,
-    ) -> None:
-        self.atoms, self.columns = atoms, columns
-        self.plans = {} if plans is None else plans
+    def __init__(self, plans: Plans, columns: Mapping[str, Column]) -> None:
+        self.plans, self.columns = plans, columns
         self.values: dict[int, Column] = {}
         self.products: dict[Monomial, Column] = {}
         self.sums: dict[Terms, Column] = {}
 
     def atom(self, number: int) -> Column:
         if number not in self.values:
-            atom = self.atoms[number]
-            if atom.op == "input":
-                value = self.columns[atom.args[0]]
-            else:
-                value = OPERATIONS[atom.op].on(*map(self.operand, atom.args))
-            self.values[number] = value
+            # What it is made of comes first: a chain of atoms can be long.
+            waiting = [number]
+            while waiting:
+                last = waiting[-1]
+                missing = [n for n in self.plans.operands(last) if n not in self.values]
+                if missing:
+                    waiting += missing
+                else:
+                    waiting.pop()
+                    if last not in self.values:
+                        self.values[last] = self.computed(self.plans.atoms[last])
         return self.values[number]
+
+    def computed(self, atom: Atom) -> Column:
+        if atom.op == "input":
+            return self.columns[atom.args[0]]
+        return OPERATIONS[atom.op].on(*map(self.operand, atom.args))
 
     def operand(self, argument: Any) -> Column:
         if isinstance(argument, tuple):
@@ -197,8 +259,6 @@ class Run:
 
     def sum(self, terms: Terms) -> Column:
         if terms not in self.sums:
-            if terms not in self.plans:
-                self.plans[terms] = planned(terms)
             self.sums[terms] = self.planned(self.plans[terms])
         return self.sums[terms]
 
@@ -220,12 +280,24 @@ class Run:
 class _Sizes(Run):
     """What no part of a sum exceeds, as doubles, over atoms that are exact as long as they fit."""
 
-    def __init__(self, atoms: Sequence[Atom], columns: Mapping[str, Column]) -> None:
-        super().__init__(atoms, columns)
-        self.exact = Run(atoms, columns)
+    def __init__(self, plans: Plans, columns: Mapping[str, Column]) -> None:
+        super().__init__(plans, columns)
+        self.exact = Run(plans, columns)
 
     def atom(self, number: int) -> Column:
         return np.abs(np.asarray(self.exact.atom(number), dtype=np.float64))
 
     def sum(self, terms: Terms) -> Column:
-        return super().sum(tuple((product, abs(factor)) for product, factor in terms))
+        return super().sum(sized(terms))
+
+
+def sized(terms: Terms) -> Terms:
+    """Return the sum of what no part of a sum exceeds, of atoms that are none of them negative."""
+    return tuple((product, abs(factor)) for product, factor in terms)
+
+
+def taken(columns: Mapping[str, Column], rows: Column, count: int) -> Mapping[str, Column]:
+    """Return some rows of the columns; all of them as they are."""
+    if len(rows) == count:
+        return columns
+    return {name: column[rows] for name, column in columns.items()}

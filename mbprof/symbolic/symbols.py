@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, TypeAlias, TypeGuard
 
 Monomial: TypeAlias = tuple[int, ...]
@@ -125,6 +125,13 @@ def key(x: Any) -> Any:
     if isinstance(x, Real):
         return ("real", x.number)
     return x
+
+
+def atoms_of(argument: Any) -> Iterator[int]:
+    """Yield the atoms that an operand is made of."""
+    if isinstance(argument, tuple):
+        kind, what = argument
+        yield from (n for product, _ in what for n in product) if kind == "whole" else (what,)
 
 
 def bounds(x: Any) -> tuple[Any, Any]:

@@ -274,6 +274,11 @@ def test_json_has_the_contracted_form() -> None:
         (["mobilenet_v2", "--fail-on", "never", "--max-macs", "1"], 0),
         (["mobilenet_v2", "--max-macs", "300_000_000"], 1),
         (["mobilenet_v2", "--max-macs", "301M", "--max-params", "3.5e6"], 0),
+        (["mobilenet_v2", "--max-peak", "320KB"], 1),
+        (["mobilenet_v2", "--max-peak", "1505280", "--dtype", "int8"], 0),
+        (["mobilenet_v2", "--max-peak", "1505279", "--dtype", "int8"], 1),
+        (["mobilenet_v2", "--max-weights", "3543268B", "--dtype", "int8"], 0),
+        (["mobilenet_v2", "--max-weights", "3.5MB", "--dtype", "int8"], 1),
         (["mobilenet_v1", "mobilenet_v2", "--max-params", "3.4M"], 1),
         (["mobilenet_v1", "--scope", "all", "--max-params", "3.4M"], 1),
         ([str(ROOT / "specs/seeds/shufflenet_v2_block.yaml")], 1),
@@ -301,6 +306,46 @@ def test_a_budget_names_what_weighs_most_and_what_fits() -> None:
     assert "res" not in params["fits"]
 
 
+BUDGET = """\
+name: net
+input: {channels: 3, res: 16}
+budget: {peak: 8KiB, weights: 700B, dtype: int8}
+body:
+  - {op: conv, k: 3, c: 32, act: relu}
+  - {op: conv, k: 1, c: 4, act: relu, name: narrow}
+"""
+
+
+def test_a_budget_of_bytes_stands_in_the_spec_and_is_kept_at_a_type(tmp_path: Path) -> None:
+    path = tmp_path / "spec.yaml"
+    path.write_text(BUDGET)
+    over = {f.numbers["kind"]: f for f in check(str(path)).findings if f.code == "MB901"}
+    # 32 and 4 maps of 16x16, a byte each; weights a byte, biases of norms folded none are there.
+    assert (over["peak"].numbers["count"], over["peak"].layers) == (36 * 256, ("narrow",))
+    assert over["weights"].numbers["count"] == 3 * 9 * 32 + 32 * 4
+    assert [each.loc.line for each in over.values() if each.loc] == [3, 3]
+    floats = check(str(path), dtype="float32").findings
+    counts = {f.numbers["kind"]: f.numbers["count"] for f in floats if f.code == "MB901"}
+    assert counts == {"peak": 4 * 36 * 256, "weights": 4 * (3 * 9 * 32 + 32 * 4)}
+    path.write_text(BUDGET.replace("8KiB", "9KiB").replace("700B", "1KB"))
+    assert not [f for f in check(str(path)).findings if f.code == "MB901"]
+
+
+def test_the_widest_and_largest_that_fit_a_budget_of_bytes_are_those_of_a_sweep() -> None:
+    limits = {"peak": 800_000, "weights": 2_000_000}
+    found = check(
+        "mobilenet_v2", max_peak=limits["peak"], max_weights=limits["weights"], dtype="int8"
+    ).findings
+    fits = {f.numbers["kind"]: f.numbers["fits"] for f in found if f.code == "MB901"}
+    widths = mbprof.sweep("mobilenet_v2", alpha=[n / 100 for n in range(1, 101)], dtype="int8")
+    sizes = mbprof.sweep("mobilenet_v2", res=list(range(32, 224, 32)), dtype="int8")
+    for kind, limit in limits.items():
+        column = f"{kind.removesuffix('s')}_bytes"
+        assert fits[kind]["alpha"] == widths[widths[column] <= limit]["alpha"].max()
+    assert fits["peak"]["res"][0] == sizes[sizes["peak_bytes"] <= limits["peak"]]["res"].max()
+    assert "res" not in fits["weights"]
+
+
 def test_sarif_is_valid_and_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("a net.yaml").write_text(ACCEPTED)
@@ -321,4 +366,5 @@ def test_sarif_is_valid_and_complete(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert suppressed[0]["suppressions"][0]["justification"] == "the width is that of the paper"
     place = suppressed[0]["locations"][0]["physicalLocation"]
     assert place["artifactLocation"]["uri"] == "a%20net.yaml"
-    assert place["region"] == {"startLine": 5, "startColumn": 5}
+    region = {"startLine": 5, "startColumn": 5, "endLine": 5, "endColumn": 28}
+    assert place["region"] == region

@@ -26,14 +26,14 @@ BILLION_LAUGHS = "\n".join(
 )
 
 MAKERS: dict[str, Callable[[Path], object]] = {
-    "brackets": lambda path: path.write_text("[" * 10_000_000),
+    "brackets": lambda path: path.write_text("[" * 20_000_000),
     "deep": lambda path: path.write_text("body: " + "[" * 5_000),
     "binary": lambda path: path.write_bytes(bytes(range(128, 256)) * 8),
     "control": lambda path: path.write_bytes(b"name: one\x00two\n"),
     "empty": lambda path: path.write_text(""),
     "comment": lambda path: path.write_text("# nothing but a comment\n"),
     "directory": lambda path: path.mkdir(),
-    "values": lambda path: path.write_text("body: [" + "a, " * 30_000 + "a]"),
+    "values": lambda path: path.write_text("body: [" + "a, " * 800_000 + "a]"),
     "fifo": os.mkfifo,
     "huge": lambda path: path.write_bytes(b"\0" * ((1 << 26) + 1)),
     "commas": lambda path: path.write_text("," * 10_000_000),
@@ -62,4 +62,4 @@ def test_bad_input(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_every_maker_has_a_case() -> None:
     assert {case["make"] for case in map(sections, FILES) if "make" in case} == set(MAKERS)
-    assert len(FILES) == 470
+    assert len(FILES) == 475

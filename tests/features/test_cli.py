@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import mbprof
-from mbprof import cli
+from mbprof.cli.run import app
 from mbprof.output import REPORTS, files
 from tests.conftest import child, invoke, run
 
@@ -150,7 +150,7 @@ def test_show_explains_knobs_blocks_rows_and_claims() -> None:
     [
         "table", "sweep", "accuracy", "plot", "report", "list", "show", "verify", "schema",
         "compare", "diff", "block", "check", "watch", "formula", "explain", "sizes", "export",
-        "memory", "latency", "calibrate", "convert", "space", "search", "serve",
+        "memory", "latency", "calibrate", "convert", "space", "search", "docs", "graph", "serve",
     ],
 )  # fmt: skip
 def test_help_of_every_command_ends_with_an_example(command: str) -> None:
@@ -158,11 +158,12 @@ def test_help_of_every_command_ends_with_an_example(command: str) -> None:
 
 
 def test_every_command_is_tested_for_help() -> None:
-    names = {each.name for each in cli.app().registered_commands}
+    names = {each.name for each in app().registered_commands}
     assert names == {
         "table", "sweep", "accuracy", "plot", "report", "list", "show", "verify", "schema",
         "compare", "diff", "block", "check", "watch", "formula", "explain", "sizes", "export",
-        "memory", "latency", "measure", "calibrate", "convert", "space", "search", "serve",
+        "memory", "latency", "measure", "calibrate", "convert", "space", "search", "docs", "graph",
+        "serve",
     }  # fmt: skip
 
 

@@ -25,7 +25,7 @@ from mbprof.symbolic.arithmetic import FUNCTIONS
 from tests.conftest import ROOT, child, committed, invoke
 from tests.features.docs import blocks, commands
 
-PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
 
 
 def said(line: str) -> str:
@@ -43,6 +43,8 @@ def test_commands_say_what_the_page_shows(
     monkeypatch.chdir(tmp_path)
     text, end = "", 0
     whole = page.read_text()
+    for library in re.findall("<!-- needs: (\\w+) -->", whole):
+        pytest.importorskip(library)
     for block in blocks(page):
         if block.file:
             (tmp_path / block.file).write_text(block.body)
@@ -55,6 +57,8 @@ def test_commands_say_what_the_page_shows(
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_python_in_the_docs_runs(page: Path) -> None:
+    for library in re.findall("<!-- needs: (\\w+) -->", page.read_text()):
+        pytest.importorskip(library)
     for block in blocks(page):
         if block.kind == "pycon":
             test = doctest.DocTestParser().get_doctest(block.body, {}, page.name, str(page), 0)

@@ -33,7 +33,10 @@ body:
 class TwiceStep(Step):
     """A table that is run twice where a condition holds."""
 
-    keys: ClassVar[Mapping[str, Any]] = {"twice": {"type": "array"}, "if": FLAG.schema}
+    keys: ClassVar[Mapping[str, Any]] = {
+        "twice": {"type": "array", "description": "what is run twice"},
+        "if": {**FLAG.schema, "description": "whether it is"},
+    }
 
     body: Table
     condition: Bound
@@ -81,5 +84,6 @@ def test_a_form_is_walked_shown_and_in_the_schema() -> None:
         ["inner"],
         ["conv", "c=8", "k=3"],
     ]
-    keys = schema()["definitions"]["step"]["properties"]
-    assert (keys["twice"], keys["if"]) == ({"type": "array"}, FLAG.schema)
+    *_, forms = schema()["definitions"]["step"]["allOf"]
+    keys = forms["then"]["properties"]
+    assert {key: keys[key] for key in TwiceStep.keys} == TwiceStep.keys

@@ -43,7 +43,7 @@ def hook(tmp_path: Path) -> Path:
         "LICENSE",
     ):
         shutil.copy(ROOT / name, folder)
-    for name in ("mbprof", "specs"):
+    for name in ("mbprof", "specs", "docs", "tests/cases/checks"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     git("init", "--quiet", cwd=folder)
     git("add", ".", cwd=folder)

@@ -224,8 +224,9 @@ def test_a_folder_that_may_not_be_read_is_said(tmp_path: Path) -> None:
     (shut / "net.yaml").write_text("name: net\n")
     for above in (tmp_path, *tmp_path.parents[:3]):
         above.chmod(above.stat().st_mode | 0o055)
-    program = "import os, sys\nfrom mbprof import cli\nimport mbprof.network.load, mbprof.cli.watch"
-    program += "\nimport encodings.utf_8_sig, watchfiles, yaml, mbprof.checks.run"
+    program = "import os, sys\nfrom mbprof import cli\nimport mbprof.network.load"
+    program += "\nimport mbprof.cli.run, mbprof.cli.watch, mbprof.checks.run"
+    program += "\nimport encodings.utf_8_sig, watchfiles, yaml"
     program += "\nos.setuid(65534)\ncli.main()"
     for words in (("table",), ("check",), ("watch",), ("show",), ("table", "x", "--convention")):
         ended = child(sys.executable, "-c", program, *words, str(shut / "net.yaml"))
@@ -297,7 +298,7 @@ def test_a_signal_leaves_no_half_of_a_report(number: signal.Signals, tmp_path: P
     written = "for n in range(10**6): emit_all({Path('r.md'): b'%d' % n, Path('r/a'): b'%d' % n})"
     program = "import sys\nfrom pathlib import Path\nfrom mbprof import cli\n"
     program += f"from mbprof.output.files import emit_all\ndef run(**options):\n {written}\n"
-    program += "cli.app = lambda words: run\n"
+    program += "from mbprof.cli import run as line\nline.app = lambda words: run\n"
     program += "sys.argv = ['mbprof']\ntry: cli.main()\nexcept KeyboardInterrupt: pass"
     for delay in (0.3, 0.33, 0.36):
         with started(sys.executable, "-c", program, cwd=tmp_path) as process:

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 import typer
 
-from mbprof import cli
+from mbprof.cli.run import app
 from mbprof.errors import UsageError
 from mbprof.output import Column, Report, arranged, columns_report
 from mbprof.output.writers import screen_for
 from tests.conftest import MBPROF, ROOT, child, invoke, run
 
-COMMANDS: dict[str, Any] = typer.main.get_command(cli.app()).commands  # type: ignore[attr-defined]
+COMMANDS: dict[str, Any] = typer.main.get_command(app()).commands  # type: ignore[attr-defined]
 TABLES = {
     "table": ["mobilenet_v1"],
     "list": ["vgg"],
@@ -51,7 +51,7 @@ SORTED = {
 """What the tests sort by, where that is not params."""
 KNOBS = {
     "table", "sizes", "show", "check", "watch", "compare", "diff", "explain", "formula", "export",
-    "convert", "memory", "latency", "measure",
+    "convert", "memory", "latency", "measure", "graph",
 }  # fmt: skip
 TAKEN = {
     "--sort": {*TABLES, "measure"},  # whose times are others in every run
@@ -59,20 +59,23 @@ TAKEN = {
     "--columns": {*TABLES, "measure"},
     "--convention": {
         "table", "list", "show", "block", "check", "watch", "compare", "diff", "sweep", "accuracy",
-        "formula", "space", "search",
+        "formula", "space", "search", "plot", "graph",
     },
     "--scope": {
         "table", "list", "check", "watch", "compare", "diff", "sweep", "accuracy", "explain",
-        "formula", "plot", "space", "search",
+        "formula", "plot", "graph", "space", "search",
     },
+    "--theme": {"plot", "graph"},
     "--alpha": KNOBS | {"block", "sweep", "plot", "space", "search"},
     "--res": KNOBS | {"sweep", "plot", "space", "search"},
-    "--set": KNOBS | {"block", "sweep", "space", "search"},
+    "--set": KNOBS | {"block", "sweep", "plot", "space", "search"},
     "--in": {"sizes", "show", "block", "check", "watch"},
     "--max-macs": {"table", "block", "check", "watch", "space", "search"},
     "--max-params": {"table", "block", "check", "watch", "space", "search"},
+    "--max-peak": {"table", "block", "check", "watch", "memory"},
+    "--max-weights": {"table", "block", "check", "watch"},
     "--seed": {"sweep", "export", "space", "search"},
-    "--dtype": {"table", "memory", "latency", "sweep", "plot"},
+    "--dtype": {"table", "block", "check", "watch", "memory", "latency", "sweep", "plot"},
     "--device": {"latency", "measure", "sweep", "plot"},
     "--output": {*COMMANDS} - {"serve", "watch"},
 }  # fmt: skip
@@ -282,18 +285,19 @@ def test_forced_colours_reach_a_pipe(asked: str) -> None:
     assert ("\x1b[" in ended.out) == bool(asked)
 
 
-def metadata(folder: Path, repository: str) -> str:
+def metadata(folder: Path, repository: str, site: str = "") -> str:
     """Return what a package index would be told of a copy whose owner has filled in an address."""
     import shutil
     import zipfile
 
     for name in ("README.md", "LICENSE", "hatch_build.py"):
         shutil.copy(ROOT / name, folder / name)
-    for name in ("mbprof", "specs"):
+    for name in ("mbprof", "specs", "docs", "tests"):
         (folder / name).symlink_to(ROOT / name)
     text = (ROOT / "pyproject.toml").read_text()
     assert text.count('\nrepository = ""\n') == 1
     text = text.replace('\nrepository = ""\n', f'\nrepository = "{repository}"\n')
+    text = text.replace('\nsite = ""\n', f'\nsite = "{site}"\n')
     (folder / "pyproject.toml").write_text(text)
     ended = child(sys.executable, "-m", "hatchling", "build", "-t", "wheel", cwd=folder)
     assert ended.status == 0, ended.err
@@ -312,7 +316,8 @@ def test_an_index_is_told_no_address_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_links_of_the_readme_lead_to_the_repository(tmp_path: Path) -> None:
-    text = metadata(tmp_path, "https://example.org/me/mbprof")
+    text = metadata(tmp_path, "https://example.org/me/mbprof", "https://me.example.org/mbprof/")
+    assert "Project-URL: Manual, https://me.example.org/mbprof\n" in text
     assert "Project-URL: Repository, https://example.org/me/mbprof\n" in text
     assert "](https://example.org/me/mbprof/blob/HEAD/docs/zoo.md)" in text
     assert "](https://example.org/me/mbprof/raw/HEAD/reports/mobilenet_v2/accuracy.svg)" in text

@@ -15,7 +15,7 @@ import typer
 from matplotlib.figure import Figure
 
 import mbprof
-from mbprof.cli import app
+from mbprof.cli.run import app
 from mbprof.errors import UsageError
 from mbprof.output.model import Brief
 from mbprof.output.writers import Result
@@ -37,6 +37,7 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "estimate": lambda given: mbprof.estimate(given, 0.6, 192),
     "verify": mbprof.verify,
     "plot": lambda given: mbprof.plot(given, kind="layers"),
+    "graph": lambda given: str(mbprof.graph(given)),
     "report": mbprof.report,
     "export": lambda given: mbprof.export(given, "mermaid"),
     "convert": mbprof.convert,
@@ -55,12 +56,14 @@ OTHERS: dict[str, Callable[[], Any]] = {
     "block": lambda: mbprof.block("inv_res"),
     "load": lambda: mbprof.load(SPEC),
     "loads": lambda: mbprof.loads(zoo_text(SPEC)),
+    "diagnose": lambda: mbprof.diagnose(zoo_text(SPEC)),
     "from_onnx": lambda: mbprof.from_onnx(gzip.decompress(ONNX.read_bytes())),
     "schema": mbprof.schema,
+    "docs": mbprof.docs,
     "calibrate": lambda: mbprof.calibrate(MEASURED),
     "measure": lambda: mbprof.measure("lcnet", repeats=1, warmup=0, res=32),
 }
-NO_COMMAND = {"estimate", "from_onnx", "from_torch", "load", "loads", "training"}
+NO_COMMAND = {"diagnose", "estimate", "from_onnx", "from_torch", "load", "loads", "training"}
 NO_FUNCTION = {"serve", "watch"}
 
 

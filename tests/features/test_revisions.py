@@ -23,7 +23,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     git("init", "-q", "-b", "main", cwd=top)
     (specs / "net.yaml").write_text(SPEC % 3)
     (specs / "wider.yaml").write_text(WIDER)
-    (specs / "big.yaml").write_text("#" * 2_000_000)
+    (specs / "big.yaml").write_text("#" * 20_000_000)
     (specs / "wrong.yaml").write_text("name: wrong\nbody: [{op: convv}]\n")
     git("add", ".", cwd=top)
     git("commit", "-q", "-m", "first", cwd=top)
@@ -113,7 +113,7 @@ REPOSITORY_SAYS = {
     ),
     "main:specs": "error[source]: main:specs is a directory, not a spec file",
     "main:specs/big.yaml": (
-        "error[source]: main:specs/big.yaml is larger than 1,048,576 bytes\n"
+        "error[source]: main:specs/big.yaml is larger than 16,777,216 bytes\n"
         "  hint: a spec is a short table of layers"
     ),
     r"C:\specs\net.yaml": (

@@ -12,6 +12,7 @@ import mbprof
 from mbprof.spaces.choices import choices
 from mbprof.spaces.counts import amounts, distinct, product_sum
 from mbprof.spaces.parts import parts
+from mbprof.spaces.resume import Keeper, State
 from mbprof.spaces.space import interval
 from tests.conftest import invoke
 
@@ -230,6 +231,80 @@ def test_evolution_keeps_limits_and_comes_close(monkeypatch: pytest.MonkeyPatch)
     assert len(front.best) > len(known) / 3
     for costs in costs_of(front):
         assert any(k["macs"] <= costs["macs"] and k["params"] >= costs["params"] for k in known)
+
+
+GOAL: dict[str, Any] = {"front": "macs", "maximize": "params", "max_macs": 900_000}
+EVOLVED: dict[str, Any] = {**GOAL, "population": 30, "generations": 12, "seed": 5}
+
+
+@pytest.mark.parametrize("generation", [0, 1, 7, 11])
+def test_a_search_that_was_killed_goes_on_to_the_same_result(
+    generation: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mbprof.spaces.space.ENUMERATED", 0)
+    monkeypatch.setattr("mbprof.spaces.resume.EVERY", 0)
+    spec, file = mbprof.loads(WORDS), tmp_path / "search.json"
+    expected = mbprof.search(spec, **EVOLVED)
+    note = Keeper.note
+
+    def killed(self: Keeper, state: State, *rest: Any) -> None:
+        note(self, state, *rest)
+        if state.generation == generation:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Keeper, "note", killed)
+        with pytest.raises(KeyboardInterrupt):
+            mbprof.search(spec, **EVOLVED, resume=file)
+    assert json.loads(file.read_text())["generation"] == generation
+    assert mbprof.search(spec, **EVOLVED, resume=file) == expected
+    found = json.loads(file.read_text())
+    assert found["generation"] == 11
+    assert {costs["macs"] for costs in costs_of(expected)} >= {
+        row["macs"] for row in found["best"][:1]
+    }
+    assert mbprof.search(spec, **EVOLVED, resume=file) == expected
+    longer = {**EVOLVED, "generations": 15}
+    assert mbprof.search(spec, **longer, resume=file) == mbprof.search(spec, **longer)
+
+
+def test_what_cannot_be_resumed_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mbprof.spaces.space.ENUMERATED", 0)
+    monkeypatch.chdir(tmp_path)
+    Path("words.yaml").write_text(WORDS)
+    ask = ("search", "words.yaml", "--minimize", "macs", "--population", "9", "--resume", "s.json")
+    hint = "  hint: give another --resume, or remove the file to start anew\n"
+    assert invoke(*ask, "--generations", "4").status == 0
+    written = Path("s.json").read_text()
+
+    def said(*more: str) -> str:
+        ended = invoke(*ask, *more)
+        assert (ended.status, ended.out) == (2, "")
+        return ended.err
+
+    assert said("--generations", "3") == (
+        "error[usage]: s.json is at generation 4\n  hint: give --generations 4 or more\n"
+    )
+    assert said("--seed", "1") == (
+        "error[usage]: s.json is of another search: it differs in seed\n" + hint
+    )
+    assert said("--set", "k1=1,3", "--max-macs", "1M") == (
+        "error[usage]: s.json is of another search: it differs in varied, limits\n" + hint
+    )
+    for text in ("", "[]", "{", "{}", '{"search": 1', "[" * 10**5):
+        Path("s.json").write_text(text)
+        assert said() == "error[usage]: s.json is no search that can be resumed\n" + hint
+    data = json.loads(written)
+    changes: list[dict[str, Any]] = [
+        {"rows": [[99] * 7]}, {"rows": [[0]]}, {"rows": "x"}, {"random": {}}, {"best": []},
+        {"generation": None}, {"best_rows": [[10**30] * 7]},
+    ]  # fmt: skip
+    for change in changes:
+        Path("s.json").write_text(json.dumps({**data, **change}))
+        assert said() == "error[usage]: s.json does not fit the spec, or was changed\n" + hint
+    Path("s.json").write_text(written)
+    Path("words.yaml").write_text(WORDS.replace("k: 3, c: 8}", "k: 3, c: 9}"))
+    assert said() == "error[usage]: s.json does not fit the spec, or was changed\n" + hint
 
 
 def test_what_is_found_is_a_spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

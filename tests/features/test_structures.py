@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import mbprof
 from mbprof.errors import LimitError
+from mbprof.network import many
 from mbprof.network.many import Engine, counter, outputs
 from tests.conftest import ROOT
 
@@ -131,6 +132,51 @@ def test_more_networks_than_are_made_are_an_error_unless_a_part_is_asked_for() -
             engine.run(columns, 3, errors)
 
 
+def separate(monkeypatch: pytest.MonkeyPatch) -> Engine:
+    """Return an engine that makes a network of each structure, and looks up which one that is."""
+    monkeypatch.setattr(many, "FEW", 0)
+    spec = mbprof.loads(network(["left out", "repeated", "a kernel"]))
+    return Engine(
+        spec.definition, spec.knobs, {"a": (1, 3), "b": (1, 3)}, counter("kernels", "all"), 2
+    )
+
+
+def test_a_configuration_goes_to_the_network_that_its_knobs_tell(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    engine, rows = separate(monkeypatch), 8 * 9
+    columns = {name: np.array(8 * values) for name, values in GRID.items()}
+    first = engine.run(columns, rows)
+    runs = []
+    serve = Engine.serve
+
+    def noted(self: Engine, path: many.Path, columns: Any, rows: Any, *rest: Any) -> Any:
+        runs.append((path, len(rows)))
+        return serve(self, path, columns, rows, *rest)
+
+    monkeypatch.setattr(Engine, "serve", noted)
+    again = engine.run(columns, rows)
+    assert [column.tolist() for column in again] == [column.tolist() for column in first]
+    expected = alone(network(["left out", "repeated", "a kernel"]), GRID, "kernels")
+    assert list(zip(*(column.tolist() for column in again), strict=True)) == 8 * expected
+    assert len(engine.paths) > 3
+    assert sum(count for _, count in runs) == rows, "each is asked of one network"
+
+
+def test_what_the_networks_of_a_sweep_may_take_is_bounded_and_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    engine = separate(monkeypatch)
+    monkeypatch.setattr(many, "MAX_WORK", 1)
+    with pytest.raises(LimitError) as error:
+        engine.run({name: np.array(values) for name, values in GRID.items()}, len(GRID["a"]))
+    assert error.value.message == (
+        "the configurations make more than 1 different networks; to make them all takes too much "
+        "time and memory"
+    )
+    assert error.value.hint == "let fewer knobs vary, or sweep their values part by part"
+
+
 def test_a_space_of_45_knobs_is_one_build_and_equals_networks_that_were_measured() -> None:
     path = ROOT / "tests" / "independent" / "data" / "ofa_subnets.csv"
     with path.open(encoding="utf-8") as file:
@@ -145,6 +191,50 @@ def test_a_space_of_45_knobs_is_one_build_and_equals_networks_that_were_measured
     counted = engine.run(columns, len(rows))
     assert tuple(column.tolist() for column in counted) == measured
     assert len(engine.paths) == 1
+
+
+@pytest.mark.parametrize("space", ["attentive_nas", "fbnet", "proxyless_nas"])
+def test_a_space_is_one_build_and_equals_networks_that_were_measured(space: str) -> None:
+    path = ROOT / "tests" / "independent" / "data" / "space_networks.csv"
+    with path.open(encoding="utf-8") as file:
+        table = csv.DictReader(line for line in file if not line.startswith("#"))
+        rows = [row for row in table if row["space"] == space]
+    spec = mbprof.load(space).definition
+    knobs = {name: knob.default for name, knob in spec.knobs.items()}
+    for row in rows:
+        given = {name: int(value) for name, value in map(_pair, row["knobs"].split())}
+        columns = {name: np.array([value]) for name, value in given.items()}
+        ranges = {
+            name: (32, 512, 32) if name == "res" else (*_ends(spec.knobs[name]), 1)
+            for name in given
+        }
+        engine = Engine(spec, knobs, ranges, counter("kernels", "all"), 2, open=True)
+        measured = [[int(row["params"])], [int(row["macs"])]]
+        assert [column.tolist() for column in engine.run(columns, 1)] == measured, row
+
+
+@pytest.mark.parametrize("space", ["attentive_nas", "fbnet", "proxyless_nas"])
+def test_every_network_of_a_space_is_of_one_build(space: str) -> None:
+    spec, rng = mbprof.load(space).definition, np.random.default_rng(7)
+    chosen = {name: knob.one_of for name, knob in spec.knobs.items() if knob.one_of}
+    columns = {name: rng.choice(np.array(values), 40) for name, values in chosen.items()}
+    ranges = {name: (*_ends(spec.knobs[name]), 1) for name in chosen}
+    knobs = {name: knob.default for name, knob in spec.knobs.items()}
+    engine = Engine(spec, knobs, ranges, counter("kernels", "all"), 2, open=True)
+    counts = engine.run(columns, 40)
+    assert len(engine.paths) == 1
+    for row in range(0, 40, 8):
+        given = {name: column[row].item() for name, column in columns.items()}
+        total = mbprof.table(mbprof.load(space), **given).total
+        assert [column[row].item() for column in counts] == [total.params, total.cost]
+
+
+def _ends(knob: Any) -> tuple[int, int]:
+    return min(knob.one_of), max(knob.one_of)
+
+
+def _pair(text: str) -> list[str]:
+    return text.split("=")
 
 
 def _trained(nodes: Any) -> tuple[Any, Any]:

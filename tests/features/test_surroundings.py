@@ -27,6 +27,9 @@ COMMANDS = (
     ("explain", "mobilenet_v2"),
     ("formula", "dw_sep"),
     ("schema",),
+    ("docs", "MB104"),
+    ("docs", "conv"),
+    ("docs", "sweep"),
     ("watch", "missing.yaml"),
 )
 SPEC = "name: nét\ninput: {res: 8}\nbody: [{op: conv, k: 3, c: 8}]\n"

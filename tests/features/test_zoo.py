@@ -20,7 +20,12 @@ from mbprof.output.model import Screen
 from mbprof.published import totals
 from mbprof.published.verify import verify
 from mbprof.spec import index, zoo
+from mbprof.spec.knobs import KNOB_KEYS
+from mbprof.spec.reader import BLOCK_KEYS, INPUT_KEYS, SPEC_KEYS
 from mbprof.spec.schema import FORMATS, schema
+from mbprof.spec.sections import CLAIM_KEYS
+from mbprof.spec.steps import TABLE_KEYS
+from mbprof.spec.wiring import WIRING_KEYS
 from tests.conftest import OFFLINE, child, sampled
 
 ROOT = Path(__file__).parents[2]
@@ -60,10 +65,7 @@ def validator() -> jsonschema.Draft7Validator:
 
 @pytest.mark.parametrize("path", sorted((ROOT / "specs").rglob("*.yaml")), ids=lambda p: p.stem)
 def test_specs_fit_their_schema(path: Path) -> None:
-    loaded = yaml.safe_load(path.read_text())
-    if path.parent.name == "blocks":
-        loaded = {"name": "x", "input": {}, "body": [], "blocks": {path.stem: loaded}}
-    validator().validate(json.loads(json.dumps(loaded)))
+    validator().validate(json.loads(json.dumps(yaml.safe_load(path.read_text()))))
 
 
 @pytest.mark.parametrize(
@@ -77,7 +79,7 @@ def test_the_schema_refuses_unknown_keys(row: str) -> None:
 
 
 def test_no_enum_says_a_word_twice_and_every_key_is_described() -> None:
-    """As validators of JavaScript and editors ask for."""
+    """As validators of JavaScript and editors ask for; test_editors.py runs these themselves."""
 
     def parts(node: Any) -> Iterator[dict[str, Any]]:
         if isinstance(node, dict):
@@ -86,11 +88,18 @@ def test_no_enum_says_a_word_twice_and_every_key_is_described() -> None:
             if isinstance(inner, dict | list):
                 yield from parts(inner)
 
+    described = set[str]()
     for part in parts(schema()):
         words = part.get("enum", [])
         assert len(words) == len(set(words))
-    keys = schema()["definitions"]["step"]["properties"]
-    assert [key for key, said in keys.items() if not {"description", "$ref"} & said.keys()] == []
+        for key, said in part.get("properties", {}).items():
+            assert said["description"], key
+            described.add(key)
+        if isinstance(free := part.get("additionalProperties"), dict):
+            assert free["description"]
+    every = (SPEC_KEYS, BLOCK_KEYS, INPUT_KEYS, KNOB_KEYS, CLAIM_KEYS, TABLE_KEYS, WIRING_KEYS)
+    assert described >= {key for keys in every for key in keys}
+    assert described >= {key for op in OPS.values() for key in (*op.letters, *op.after)}
 
 
 def test_the_committed_schema_is_the_generated_one() -> None:
@@ -157,7 +166,7 @@ def test_the_default_convention_is_data() -> None:
     assert weights == {"macs": {"mac": 1}}
 
 
-def test_a_wheel_carries_the_zoo(tmp_path: Path) -> None:
+def test_a_wheel_carries_the_zoo_and_the_manual(tmp_path: Path) -> None:
     pip = (sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir")
     ended = child(*pip, str(tmp_path), str(ROOT), cwd=None, **OFFLINE)
     assert ended.status == 0, ended.err
@@ -166,3 +175,5 @@ def test_a_wheel_carries_the_zoo(tmp_path: Path) -> None:
     assert "mbprof/specs/mobilenet_v1.yaml" in names
     assert "mbprof/network/conventions/kernels.yaml" in names
     assert "mbprof/py.typed" in names
+    assert "mbprof/pages/docs/guides/pytorch.md" in names
+    assert "mbprof/pages/cases/MB104.case" in names

@@ -192,6 +192,22 @@ def keras_result(
     return made, Counted(trained, stored, counter.get_total_flops() // 2, shapes)
 
 
+def keras_shaped(text: str, images: list[Shape]) -> Counted:
+    """Return what a file of Keras holds and the shapes that it makes, without values or MACs."""
+    import keras
+
+    sizes = [(*s[1:], s[0]) if len(s) == 3 else s for s in images]
+    with keras.StatelessScope(initialize_variables=False):
+        net = network_class(module(text))()
+        outputs = net(*(keras.KerasTensor((1, *size)) for size in sizes))
+    outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+    shapes = [tuple(output.shape[1:]) for output in outputs]
+    trained = sum(math.prod(w.shape) for w in net.trainable_weights)
+    stored = sum(math.prod(w.shape) for w in net.weights if "seed" not in w.name)
+    firsts = tuple((s[2], s[0], s[1]) if len(s) == 3 else s for s in shapes)
+    return Counted(trained, stored, 0, firsts)
+
+
 def onnx_counted(built: Any) -> tuple[int, int, tuple[Shape, ...]]:
     """Return stored values, multiply-accumulates and shapes of an ONNX file, inferred by onnx."""
     import onnx

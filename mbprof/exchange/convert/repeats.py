@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from mbprof.exchange.convert.rows import Form, Row
+from mbprof.language.record import record
 from mbprof.network.graph import Edge
 
 LONGEST = 40
@@ -57,7 +57,7 @@ class Instance(NamedTuple):
     rows: tuple[int | None, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Kind:
     """A kind of block: the shape of its fullest piece, and all pieces of the kind in order."""
 

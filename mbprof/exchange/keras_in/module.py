@@ -18,6 +18,7 @@ from typing import Any
 
 from mbprof.errors import ExchangeError, MbprofError, Source, nearest
 from mbprof.exchange.draft import Draft
+from mbprof.exchange.keras_in import more as keras_more  # noqa: F401 - they fill LAYERS
 from mbprof.exchange.keras_in.layers import LAYERS, Walk
 from mbprof.exchange.torch_in.views import Value, plain
 from mbprof.spec import foreign
@@ -84,14 +85,14 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def drafted(model: Any, name: str, source: str) -> Draft:
-    """Return a functional model as a draft.
+def drafted(model: Any, name: str, source: str, example: Any = None) -> Draft:
+    """Return a model as a draft; one that is a class of its own is called on ``example``.
 
-    Raises: ExchangeError: it has no graph, as a model that is a class of its own.
+    Raises: ExchangeError: it has no graph, and does not run on tensors without values.
     """
     draft = Draft(name, source)
     walk = Walk(draft)
-    graph = _graph(model, source)
+    graph = _graph(model, source, example)
     values = []
     for number, tensor in enumerate(graph.inputs, 1):
         shape = (1, *tensor.shape[1:])
@@ -113,13 +114,44 @@ def drafted(model: Any, name: str, source: str) -> Draft:
     return draft
 
 
-def _graph(model: Any, source: str) -> Any:
+def is_model(value: Any) -> bool:
+    """Whether a value is a model of Keras; Keras is not imported for that."""
+    keras = sys.modules.get("keras")
+    return keras is not None and isinstance(value, keras.Model)
+
+
+def _graph(model: Any, source: str, example: Any = None) -> Any:
     """Return the functional graph of a model."""
     graph = getattr(model, "_functional", None) or model
-    if not hasattr(graph, "_nodes_by_depth"):
-        message = f"{source}: {type(model).__name__} has no graph of layers"
-        raise ExchangeError(message, hint="a functional or sequential model has one")
-    return graph
+    if hasattr(graph, "_nodes_by_depth"):
+        return graph
+    shape = tuple(getattr(example, "shape", None) or example or (1, *_USUAL))
+    with _quiet():
+        try:
+            return _called(model, [keras_library().KerasTensor((1, *shape[1:]))])
+        except Exception as error:
+            why = f"{type(error).__name__}: {error}".splitlines()[0][:300]
+            message = f"{source}: {type(model).__name__} has no graph of layers, as {why}"
+            hint = "a functional or sequential model has one; return the model and its example"
+            raise ExchangeError(message, hint=hint) from None
+
+
+def _called(layer: Any, inputs: Sequence[Any], node: Any = None) -> Any:
+    """Return the graph of what a layer of the user's calls, on tensors without values."""
+    keras = keras_library()
+    args, kwargs = tuple(inputs), {}
+    if node is not None:
+        fresh = dict(zip(map(id, node.arguments.keras_tensors), inputs, strict=True))
+
+        def replaced(value: Any) -> Any:
+            return fresh.get(id(value), value)
+
+        args = keras.tree.map_structure(replaced, node.arguments.args)
+        kwargs = keras.tree.map_structure(replaced, node.arguments.kwargs)
+    if not layer.built:
+        layer(*args, **kwargs)
+    made = layer.call(*args, **kwargs)
+    return keras.Function(list(inputs), made)
 
 
 def _walked(walk: Walk, graph: Any, inputs: Sequence[Value], path: str, source: str) -> list[Value]:
@@ -155,4 +187,20 @@ def _recorded(walk: Walk, node: Any, taken: list[Value], name: str, source: str)
         raise
     except MbprofError as error:
         raise ExchangeError(f"{source}: {name}: {error.message}") from None
+    if made is None and rule is None and (inner := _expanded(layer, node)) is not None:
+        return _walked(walk, inner, taken, f"{name}/", source)
     return [made] if made is not None else walk.unknown(layer, taken, outs)
+
+
+def _expanded(layer: Any, node: Any) -> Any:
+    """Return the graph of a user's own layer that is made of others, None if it is not."""
+    tensors = node.arguments.keras_tensors
+    own = [id(weight) for inner in getattr(layer, "_layers", ()) for weight in inner.weights]
+    if not own or {id(weight) for weight in layer.weights} - set(own):
+        return None
+    keras = keras_library()
+    try:
+        fresh = [keras.KerasTensor((1, *t.shape[1:]), t.dtype) for t in tensors]
+        return _called(layer, fresh, node)
+    except Exception:  # whatever the user's own code does on tensors without values
+        return None

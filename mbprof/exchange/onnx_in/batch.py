@@ -98,6 +98,14 @@ def _gathered(shape: Shape, axis: int, made: Shape, said: Mapping[str, Any]) -> 
     return axis if axis < along else axis + len(made) - len(shape)
 
 
+def _recurrent(shape: Shape, axis: int, made: Shape, said: Mapping[str, Any]) -> Axis:
+    return 0 if said.get("layout", 0) else len(made) - 2
+
+
+def _first_axis(shape: Shape, axis: int, made: Shape, said: Mapping[str, Any]) -> Axis:
+    return axis
+
+
 def _einsum(equation: str, number: int, axis: int) -> Axis:
     terms, _, made = equation.replace(" ", "").partition("->")
     letter = terms.split(",")[number][axis]
@@ -113,7 +121,7 @@ _ALIGNED = {
 """Ops whose shapes are aligned at their last axes."""
 _REDUCING = (
     "ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceL1", "ReduceL2",
-    "ReduceSumSquare", "ReduceLogSum", "ReduceLogSumExp",
+    "ReduceSumSquare", "ReduceLogSum", "ReduceLogSumExp", "ArgMax", "ArgMin",
 )  # fmt: skip
 _RULES: dict[str, Rule] = {
     **dict.fromkeys(("Reshape", "Flatten"), _reshaped),
@@ -122,4 +130,6 @@ _RULES: dict[str, Rule] = {
     "Squeeze": _squeezed,
     "Gather": _gathered,
     **dict.fromkeys(_REDUCING, _reduced),
+    **dict.fromkeys(("LSTM", "GRU", "RNN"), _recurrent),
+    **dict.fromkeys(("TopK", "GridSample", "AffineGrid", "Col2Im", "DeformConv"), _first_axis),
 }

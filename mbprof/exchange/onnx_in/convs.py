@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import prod
 from typing import Any
 
+from mbprof.exchange import composed
 from mbprof.exchange.onnx_in.graph import Node
-from mbprof.exchange.onnx_in.translate import NoRule, Translator, op, rule, window
+from mbprof.exchange.onnx_in.translate import NoRule, Translator, emit_of, op, rule, window
 from mbprof.language.fmt import Shape
 from mbprof.ops.padding import PADDING_RULES, Pair
 
@@ -130,10 +131,13 @@ def stacked(
     if solid:
         spots = (n for n in (2, 3, 4) if weights[n] == 1 and out[n] == full[n])
         at = next(spots, 0)
-        if not at or alone > 1:
+        if alone > 1:
             raise NoRule
+        if not at:
+            deep(t, node, weights, said, output, share)
+            return
         sides = [n for n in (2, 3, 4) if n != at]
-        node = node._replace(attributes=_plane(node.attributes, at - 2))
+        node = node._replace(attributes=plane_of(node.attributes, at - 2))
         source, many, order = full[1:], full[at], (0, at - 1, *(n - 1 for n in sides))
     else:
         sides, source, many, order = [2, 3], (alone, *full[1:]), alone, (1, 0, 2, 3)
@@ -165,7 +169,43 @@ def stacked(
     t.emit(node, op("permute", order=back), [own], tuple(apart[n] for n in back), output)
 
 
-def _plane(attributes: Mapping[str, Any], axis: int) -> dict[str, Any]:
+def deep(
+    t: Translator, node: Node, weights: Shape, said: dict[str, Any], output: str, share: str
+) -> None:
+    """Convolve a volume: at each stop along the depth as many maps as the kernel is deep."""
+    shape, made = t.tensor(node.inputs[0]).shape[1:], t.tensor(output).shape[1:]
+    plane, kernel = node._replace(attributes=plane_of(node.attributes, 0)), weights[2:]
+    how = slid(t, plane, (shape[0], *shape[2:]), window(kernel[1:], 2), output, 2, made[2:])
+    groups, said = int(node.attributes.get("group", 1)), {"kernel": kernel[1:], **said, **how}
+    if kernel[0] == 1:
+        step = convolution(shape[0], weights[0], groups, said)
+    else:
+        step = op("conv", channels=weights[0], groups=groups, **said)
+    emit = emit_of(t, node)
+
+    def layer(x: str, part: str) -> str:
+        return emit(step, x, part=part, share=share or output)
+
+    over_depth(t, node, layer, kernel[0], output)
+
+
+def over_depth(
+    t: Translator, node: Node, layer: Callable[[str, str], str], deep: int, output: str
+) -> None:
+    """Apply a layer of maps along the depth of a volume, as `composed.over_depth` does."""
+    said, (shape, made) = node.attributes, (t.shape(name) for name in (node.inputs[0], output))
+    stride, dilation = ((said.get(k) or [1])[0] for k in ("strides", "dilations"))
+    before = (said.get("pads") or [0])[0]
+    if str(said.get("auto_pad")).startswith("SAME"):
+        whole = max((made[1] - 1) * stride + (deep - 1) * dilation + 1 - shape[1], 0)
+        before = whole // 2
+    depth = composed.Depth(deep, stride, dilation, before)
+    x = t.take(node.inputs[0], shape)
+    own, has = composed.over_depth(emit_of(t, node), x, shape, depth, made[1], layer, t.draft.shape)
+    t.at[output] = own, has
+
+
+def plane_of(attributes: Mapping[str, Any], axis: int) -> dict[str, Any]:
     """Return what is said of three axes without one of them."""
     kept = dict(attributes)
     for key in ("strides", "dilations", "pads"):

@@ -18,9 +18,10 @@ ACTS: dict[str, str] = {
     "Neg": "neg", "Sign": "round", "Not": "round", "IsNaN": "round", "IsInf": "round",
     "BitwiseNot": "round", "CumSum": "neg", "Tan": "sin", "Asin": "sin", "Acos": "cos",
     "Atan": "sin", "Sinh": "exp", "Cosh": "exp", "Asinh": "log", "Acosh": "log", "Atanh": "log",
-    "ThresholdedRelu": "relu",
+    "ThresholdedRelu": "relu", "CumProd": "square", "Shrink": "relu neg",
+    "Softsign": "abs neg reciprocal square",
 }  # fmt: skip
-"""The activation that stands for a function of each element: as much is computed of each."""
+"""The activations that stand for a function of each element: as much is computed of each."""
 
 
 @rule(*ACTS)
@@ -77,13 +78,16 @@ def prelu(t: Translator, node: Node) -> None:
     act(t, node, "prelu")
 
 
-def act(t: Translator, node: Node, function: str) -> None:
-    """Apply a function in whatever shape its input is seen."""
+def act(t: Translator, node: Node, functions: str) -> None:
+    """Apply functions in turn, in whatever shape the input is seen."""
     x = node.inputs[0]
     own = t.take(x) if x not in t.at else t.at[x][0]
     shape = t.at[x][1]
+    *before, function = functions.split()
     if function == "prelu":
         own, shape = t.take(x), t.shape(x)
+    for number, first in enumerate(before):
+        own = t.emit(node, op("act", function=first), [own], shape, part=f"{first}{number}")
     t.emit(node, op("act", function=function), [own], shape)
 
 
@@ -106,7 +110,7 @@ def compared(t: Translator, node: Node) -> None:
     t.emit(node, step, taken, step.shapes(tuple(shapes))[0])
 
 
-@rule("Add", "Sub", "Mul", "Div", "Mod", "QLinearAdd", "QLinearMul", "Sum")
+@rule("Add", "Sub", "Mul", "Div", "Mod", "QLinearAdd", "QLinearMul", "Sum", "Mean")
 def elementwise(t: Translator, node: Node) -> None:
     """Join tensors element by element; a number is a factor or a constant summand."""
     kind = node.kind.removeprefix("QLinear").replace("Mod", "Div")
@@ -132,9 +136,14 @@ def elementwise(t: Translator, node: Node) -> None:
             t.same_as(node, by, shape)
             return
         taken[1] = by
-    step: Op = op("add") if kind in ("Add", "Sub", "Sum") else op("mul")
-    shapes = [shape for _, shape in operands]
-    t.emit(node, step, taken, step.shapes(tuple(shapes))[0])
+    if len(taken) == 1:
+        t.same(node, names[0])
+        return
+    step: Op = op("add") if kind in ("Add", "Sub", "Sum", "Mean") else op("mul")
+    made = step.shapes(tuple(shape for _, shape in operands))[0]
+    own = t.emit(node, step, taken, made, part="sum" if kind == "Mean" else "")
+    if kind == "Mean":
+        t.emit(node, op("times", by=1 / len(names)), [own], made)
 
 
 def _is_number(t: Translator, name: str) -> bool:

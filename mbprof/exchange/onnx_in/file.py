@@ -90,7 +90,7 @@ def drafted(model: Any, source: str, name: str, given: Given) -> Draft:
 
     Raises: ExchangeError: it cannot be read. LimitError: it is too large.
     """
-    from mbprof.exchange.onnx_in.graph import Walk
+    from mbprof.exchange.onnx_in.graph import Walk, steps_first
     from mbprof.exchange.onnx_in.rules import translated
 
     draft = Draft(name, source)
@@ -100,7 +100,9 @@ def drafted(model: Any, source: str, name: str, given: Given) -> Draft:
         model = inlined(model, source)
         sizes = images(model, draft, given)
         first = next(iter(sizes.values()), ())
-        batch = first[0] if len(first) > 1 else 1
+        # A sequence that a recurrent layer takes has its batch axis behind that of the steps.
+        axis = int(next(iter(sizes), "") in steps_first(model))
+        batch = first[axis] if len(first) > 1 else 1
         translated(Walk(model, source, batch, sizes, constants).run(), draft)
     except MbprofError:
         raise

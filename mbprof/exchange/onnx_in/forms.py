@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
+from mbprof.exchange import composed
 from mbprof.exchange.onnx_in.convs import maps_of
 from mbprof.exchange.onnx_in.graph import Node
 from mbprof.exchange.onnx_in.layers import rows
-from mbprof.exchange.onnx_in.translate import NoRule, Translator, op, rule
+from mbprof.exchange.onnx_in.translate import NoRule, Translator, emit_of, led, op, rule
 from mbprof.language.fmt import Shape
 from mbprof.ops.base import Op
 
@@ -131,9 +132,13 @@ def cut(t: Translator, node: Node) -> None:
     own, shape, parts = t.take(x), t.shape(x), 0
     for first, end, axis, step in zip(starts, ends, axes, steps, strict=True):
         n = full[axis % len(full)]
-        if step < 1:
-            raise NoRule
+        at = t.axis(x, axis) if step < 0 else 0
         begin, stop, stride = slice(first, end, step).indices(n)
+        if step < 0:
+            turned = op("lookup", to=(len(range(begin, stop, stride)),), axis=at)
+            shape = turned.shapes((shape,))[0]
+            own = t.emit(node, turned, [own], shape, part=f"turned{axis}")
+            continue
         if (begin, stop, stride) == (0, n, 1):
             continue
         at = t.axis(x, axis)
@@ -150,40 +155,74 @@ def gather(t: Translator, node: Node) -> None:
     """Take one position of an axis, which is a slice, or look up several."""
     x = node.inputs[0]
     indices, axis = t.tensor(node.inputs[1]), t.axis(x, node.attributes.get("axis", 0))
-    if not indices.fixed:
-        raise NoRule
     shape, own = t.shape(x), t.take(x)
+    if not indices.fixed:
+        to = t.shape(node.inputs[1])
+        step = op("lookup", to=to, axis=axis)
+        made = step.shapes((shape,))[0]
+        own = t.emit(node, step, [own], made, part="taken")
+        t.same_as(node, led(t, node, own, made, node.inputs[1:2]), made)
+        return
     if prod(indices.shape) == 1:
         at = 0 if indices.value is None else int(indices.value.reshape(-1)[0]) % shape[axis]
         if shape[axis] == 1:
             t.same(node, x)
             return
         stop = at + 1 if at + 1 < shape[axis] else None
-        step: Op = op("slice", axis=axis, start=at, stop=stop)
+        step = op("slice", axis=axis, start=at, stop=stop)
     else:
         step = op("lookup", to=tuple(indices.shape), axis=axis)
     t.emit(node, step, [own], step.shapes((shape,))[0])
 
 
-@rule("GatherND")
-def gather_points(t: Translator, node: Node) -> None:
-    """Look up fixed positions of the first axes, which are read as one."""
-    x, indices = node.inputs[0], t.tensor(node.inputs[1])
-    shape, count = t.shape(x), indices.shape[-1]
-    if not indices.fixed or node.attributes.get("batch_dims", 0):
-        raise NoRule
-    if t.tensor(x).batch is not None and t.tensor(x).batch < count:  # type: ignore[operator]
-        raise NoRule
-    flat: Shape = (prod(shape[:count]), *shape[count:])
-    step = op("lookup", to=indices.shape[:-1], axis=0)
-    t.emit(node, step, [t.take(x, flat)], step.shapes((flat,))[0])
+@rule("GatherND", "GatherElements", "ReverseSequence", "MaxUnpool", "Compress")
+def gathered(t: Translator, node: Node) -> None:
+    """Look up elements anywhere, at fixed positions or at those that an image decides."""
+    x, made = node.inputs[0], t.shape(node.outputs[0])
+    shape, count = t.shape(x), t.tensor(node.inputs[1]).shape[-1] if node.kind == "GatherND" else 0
+    batch = t.tensor(x).batch
+    whole = batch is None or batch >= count
+    if count and whole and t.tensor(node.inputs[1]).fixed and not node.attributes.get("batch_dims"):
+        flat: Shape = (prod(shape[:count]), *shape[count:])  # whole rows
+        to = t.tensor(node.inputs[1]).shape[:-1]
+    else:
+        flat, to = (prod(shape),), made
+    step = op("lookup", to=to, axis=0)
+    has = step.shapes((flat,))[0]
+    own = t.emit(node, step, [t.take(x, flat)], has, part="taken")
+    t.same_as(node, led(t, node, own, has, node.inputs[1:2]), has)
+
+
+@rule("ScatterND", "ScatterElements", "Scatter", "TensorScatter")
+def scattered(t: Translator, node: Node) -> None:
+    """Take each element from one of two tensors; one that is added or compared is a step more."""
+    x, places, updates = node.inputs[0], node.inputs[1], node.inputs[2]
+    shape, size = t.shape(x), prod(t.shape(updates))
+    if node.kind == "TensorScatter":
+        places, updates = node.inputs[2] if len(node.inputs) > 2 else "", node.inputs[1]
+        size = prod(t.shape(updates))
+    new = t.take(updates, (size,))
+    if node.attributes.get("reduction", "none") != "none":
+        new = t.emit(node, op("act", function="neg"), [new], (size,), part="joined")
+    both = (prod(shape) + size,)
+    own = t.emit(node, op("concat"), [t.take(x, (prod(shape),)), new], both, part="both")
+    own = t.emit(node, op("lookup", to=shape), [own], shape, part="placed")
+    t.same_as(node, led(t, node, own, shape, [places]), shape)
 
 
 REDUCED = {
     "ReduceMean": "mean", "ReduceSum": "sum", "ReduceMax": "max", "ReduceMin": "max",
-    "ReduceL1": "sum", "ReduceL2": "sum", "ReduceSumSquare": "sum",
+    "ReduceL1": "sum", "ReduceL2": "sum", "ReduceSumSquare": "sum", "ReduceLogSum": "sum",
+    "ReduceLogSumExp": "sum",
 }  # fmt: skip
 """The op that stands for a reduction; what is done to each element before and behind is besides."""
+
+
+_BEFORE = {
+    "ReduceL1": "abs", "ReduceL2": "square", "ReduceSumSquare": "square", "ReduceLogSumExp": "exp",
+}  # fmt: skip
+_BEHIND = {"ReduceL2": "sqrt", "ReduceLogSum": "log", "ReduceLogSumExp": "log"}
+"""What is done to each element before a reduction, and to its result."""
 
 
 @rule(*REDUCED)
@@ -197,19 +236,18 @@ def reduce(t: Translator, node: Node) -> None:
         return
     axes = tuple(sorted({t.axis(x, axis) for axis in (range(rank) if said is None else said)}))
     own = t.take(x)
-    if kind in ("ReduceL2", "ReduceSumSquare", "ReduceL1"):
-        first = "abs" if kind == "ReduceL1" else "square"
+    if first := _BEFORE.get(kind):
         own = t.emit(node, op("act", function=first), [own], shape, part=first)
     if all(shape[axis] == 1 for axis in axes):
         t.same_as(node, own, shape)
         return
     whole = kind == "ReduceMean" and axes == (1, 2) and len(shape) == 3
     step: Op = op("gap") if whole else op(REDUCED[kind], along=axes, keep=True)
-    part = "sum" if kind == "ReduceL2" else ""
+    last = _BEHIND.get(kind)
     made = step.shapes((shape,))[0]
-    own = t.emit(node, step, [own], made, part=part)
-    if kind == "ReduceL2":
-        t.emit(node, op("act", function="sqrt"), [own], made)
+    own = t.emit(node, step, [own], made, part="sum" if last else "")
+    if last:
+        t.emit(node, op("act", function=last), [own], made)
 
 
 @rule("LpNormalization")
@@ -255,25 +293,39 @@ def pad(t: Translator, node: Node) -> None:
     t.same_as(node, own, shape)
 
 
+_TAPS = {"nearest": 1, "linear": 2, "bilinear": 2, "cubic": 4, "bicubic": 4}
+"""How many values along an axis a mode of interpolation weighs."""
+
+
 @rule("Resize", "Upsample")
 def resize(t: Translator, node: Node) -> None:
     """Interpolate maps; a factor is kept as one, so that other sizes of the image work."""
     x, mode = node.inputs[0], node.attributes.get("mode", "nearest")
-    shape, full = maps_of(t, x), t.tensor(node.outputs[0]).shape
-    if len(full) != 4 or full[1] != shape[0] or mode not in ("nearest", "linear", "bilinear"):
-        raise NoRule
-    high, wide = full[2:]
-    how = "nearest" if mode == "nearest" else "bilinear"
-    if (high, wide) == shape[1:]:
+    full, made = t.tensor(x).shape, t.tensor(node.outputs[0]).shape
+    axes = [axis for axis, sizes in enumerate(zip(full, made, strict=True)) if len({*sizes}) > 1]
+    if not axes:
         t.same(node, x)
         return
+    if mode not in _TAPS or min(axes) < 2:
+        raise NoRule
+    taps = _TAPS[mode] ** (len(full) - 2 if len(full) < 5 else len(axes))
+    shape: Shape
+    if len(full) != 4:
+        shape = (prod(t.shape(x)) // prod(full[2:]), full[2], prod(full[3:]))
+        size = (made[2], prod(made[3:]))
+    else:
+        shape, size = maps_of(t, x), (made[2], made[3])
+    (high, wide), own = size, t.take(x, shape)
     whole = high % shape[1] == 0 == wide % shape[2] and high // shape[1] == wide // shape[2]
+    if taps not in (1, 4):
+        own = composed.interpolated(emit_of(t, node), own, size, taps)
+        t.same_as(node, own, (shape[0], *size))
+        return
+    how = "nearest" if taps == 1 else "bilinear"
     step = (
-        op("resize", by=high // shape[1], mode=how)
-        if whole
-        else op("resize", size=(high, wide), mode=how)
+        op("resize", by=high // shape[1], mode=how) if whole else op("resize", size=size, mode=how)
     )
-    t.emit(node, step, [t.take(x, shape)], (shape[0], high, wide))
+    t.emit(node, step, [own], (shape[0], high, wide))
 
 
 @rule("DepthToSpace", "SpaceToDepth")

@@ -91,7 +91,8 @@ class Walk:
         self.initialise(graph)
         for name, shape in self.sizes.items():
             kind = next(i.type.tensor_type.elem_type for i in graph.input if i.name == name)
-            axis = 0 if len(shape) > 1 and shape[0] == self.batch else None
+            first = int(name in steps_first(self.model))
+            axis = first if len(shape) > 1 and shape[first] == self.batch else None
             self.tensors[name] = Tensor(shape, kind, batch=axis)
         self.walk(graph)
         return self
@@ -327,6 +328,16 @@ class Walk:
         """Return the shape of a tensor for one image."""
         tensor = self.tensors[name]
         return without(tensor.shape, tensor.batch, self.batch)
+
+
+def steps_first(model: Any) -> set[str]:
+    """Return the tensors whose first axis counts the steps of a recurrent layer."""
+    layers = (node for node in model.graph.node if node.op_type in ("LSTM", "GRU", "RNN"))
+    return {
+        node.input[0]
+        for node in layers
+        if node.input and not any(a.name == "layout" and a.i for a in node.attribute)
+    }
 
 
 FLOATS = {TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.DOUBLE}

@@ -6,9 +6,9 @@ import re
 from math import prod
 from typing import Any
 
-from mbprof.exchange.onnx_in.convs import maps_of, slid
+from mbprof.exchange.onnx_in.convs import maps_of, over_depth, plane_of, slid
 from mbprof.exchange.onnx_in.graph import Node
-from mbprof.exchange.onnx_in.translate import FUSED, NoRule, Translator, op, rule, window
+from mbprof.exchange.onnx_in.translate import FUSED, NoRule, Translator, emit_of, op, rule, window
 from mbprof.language.fmt import Shape
 
 
@@ -127,8 +127,11 @@ def product_of(t: Translator, node: Node, names: tuple[str, str], turned: bool) 
 @rule("MaxPool", "AveragePool", "LpPool", "QLinearAveragePool")
 def pool(t: Translator, node: Node) -> None:
     """Pool over windows; what counts of a partial one decides the padding at the end."""
-    shape, said = maps_of(t, node.inputs[0]), node.attributes
-    rank, output = len(t.tensor(node.inputs[0]).shape) - 2, node.outputs[0]
+    said, rank = node.attributes, len(t.tensor(node.inputs[0]).shape) - 2
+    if rank == 3:
+        _pool_volume(t, node)
+        return
+    shape, output = maps_of(t, node.inputs[0]), node.outputs[0]
     if len(node.outputs) > 1 and node.outputs[1] in t.takers:
         raise NoRule
     kernel = window(said["kernel_shape"], rank)
@@ -153,12 +156,46 @@ def pool(t: Translator, node: Node) -> None:
     t.emit(node, step, [t.take(node.inputs[0], shape)], full)
 
 
+def _pool_volume(t: Translator, node: Node) -> None:
+    """Pool each map, then what the window is deep."""
+    said, x, output = node.attributes, node.inputs[0], node.outputs[0]
+    shape, made = t.shape(x), t.shape(output)
+    if len(shape) != 4 or (len(node.outputs) > 1 and node.outputs[1] in t.takers):
+        raise NoRule
+    deep, *kernel = said["kernel_shape"]
+    plane = node._replace(attributes=plane_of(said, 0))
+    how = slid(t, plane, (shape[0], *shape[2:]), window(kernel, 2), output, 2, made[2:])
+    dilation, largest = how.pop("dilation"), node.kind == "MaxPool"
+    if not largest and dilation != (1, 1):
+        raise NoRule
+    how |= {"dilation": dilation} if largest else {}
+    ceil = bool(said.get("ceil_mode", 0))
+    step = op("maxpool" if largest else "avgpool", kernel=window(kernel, 2), ceil=ceil, **how)
+    emit = emit_of(t, node)
+
+    def layer(own: str, part: str) -> str:
+        own = emit(step, own, part=part)
+        _, high, wide = t.draft.shape(own)
+        if deep == 1:
+            return own
+        own = emit(op("reshape", to=(shape[0], deep, high * wide)), own, part=f"{part}.deep")
+        along = op("max" if largest else "mean", along=(1,), keep=True)
+        own = emit(along, own, part=f"{part}.along")
+        return emit(op("reshape", to=(shape[0], high, wide)), own, part=f"{part}.pooled")
+
+    over_depth(t, node, layer, deep, output)
+
+
 @rule("GlobalAveragePool", "GlobalMaxPool", "QLinearGlobalAveragePool")
 def pool_all(t: Translator, node: Node) -> None:
     """Pool whole maps."""
     if node.attributes.get("channels_last"):
         raise NoRule
-    shape = maps_of(t, node.inputs[0])
+    full = t.tensor(node.inputs[0]).shape
+    if len(full) == 5:
+        shape: Shape = (prod(t.shape(node.inputs[0])) // prod(full[2:]), full[2], prod(full[3:]))
+    else:
+        shape = maps_of(t, node.inputs[0])
     step = op("gmp") if node.kind == "GlobalMaxPool" else op("gap")
     t.emit(node, step, [t.take(node.inputs[0], shape)], (shape[0], 1, 1))
 
@@ -176,12 +213,15 @@ def batch_norm(t: Translator, node: Node) -> None:
 
 @rule("LayerNormalization", "SimplifiedLayerNormalization", "RMSNormalization")
 def layer_norm(t: Translator, node: Node) -> None:
-    """Normalise the last axis; over several axes it is one group of all channels."""
+    """Normalise the last axes, which are read as one; with the first it is one vector."""
     x = node.inputs[0]
     rank, axis = len(t.tensor(x).shape), node.attributes.get("axis", -1)
-    if axis % rank != rank - 1:
+    size, whole = prod(t.tensor(x).shape[axis % rank :]), prod(t.shape(x))
+    if whole % size:
         raise NoRule
     shape = rows(t.shape(x))
+    if axis % rank != rank - 1:
+        shape = (whole // size, size) if whole > size else (size,)
     step: Any = op("ln", scale=t.holds(node, 1), shift=t.holds(node, 2))
     if node.kind != "LayerNormalization":
         step = op("rms", scale=t.holds(node, 1))
@@ -255,13 +295,16 @@ def attention(t: Translator, node: Node) -> None:
         t.emit(node, step, taken, (shape[0], c_v))
         return
     q, k, v = (t.shape(name) for name in names)
-    if len(q) != 3 or q[0] != k[0] or node.domain == FUSED:
+    if len(q) != 3 or q[0] % k[0] or node.domain == FUSED:
         raise NoRule
     h, n, m = q[0], q[1], k[1]
+    emit, others = emit_of(t, node), [t.take(names[1]), t.take(names[2])]
+    if h != k[0]:  # several heads share keys and values
+        others = [emit(op("lookup", to=(h,)), own, part="heads") for own in others]
     scores = t.emit(
         node,
         op("matmul", transposed=True),
-        [t.take(names[0]), t.take(names[1])],
+        [t.take(names[0]), others[0]],
         (h, n, m),
         part="qk",
     )
@@ -272,7 +315,7 @@ def attention(t: Translator, node: Node) -> None:
         bias = t.take(node.inputs[3], sizes)
         scores = t.emit(node, op("add"), [scores, bias], (h, n, m), part="mask")
     scores = t.emit(node, op("softmax", axis=-1), [scores], (h, n, m), part="softmax")
-    t.emit(node, op("matmul"), [scores, t.take(names[2])], (h, n, v[2]))
+    t.emit(node, op("matmul"), [scores, others[1]], (h, n, v[2]))
 
 
 def _biased(t: Translator, node: Node, own: str, shape: Shape) -> str:

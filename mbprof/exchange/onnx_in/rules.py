@@ -7,6 +7,7 @@ from math import prod
 
 from mbprof.errors import ExchangeError
 from mbprof.exchange.draft import Draft
+from mbprof.exchange.onnx_in import composites as onnx_composites  # noqa: F401 - their rules
 from mbprof.exchange.onnx_in import convs as onnx_convs  # noqa: F401 - their rules
 from mbprof.exchange.onnx_in import elements as onnx_elements  # noqa: F401 - their rules
 from mbprof.exchange.onnx_in import forms as onnx_forms  # noqa: F401 - their rules

@@ -10,6 +10,7 @@ from math import prod
 from typing import Any, TypeAlias
 
 from mbprof.errors import MbprofError
+from mbprof.exchange import composed
 from mbprof.exchange.draft import Draft
 from mbprof.exchange.onnx_in.graph import DOMAINS, MULTIPLY, Node, Tensor, Walk
 from mbprof.exchange.onnx_in.patterns import OWN
@@ -135,6 +136,10 @@ class Translator:
     def has(self, node: Node, at: int) -> bool:
         """Whether a node has an input."""
         return at < len(node.inputs) and bool(node.inputs[at])
+
+    def has_output(self, node: Node, at: int) -> bool:
+        """Whether a node has an output that is called something."""
+        return at < len(node.outputs) and bool(node.outputs[at])
 
     def values(self, node: Node, at: int, said: str = "") -> list[int] | None:
         """Return whole numbers that an input brings, or an attribute in older opsets.
@@ -323,6 +328,24 @@ class Translator:
             shape = tuple(sizes) or (1,)
             made.append((self.take(name, shape), shape))
         return made
+
+
+def emit_of(t: Translator, node: Node) -> composed.Emit:
+    """Return what adds the ops of a layer that is several."""
+
+    def emit(step: Op, *taken: str, part: str, share: str = "") -> str:
+        shape = step.shapes(tuple(map(t.draft.shape, taken)))[0]
+        return t.emit(node, step, taken, shape, part=part, share=share)
+
+    return emit
+
+
+def led(t: Translator, node: Node, own: str, shape: Shape, names: Sequence[str]) -> str:
+    """Return a tensor whose positions are those that others say, where an image decides them."""
+    for name in names:
+        if name and not t.tensor(name).fixed:
+            own = composed.led(emit_of(t, node), own, shape, t.take(name), prod(t.shape(name)))
+    return own
 
 
 def _cleaned(name: str, kind: str = "") -> str:

@@ -108,8 +108,8 @@ def _loops(
     sequential: str,
 ) -> list[str]:
     cells = [column for column in columns if column.cells is not None]
-    if not cells:  # nothing tells the rows apart
-        rows = [[i for row in rows for i in row]]
+    if not cells and not any(re.search(r"\bi\b", column.text) for column in columns):
+        rows = [[i for row in rows for i in row]]  # nothing tells the rows apart
     times = [len(row) for row in rows]
     repeated = max(times) > 1
     carried = next(
@@ -120,7 +120,7 @@ def _loops(
     table: list[list[Any]] = [
         [column.cells[r] for column in cells if column.cells] for r in range(len(rows))
     ]
-    if repeated and len(set(times)) > 1:
+    if repeated and (len({*times}) > 1 or (not cells and len(rows) > 1)):
         at = min(heads.index(out[0]) + 1 if out and out[0] in heads else len(heads), len(heads))
         n = "n" if "n" not in heads else "repeats"
         heads.insert(at, n)

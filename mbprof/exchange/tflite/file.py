@@ -16,7 +16,7 @@ from mbprof.spec import foreign
 from mbprof.spec.foreign import Program
 from mbprof.spec.knobs import Given
 
-for _rules in ("form", "ops"):  # which fill the table of rules
+for _rules in ("composites", "form", "ops"):  # which fill the table of rules
     import_module(f"mbprof.exchange.tflite.{_rules}")
 
 

@@ -42,10 +42,14 @@ ELEMENTWISE = {
     "MUL": "mul",
     "DIV": "mul",
     "SQUARED_DIFFERENCE": "add",
-    "MAXIMUM": "",
-    "MINIMUM": "",
+    "FLOOR_DIV": "mul",
+    "FLOOR_MOD": "mul",
+    "MAXIMUM": "add",
+    "MINIMUM": "add",
 }
-"""A subtraction is an addition, as far as costs go; a division multiplies by an inverse."""
+"""A subtraction and a comparison are an addition, as far as costs go; a division multiplies by an
+inverse."""
+_DIVIDED = {"DIV", "FLOOR_DIV", "FLOOR_MOD"}
 _LARGEST = 1e30
 """A factor of the language is below it."""
 
@@ -196,10 +200,8 @@ def _elementwise(reading: Reading, operator: Operator) -> None:
         other = _operand(reading, operator, 1 - single, form)
         reading.add(operator, _with_number(reading, operator, single), [other], form)
         return
-    if operator.kind in ("MAXIMUM", "MINIMUM"):
-        raise NoRule
     taken = [_operand(reading, operator, place, form) for place in range(len(numbers))]
-    if operator.kind == "DIV":
+    if operator.kind in _DIVIDED:
         below, inverse = reading.draft.shape(taken[1]), op_of("act", function="reciprocal")
         taken[1] = reading.step(operator, inverse, taken[1], below, "inverse")
     if operator.kind == "SQUARED_DIFFERENCE":

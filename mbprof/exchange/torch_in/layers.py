@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor
 
 from mbprof.exchange.torch_in.products import padding
@@ -25,8 +27,8 @@ ACTIVATIONS = {
 def _batch_norm(r: Recorder, c: Call) -> object:
     weight, bias = c.get(1, "weight"), c.get(2, "bias")
     mean, variance = c.get(3, "running_mean"), c.get(4, "running_var")
-    if mean is None:
-        return NotImplemented
+    if mean is None:  # each image is normalised by its own
+        return _grouped(r, c, c.get(0, "input").shape[1], weight, bias)
     channels = mean.numel()
     leaves = [r.leaf(t, channels) for t in (weight, bias, mean, variance)]
     key = r.hold(*leaves)
@@ -176,39 +178,40 @@ def _adaptive(r: Recorder, c: Call) -> object:
     return None
 
 
-_REDUCTIONS = {"mean": "mean", "sum": "sum", "amax": "max", "max": "max"}
+_REDUCTIONS = {"mean": "mean", "sum": "sum", "amax": "max"}
 
 
 @rule(*_REDUCTIONS)
 def _reduce(r: Recorder, c: Call) -> object:
-    kind = _REDUCTIONS[c.func.__name__.removesuffix("_")]
-    given = c.get(1, "dim")
-    if isinstance(given, Tensor):
+    return reduced(r, c, _REDUCTIONS[word_of(c.func)])
+
+
+def reduced(r: Recorder, c: Call, kind: str, place: int = 1) -> object:
+    """Reduce the axes that an argument says, or all of them."""
+    dims = c.get(place, "dim")
+    if isinstance(dims, Tensor):
         return NotImplemented
     value, out = r.value(c.get(0, "input", c.args[0] if c.args else None)), first(c.out)
+    r.set(out, r.tape.reshape(reduction(r, kind, value, dims), tuple(out.shape)))
+    return None
+
+
+def reduction(r: Recorder, kind: str, value: Value, dims: Any = None) -> Value:
+    """Reduce axes of a value to size 1, all of them if none is said."""
     rank = len(value.shape)
-    dims = (
-        range(rank)
-        if given is None or given == ()
-        else given
-        if isinstance(given, list | tuple)
-        else (given,)
-    )
-    axes = [d % rank for d in dims if value.shape[d] != 1]
+    said = range(rank) if dims is None or dims in ((), []) else dims
+    axes = [d % rank for d in (said if isinstance(said, list | tuple | range) else (said,))]
+    axes = [d for d in axes if value.shape[d] != 1]
     if not axes:
-        r.set(out, value._replace(shape=tuple(out.shape)))
-        return None
+        return value
     places = [r.tape.axis(value, axis) for axis in axes]
     tensor, along = places[0][0], tuple(sorted(at for _, at in places))
-    own = r.draft.shape(tensor)
-    if along == (1, 2) and len(own) == 3 and kind == "mean":
-        made = r.tape.one(new("gap"), tensor, call=r.call)
-    else:
-        made = r.tape.one(new(kind, along=along, keep=True), tensor, call=r.call)
+    whole = along == (1, 2) and len(r.draft.shape(tensor)) == 3 and kind == "mean"
+    op: Op = new("gap") if whole else new(kind, along=along, keep=True)
+    made = r.tape.one(op, tensor, call=r.call)
     for axis in axes:
         value = r.tape.resized(value, made, axis, 1)
-    r.set(out, r.tape.reshape(value, tuple(out.shape)))
-    return None
+    return value
 
 
 # Functions of each element.
@@ -227,17 +230,6 @@ def _act(r: Recorder, c: Call, function: str) -> None:
 @rule("gelu")
 def _gelu(r: Recorder, c: Call) -> None:
     _act(r, c, "gelu_tanh" if c.named.get("approximate") == "tanh" else "gelu")
-
-
-@rule("hardtanh", "clamp")
-def _clamp(r: Recorder, c: Call) -> object:
-    names = ("min_val", "max_val") if "hardtanh" in c.func.__name__ else ("min", "max")
-    bounds = tuple(c.get(i, name) for i, name in enumerate(names, 1))
-    function = {(0, None): "relu", (0, 6): "relu6"}.get(bounds)
-    if function is None:
-        return NotImplemented
-    _act(r, c, function)
-    return None
 
 
 @rule("prelu")
@@ -264,11 +256,21 @@ def _number(r: Recorder, operand: object) -> float | None:
     return float(operand) if isinstance(operand, int | float) else None
 
 
-@rule("mul", "imul", "rmul", "multiply", "div", "truediv", "itruediv", "neg")
+@rule("mul", "imul", "rmul", "multiply", "div", "truediv", "itruediv", "neg", "divide", "rdiv",
+      "rtruediv", "true_divide", "floor_divide", "floordiv", "remainder", "fmod", "mod",
+      "reciprocal")  # fmt: skip
 def _mul(r: Recorder, c: Call) -> None:
     word = word_of(c.func)
     left, right = c.args[0], c.get(1, "other", -1)
-    divided = "div" in word
+    divided = "div" in word or "mod" in word or word == "remainder"
+    if word in ("rdiv", "rtruediv", "reciprocal") or (divided and not isinstance(left, Tensor)):
+        value = right if isinstance(right, Tensor) else left
+        number = left if value is right else right
+        inverse = r.tape.same(new("act", function="reciprocal"), r.value(value), call=r.call)
+        if word != "reciprocal" and isinstance(number, int | float) and number != 1:
+            inverse = r.tape.same(new("times", by=float(number)), inverse, call=r.call)
+        r.set(c.out, inverse)
+        return
     if not isinstance(left, Tensor):
         left, right = right, left
     number = _number(r, right)
@@ -313,6 +315,16 @@ def _square(r: Recorder, c: Call) -> None:
     _binary(r, c, new("mul"), c.args[0], c.args[0])
 
 
-@rule("pow")
-def _pow(r: Recorder, c: Call) -> object:
-    return _square(r, c) if c.get(1, "exponent") == 2 else NotImplemented
+_POWERS = {0.5: "sqrt", -1.0: "reciprocal"}
+
+
+@rule("pow", "float_power", "ipow", "rpow")
+def _pow(r: Recorder, c: Call) -> None:
+    """A power, of which squares and roots are simpler."""
+    exponent = c.get(1, "exponent")
+    if exponent == 2 and word_of(c.func) != "rpow":
+        _square(r, c)
+        return
+    base = c.args[0] if isinstance(c.args[0], Tensor) else exponent
+    function = "exp" if isinstance(exponent, Tensor) else _POWERS.get(exponent, "exp")
+    r.set(c.out, r.tape.same(new("act", function=function), r.value(base), call=r.call))

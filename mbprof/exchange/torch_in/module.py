@@ -24,9 +24,12 @@ from torch.overrides import TorchFunctionMode
 
 from mbprof.errors import ExchangeError, MbprofError, Source, nearest
 from mbprof.exchange.draft import Draft
+from mbprof.exchange.keras_in.module import drafted, is_model
+from mbprof.exchange.torch_in import functions as torch_functions  # noqa: F401 - they fill RULES
 from mbprof.exchange.torch_in import layers as torch_layers  # noqa: F401 - they fill RULES
 from mbprof.exchange.torch_in import moves as torch_moves  # noqa: F401 - they fill RULES
 from mbprof.exchange.torch_in import products as torch_products  # noqa: F401 - they fill RULES
+from mbprof.exchange.torch_in import volumes as torch_volumes  # noqa: F401 - they fill RULES
 from mbprof.exchange.torch_in.record import Recorder, tensors
 from mbprof.exchange.torch_in.rules import HEAVY, RULES, WITHIN
 from mbprof.exchange.torch_in.views import plain
@@ -68,6 +71,8 @@ def read(text: str, given: Given) -> Source:
 @lru_cache(maxsize=16)
 def _read(text: str, res: str | None, channels: str | None) -> Source:
     module, example, name = built(text)
+    if is_model(module):
+        return Source(text, drafted(module, name, text, example).text())
     return Source(text, _draft(module, turned(example, res, channels), name, text).text())
 
 
@@ -129,7 +134,7 @@ def _timm(name: str) -> tuple[Any, Shape]:
     return module, tuple(cfg.get("input_size") or _USUAL)
 
 
-def _torchvision(name: str) -> tuple[Any, Shape]:
+def _torchvision(name: str) -> tuple[Any, Any]:
     models = library("torchvision").models
     if name not in models.list_models():
         hint = nearest(name, models.list_models())
@@ -141,7 +146,19 @@ def _torchvision(name: str) -> tuple[Any, Shape]:
     weights = getattr(models.get_model_weights(name), "DEFAULT", None)
     usual = getattr(getattr(weights, "transforms", None), "keywords", {}).get("crop_size", 224)
     size = getattr(module, "image_size", usual)
+    kind = type(module).__module__.split(".")[2]
+    if kind == "video":
+        high, wide = usual if isinstance(usual, tuple | list) else (usual, usual)
+        return module, (torch.empty((1, 3, _FRAMES, high, wide), device="meta"),)
+    if kind == "optical_flow":
+        return module, (torch.empty((1, 3, *_FLOW), device="meta"),) * 2
     return module, (3, size, size)
+
+
+_FRAMES = 16
+"""Frames of a clip. Source: torchvision/models/video/mvit.py and swin_transformer.py."""
+_FLOW = 520, 960
+"""Height and width of both images. Source: docs of torchvision, the example of optical flow."""
 
 
 def _takes_backbone(models: Any, name: str) -> bool:
@@ -150,7 +167,7 @@ def _takes_backbone(models: Any, name: str) -> bool:
     return "weights_backbone" in inspect.signature(models.get_model_builder(name)).parameters
 
 
-_ZOOS: dict[str, Callable[[str], tuple[Any, Shape]]] = {"timm": _timm, "torchvision": _torchvision}
+_ZOOS: dict[str, Callable[[str], tuple[Any, Any]]] = {"timm": _timm, "torchvision": _torchvision}
 
 
 def _called(text: str) -> tuple[Any, Any]:
@@ -167,8 +184,11 @@ def _called(text: str) -> tuple[Any, Any]:
         raise ExchangeError(f"{text} cannot be called", hint="name a class or a function")
     made = target if isinstance(target, torch.nn.Module) else _made(text, target)
     example: Any = None
-    if isinstance(made, tuple) and len(made) == 2 and isinstance(made[0], torch.nn.Module):
+    pair = isinstance(made, tuple) and len(made) == 2
+    if pair and (is_model(made[0]) or isinstance(made[0], torch.nn.Module)):
         made, example = made
+    if is_model(made):
+        return made, example
     if not isinstance(made, torch.nn.Module):
         kind = type(made).__name__
         message = f"{text} returns {kind}, which is no torch.nn.Module"

@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mbprof.exchange import composed
 from mbprof.exchange.torch_in.record import Call, Recorder, Static, tensors, word_of
-from mbprof.exchange.torch_in.rules import first, over_maps, rule
+from mbprof.exchange.torch_in.rules import emit_of, first, led, over_maps, rule
 from mbprof.exchange.torch_in.views import Value, new, plain
 from mbprof.symbolic.arithmetic import product
 
@@ -70,7 +71,8 @@ def _gather(r: Recorder, c: Call) -> None:
     ]
     dim = c.named.get("dim")
     axis = dim if isinstance(dim, int) else changed[0] if len(changed) == 1 else None
-    r.set(c.out, r.tape.gather(value, out, axis))
+    others = tensors((c.args[1:], {k: v for k, v in c.named.items() if v is not source}))
+    r.set(c.out, led(r, r.tape.gather(value, out, axis), others))
 
 
 @rule("roll")
@@ -88,7 +90,8 @@ def _embedding(r: Recorder, c: Call) -> None:
     table = c.get(0, "weight") if c.args and c.args[0].is_floating_point() else c.get(1, "weight")
     shape = tuple(c.out.shape)
     rows = r.tape.whole(r.value(table))
-    r.set(c.out, Value(shape, r.tape.one(new("lookup", to=plain(shape[:-1])), rows)))
+    made = Value(shape, r.tape.one(new("lookup", to=plain(shape[:-1])), rows))
+    r.set(c.out, led(r, made, [t for t in tensors(c.args[:2]) if t is not table]))
 
 
 @rule(*CONSTANTS.split())
@@ -122,7 +125,7 @@ def _indexed(r: Recorder, value: Value, index: Any, out: tuple[int, ...]) -> Val
     """Return a part of a value as Python indexes it."""
     items = list(index) if isinstance(index, tuple) else [index]
     if any(isinstance(item, Tensor | list) for item in items):
-        return r.tape.gather(value, out)
+        return led(r, r.tape.gather(value, out), tensors(items))
     taken = sum(item is not None and item is not Ellipsis for item in items)
     axis = 0
     for item in items:
@@ -141,18 +144,36 @@ def _indexed(r: Recorder, value: Value, index: Any, out: tuple[int, ...]) -> Val
 
 @rule("setitem")
 def _set_item(r: Recorder, c: Call) -> None:
-    """What is written into a tensor is taken from both at constant positions."""
-    target, source = c.args[0], c.args[2]
-    old, shape = r.known(target), tuple(target.shape)
-    written = r.value(source) if isinstance(source, Tensor) else None
-    if written is None:
+    """What is written into a tensor is taken from both at the positions of the index."""
+    if isinstance(c.args[2], Tensor):
+        _written(r, c.args[0], c.args[0], c.args[2], [c.args[1]])
+
+
+@rule("scatter", "scatter_add", "scatter_reduce", "index_add", "index_copy", "index_put",
+      "masked_scatter", "put", "select_scatter", "slice_scatter", "diagonal_scatter")  # fmt: skip
+def _scatter(r: Recorder, c: Call) -> None:
+    """As writing into a part; what is added or compared there is one step for each element."""
+    target, *others = tensors(c.args)
+    written = c.named.get("src", c.named.get("source", c.named.get("values")))
+    written = written if isinstance(written, Tensor) else others[-1] if others else None
+    if not isinstance(written, Tensor) or not written.is_floating_point():
+        r.set(c.out, led(r, r.value(target), others))  # a number is written
         return
+    if "add" in word_of(c.func) or "reduce" in word_of(c.func) or c.named.get("accumulate"):
+        value = r.tape.same(new("act", function="neg"), r.value(written), call=r.call)
+        r._keep(written, value)
+    _written(r, c.out, target, written, [t for t in others if t is not written])
+
+
+def _written(r: Recorder, out: Tensor, target: Tensor, source: Tensor, places: list[Any]) -> None:
+    old, written, shape = r.known(target), r.value(source), tuple(out.shape)
     if isinstance(old, Static) and not old.leaves and product(written.shape) == product(shape):
-        r._keep(target, Value(shape, r.tape.whole(written)))
+        r._keep(out, Value(shape, r.tape.whole(written)))
         return
     flats = [r.tape.want(v, (product(v.shape),)) for v in (r.value(target), written)]
     joined = r.tape.one(new("concat"), *flats)
-    r._keep(target, Value(shape, r.tape.one(new("lookup", to=plain(shape)), joined)))
+    made = Value(shape, r.tape.one(new("lookup", to=plain(shape)), joined))
+    r._keep(out, led(r, made, places))
 
 
 @rule(
@@ -225,24 +246,53 @@ def _sides(grown: list[tuple[int, int, int]], axis: int) -> tuple[int, int]:
     return next(((b, a) for at, b, a in grown if at == axis), (0, 0))
 
 
-@rule("interpolate", "upsample", "upsample_nearest2d", "upsample_bilinear2d")
+_TAPS = {"nearest": 1, "nearest-exact": 1, "linear": 2, "bilinear": 2, "trilinear": 2,
+         "bicubic": 4}  # fmt: skip
+"""How many values along an axis a mode of interpolation weighs."""
+
+
+@rule("interpolate", "upsample", *(f"upsample_{mode}" for mode in (
+    "nearest1d", "nearest2d", "nearest3d", "linear1d", "bilinear2d", "bicubic2d", "trilinear3d",
+)))  # fmt: skip
 def _resize(r: Recorder, c: Call) -> object:
     word, dims = word_of(c.func), c.out.dim() - 2
-    usual = "bilinear" if "bilinear" in word else "nearest"
+    usual = word.partition("_")[2][:-2] or "nearest"
     mode = c.get(3, "mode", usual) if word in ("interpolate", "upsample") else usual
-    modes = {"nearest": "nearest", "nearest-exact": "nearest", "bilinear": "bilinear"}
-    if dims != 2:
-        return NotImplemented
-    size = (c.out.shape[2], c.out.shape[3])
     if tuple(c.args[0].shape) == tuple(c.out.shape):
         r.set(c.out, r.value(c.args[0]))
-    elif mode == "area":
-        over_maps(r, new("adaptiveavgpool", size=size), c, 2)
-    elif mode in modes:
-        over_maps(r, new("resize", size=size, mode=modes[mode]), c, 2)
+    elif mode == "area" and dims == 2:
+        over_maps(r, new("adaptiveavgpool", size=tuple(c.out.shape[2:])), c, 2)
+    elif mode in _TAPS:
+        _sampled(r, c.args[0], c.out, _TAPS[mode] ** dims)
     else:
         return NotImplemented
     return None
+
+
+@rule("grid_sample", "grid_sampler", "grid_sampler_2d", "grid_sampler_3d")
+def _grid_sample(r: Recorder, c: Call) -> None:
+    """Sample at the positions of a grid, as an interpolation does."""
+    image, grid = c.get(0, "input"), c.get(1, "grid")
+    mode = c.get(2, "mode", "bilinear")
+    mode = mode if isinstance(mode, str) else ("bilinear", "nearest", "bicubic")[int(mode)]
+    _sampled(r, image, c.out, _TAPS[mode] ** (image.dim() - 2))
+    r.set(c.out, led(r, r.value(c.out), [grid]))
+
+
+def _sampled(r: Recorder, image: Tensor, out: Tensor, taps: int) -> None:
+    """Sample (N, C, ...) anew; axes behind the first of a map are read as one."""
+    maps = r.tape.permute(r.value(image), (1, 0, *range(2, image.dim())))
+    c, n, high, *rest = maps.shape
+    x = r.tape.want(maps, (c, n * high, product(tuple(rest))))
+    size = (n * out.shape[2], product(tuple(out.shape[3:])))
+    if taps == 4:
+        made = r.tape.one(new("resize", size=size, mode="bilinear"), x, call=r.call)
+    elif taps == 1:
+        made = r.tape.one(new("resize", size=size), x, call=r.call)
+    else:
+        made = composed.interpolated(emit_of(r), x, size, taps)
+    value = Value((c, n, *out.shape[2:]), made)
+    r.set(out, r.tape.permute(value, (1, 0, *range(2, out.dim()))))
 
 
 @rule("pixel_shuffle")

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from mbprof.exchange.torch_in.record import Call, Recorder
 from mbprof.exchange.torch_in.rules import over_maps, pair, rule
-from mbprof.exchange.torch_in.views import Value, core, new
+from mbprof.exchange.torch_in.views import Value, core, new, plain
 from mbprof.language.fmt import Shape
 from mbprof.ops import Op
 from mbprof.ops.padding import Padding
@@ -33,42 +33,6 @@ def _bias(r: Recorder, bias: Tensor | None, channels: int) -> tuple[str, bool]:
     return (leaf, True) if leaf and not r.used.get(leaf, "").startswith("=") else ("", False)
 
 
-@rule("conv3d")
-def _conv3d(r: Recorder, c: Call) -> object:
-    """Along an axis with a kernel of 1 the maps are images of their own."""
-    image, weight, out = c.get(0, "input"), c.get(1, "weight"), c.out
-    stride, padding, dilation = (
-        [value] * 3 if isinstance(value, int) else list(value)
-        for value in (c.get(3, "stride", 1), c.get(4, "padding", 0), c.get(5, "dilation", 1))
-    )
-    steps = [weight.shape[2 + i] == stride[i] == 1 and padding[i] == 0 for i in range(3)]
-    if image.dim() != 5 or True not in steps:
-        return NotImplemented
-    alone = steps.index(True)
-    rest = [i for i in range(3) if i != alone]
-    order = (0, 2 + alone, 1, *(2 + i for i in rest))
-    shapes = [tuple(tensor.shape[i] for i in order) for tensor in (image, out)]
-    images, made = (
-        t.new_empty((s[0] * s[1], *s[2:])) for t, s in zip((image, out), shapes, strict=True)
-    )
-    r.set(images, r.tape.reshape(r.tape.permute(r.value(image), order), tuple(images.shape)))
-    flat = weight.squeeze(2 + alone)
-    r.derive(flat, weight)
-    said = {
-        "input": images,
-        "weight": flat,
-        "bias": c.get(2, "bias"),
-        "groups": c.get(6, "groups", 1),
-    }
-    said |= {"stride": [stride[i] for i in rest], "padding": [padding[i] for i in rest]}
-    said |= {"dilation": [dilation[i] for i in rest]}
-    if _conv(r, Call(c.func, (), said, made)) is NotImplemented:
-        return NotImplemented
-    value = r.tape.reshape(r.value(made), shapes[1])
-    r.set(out, r.tape.permute(value, [order.index(i) for i in range(5)]))
-    return None
-
-
 @rule("conv1d", "conv2d", "convolution")
 def _conv(r: Recorder, c: Call) -> object:
     weight, bias = c.get(1, "weight"), c.get(2, "bias")
@@ -85,7 +49,8 @@ def _conv(r: Recorder, c: Call) -> object:
         "padding": padding(c.get(4, "padding", 0), kernel, dilation, dims),
     }
     own = r.leaf(weight, weight.numel())
-    gain = r.leaf(weight, made) if own and len(r.known(weight)) and _several(r, weight) else ""
+    gain = r.leaf(weight, made) if own and _several(r, weight) else ""
+    gain = gain if gain in r.trained else ""
     held, has_bias = _bias(r, bias, made)
     key = r.hold(own, gain if gain != own else "", held) if own else None
     extra = []
@@ -272,6 +237,40 @@ def _einsum(r: Recorder, c: Call) -> object:
     value = r.tape.reshape(r.value(made), tuple(sizes[x] for x in names))
     r.set(c.out, r.tape.permute(value, [names.index(x) for x in result]))
     return None
+
+
+@rule("bilinear")
+def _bilinear(r: Recorder, c: Call) -> object:
+    """X W y for each output: first a layer of o·n channels, n those of y, then o products."""
+    left, right, weight, bias = (
+        c.get(i, name) for i, name in enumerate(("input1", "input2", "weight", "bias"))
+    )
+    o, m, n = weight.shape
+    key = r.hold(own) if (own := r.leaf(weight, weight.numel())) else None
+    if key is None:
+        return NotImplemented
+    rows = product(tuple(left.shape[:-1]))
+    op = new("linear", channels=o * n, bias=False)
+    tensor = r.tape.one(op, r.tape.want(r.value(left), (rows, m)), share=key, call=r.call)
+    made = c.out.new_empty((rows, o, 1))
+    ends = r.tape.reshape(r.value(right), (rows, n, 1))
+    multiply(r, Value((rows, o, n), tensor), ends, made)
+    r.set(c.out, r.tape.reshape(r.value(made), tuple(c.out.shape)))
+    _add_bias(r, c.out, bias, False)
+    return None
+
+
+@rule("affine_grid", "affine_grid_generator")
+def _affine_grid(r: Recorder, c: Call) -> None:
+    """Multiply the positions of all pixels, with a 1 behind them, by a matrix for each image."""
+    theta, shape = c.get(0, "theta"), tuple(c.out.shape)
+    n, rank = shape[0], shape[-1]
+    pixels = product(shape[1:-1])
+    op = new("param", shape=plain((n, pixels, rank + 1)), trained=False)
+    grid = Value((n, pixels, rank + 1), r.tape.one(op, name=r.name("positions")))
+    made = c.out.new_empty((n, pixels, rank))
+    multiply(r, grid, r.tape.permute(r.value(theta), (0, 2, 1)), made)
+    r.set(c.out, r.tape.reshape(r.value(made), shape))
 
 
 @rule("scaled_dot_product_attention")

@@ -260,30 +260,40 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]
     ) -> Any:
         return self.called(func, args, kwargs or {})
 
-    def called(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Any) -> Any:
-        """Run a function and record it."""
+    def called(
+        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Any, core: bool = False
+    ) -> Any:
+        """Run a function and record it; where it has no rule, as what PyTorch's core then runs."""
         word = word_of(func)
         outside, self.calling = self.calling, self.calling or func
         try:
-            if word in self.within:
+            if word not in self.within or core:
+                out = func(*args, **kwargs)
+                dynamic = self._record(word, func, args, kwargs, out)
+                if dynamic is None:
+                    return out
+            if not core:
                 with _Inside(self):
-                    return func(*args, **kwargs)
-            out = func(*args, **kwargs)
-            self._record(word, func, args, kwargs, out)
+                    out = func(*args, **kwargs)
+                dynamic = [t for t in tensors((args, kwargs)) if not self.static(t)]
+            made = [*tensors(out)]
+            if core or any(id(tensor) not in self.values for tensor in made):
+                self.unknown(word_of(self.calling), dynamic or [], made)
         finally:
             self.calling = outside
         return out
 
     def _record(
         self, word: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Any, out: Any
-    ) -> None:
+    ) -> list[Tensor] | None:
+        """Record a call; return what it takes where there is no rule for it, else None."""
         inputs = [*tensors(args), *tensors(kwargs)]
         if word == "setitem":
             made = [inputs[0]]
         else:
             made = [tensor for tensor in tensors(out) if tensor.dim() or not _counted(word)]
         if not made:
-            return
+            return None
         dynamic = [tensor for tensor in inputs if not self.static(tensor)]
         if not any(tensor.numel() for tensor in made):
             dynamic, inputs = [], []
@@ -291,18 +301,21 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]
             leaves = tuple(dict.fromkeys(leaf for t in inputs for leaf in self._leaves(t)))
             for tensor in made:
                 self._keep(tensor, Static(tuple(tensor.shape), leaves))
-            return
+            return None
         names = _names(func)
         call = Call(func, args, {**dict(zip(names, args, strict=False)), **kwargs}, out)
         rule = self.rules.get(word)
         try:
             if rule is None or rule(self, call) is NotImplemented:
-                stored = [t for t in inputs if set(self._leaves(t)) & self.trained.keys()]
-                self.unknown(word, [*dynamic, *stored], made)
+                return [*dynamic, *(t for t in inputs if self._trained(t))]
         except MbprofError as error:
             if isinstance(error, ExchangeError):
                 raise
             raise ExchangeError(f"{self.where()}: {error.message}") from None
+        return None
+
+    def _trained(self, tensor: Tensor) -> bool:
+        return not self.trained.keys().isdisjoint(self._leaves(tensor))
 
     def _leaves(self, tensor: Tensor) -> tuple[str, ...]:
         known = self.known(tensor)
@@ -367,4 +380,4 @@ class _Inside(TorchDispatchMode):  # type: ignore[misc]
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        return self.recorder.called(func, args, kwargs or {})
+        return self.recorder.called(func, args, kwargs or {}, core=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from torch import Tensor
 
-from mbprof.exchange.torch_in.record import Call, Recorder, Rule
+from mbprof.exchange import composed
+from mbprof.exchange.composed import Emit
+from mbprof.exchange.torch_in.record import Call, Recorder, Rule, tensors
 from mbprof.exchange.torch_in.views import Value, new
 from mbprof.language.fmt import Shape
 from mbprof.ops import Op
@@ -42,6 +44,29 @@ def rule(*words: str) -> Callable[[Rule], Rule]:
     return register
 
 
+def emit_of(r: Recorder) -> Emit:
+    """Return what adds the ops of a layer that is several."""
+    path = r.path[-1][0]
+
+    def emit(op: Op, *taken: str, part: str, share: str = "") -> str:
+        name = f"{path}.{part}" if path else part
+        return r.tape.one(op, *taken, name=name, call=r.call, share=share)
+
+    return emit
+
+
+def led(r: Recorder, value: Value, by: Iterable[Any]) -> Value:
+    """Return a value whose positions are those that tensors say, where a module computes them."""
+    images = {image.tensor for image in r.draft.images}
+    for tensor in tensors(list(by)):
+        if r.static(tensor) or r.value(tensor).tensor in images:
+            continue
+        own, where = r.tape.whole(value), r.tape.whole(r.value(tensor))
+        made = composed.led(emit_of(r), own, r.draft.shape(own), where, tensor.numel())
+        value = Value(value.shape, made)
+    return value
+
+
 def pair(value: Any, dims: int = 2) -> Pair:
     """Return a size of both axes; of a single axis the other one has size 1."""
     sizes = tuple(int(n) for n in value) if isinstance(value, list | tuple) else (int(value),)
@@ -70,12 +95,17 @@ def from_maps(r: Recorder, tensor: str, out: Tensor, shape: Shape) -> None:
     r.set(out, made._replace(shape=tuple(out.shape)))
 
 
+_APART = frozenset(("maxpool", "avgpool", "adaptiveavgpool", "gap", "gmp", "resize"))
+"""Ops that work on each map by itself."""
+
+
 def over_maps(
     r: Recorder, op: Op, call: Call, dims: int, extra: Sequence[str] = (), share: str = ""
 ) -> None:
     """Apply an op of maps with ``dims`` axes to the images of a call.
 
-    Several images are taken at once where that has the same result, else one after the other.
+    Several images are taken at once where that has the same result, as more maps where each map is
+    worked on by itself, else one after the other.
     """
     value, out = r.value(call.get(0, "input")), first(call.out)
     bare = len(value.shape) == dims + 1
@@ -83,6 +113,10 @@ def over_maps(
         value = r.tape.reshape(value, (1, *value.shape))
     shape = (1, *out.shape) if bare else tuple(out.shape)
     n, c, high, wide = shape[0], shape[1], shape[2], product(shape[3:])
+    if n > 1 and op.word in _APART:
+        each = (n * value.shape[1], value.shape[2], product(value.shape[3:]))
+        r.set(out, Value(tuple(out.shape), r.tape.one(op, r.tape.want(value, each), call=r.call)))
+        return
     maps = as_maps(r, value)
     sizes = (r.draft.shape(maps), *map(r.draft.shape, extra))
     if n == 1 or op.shapes(sizes) == ((c, n * high, wide),):

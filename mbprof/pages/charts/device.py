@@ -40,7 +40,7 @@ def memory(specs: Sequence[Spec], options: Options) -> Figure:
         below = [low + high for low, high in zip(below, heights, strict=True)]
     lines: list[tuple[int, Any]] = [(found.peak_bytes, "-"), (found.arena_bytes, ":")]
     for count, look in lines:
-        panel.axhline(count / power, color="0.2", linewidth=0.8, linestyle=look)
+        panel.axhline(count / power, color=style.grey(0.2), linewidth=0.8, linestyle=look)
     panel.set_ylim(0, 1.06 * max(count for count, _ in lines) / power)
     panel.set_ylabel(style.titled("live bytes", letter))
     panel.set_xlabel("execution step")
@@ -48,7 +48,7 @@ def memory(specs: Sequence[Spec], options: Options) -> Figure:
     panel.margins(x=0.01)
     handles = [
         *(Patch(facecolor=colours[name], label=label) for name, label in parts.items()),
-        *(Line2D([], [], color="0.2", linewidth=0.8, linestyle=look, label=label)
+        *(Line2D([], [], color=style.grey(0.2), linewidth=0.8, linestyle=look, label=label)
           for label, (_, look) in zip(("peak", "arena"), lines, strict=True)),
     ]  # fmt: skip
     style.legend(made, style.lines(handles, 8), options.panels)
@@ -68,7 +68,7 @@ def predicted(fits: Sequence[Calibration], options: Options) -> Figure:
     made, panels = style.panels(options.panels, 3.6, caption, 1, 1)
     panel = panels[0, 0]
     ends = min(measured), max(measured)
-    panel.plot(ends, ends, color="0.2", linewidth=0.8)
+    panel.plot(ends, ends, color=style.grey(0.2), linewidth=0.8)
     panel.plot(measured, guesses, "o", color=style.shades(1)[0], markersize=4)
     for which, shown in (("x", measured), ("y", [guess for guess in guesses if guess > 0])):
         style.log_axis(panel, which, max(shown, default=1.0) / min(shown, default=1.0))
@@ -77,7 +77,7 @@ def predicted(fits: Sequence[Calibration], options: Options) -> Figure:
     panel.grid(True)
     handles = [
         style.key("o", style.shades(1)[0], "a measurement"),
-        Line2D([], [], color="0.2", linewidth=0.8, label="predicted as measured"),
+        Line2D([], [], color=style.grey(0.2), linewidth=0.8, label="predicted as measured"),
     ]
     style.legend(made, style.lines(handles, 8), options.panels)
     return made
@@ -107,7 +107,7 @@ def roofline(specs: Sequence[Spec], options: Options) -> Figure:
     ridge = 2 * peak / speeds[0]
     ends = [min(x for x, _ in places) / 2, ridge, max(ridge, *(x for x, _ in places)) * 2]
     roof = [min(peak, x / 2 * speeds[0]) / power for x in ends]
-    panel.plot(ends, roof, color="0.2", linewidth=0.8)
+    panel.plot(ends, roof, color=style.grey(0.2), linewidth=0.8)
     bounds = list(dict.fromkeys(layer.bound for layer in layers))
     colours = dict(zip(bounds, style.shades(len(bounds)), strict=True))
     for bound, colour in colours.items():
@@ -120,7 +120,7 @@ def roofline(specs: Sequence[Spec], options: Options) -> Figure:
     panel.grid(True)
     handles = [
         *(style.key("o", colour, f"{bound} bound") for bound, colour in colours.items()),
-        Line2D([], [], color="0.2", linewidth=0.8, label="the device's peaks"),
+        Line2D([], [], color=style.grey(0.2), linewidth=0.8, label="the device's peaks"),
     ]
     style.legend(made, style.lines(handles, 8), options.panels)
     return made

@@ -8,26 +8,18 @@ from typing import Any, TypeAlias
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
 
-from mbprof.device.calibrate import calibrate
+from mbprof.device.calibrate import Calibration, calibrate
 from mbprof.errors import UsageError
-from mbprof.language.fmt import plain, several
+from mbprof.language.fmt import either, plain
 from mbprof.network.load import Spec
 from mbprof.output import inert
 from mbprof.pages import points
 from mbprof.pages.charts import style
 from mbprof.pages.charts.device import memory, predicted, roofline
-from mbprof.pages.charts.options import Options, Plot, at_most, single
-
-DRAWN = {"macs": "multiply-accumulates", "params": "parameters"}
-"""What charts show of a cost, with the words for it."""
-
-
-def _counted(options: Options) -> str:
-    """Say in a caption what the costs are."""
-    what = {"all": "the whole network", "body": "the network without its head"}[options.scope]
-    return f"Costs of {what} (scope {options.scope}, convention kernels), computed by mbprof."
+from mbprof.pages.charts.layers import layers
+from mbprof.pages.charts.options import Options, Plot, at_most
+from mbprof.spec.knobs import Given
 
 
 def accuracy(specs: Sequence[Spec], options: Options) -> Figure:
@@ -35,50 +27,64 @@ def accuracy(specs: Sequence[Spec], options: Options) -> Figure:
 
     Up to four networks show their series, width as colour and resolution as marker; more of them
     show one labelled point each.
-    Raises: UsageError: no accuracy is published for a network.
+    What nothing is published of is named in the caption.
+    Raises: UsageError: no accuracy is published for any of the networks.
     """
     if len(specs) > len(style.LINES):
         return _members(specs, options)
-    series = [_series(spec, options) for spec in specs]
-    everything = [point for shown in series for point in shown]
+    found = {spec.name: _series(spec, options) for spec in specs}
+    series = {name: shown for name, shown in found.items() if shown}
+    if not series:
+        raise UsageError(
+            f"no accuracy is published for {either(found)} at these settings",
+            hint="--kind cost draws what it costs",
+        )
+    everything = [point for shown in series.values() for point in shown]
     alphas = sorted({point.alpha for point in everything if point.alpha is not None})
     sides = sorted({point.res[0] for point in everything}, reverse=True)
     colours = dict(zip(alphas, style.shades(len(alphas)), strict=True))
     markers = {side: style.MARKERS[i % len(style.MARKERS)] for i, side in enumerate(sides)}
     sources = " ".join(
-        f"{spec.name}: {', '.join(dict.fromkeys(point.source for point in shown))}."
-        for spec, shown in zip(specs, series, strict=True)
+        f"{name}: {', '.join(dict.fromkeys(point.source for point in shown))}."
+        for name, shown in series.items()
     )
     said = f"Top-1 on ImageNet-1k, as published. {sources}"
-    caption = f"{said} {_counted(options)} {points.settings(everything)}"
+    missing = _missing(name for name in found if name not in series)
+    caption = f"{said} {missing}{options.counted} {points.settings(everything)}"
+    fronts = dict.fromkeys(series, False)
     made, (panels,) = style.panels(options.panels, 3.9, caption, 1, 2, sharey=True)
-    for panel, cost in zip(panels, DRAWN, strict=True):
-        power = _scaled(panel, cost, everything)
-        for number, shown in enumerate(series):
+    for panel, cost in zip(panels, options.drawn, strict=True):
+        power = _scaled(panel, cost, everything, options)
+        for number, (name, shown) in enumerate(series.items()):
             best_of = points.front(shown, cost)
-            panel.plot(
-                [getattr(point, cost) / power for point in best_of],
-                [point.top1 for point in best_of],
-                style.LINES[number], color="0.55", zorder=1,
-            )  # fmt: skip
+            if len(best_of) > 1:  # one point alone is no front
+                fronts[name] = True
+                panel.plot(
+                    [getattr(point, cost) / power for point in best_of],
+                    [point.top1 for point in best_of],
+                    style.LINES[number], color=style.grey(0.55), zorder=1,
+                )  # fmt: skip
             for point in shown:
-                colour = "0.3" if point.alpha is None else colours[point.alpha]
+                colour = style.grey(0.3) if point.alpha is None else colours[point.alpha]
                 panel.plot(
                     getattr(point, cost) / power, point.top1, markers[point.res[0]],
                     color=colour, markerfacecolor=_face(number, colour), zorder=2,
                 )  # fmt: skip
     panels[0].set_ylabel("published top-1 (%)")
-    widths = [style.key("o", colours[alpha], f"α {plain(alpha)}") for alpha in reversed(alphas)]
-    resolutions = [style.key(markers[side], "0.3", f"{side} px") for side in sides]
+    widths = [style.key("o", colours[alpha], f"α {plain(alpha)}") for alpha in alphas]
+    resolutions = [
+        style.key(markers[side], style.grey(0.3), f"{side} px") for side in reversed(sides)
+    ]
     style.legend(made, [widths, resolutions], options.panels)
     # Much computing for little accuracy: the corner that networks stay out of.
     panels[0].legend(
         handles=[
             style.key(
-                "o", "0.4", f"{spec.name}, Pareto front",
-                linestyle=style.LINES[i], markerfacecolor=_face(i, "0.4"),
+                "o", style.grey(0.4), f"{name}, Pareto front" if front else name,
+                linestyle=style.LINES[i] if front else "none",
+                markerfacecolor=_face(i, style.grey(0.4)),
             )
-            for i, spec in enumerate(specs)
+            for i, (name, front) in enumerate(fronts.items())
         ],
         loc="lower right",
     )  # fmt: skip
@@ -86,39 +92,40 @@ def accuracy(specs: Sequence[Spec], options: Options) -> Figure:
 
 
 def _series(spec: Spec, options: Options) -> tuple[points.Point, ...]:
-    shown = tuple(
+    return tuple(
         point
-        for point in points.points(spec, options.scope)
+        for point in points.points(spec, options.scope, options.convention)
         if (not options.alphas or point.alpha in options.alphas)
         and (not options.sides or point.res[0] in options.sides)
     )
-    if not shown:
-        raise UsageError(
-            f"no accuracy is published for {spec.name} at these settings",
-            hint="--kind cost draws what it costs",
-        )
-    return shown
+
+
+def _missing(names: Iterable[str]) -> str:
+    """Name in a caption what no accuracy is published of."""
+    listed = ", ".join(names)
+    return f"No accuracy is published for {listed} at these settings. " if listed else ""
 
 
 def _face(number: int, colour: Any) -> Any:
     """Return how the markers of a network are filled: full, hollow, grey, full again."""
-    return (colour, "white", "0.8", colour)[number]
+    return (colour, style.face(), style.grey(0.8), colour)[number]
 
 
-def _scaled(panel: Axes, cost: str, shown: Iterable[points.Point]) -> int:
+def _scaled(panel: Axes, cost: str, shown: Iterable[points.Point], options: Options) -> int:
     """Give costs a logarithmic axis in the unit that they call for, and return that unit."""
     counts = [getattr(point, cost) for point in shown]
     power, letter = style.unit(max(counts))
     style.log_axis(panel, "x", max(counts) / max(1, min(counts)))
-    panel.set_xlabel(style.titled(DRAWN[cost], letter))
+    panel.set_xlabel(style.titled(options.drawn[cost], letter))
     panel.grid(True)
     return power
 
 
 def _members(specs: Sequence[Spec], options: Options) -> Figure:
-    shown = [
-        point for spec in specs if (point := points.best(spec, options.scope)).top1 is not None
-    ]
+    if options.alphas or options.sides:
+        at_most(specs, len(style.LINES), "accuracy at a width or a resolution")
+    every = [points.best(spec, options.scope, options.convention) for spec in specs]
+    shown = [point for point in every if point.top1 is not None]
     if not shown:
         raise UsageError("no accuracy is published for these networks at their default size")
     # Who published a point stands before the path of the file.
@@ -128,13 +135,14 @@ def _members(specs: Sequence[Spec], options: Options) -> Figure:
     colours = dict(zip(sources, style.shades(len(sources)), strict=True))
     caption = (
         "The best top-1 on ImageNet-1k published for each network at its default size. Sources "
-        f"differ in training, so no front is drawn across them. {_counted(options)}"
+        "differ in training, so no front is drawn across them. "
+        f"{_missing(point.spec for point in every if point.top1 is None)}{options.counted}"
     )
     made, panels = style.panels(options.panels, 7.4, caption, 2, 1)
     handles = [style.key(shapes[source], colours[source], source) for source in sources]
     style.legend(made, style.lines(handles, 4), options.panels)
-    for panel, cost in zip(panels[:, 0], DRAWN, strict=True):
-        power = _scaled(panel, cost, shown)
+    for panel, cost in zip(panels[:, 0], options.drawn, strict=True):
+        power = _scaled(panel, cost, shown, options)
         places = [(getattr(point, cost) / power, point.top1 or 0.0) for point in shown]
         for owner, (x, y) in zip(owners, places, strict=True):
             panel.plot(x, y, shapes[owner], color=colours[owner])
@@ -144,7 +152,6 @@ def _members(specs: Sequence[Spec], options: Options) -> Figure:
     return made
 
 
-_LABELS, _LONGEST, _CUT = 48, 26, 12
 _FAR = 20
 
 
@@ -152,23 +159,25 @@ def cost(specs: Sequence[Spec], options: Options) -> Figure:
     """Draw what a network costs against its width and its resolution.
 
     One network shows every width and resolution; several show one of them at a time, the other
-    at its default.
+    at its default; more than four show one labelled point each.
     Raises: UsageError: too many networks for lines that can be told apart.
     """
+    if len(specs) > len(style.LINES) and not options.alphas and not options.sides:
+        return _sizes(specs, options)
     at_most(specs, len(style.LINES), "cost")
     swept = {spec.name: _lines(spec, options, len(specs) > 1) for spec in specs}
     knobs = [name for name in ("alpha", "res") if any(lines[name] for lines in swept.values())]
     if not knobs:
         raise UsageError("there is only one configuration to draw", hint="give more to --res")
     shown = [point for lines in swept.values() for line in lines["alpha"] for point in line]
-    caption = f"{_counted(options)} {points.settings(shown)}"
+    caption = f"{', '.join(swept)}. {options.counted} {points.settings(shown)}"
     if len(knobs) > 1:
         shared = {"sharex": "col", "sharey": "row"}
         made, panels = style.panels(options.panels, 4.6, caption, 2, 2, **shared)
     else:
         made, panels = style.panels(options.panels, 2.9, caption, 1, 2, sharex=True)
         panels = panels.reshape(2, 1)
-    for row, quantity in enumerate(DRAWN):
+    for row, (quantity, word) in enumerate(options.drawn.items()):
         counts = [
             getattr(point, quantity)
             for lines in swept.values()
@@ -180,15 +189,43 @@ def cost(specs: Sequence[Spec], options: Options) -> Figure:
             _curves(panel, swept, over, quantity, power)
             if row == 1 or len(knobs) == 1:
                 panel.set_xlabel(_KNOBS[over])
-        panels[row, 0].set_ylabel(style.titled(DRAWN[quantity], letter))
+        panels[row, 0].set_ylabel(style.titled(word, letter))
         if len(specs) > 1 and max(counts) > _FAR * min(counts):
             style.log_axis(panels[row, 0], "y")
         else:
             panels[row, 0].set_ylim(0, 1.06 * max(counts) / power)
     if len(specs) > 1:
-        looks = zip(swept, style.LINES, style.MARKERS, strict=False)
-        keys = [style.key(m, "0.3", name, linestyle=line, markersize=4) for name, line, m in looks]
+        looks = zip(swept, style.LINES, style.MARKERS, style.shades(len(swept)), strict=False)
+        keys = [
+            style.key(marker, colour, name, linestyle=line, markersize=4)
+            for name, line, marker, colour in looks
+        ]
         style.legend(made, [keys], options.panels)
+    return made
+
+
+def _sizes(specs: Sequence[Spec], options: Options) -> Figure:
+    """Draw one point for each network, at its default width and resolution."""
+    shown = [
+        points.point(
+            spec, points.default_alpha(spec), points.default_res(spec), options.scope, None,
+            options.convention,
+        )
+        for spec in specs
+    ]  # fmt: skip
+    caption = f"Each network at its default width and resolution. {options.counted}"
+    made, panels = style.panels(options.panels, 4.6, caption, 1, 1)
+    panel = panels[0, 0]
+    power = _scaled(panel, "macs", shown, options)
+    counts = [point.params for point in shown]
+    other, letter = style.unit(max(counts))
+    style.log_axis(panel, "y", max(counts) / max(1, min(counts)))
+    panel.set_ylabel(style.titled(options.drawn["params"], letter))
+    places = [(point.macs / power, point.params / other) for point in shown]
+    for x, y in places:
+        panel.plot(x, y, "o", color=style.shades(2)[0])
+    panel.margins(x=0.08, y=0.1)
+    style.label_points(made, panel, places, [point.spec for point in shown])
     return made
 
 
@@ -199,7 +236,7 @@ _Lines: TypeAlias = dict[str, list[tuple[points.Point, ...]]]
 def _lines(spec: Spec, options: Options, several: bool) -> _Lines:
     """Return the curves of a network over each knob: one for each value of the other knob."""
     alphas = options.alphas if points.has_width(spec) or not several else ()
-    every = points.sweep(spec, alphas, options.sides, options.scope)
+    every = points.sweep(spec, alphas, options.sides, options.scope, options.convention)
     usual = {"alpha": points.default_alpha(spec), "res": points.default_res(spec)}
     over: _Lines = {}
     for name, other in (("alpha", "res"), ("res", "alpha")):
@@ -220,14 +257,16 @@ def _curves(panel: Axes, swept: dict[str, _Lines], over: str, quantity: str, pow
         heights = [tuple(getattr(point, quantity) for point in line) for line in shown]
         # Parameters do not depend on the resolution: one line stands for all.
         same = len(shown) > 1 and len(set(heights)) == 1
-        colours = ["0.3"] if several or same else style.shades(len(shown))
+        # Light means large, of a width as of a resolution; the largest line is the first.
+        colours = [style.grey(0.3)] if same else style.shades(len(shown))[::-1]
+        colours = [style.shades(len(swept))[number]] * len(shown) if several else colours
         for i, line in enumerate(shown[:1] if same else shown):
             other = f"{line[0].res[0]} px" if over == "alpha" else f"α {plain(line[0].alpha)}"
             panel.plot(
                 [point.alpha or 0.0 if over == "alpha" else point.res[0] for point in line],
                 [height / power for height in heights[i]],
                 style.LINES[number],
-                color=colours[0 if several else i],
+                color=colours[i],
                 marker=style.MARKERS[number if several else i],
                 markersize=4,
                 label="at every resolution" if same else other,
@@ -249,12 +288,16 @@ def grid(specs: Sequence[Spec], options: Options) -> Figure:
             raise UsageError(
                 f"{spec.name} has no width multiplier", hint="--kind cost needs no second axis"
             )
-    swept = [points.sweep(spec, options.alphas, options.sides, options.scope) for spec in specs]
+    words = options.drawn
+    swept = [
+        points.sweep(spec, options.alphas, options.sides, options.scope, options.convention)
+        for spec in specs
+    ]
     everything = [point for every in swept for point in every]
     counts = [point.macs for point in everything]
     power, letter = style.unit(max(counts))
     rows = (len(specs) + 1) // 2
-    caption = f"{_counted(options)} {points.settings(everything)}"
+    caption = f"{options.counted} {points.settings(everything)}"
     height, columns = 0.7 + 2.6 * rows, min(2, len(specs))
     made, panels = style.panels(options.panels, height, caption, rows, columns)
     panels = panels.ravel()
@@ -267,7 +310,7 @@ def grid(specs: Sequence[Spec], options: Options) -> Figure:
     bar = made.colorbar(image, ax=list(panels), shrink=0.9, pad=0.015)
     style.log_axis(bar.ax, "y")
     bar.outline.set_visible(False)
-    bar.set_label(style.titled("multiply-accumulates", letter))
+    bar.set_label(style.titled(words["macs"], letter))
     return made
 
 
@@ -278,7 +321,7 @@ def _cells(
     power: int,
     scale: LogNorm,
 ) -> Any:
-    alphas, heights = sides
+    alphas, heights = sides[0], sides[1][::-1]  # resolution rises to the right
     at = {(point.alpha, point.res[0]): point.macs for point in every}
     values = [[at.get((alpha, side), 0) / power for side in heights] for alpha in alphas]
     shown = [[value or float("nan") for value in row] for row in values]
@@ -301,62 +344,22 @@ def _cells(
     return image
 
 
-_HATCHES = ("", "////", "....", "xxxx", "----", "\\\\\\\\", "++++", "oo")
+def _measured(what: Any, given: Given) -> Calibration:
+    if given:
+        raise UsageError("--kind predicted is of a file, which has no knobs")
+    return calibrate(what)
 
 
-def layers(specs: Sequence[Spec], options: Options) -> Figure:
-    """Draw what each layer costs, params above and MACs below; layers without either are left out.
-
-    Raises: UsageError: more than one network.
-    """
-    at_most(specs, 1, "layers")
-    knobs = single(specs[0], options, "layers")
-    profile = specs[0].build(**knobs).profile(scope=options.scope)
-    rows = [row for row in profile.rows if row.params or row.cost]
-    ops = list(dict.fromkeys(row.op for row in rows))
-    colours = dict(zip(ops, style.shades(len(ops)), strict=True))
-    hatches = {op: _HATCHES[i % len(_HATCHES)] for i, op in enumerate(ops)}
-    alpha = f"α {plain(profile.knobs['alpha'])}, " if points.has_width(specs[0]) else ""
-    shown = f"{specs[0].name}, {alpha}{plain(profile.knobs['res'])} pixels."
-    left_out = len(profile.rows) - len(rows)
-    without = f"without parameters and MACs {'is' if left_out == 1 else 'are'} left out."
-    note = f" {several(left_out, 'layer')} {without}" if left_out else ""
-    caption = f"{shown}{note} {_counted(options)}"
-    made, panels = style.panels(options.panels, 5.2, caption, 2, 1, sharex=True)
-    panels = panels[:, 0]
-    for panel, quantity in zip(panels, ("params", "macs"), strict=True):
-        counts = [row.params if quantity == "params" else row.cost for row in rows]
-        power, letter = style.unit(max(counts, default=0))
-        bars = panel.bar(
-            range(len(rows)), [count / power for count in counts], width=0.85,
-            linewidth=0.3 if len(rows) < _LABELS else 0,
-            color=[colours[row.op] for row in rows], edgecolor="white",
-        )  # fmt: skip
-        for bar, row in zip(bars, rows, strict=True):
-            bar.set_hatch(hatches[row.op])
-        panel.set_ylabel(style.titled(DRAWN[quantity], letter))
-        panel.grid(True, axis="y")
-        panel.margins(x=0.01)
-    step = -(-len(rows) // _LABELS) or 1
-    ticks = range(0, len(rows), step)
-    names = (inert.line(rows[i].name) for i in ticks)
-    cut = [name if len(name) <= _LONGEST else f"{name[:_CUT]}…{name[-_CUT:]}" for name in names]
-    panels[1].set_xticks(ticks, cut, rotation=90)
-    panels[1].set_xlabel("layer" if step == 1 else f"layer (one name in {step} is shown)")
-    handles = [
-        Patch(facecolor=colours[op], hatch=hatches[op], edgecolor="white", label=op) for op in ops
-    ]
-    style.legend(made, style.lines(handles, 8), options.panels)
-    return made
-
-
+_COUNTED = frozenset({"convention"})
 PLOTS = {
-    "accuracy": Plot(accuracy, "published top-1 against MACs and params"),
-    "cost": Plot(cost, "MACs and params against width and resolution"),
-    "grid": Plot(grid, "MACs over width and resolution, the numbers in the cells"),
-    "layers": Plot(layers, "params and MACs of each layer of one network"),
+    "accuracy": Plot(accuracy, "published top-1 against MACs and params", takes=_COUNTED),
+    "cost": Plot(cost, "MACs and params against width and resolution", takes=_COUNTED),
+    "grid": Plot(grid, "MACs over width and resolution, the numbers in the cells", takes=_COUNTED),
+    "layers": Plot(
+        layers, "params and MACs of each layer or block of one network", takes=_COUNTED | {"by"}
+    ),
     "memory": Plot(memory, "live bytes of each step of one network"),
     "roofline": Plot(roofline, "MACs a second of each layer against its intensity, on a device"),
-    "predicted": Plot(predicted, "predicted against measured times of a CSV file", calibrate),
+    "predicted": Plot(predicted, "predicted against measured times of a CSV file", _measured),
 }
 """Every kind of chart by its name."""

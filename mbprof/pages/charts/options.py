@@ -3,28 +3,69 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mbprof.errors import UsageError
-from mbprof.network.load import Spec, as_spec
+from mbprof.language.record import record
+from mbprof.network import conventions
+from mbprof.network.conventions import DEFAULT
+from mbprof.network.load import Spec, as_spec, load
 from mbprof.pages import points
+from mbprof.spec.knobs import Given, configured
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Options:
     """What a chart is asked for besides its specs."""
 
     alphas: tuple[float, ...] = ()
     sides: tuple[int, ...] = ()
     scope: str = "all"
+    convention: str = DEFAULT
+    by: str | None = None
     dtype: str | None = None
     device: str | None = None
     panels: tuple[Axes, ...] = ()
     """Axes to draw into, one for each panel, instead of a figure of its own."""
+
+    @property
+    def unit(self) -> str:
+        """What the convention counts: MACs or FLOPs.
+
+        Raises: UsageError: no such convention, or one that counts no cost.
+        """
+        convention = conventions.load(self.convention)
+        if not convention.measures:
+            raise UsageError(
+                f"convention {convention.name} counts no cost, which this chart shows",
+                hint="mbprof table shows its params",
+            )
+        return convention.unit
+
+    @property
+    def drawn(self) -> dict[str, str]:
+        """The fields of points that charts show, with the words for them."""
+        cost = {"MACs": "multiply-accumulates"}.get(self.unit, self.unit)
+        return {"macs": cost, "params": "parameters"}
+
+    @property
+    def counted(self) -> str:
+        """What the costs are, for a caption."""
+        what = {"all": "the whole network", "body": "the network without its head"}[self.scope]
+        how = f"scope {self.scope}, convention {conventions.load(self.convention).name}"
+        return f"Costs of {what} ({how}), computed by mbprof."
+
+
+def spec_at(what: object, given: Given) -> Spec:
+    """Return the spec that something stands for, with what is given as its defaults."""
+    spec = load(what, given) if isinstance(what, str | Path) else as_spec(what)
+    if not given:
+        return spec
+    return spec.settled(configured(spec.definition.knobs, given, spec.name))
 
 
 class Plot(NamedTuple):
@@ -32,7 +73,9 @@ class Plot(NamedTuple):
 
     draw: Callable[[Sequence[Any], Options], Figure]
     doc: str
-    read: Callable[[Any], Any] = as_spec
+    read: Callable[[Any, Given], Any] = spec_at
+    takes: frozenset[str] = frozenset()
+    """Which options it takes that not every kind does."""
 
 
 def single(spec: Spec, options: Options, kind: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from itertools import zip_longest
 from typing import Any, Literal
 
 import numpy as np
-from matplotlib import colormaps, style
+from matplotlib import style
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -19,18 +19,24 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 from matplotlib.text import Annotation, Text
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, Locator, LogLocator, MaxNLocator, NullFormatter
 from matplotlib.transforms import Bbox
 
 from mbprof.errors import UsageError
 from mbprof.language import fmt
 from mbprof.output import inert
+from mbprof.pages.charts import labels, themes
+from mbprof.pages.charts.themes import face, grey, shades
+
+__all__ = ["face", "grey", "shades"]
 
 WIDTH = 7.2
 """Inches of a figure over both columns of a paper."""
 
 SETTINGS: dict[str, Any] = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib, so it is the same everywhere
+    "font.family": "sans-serif",
+    # The first comes with matplotlib, so it is the same everywhere; an SVG may need the others.
+    "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial"],
     "font.size": 8,
     "axes.titlesize": 8,
     "axes.labelsize": 8,
@@ -43,28 +49,30 @@ SETTINGS: dict[str, Any] = {
     "axes.linewidth": 0.6,
     "axes.axisbelow": True,
     "grid.linewidth": 0.4,
-    "grid.color": "0.88",
     "lines.linewidth": 1.0,
     "lines.markersize": 5,
     "hatch.linewidth": 0.5,
     "svg.hashsalt": "mbprof",
-    "svg.fonttype": "path",
+    "svg.fonttype": "none",
     "text.parse_math": False,  # names are no mathematics
     "pdf.fonttype": 42,
 }
 MARKERS = "osD^vPX<>ph*"
 LINES: tuple[Literal["-", "--", ":", "-."], ...] = ("-", "--", ":", "-.")
 _WIDE = 500
-_UNITS = ((10**9, "G"), (10**6, "M"), (10**3, "k"), (1, ""))
+_TICKS = 3
+"""An axis of fewer numbers says too little of what lies between them."""
+_UNITS = ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k"), (1, ""))
 
 
 @contextmanager
-def look() -> Iterator[None]:
+def look(theme: str = "light") -> Iterator[None]:
     """Give the context in which figures are drawn and saved; a user's own settings stay out.
 
-    A sign that the font lacks is drawn as a box.
+    A sign that the font lacks is drawn as a box. Raises: UsageError: no such theme.
     """
-    with style.context(["default", SETTINGS]), warnings.catch_warnings():
+    settings = {**SETTINGS, **themes.theme(theme).settings}
+    with style.context(["default", settings]), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
         yield
 
@@ -93,7 +101,7 @@ def panels(
         made = Figure(figsize=(WIDTH, height), layout=ConstrainedLayoutEngine(w_pad=0.07))
         FigureCanvasAgg(made)
         text = textwrap.fill(inert.line(caption), 135, break_long_words=False)
-        made.supxlabel(text, x=0.01, ha="left", fontsize=7, color="0.35", linespacing=1.25)
+        made.supxlabel(text, x=0.01, ha="left", fontsize=7, color=grey(0.35), linespacing=1.25)
         return made, made.subplots(rows, columns, squeeze=False, **shared)
     if len(given) != rows * columns:
         raise UsageError(
@@ -103,12 +111,6 @@ def panels(
     array = np.array(given, dtype=object).reshape(rows, columns)
     whole: Any = given[0].figure  # which can be a part of a figure
     return whole.canvas.figure, array
-
-
-def shades(count: int) -> list[Any]:
-    """Return colours from dark to light, told apart in grey and by the colour-blind."""
-    scale = colormaps["viridis"]
-    return [scale(0.86 * i / max(1, count - 1)) for i in range(count)]
 
 
 def unit(largest: int) -> tuple[int, str]:
@@ -125,11 +127,31 @@ def titled(quantity: str, letter: str) -> str:
     return f"{quantity} ({letter})" if letter else quantity
 
 
+class _Plain(LogLocator):
+    """Ticks at plain numbers: at the fewest of a decade of which an axis has three, or more."""
+
+    def __init__(self, first: tuple[float, ...]) -> None:
+        super().__init__(subs=first)
+        self.tries: tuple[Locator, ...] = (
+            *(LogLocator(subs=subs) for subs in (first, (1, 2, 3, 5), (1, 1.5, 2, 3, 4, 5, 6, 8))),
+            MaxNLocator(4, steps=[1, 2, 2.5, 5, 10], min_n_ticks=3),
+        )
+
+    def tick_values(self, vmin: float, vmax: float) -> Any:
+        low, high = sorted((vmin, vmax))
+        found: Any = ()
+        for locator in self.tries:
+            found = locator.tick_values(low, high)
+            if sum(low <= tick <= high for tick in found) >= _TICKS:
+                break
+        return [tick for tick in found if tick > 0]
+
+
 def log_axis(axes: Axes, which: str, span: float = 1.0) -> None:
     """Give an axis a logarithmic scale with plain numbers at 1, 2 and 5; at 1 and 3 if wide."""
     axis = axes.xaxis if which == "x" else axes.yaxis
     (axes.set_xscale if which == "x" else axes.set_yscale)("log")
-    axis.set_major_locator(LogLocator(subs=(1, 3) if span > _WIDE else (1, 2, 5)))
+    axis.set_major_locator(_Plain((1, 3) if span > _WIDE else (1, 2, 5)))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())
     axis.set_minor_locator(LogLocator(subs=()))
@@ -169,42 +191,22 @@ def legend(drawn: Figure, rows: Sequence[Sequence[Artist]], given: Sequence[Axes
         drawn.legend(handles=handles, loc="outside upper left", **shape)
 
 
-_AROUND = [
-    (dx * reach, dy * reach)
-    for reach in (5, 9, 14, 20, 27, 35, 45, 60, 80)
-    for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1))
-]
-_NEAR = 5
-
-
 def label_points(
     drawn: Figure, axes: Axes, places: Sequence[tuple[float, float]], names: Sequence[str]
 ) -> None:
-    """Write names beside points so that no two overlap; a thin line leads to those far off.
-
-    Points in a crowd choose first, since those at the edge have more room.
-    """
+    """Write names beside points, see `labels.arranged`; a thin line leads to those far off."""
     drawn.canvas.draw()  # what is free is known when the layout is
-    pixels = [axes.transData.transform(place) for place in places]
-    taken = [Bbox.from_bounds(x - 5, y - 5, 10, 10) for x, y in pixels]
-    inside = axes.get_window_extent()
-
-    def crowd(i: int) -> tuple[float, str]:
-        (x, y), name = pixels[i], names[i]
-        return sum(max(abs(x - a) / 3, abs(y - b)) < 25 for a, b in pixels) * -1.0, name
-
-    for i in sorted(range(len(names)), key=crowd):
-        for dx, dy in _AROUND:
-            note = _note(axes, names[i], places[i], dx, dy)
-            text = _extent(note).padded(1)
-            free = not any(text.overlaps(other) for other in taken)
-            if free and inside.contains(text.x0, text.y0) and inside.contains(text.x1, text.y1):
-                break
-            note.remove()
-        else:
-            # There is no free place left; a name that overlaps says more than none.
-            text = _extent(_note(axes, names[i], places[i], _NEAR, 0))
-        taken.append(text)
+    pixels = [(float(x), float(y)) for x, y in map(axes.transData.transform, places)]
+    sizes = []
+    for name, place in zip(names, places, strict=True):
+        note = _note(axes, name, place, labels.NEAR, 0)
+        extent = _extent(note)
+        sizes.append((float(extent.width), float(extent.height)))
+        note.remove()
+    inside = labels.Box(*axes.get_window_extent().extents)
+    spots = labels.arranged(pixels, sizes, inside, drawn.dpi / 72)
+    for name, place, spot in zip(names, places, spots, strict=True):
+        _note(axes, name, place, spot.dx, spot.dy)
 
 
 def _extent(note: Annotation) -> Bbox:
@@ -214,8 +216,8 @@ def _extent(note: Annotation) -> Bbox:
 
 
 def _note(axes: Axes, name: str, place: tuple[float, float], dx: int, dy: int) -> Annotation:
-    far = max(abs(dx), abs(dy)) > _NEAR
-    line = {"arrowstyle": "-", "linewidth": 0.4, "color": "0.5", "shrinkA": 0, "shrinkB": 2}
+    far = max(abs(dx), abs(dy)) > labels.NEAR
+    line = {"arrowstyle": "-", "linewidth": 0.4, "color": grey(0.5), "shrinkA": 0, "shrinkB": 2}
     note = axes.annotate(
         inert.line(name),
         place,
