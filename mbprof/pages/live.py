@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from mbprof.checks.run import examine
 from mbprof.compare.diff import diff
 from mbprof.compare.wiring import Wires
-from mbprof.errors import Loc, MbprofError, UsageError, unknown
+from mbprof.errors import Loc, MbprofError, UsageError, span, unknown
 from mbprof.formulas import formula_at
 from mbprof.formulas.sheet import render as written
 from mbprof.language import fmt
@@ -132,10 +132,8 @@ def text_of(name: str) -> str:
 
 
 def _place(loc: Loc | None) -> Data:
-    """Return the line and columns of a place in the text; nothing of one that is elsewhere."""
-    if loc is None or loc.source.name != NAME:
-        return {"line": None, "column": None}
-    return {"line": loc.line, "column": loc.column}
+    """Return from where to where a place in the text reaches; nothing of one that is elsewhere."""
+    return span(loc if loc and loc.source.name == NAME else None)
 
 
 def problem(error: MbprofError) -> Data:
