@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from mbprof.checks.run import examine
 from mbprof.compare.diff import diff
 from mbprof.compare.wiring import Wires
-from mbprof.errors import Loc, MbprofError, UsageError, unknown
+from mbprof.errors import Loc, MbprofError, UsageError, span, unknown
 from mbprof.formulas import formula_at
 from mbprof.formulas.sheet import render as written
 from mbprof.language import fmt
@@ -31,10 +31,10 @@ from mbprof.output.formats import stamp
 from mbprof.output.model import Report
 from mbprof.output.writers import render
 from mbprof.pages import points
-from mbprof.pages.catalogue import catalogue, library
+from mbprof.pages.catalogue import library
 from mbprof.published import rows, tools
 from mbprof.published.origins import origins
-from mbprof.spec import zoo
+from mbprof.spec import index, zoo
 from mbprof.spec.knobs import Knob
 from mbprof.spec.sections import SCOPES
 
@@ -93,22 +93,30 @@ def _network(text: str, given: tuple[tuple[str, str], ...]) -> Network:
 
 def start() -> Data:
     """Return what a page offers before anything is typed."""
-    networks = [
-        {
-            "name": entry.name,
-            "family": entry.family,
-            "doc": inert.line(entry.doc),
-            **_amounts(entry.params, entry.costs["macs"], "MACs"),
-        }
-        for entry in catalogue()
-    ]
     return {
         "version": stamp()["version"],
-        "networks": networks,
-        "blocks": zoo.block_names(),
         "conventions": [*conventions.names()],
         "scopes": [*SCOPES],
     }
+
+
+def networks() -> list[Data]:
+    """Return the networks of the zoo with what they cost, as the index has it.
+
+    Where it is not of the specs that are there, files have their names only.
+    """
+    rows = index.rows(zoo.folder())
+    if rows is None:
+        return [{"name": name, "family": "", "doc": ""} for name in zoo.spec_names()]
+    return [
+        {
+            "name": row["name"],
+            "family": row["family"],
+            "doc": inert.line(row["doc"]),
+            **_amounts(int(row["params"]), int(row["macs"]), "MACs"),
+        }
+        for row in rows.values()
+    ]
 
 
 def blocks() -> list[Data]:
@@ -132,10 +140,8 @@ def text_of(name: str) -> str:
 
 
 def _place(loc: Loc | None) -> Data:
-    """Return the line and columns of a place in the text; nothing of one that is elsewhere."""
-    if loc is None or loc.source.name != NAME:
-        return {"line": None, "column": None}
-    return {"line": loc.line, "column": loc.column}
+    """Return from where to where a place in the text reaches; nothing of one that is elsewhere."""
+    return span(loc if loc and loc.source.name == NAME else None)
 
 
 def problem(error: MbprofError) -> Data:
@@ -405,7 +411,7 @@ def answer(
 
 
 OFFERS: dict[str, Callable[..., Any]] = {
-    offer.__name__: offer for offer in (start, blocks, text_of)
+    offer.__name__: offer for offer in (start, networks, blocks, text_of)
 }
 """What a page asks for before there is a text."""
 

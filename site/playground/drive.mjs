@@ -95,7 +95,7 @@ const SCENARIOS = {
     await look("checks", ".finding");
     await look("formula", "pre");
     await look("sweep", "figure svg circle");
-    await look("diff", ".notes, p");
+    await look("diff", ".notes");
     await tab(page, "copy", "textarea");
     found.copy = await page.inputValue("#panel textarea");
     await look("graph", ".drawing svg");
@@ -131,7 +131,7 @@ const SCENARIOS = {
     const { page, seen } = await opened({ width: 360, height: 740 });
     await until(page, "3,185,088");
     const wide = {};
-    for (const [name, inside] of [["layers", "table"], ["explain", "table"], ["checks", ".finding"], ["formula", "pre"], ["sweep", "svg"], ["diff", "p"], ["copy", "textarea"], ["graph", "svg"]]) {
+    for (const [name, inside] of [["layers", "table"], ["explain", "table"], ["checks", ".finding"], ["formula", "pre"], ["sweep", "svg"], ["diff", ".notes"], ["copy", "textarea"], ["graph", "svg"]]) {
       await tab(page, name, inside);
       wide[name] = await page.evaluate(() => document.documentElement.scrollWidth);
     }
@@ -170,7 +170,7 @@ const SCENARIOS = {
     const refused = await page.textContent("#problem");
     const other = await opened({ fragment: `#${await packed({ text: text.replace("\u202e", ""), given: {} })}` });
     await until(other.page, "280 params");
-    for (const [name, inside] of [["layers", "tbody tr"], ["graph", ".drawing .box"], ["checks", "p"], ["formula", "pre"], ["diff", "p"], ["copy", "textarea"]]) await tab(other.page, name, inside);
+    for (const [name, inside] of [["layers", "tbody tr"], ["graph", ".drawing .box"], ["checks", ".finding"], ["formula", "pre"], ["diff", ".notes"], ["copy", "textarea"]]) await tab(other.page, name, inside);
     await tab(other.page, "layers", "tbody tr");
     const shown = await other.page.textContent("#panel tbody");
     const made = await other.page.evaluate(() => document.querySelectorAll("img, main script").length);
@@ -187,18 +187,23 @@ const SCENARIOS = {
   async schema() {
     const { page, seen } = await opened();
     await until(page, "3,185,088");
-    await typed(page, "name: a\ninput: {res: 32}\nbody:\n  - {op: dwco");
-    await page.waitForSelector(".cm-tooltip-autocomplete");
-    const values = await page.textContent(".cm-tooltip-autocomplete");
-    await page.keyboard.press("Escape");
-    await typed(page, "name: a\ninput: {res: 32}\nbody:\n  - {op: conv, dil}");
+    const labels = async () => {
+      await page.waitForSelector(".cm-tooltip-autocomplete");
+      const found = await page.$$eval(".cm-completionLabel", (all) => all.map((label) => label.textContent));
+      await page.keyboard.press("Escape");
+      return found;
+    };
+    await typed(page, "name: a\ninput: {res: 32}\nbody:\n  - {op: ");
+    await page.keyboard.type("dwco");
+    const values = await labels();
+    await typed(page, "name: a\ninput: {res: 32}\nbody:\n  - {op: dwconv, }");
     await page.keyboard.press("ArrowLeft");
     await page.keyboard.press("Control+Space");
-    await page.waitForSelector(".cm-tooltip-autocomplete");
-    const keys = await page.textContent(".cm-tooltip-autocomplete");
-    await page.keyboard.press("Escape");
-    await page.hover('.cm-line >> text="name" >> nth=0').catch(() => null);
-    return { values, keys, ...seen };
+    const keys = await labels();
+    await page.hover('.cm-line:has-text("input") span >> nth=0');
+    await page.waitForSelector(".cm-tooltip-hover");
+    const meaning = await page.textContent(".cm-tooltip-hover");
+    return { values, keys, meaning, ...seen };
   },
   /** How long it takes to the first table, and from a key to the table; and how much is loaded. */
   async times() {
@@ -232,7 +237,7 @@ const SCENARIOS = {
       for (const dark of [false, true]) {
         const { page, context } = await opened({ width, height, dark });
         await until(page, "3,185,088");
-        for (const [name, inside] of [["layers", "table"], ["graph", "svg"], ["explain", "table"], ["checks", ".finding"], ["formula", "pre"], ["sweep", "svg"], ["diff", "p"], ["copy", "textarea"]]) {
+        for (const [name, inside] of [["layers", "table"], ["graph", "svg"], ["explain", "table"], ["checks", ".finding"], ["formula", "pre"], ["sweep", "svg"], ["diff", ".notes"], ["copy", "textarea"]]) {
           await tab(page, name, inside);
           await page.waitForTimeout(700);
           await page.screenshot({ path: join(process.env.PICTURES, `${width}-${dark ? "dark" : "light"}-${name}.png`), fullPage: width < 900 });

@@ -17,7 +17,7 @@ export const byId = (id) => document.getElementById(id);
 
 /** The number as people read it. */
 export const counted = (number) => number.toLocaleString("en-US");
-export const percent = (part, whole) => (whole ? `${((100 * part) / whole).toFixed(1)}` : "–");
+export const percent = (part, whole) => (!whole ? "–" : part && part / whole < 0.0005 ? "<0.1" : ((100 * part) / whole).toFixed(1));
 
 export async function copied(text, button) {
   const said = button.textContent;

@@ -64,15 +64,14 @@ const hover = hoverTooltip((view, offset) => {
   };
 });
 
-/** From a line and a column of characters to offsets, as far as the word there reaches. */
-function reach(doc, { line, column, end }) {
-  const at = doc.line(Math.min(Math.max(line, 1), doc.lines));
-  const chars = Array.from(at.text);
-  const from = at.from + chars.slice(0, (column || 1) - 1).join("").length;
-  if (end?.line === line && end.column > column) return [from, Math.min(at.to, at.from + chars.slice(0, end.column - 1).join("").length)];
-  const word = /^(?:"[^"]*"|'[^']*'|[^,\s\]}#]+)/.exec(at.text.slice(from - at.from));
-  const to = word ? from + word[0].length : at.to;
-  return to > from ? [from, to] : [at.from, at.to];
+/** From lines and columns of characters to offsets; a place is at least one character wide. */
+function reach(doc, { line, column, end_line, end_column }) {
+  const offset = (number, characters) => {
+    const at = doc.line(Math.min(Math.max(number, 1), doc.lines));
+    return at.from + Array.from(at.text).slice(0, characters - 1).join("").length;
+  };
+  const [from, to] = [offset(line, column), offset(end_line, end_column)];
+  return from < to ? [from, to] : [Math.max(0, from - 1), from];
 }
 
 export function editor(parent, text, onChange) {

@@ -174,7 +174,8 @@ window.addEventListener("hashchange", async () => {
 offers = await ask({ view: "start" });
 show_knobs = settings(byId("knobs"), offers, state, changed);
 if (!offers.conventions.includes(state.convention)) state.convention = "kernels";
-byId("pick-network").addEventListener("click", () => {
+byId("pick-network").addEventListener("click", async () => {
+  offers.networks ??= await ask({ view: "networks" });
   const families = Map.groupBy ? Map.groupBy(offers.networks, (entry) => entry.family) : new Map([["", offers.networks]]);
   pick("Networks of the zoo", [...families], take);
 });
