@@ -14,8 +14,9 @@ import numpy as np
 import mbprof
 from mbprof.spaces.choices import choices
 from mbprof.sweeps.axes import CHUNK, Random
+from mbprof.sweeps.chunks import chunks
 from mbprof.sweeps.filters import Front, Where, height, reduced
-from mbprof.sweeps.sweep import Job, chunks, plan_sweeps
+from mbprof.sweeps.sweep import Job, plan_sweeps
 from mbprof.symbolic import runner
 from mbprof.symbolic.compiled import compiled, lines
 

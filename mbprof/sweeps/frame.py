@@ -10,9 +10,9 @@ from mbprof.device.lanes import needs
 from mbprof.errors import UsageError
 from mbprof.network.load import SpecLike, as_spec
 from mbprof.sweeps.axes import Column, planned
+from mbprof.sweeps.chunks import chunks as costed
 from mbprof.sweeps.filters import Front, reduced
 from mbprof.sweeps.sweep import PROBLEM, Job, plan_sweeps
-from mbprof.sweeps.sweep import chunks as costed
 
 if TYPE_CHECKING:
     import pandas

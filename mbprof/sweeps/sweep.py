@@ -1,13 +1,11 @@
-"""Many configurations of one spec or of several: planned, costed in chunks, filtered."""
+"""Many configurations of one spec or of several: planned, costed, filtered."""
 
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import closing, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice, repeat
+from itertools import repeat
 from typing import Any, NamedTuple, TypeAlias
 
 from mbprof.compare.side_by_side import common_scope
@@ -24,12 +22,9 @@ from mbprof.published.estimate import NAMES as ACCURACY
 from mbprof.published.estimate import Joined
 from mbprof.spec.sections import chosen_scope
 from mbprof.sweeps.axes import CHUNK, Column, Grid, Plan, sides
-from mbprof.sweeps.filters import Reducer, Where
+from mbprof.sweeps.filters import Where
 
 Chunk: TypeAlias = Mapping[str, Column]
-MAX_JOBS = 256
-LOCAL = "local"
-"""The scheduler that is started for a sweep alone."""
 SPEC = "spec"
 """The column that names the spec of a row."""
 PROBLEM = "problem"
@@ -385,75 +380,3 @@ def plan_sweeps(
     for job in jobs.values():
         job.refuses = refuses
     return Job(jobs)
-
-
-@record
-class Work:
-    """What each chunk of a sweep is put through: costed, filtered, reduced."""
-
-    job: Job
-    rule: Reducer | None
-    seen: Reducer | None = None
-    """What this process kept so far, where it takes its chunks in order."""
-
-    def __call__(self, span: Span) -> Chunk:
-        chunk = self.job.chunk(*span)
-        if self.rule is None:
-            return chunk
-        if self.seen is None:
-            return self.rule.kept(chunk)
-        kept = self.rule.kept(self.seen.promising(chunk) if self.seen.held else chunk)
-        self.seen.add(kept)
-        return kept
-
-
-def chunks(
-    job: Job,
-    jobs: int | None = None,
-    rule: Reducer | None = None,
-    scheduler: str | None = None,
-    advance: Callable[[int], object] = lambda done: None,
-) -> Iterator[Chunk]:
-    """Return the chunks of a sweep; ``advance`` is told how many rows each of them is of.
-
-    Where several processes or the workers of a scheduler cost them, they keep what ``rule`` keeps
-    of each.
-    Raises: MbprofError: a configuration makes no network. LimitError: a process has been killed.
-    UsageError: fewer than one process or too many; no such scheduler.
-    """
-    if jobs is None:
-        jobs = (os.cpu_count() or 1) if scheduler == LOCAL else 1
-    elif scheduler is not None and scheduler != LOCAL:
-        raise UsageError("--jobs are processes of this machine; leave them or --scheduler out")
-    if not 1 <= jobs <= MAX_JOBS:
-        bound = "at least 1" if jobs < 1 else f"at most {MAX_JOBS}"
-        raise UsageError(f"--jobs is {jobs}; it must be {bound}")
-    jobs = min(jobs, sum(1 for _ in islice(job.spans(), jobs)))
-    return _chunks(job, jobs, rule, scheduler, advance)
-
-
-def _chunks(
-    job: Job,
-    jobs: int,
-    rule: Reducer | None,
-    scheduler: str | None,
-    advance: Callable[[int], object],
-) -> Iterator[Chunk]:
-    results: Iterator[Chunk]
-    if scheduler is not None:
-        from mbprof.sweeps import cluster
-
-        results = cluster.results(
-            Work(job, rule), job.spans(), scheduler, jobs if scheduler == LOCAL else 0
-        )
-    elif jobs > 1:
-        from mbprof.sweeps import pool
-
-        seen = None if rule is None else replace(rule, held={}, waiting=[])
-        results = pool.results(Work(job, rule, seen), job.spans(), jobs)
-    else:
-        results = map(Work(job, None), job.spans())
-    with closing(results) if isinstance(results, Generator) else nullcontext():
-        for span, chunk in zip(job.spans(), results, strict=True):
-            yield chunk
-            advance(span.stop - span.start)

@@ -26,9 +26,10 @@ from mbprof.output.formats import cell, rows_of, to_json
 from mbprof.output.model import column_of
 from mbprof.output.writers import Writer
 from mbprof.sweeps.axes import Column
+from mbprof.sweeps.chunks import chunks
 from mbprof.sweeps.filters import Front, area, reduced, reducers
 from mbprof.sweeps.pool import unwinding
-from mbprof.sweeps.sweep import PROBLEM, SPEC, Chunk, Job, chunks
+from mbprof.sweeps.sweep import PROBLEM, SPEC, Chunk, Job
 
 Shown: TypeAlias = Sequence[ReportColumn]
 Stream: TypeAlias = Callable[[Job, Iterator[Chunk], Shown, str | None, Screen], None]
