@@ -24,7 +24,7 @@ from mbprof.published.estimate import NAMES as ACCURACY
 from mbprof.published.estimate import Joined
 from mbprof.spec.sections import chosen_scope
 from mbprof.sweeps.axes import CHUNK, Column, Grid, Plan, sides
-from mbprof.sweeps.filters import Reducer, Where
+from mbprof.sweeps.filters import InOrder, Reducer, Where
 
 Chunk: TypeAlias = Mapping[str, Column]
 MAX_JOBS = 256
@@ -393,18 +393,10 @@ class Work:
 
     job: Job
     rule: Reducer | None
-    seen: Reducer | None = None
-    """What this process kept so far, where it takes its chunks in order."""
 
     def __call__(self, span: Span) -> Chunk:
         chunk = self.job.chunk(*span)
-        if self.rule is None:
-            return chunk
-        if self.seen is None:
-            return self.rule.kept(chunk)
-        kept = self.rule.kept(self.seen.promising(chunk) if self.seen.held else chunk)
-        self.seen.add(kept)
-        return kept
+        return chunk if self.rule is None else self.rule.kept(chunk)
 
 
 def chunks(
@@ -449,8 +441,7 @@ def _chunks(
     elif jobs > 1:
         from mbprof.sweeps import pool
 
-        seen = None if rule is None else replace(rule, held={}, waiting=[])
-        results = pool.results(Work(job, rule, seen), job.spans(), jobs)
+        results = pool.results(Work(job, rule and InOrder(rule)), job.spans(), jobs)
     else:
         results = map(Work(job, None), job.spans())
     with closing(results) if isinstance(results, Generator) else nullcontext():
