@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, nullcontext
-from dataclasses import replace
 from itertools import islice
 
 from mbprof.errors import UsageError
 from mbprof.language.record import record
-from mbprof.sweeps.filters import Reducer
+from mbprof.sweeps.filters import InOrder, Reducer
 from mbprof.sweeps.sweep import Chunk, Job, Span
 
 MAX_JOBS = 256
@@ -24,18 +23,10 @@ class Work:
 
     job: Job
     rule: Reducer | None
-    seen: Reducer | None = None
-    """What this process kept so far, where it takes its chunks in order."""
 
     def __call__(self, span: Span) -> Chunk:
         chunk = self.job.chunk(*span)
-        if self.rule is None:
-            return chunk
-        if self.seen is None:
-            return self.rule.kept(chunk)
-        kept = self.rule.kept(self.seen.promising(chunk) if self.seen.held else chunk)
-        self.seen.add(kept)
-        return kept
+        return chunk if self.rule is None else self.rule.kept(chunk)
 
 
 def chunks(
@@ -80,8 +71,7 @@ def _chunks(
     elif jobs > 1:
         from mbprof.sweeps import pool
 
-        seen = None if rule is None else replace(rule, held={}, waiting=[])
-        results = pool.results(Work(job, rule, seen), job.spans(), jobs)
+        results = pool.results(Work(job, rule and InOrder(rule)), job.spans(), jobs)
     else:
         results = map(Work(job, None), job.spans())
     with closing(results) if isinstance(results, Generator) else nullcontext():

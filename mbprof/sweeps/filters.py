@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mbprof.errors import ExpressionError, Loc, MbprofError, Source, UsageError, unknown
@@ -312,6 +312,21 @@ class First(Reducer):
         # What is as good as the last one comes behind it.
         rows = ~(column <= held[-1])
         return {name: column[rows] for name, column in columns.items()}
+
+
+@dataclass(slots=True)
+class InOrder(Reducer):
+    """What a rule keeps of rows, where it knows those of chunks before: they come first."""
+
+    rule: Reducer
+
+    def __post_init__(self) -> None:
+        self.rule = replace(self.rule, held={}, waiting=[])
+
+    def kept(self, columns: Mapping[str, Column]) -> dict[str, Column]:
+        kept = self.rule.kept(self.rule.promising(columns) if self.rule.held else columns)
+        self.rule.add(kept)
+        return kept
 
 
 def reducers(front: Front | None, by: ReportColumn | None, top: int | None) -> list[Reducer]:
