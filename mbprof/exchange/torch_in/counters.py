@@ -92,7 +92,7 @@ class Counter(NamedTuple):
     """A counter: its module, how it is asked, and who brings that module, unless called as it."""
 
     module: str
-    count: Count
+    ask: Count
     distribution: str = ""
 
     @property
@@ -157,7 +157,7 @@ def main(said: str) -> None:
     shape = torch_in.turned(example, res, channels)
     with torch.no_grad():
         image = torch.zeros((1, *shape)) if isinstance(shape, tuple) else shape
-        params, cost = COUNTERS[name].count(module.eval(), image)
+        params, cost = COUNTERS[name].ask(module.eval(), image)
     print(json.dumps([params, cost]))
 
 
