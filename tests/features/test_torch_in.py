@@ -260,6 +260,16 @@ def test_counters_are_set_beside_what_reproduces_them(file: Path) -> None:
     assert "no live module" in invoke("explain", "mobilenet_v1", "--run").err
 
 
+def test_a_counter_is_known_by_who_brings_its_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    from mbprof.exchange.torch_in import counters
+
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name == "thop" or None)
+    for brought in ("thop", "ultralytics-thop"):
+        monkeypatch.setattr(counters, "packages_distributions", lambda d=brought: {"thop": [d]})
+        there = [name for name, counter in counters.COUNTERS.items() if counter.there]
+        assert there == [brought]
+
+
 def test_a_spec_with_a_wrong_width_is_told_from_the_module(file: Path) -> None:
     spec = file.with_name("mine.yaml")
     rows = "[{op: conv, k: 3, c: 5, p: valid, bias: true}, {op: gap}]"

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from importlib.metadata import packages_distributions
 from typing import Any, NamedTuple
 
 from mbprof.errors import UsageError
@@ -87,16 +88,33 @@ def _calflops(module: Any, image: Any) -> tuple[int, int]:
     return int(params), int(flops)
 
 
-COUNTERS: Mapping[str, tuple[str, Count]] = {
-    "torch": ("torch", _torch),
-    "fvcore": ("fvcore", _fvcore),
-    "ptflops": ("ptflops", _ptflops),
-    "ptflops-aten": ("ptflops", _ptflops_aten),
-    "thop": ("thop", _thop),
-    "torchinfo": ("torchinfo", _torchinfo),
-    "calflops": ("calflops", _calflops),
+class Counter(NamedTuple):
+    """A counter: its module, how it is asked, and who brings that module, unless called as it."""
+
+    module: str
+    ask: Count
+    distribution: str = ""
+
+    @property
+    def there(self) -> bool:
+        """Whether it is installed; another distribution may bring a module of that name."""
+        if importlib.util.find_spec(self.module) is None:
+            return False
+        brought = packages_distributions().get(self.module) or [self.module]
+        return brought[-1] == (self.distribution or self.module)
+
+
+COUNTERS: Mapping[str, Counter] = {
+    "torch": Counter("torch", _torch),
+    "fvcore": Counter("fvcore", _fvcore),
+    "ptflops": Counter("ptflops", _ptflops),
+    "ptflops-aten": Counter("ptflops", _ptflops_aten),
+    "thop": Counter("thop", _thop),
+    "ultralytics-thop": Counter("thop", _thop, "ultralytics-thop"),
+    "torchinfo": Counter("torchinfo", _torchinfo),
+    "calflops": Counter("calflops", _calflops),
 }
-"""By the name of the convention that reproduces it: the library, and how it is asked."""
+"""By the name of the convention that reproduces it."""
 
 
 def printed(address: str, given: Given) -> dict[str, Printed]:
@@ -109,7 +127,7 @@ def printed(address: str, given: Given) -> dict[str, Printed]:
         hint = "such as timm:NAME, torchvision:NAME or file.py:callable"
         raise UsageError(f"{address} is no live module that counters could run on", hint=hint)
     res, channels = foreign.asked(given, "res"), foreign.asked(given, "channels")
-    there = [name for name, (module, _) in COUNTERS.items() if importlib.util.find_spec(module)]
+    there = [name for name, counter in COUNTERS.items() if counter.there]
     return {name: _asked(name, address, res, channels) for name in there}
 
 
@@ -139,7 +157,7 @@ def main(said: str) -> None:
     shape = torch_in.turned(example, res, channels)
     with torch.no_grad():
         image = torch.zeros((1, *shape)) if isinstance(shape, tuple) else shape
-        params, cost = COUNTERS[name][1](module.eval(), image)
+        params, cost = COUNTERS[name].ask(module.eval(), image)
     print(json.dumps([params, cost]))
 
 
