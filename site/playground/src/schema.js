@@ -106,10 +106,12 @@ function* meant(schema, said, depth = 0) {
   if (schema.$ref) yield* meant(root.definitions[schema.$ref.split("/").pop()], said, depth + 1);
   yield schema;
   for (const part of [...(schema.anyOf ?? []), ...(schema.oneOf ?? [])]) yield* meant(part, said, depth + 1);
-  for (const part of schema.allOf ?? []) {
-    if (!part.if) yield* meant(part, said, depth + 1);
-    else if (part.if.properties?.op && part.if.properties.op.const === said.op) yield* meant(part.then, said, depth + 1);
-  }
+  for (const part of schema.allOf ?? []) yield* meant(part, said, depth + 1);
+  if (!schema.if) return;
+  const op = schema.if.properties?.op;
+  const holds = op && (op.const === said.op || (op.pattern && said.op && new RegExp(op.pattern).test(said.op)));
+  if (!op || holds) yield* meant(schema.then, said, depth + 1);
+  if (!holds) yield* meant(schema.else, said, depth + 1);
 }
 
 function inside(schemas, key) {
