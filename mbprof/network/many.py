@@ -93,7 +93,9 @@ class Engine:
             left = [np.flatnonzero(places < 0)]
             for number in np.unique(places[places >= 0]).tolist():
                 rows = np.flatnonzero(places == number)
-                left.append(self.serve(self.paths[number], columns, rows, results, errors)[1])
+                left.append(
+                    self.serve(self.paths[number], columns, count, rows, results, errors)[1]
+                )
             pending = np.sort(np.concatenate(left))
         tried = 0
         while len(pending):
@@ -103,20 +105,25 @@ class Engine:
                     break
                 self.paths.append(self.trace(columns, int(pending[0])))
             path = self.paths[tried]
-            served, pending = self.serve(path, columns, pending, results, errors)
+            served, pending = self.serve(path, columns, count, pending, results, errors)
             if len(served) and len(self.paths) > FEW:
                 self.places.tell_apart(set().union(*(path.asked for path in self.paths)))
-                self.places.learn(taken(columns, served, count), tried)
+                self.places.learn(taken(columns, served, count), len(served), tried)
             tried += 1
         return results
 
     def serve(
-        self, path: Path, columns: Mapping[str, Any], rows: Any, results: list[Any], errors: Any
+        self,
+        path: Path,
+        columns: Mapping[str, Any],
+        count: int,
+        rows: Any,
+        results: list[Any],
+        errors: Any,
     ) -> tuple[Any, Any]:
         """Cost rows by a build where it holds for them; return those, and those that are left."""
         from mbprof.symbolic.program import DONE, LARGE, OTHER, taken
 
-        count = len(next(iter(columns.values())))
         state, counted = path.runner.run(taken(columns, rows, count), len(rows))
         done, large, left = (
             (rows, rows[:0], rows[:0])

@@ -36,28 +36,27 @@ class Places:
 
         if not len(self.codes):
             return np.full(count, -1)
-        codes = self.coded(columns)
+        codes = self.coded(columns, count)
         at = np.minimum(np.searchsorted(self.codes, codes), len(self.codes) - 1)
         return np.where(self.codes[at] == codes, self.numbers[at], -1)
 
-    def learn(self, columns: Mapping[str, Any], number: int) -> None:
+    def learn(self, columns: Mapping[str, Any], count: int, number: int) -> None:
         """Note that some configurations are a network; what hardly comes again is not noted."""
         import numpy as np
 
-        codes = np.unique(self.coded(columns))
-        rows = len(next(iter(columns.values())))
-        if 2 * len(codes) > max(rows, 64) or len(self.codes) + len(codes) > MOST:
+        codes = np.unique(self.coded(columns, count))
+        if 2 * len(codes) > max(count, 64) or len(self.codes) + len(codes) > MOST:
             return
         both = np.concatenate([self.codes, codes])
         numbers = np.concatenate([self.numbers, np.full(len(codes), number)])
         self.codes, first = np.unique(both, return_index=True)
         self.numbers = numbers[first]
 
-    def coded(self, columns: Mapping[str, Any]) -> Any:
+    def coded(self, columns: Mapping[str, Any], count: int) -> Any:
         """Return a number for each combination of values; knobs that are no numbers are left."""
         import numpy as np
 
-        codes = np.zeros(len(next(iter(columns.values()))), np.uint64)
+        codes = np.zeros(count, np.uint64)
         for name in self.names:
             column = columns[name]
             if column.dtype.kind in "if":
