@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
-from functools import partial
+from contextlib import contextmanager, suppress
+from functools import lru_cache, partial
 from itertools import count, islice
 from types import FrameType, ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -23,14 +24,14 @@ if TYPE_CHECKING:
 
 S = TypeVar("S")
 R = TypeVar("R")
+PAUSE = 0.2
+"""Seconds between two looks at whether the processes are alive."""
 PATIENCE = 0.8
 """Seconds that what a signal ends has to put all away."""
 LOSING = "<frozen importlib"
 """The code of imports, which swallows an exception here and there."""
 AHEAD = 32
 """So many results wait at most for the one that is next, besides two for each process."""
-
-_held: list[Callable[[Any], Any]] = []
 
 
 def results(work: Callable[[S], R], items: Iterable[S], jobs: int) -> Generator[R]:
@@ -43,12 +44,16 @@ def results(work: Callable[[S], R], items: Iterable[S], jobs: int) -> Generator[
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
-    from queue import SimpleQueue
+    from queue import Empty, SimpleQueue
 
     _tracked()
     context = multiprocessing.get_context("spawn")
     life, line = context.Pipe(duplex=False)
-    pool = ProcessPoolExecutor(jobs - 1, context, _begin, (work, life))
+    pool = ProcessPoolExecutor(jobs - 1, context, _begin, (life,))
+    # To send the work to a process that starts would never end if that one is killed meanwhile.
+    sent = pickle.dumps(work)
+    internals: Any = pool
+    """Who is killed may have written half of a result, which ends where nobody can write on."""
     left, numbers = iter(items), count()
     waiting, ended = deque[int](), dict[int, Future[R]]()
     ends = SimpleQueue[tuple[int, Future[R]]]()
@@ -58,10 +63,12 @@ def results(work: Callable[[S], R], items: Iterable[S], jobs: int) -> Generator[
         """Hand out items until each process has two, done ones not counted."""
         while not ends.empty():
             ended.update([ends.get()])
+        if any(process.exitcode is not None for process in internals._processes.values()):
+            internals._result_queue._writer.close()
         for item in islice(left, 2 * jobs - len(waiting) + len(ended)):
             number = next(numbers)
             with undisturbed(), apart(signal.SIGTERM):
-                future = pool.submit(_done, item)
+                future = pool.submit(_done, sent, item)
                 future.add_done_callback(partial(_put, ends, number))
                 waiting.append(number)
 
@@ -80,7 +87,9 @@ def results(work: Callable[[S], R], items: Iterable[S], jobs: int) -> Generator[
                     waiting.append(number)
                     ahead()
                 while waiting[0] not in ended:
-                    ended.update([ends.get()])
+                    with suppress(Empty):
+                        ended.update([ends.get(timeout=PAUSE)])
+                    ahead()
                 with undisturbed():
                     result = ended.pop(waiting.popleft()).result()
                 yield result
@@ -89,9 +98,7 @@ def results(work: Callable[[S], R], items: Iterable[S], jobs: int) -> Generator[
         raise LimitError(message, hint="take fewer --jobs; nothing was written") from None
     finally:
         with undisturbed():
-            # Who is killed may have written half of a result; that ends where nobody can write on.
-            results_of: Any = pool
-            results_of._result_queue._writer.close()
+            internals._result_queue._writer.close()
             pool.shutdown(cancel_futures=True)
             line.close()
             life.close()
@@ -160,8 +167,8 @@ def _tracked() -> None:
             os.environ["PYTHONWARNINGS"] = before
 
 
-def _begin(work: Callable[[Any], Any], life: Connection) -> None:
-    """Keep the work in a process, and end it with the one that started it."""
+def _begin(life: Connection) -> None:
+    """End a process with the one that started it."""
     import threading
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -173,11 +180,15 @@ def _begin(work: Callable[[Any], Any], life: Connection) -> None:
         os._exit(1)
 
     threading.Thread(target=follow, daemon=True).start()
-    _held.append(work)
 
 
-def _done(item: Any) -> Any:
-    return _held[0](item)
+@lru_cache(maxsize=1)
+def _made(sent: bytes) -> Any:
+    return pickle.loads(sent)
+
+
+def _done(sent: bytes, item: Any) -> Any:
+    return _made(sent)(item)
 
 
 @contextmanager

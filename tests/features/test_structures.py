@@ -150,9 +150,9 @@ def test_a_configuration_goes_to_the_network_that_its_knobs_tell(
     runs = []
     serve = Engine.serve
 
-    def noted(self: Engine, path: many.Path, columns: Any, rows: Any, *rest: Any) -> Any:
-        runs.append((path, len(rows)))
-        return serve(self, path, columns, rows, *rest)
+    def noted(self: Engine, path: many.Path, columns: Any, *rest: Any) -> Any:
+        runs.append((path, len(rest[1])))
+        return serve(self, path, columns, *rest)
 
     monkeypatch.setattr(Engine, "serve", noted)
     again = engine.run(columns, rows)
