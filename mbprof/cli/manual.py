@@ -42,6 +42,7 @@ def docs(topic: str = "") -> "Topic":
 @lru_cache(maxsize=1)
 def kinds() -> "dict[str, Kind]":
     """Return the kinds of topics; a name that several have is first that of a command."""
+    import mbprof.cli.run  # noqa: F401 - every command is registered there
     from mbprof.pages import networks, reference, topics
 
     commands = topics.Kind(

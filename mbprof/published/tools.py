@@ -340,7 +340,7 @@ def explain(
     >>> [(line.what, line.difference) for line in found.lines]
     [('bn', 13356224), ('gap', 62720)]
     >>> explain("mobilenet_v1", number="569M").origins[0].value
-    568740352
+    568741376
     """
     if number is not None:
         from mbprof.published.origins import origins

@@ -439,7 +439,8 @@ def test_the_docs_list_every_format_with_its_endings() -> None:
     for kind in REGISTRIES:
         for name, known in formats_of(kind).items():
             if kind == "plot":
-                assert (said[name], known.endings) == ("the same", (f".{name}",))
+                assert said[name].startswith("the same")
+                assert known.endings == (f".{name}",)
             elif name != "text":
                 own = tuple(re.findall(r"`(\.[\w.]+)`", said[name]))
                 assert own == tuple(e for e in known.endings if (name, e) != ("sarif", ".json"))

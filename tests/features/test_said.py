@@ -166,5 +166,6 @@ def test_a_report_compares_cost_where_an_accuracy_lacks(
     monkeypatch.chdir(tmp_path)
     Path("mine.yaml").write_text("name: mine\ninput: {res: 32}\nbody: [{op: conv, k: 3, c: 8}]\n")
     files = dossier.build(["mobilenet_v1", "mine.yaml"], "both.md")
-    assert set(files) == {"both.md", "both/cost.svg"}
+    assert set(files) == {"both.md", "both/accuracy.svg", "both/cost.svg"}
+    assert "No accuracy is published for `mine`" in files["both.md"].decode()
     assert "(both/cost.svg)" in files["both.md"].decode()
