@@ -6,10 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer import Argument
 
+from mbprof.cli import blocks, device, exchange, networks, site, spaces
 from mbprof.cli.options import COMMANDS, Output, app, command
 
 if TYPE_CHECKING:
     from mbprof.pages.topics import Kind, Topic
+
+__all__ = ["app", "blocks", "device", "docs", "exchange", "kinds", "networks", "site", "spaces"]
+"""All modules of commands are imported here, so that every command has a page."""
 
 
 @command("docs", epilog="Example: mbprof docs MB104")
@@ -42,8 +46,8 @@ def docs(topic: str = "") -> "Topic":
 @lru_cache(maxsize=1)
 def kinds() -> "dict[str, Kind]":
     """Return the kinds of topics; a name that several have is first that of a command."""
-    import mbprof.cli.run  # noqa: F401 - every command is registered there
-    from mbprof.pages import networks, reference, topics
+    from mbprof.pages import networks as zoo
+    from mbprof.pages import reference, topics
 
     commands = topics.Kind(
         "command", "commands", "Commands", "What can be typed behind `mbprof`, with all options.",
@@ -51,7 +55,7 @@ def kinds() -> "dict[str, Kind]":
     )  # fmt: skip
     others = (
         topics.GUIDE, reference.RULE, reference.CONVENTION, reference.OP, reference.BLOCK,
-        reference.ERROR, networks.NETWORK, reference.FUNCTION,
+        reference.ERROR, zoo.NETWORK, reference.FUNCTION,
     )  # fmt: skip
     return {kind.word: kind for kind in (commands, *others)}
 

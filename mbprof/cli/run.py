@@ -9,11 +9,11 @@ from typing import Any
 
 import typer
 
-from mbprof.cli import blocks, device, exchange, manual, networks, site, spaces
-from mbprof.cli.options import app, complain
+from mbprof.cli.manual import app
+from mbprof.cli.options import complain
 from mbprof.errors import MbprofError
 
-__all__ = ["app", "blocks", "device", "exchange", "manual", "networks", "run", "site", "spaces"]
+__all__ = ["app", "run"]
 
 _MISTYPED: Any = typer.BadParameter.__mro__[2]
 """What typer raises where it cannot read a command line; it has no name of its own for it."""

@@ -66,6 +66,8 @@ def _client(address: str, jobs: int) -> Iterator[Any]:
         workers = stack.enter_context(ExitStack())
         workers.enter_context(alone())
         if jobs:
+            # What is ended closes one line after another, and says so of each even when it is over.
+            logging.getLogger("distributed").setLevel(logging.CRITICAL)
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="mbprof-"))
             with apart():
                 address = stack.enter_context(
