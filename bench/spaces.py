@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 import mbprof
-from mbprof.spaces.choices import choices
 from mbprof.sweeps.axes import CHUNK, Random
 from mbprof.sweeps.chunks import chunks
 from mbprof.sweeps.filters import Front, Where, height, reduced
+from mbprof.sweeps.spaces.choices import choices
 from mbprof.sweeps.sweep import Job, plan_sweeps
 from mbprof.symbolic import runner
 from mbprof.symbolic.compiled import compiled, lines

@@ -77,12 +77,12 @@ if TYPE_CHECKING:
     from mbprof.published.tools import explain as explain
     from mbprof.published.verify import Verdicts as Verdicts
     from mbprof.published.verify import verify as verify
-    from mbprof.spaces.search import Found as Found
-    from mbprof.spaces.search import search as search
-    from mbprof.spaces.space import Space as Space
-    from mbprof.spaces.space import space as space
     from mbprof.spec.schema import schema as schema
     from mbprof.sweeps.frame import sweep as sweep
+    from mbprof.sweeps.spaces.search import Found as Found
+    from mbprof.sweeps.spaces.search import search as search
+    from mbprof.sweeps.spaces.space import Space as Space
+    from mbprof.sweeps.spaces.space import space as space
 
     list = catalogue  # noqa: A001 - the name of the command
 
@@ -121,8 +121,8 @@ _HOMES = {
     "published.origins": "Origins",
     "published.tools": "Explanation explain",
     "published.verify": "Verdicts verify",
-    "spaces.search": "Found search",
-    "spaces.space": "Space space",
+    "sweeps.spaces.search": "Found search",
+    "sweeps.spaces.space": "Space space",
     "spec.schema": "schema",
     "sweeps.frame": "sweep",
 }

@@ -29,7 +29,6 @@ ROOMS = (
     ("device",),
     ("compare", "published", "checks", "formulas", "exchange"),
     ("sweeps",),
-    ("spaces",),
     ("pages",),
     ("cli",),
 )
@@ -65,11 +64,11 @@ def room(name: str) -> str:
     return name.partition(".")[0]
 
 
-def test_the_house_has_sixteen_rooms_and_nothing_else() -> None:
+def test_the_house_has_fifteen_rooms_and_nothing_else() -> None:
     kept = {path.name for path in PACKAGE.iterdir()} - {"__pycache__"}
     files = {"__init__.py", "__main__.py", "errors.py", "py.typed"}
     assert kept == {*FLOOR, *files} - {"errors"}
-    assert len(FLOOR) - 1 == 16
+    assert len(FLOOR) - 1 == 15
 
 
 def test_each_room_says_what_it_is_for_in_a_sentence() -> None:

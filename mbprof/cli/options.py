@@ -311,7 +311,7 @@ REGISTRIES = {
     "check": ("mbprof.checks.run", "FINDINGS"),
     "formula": ("mbprof.formulas.sheet", "FORMATS"),
     "sweep": ("mbprof.sweeps.write", "SWEEPS"),
-    "search": ("mbprof.spaces.search", "FORMATS"),
+    "search": ("mbprof.sweeps.spaces.search", "FORMATS"),
     "plot": ("mbprof.pages.plot", "CHARTS"),
     "graph": ("mbprof.pages.graph.drawing", "GRAPHS"),
     "schema": ("mbprof.spec.schema", "FORMATS"),

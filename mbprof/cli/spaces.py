@@ -39,7 +39,7 @@ def space(
 ) -> None:
     """Say how many networks a spec's knobs make, and what they cost."""
     from mbprof.network.load import load
-    from mbprof.spaces.space import space_at
+    from mbprof.sweeps.spaces.space import space_at
 
     out = to.open()
     given = Knobs(alpha, res, settings).typed()
@@ -82,7 +82,7 @@ def search(
 ) -> None:
     """Find the best network of a spec's knobs within limits."""
     from mbprof.network.load import load
-    from mbprof.spaces.search import search_at
+    from mbprof.sweeps.spaces.search import search_at
 
     out = to.open("search")
     given = Knobs(alpha, res, settings).typed()

@@ -5,9 +5,13 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from mbprof.output import inert
 from mbprof.output.model import Screen
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _CODE = re.compile(r"``(.+?)``|`([^`]+)`", re.S)
 _LABEL = re.compile(r"(?:MACs|[A-Z][a-z]+)(?=: )")
@@ -103,7 +107,7 @@ def unlinked(page: str) -> str:
 def drawn(page: str, screen: Screen) -> str:
     """Draw a page of Markdown for a terminal; lines of code break where they do not fit."""
     from rich import markdown
-    from rich.console import Console, ConsoleOptions, RenderResult
+    from rich.console import ConsoleOptions, RenderResult
     from rich.text import Text
 
     class Fenced(markdown.CodeBlock):
@@ -126,10 +130,16 @@ def drawn(page: str, screen: Screen) -> str:
         }
 
     out = io.StringIO()
+    console_of(screen, out).print(Page(unlinked(page), hyperlinks=False))
+    return "\n".join(line.rstrip() for line in out.getvalue().strip("\n").splitlines()) + "\n"
+
+
+def console_of(screen: Screen, out: io.StringIO) -> Console:
+    """Return what draws for a screen into a text."""
+    from rich.console import Console
+
     width, colours = screen
-    console = Console(
+    return Console(
         file=out, width=width, force_terminal=colours, color_system="auto" if colours else None,
         no_color=not colours, highlight=False, legacy_windows=False,
     )  # fmt: skip
-    console.print(Page(unlinked(page), hyperlinks=False))
-    return "\n".join(line.rstrip() for line in out.getvalue().strip("\n").splitlines()) + "\n"

@@ -198,16 +198,14 @@ def _by_rich(
 ) -> str:
     from rich import box
     from rich.cells import cell_len
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    from mbprof.output.prose import console_of
+
     out = io.StringIO()
     width, colours = screen
-    console = Console(
-        file=out, width=width, force_terminal=colours, color_system="auto" if colours else None,
-        no_color=not colours, highlight=False, legacy_windows=False,
-    )  # fmt: skip
+    console = console_of(screen, out)
     title, *lead = above
     console.print(Text(title, style="bold"))
     for line in lead:

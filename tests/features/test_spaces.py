@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import mbprof
-from mbprof.spaces.choices import choices
-from mbprof.spaces.counts import amounts, distinct, product_sum
-from mbprof.spaces.parts import parts
-from mbprof.spaces.resume import Keeper, State
-from mbprof.spaces.space import interval
+from mbprof.sweeps.spaces.choices import choices
+from mbprof.sweeps.spaces.counts import amounts, distinct, product_sum
+from mbprof.sweeps.spaces.parts import parts
+from mbprof.sweeps.spaces.resume import Keeper, State
+from mbprof.sweeps.spaces.space import interval
 from tests.conftest import invoke
 
 CELLS = "nas_bench_201"
@@ -59,9 +59,9 @@ GOALS: list[dict[str, Any]] = [
 @pytest.fixture
 def groups_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nothing be enumerated but groups of up to six rows."""
-    monkeypatch.setattr("mbprof.spaces.space.ENUMERATED", 0)
+    monkeypatch.setattr("mbprof.sweeps.spaces.space.ENUMERATED", 0)
     for module in ("parts", "counts", "moments"):
-        monkeypatch.setattr(f"mbprof.spaces.{module}.ROWS", 6)
+        monkeypatch.setattr(f"mbprof.sweeps.spaces.{module}.ROWS", 6)
 
 
 def costs_of(found: Any) -> list[dict[str, int]]:
@@ -114,9 +114,9 @@ def test_effects_and_ends_of_groups_are_those_of_all(
 ) -> None:
     spec = mbprof.loads(TEXT)
     whole = mbprof.space(spec)
-    monkeypatch.setattr("mbprof.spaces.space.ENUMERATED", 0)
+    monkeypatch.setattr("mbprof.sweeps.spaces.space.ENUMERATED", 0)
     for module in ("parts", "moments"):
-        monkeypatch.setattr(f"mbprof.spaces.{module}.ROWS", rows)
+        monkeypatch.setattr(f"mbprof.sweeps.spaces.{module}.ROWS", rows)
     found = mbprof.space(spec)
     assert (found.exact, found.drawn > 0) == (True, True)
     for name, effects in whole.effects.items():
@@ -218,7 +218,7 @@ def test_evolution_keeps_limits_and_comes_close(monkeypatch: pytest.MonkeyPatch)
     spec = mbprof.loads(WORDS)
     goal: dict[str, Any] = {"maximize": "params", "max_macs": 400_000}
     whole = mbprof.search(spec, **goal)
-    monkeypatch.setattr("mbprof.spaces.space.ENUMERATED", 0)
+    monkeypatch.setattr("mbprof.sweeps.spaces.space.ENUMERATED", 0)
     options: dict[str, Any] = {"population": 50, "generations": 30, "seed": 3}
     found = mbprof.search(spec, **goal, **options)
     assert found == mbprof.search(spec, **goal, **options)
@@ -241,8 +241,8 @@ EVOLVED: dict[str, Any] = {**GOAL, "population": 30, "generations": 12, "seed": 
 def test_a_search_that_was_killed_goes_on_to_the_same_result(
     generation: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mbprof.spaces.space.ENUMERATED", 0)
-    monkeypatch.setattr("mbprof.spaces.resume.EVERY", 0)
+    monkeypatch.setattr("mbprof.sweeps.spaces.space.ENUMERATED", 0)
+    monkeypatch.setattr("mbprof.sweeps.spaces.resume.EVERY", 0)
     spec, file = mbprof.loads(WORDS), tmp_path / "search.json"
     expected = mbprof.search(spec, **EVOLVED)
     note = Keeper.note
@@ -269,7 +269,7 @@ def test_a_search_that_was_killed_goes_on_to_the_same_result(
 
 
 def test_what_cannot_be_resumed_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mbprof.spaces.space.ENUMERATED", 0)
+    monkeypatch.setattr("mbprof.sweeps.spaces.space.ENUMERATED", 0)
     monkeypatch.chdir(tmp_path)
     Path("words.yaml").write_text(WORDS)
     ask = ("search", "words.yaml", "--minimize", "macs", "--population", "9", "--resume", "s.json")

@@ -14,11 +14,11 @@ from mbprof.language.record import record
 from mbprof.network.load import Spec, SpecLike, as_spec
 from mbprof.output import REPORTS, Column, Formats, Report, Screen
 from mbprof.output.writers import Result
-from mbprof.spaces.choices import Choices, choices
-from mbprof.spaces.goals import Goals, goals
-from mbprof.spaces.parts import Parts, Solver, Table, TooMuch, parts
-from mbprof.spaces.resume import Keeper, State
-from mbprof.spaces.space import enumerates, limited
+from mbprof.sweeps.spaces.choices import Choices, choices
+from mbprof.sweeps.spaces.goals import Goals, goals
+from mbprof.sweeps.spaces.parts import Parts, Solver, Table, TooMuch, parts
+from mbprof.sweeps.spaces.resume import Keeper, State
+from mbprof.sweeps.spaces.space import enumerates, limited
 
 
 class Best(NamedTuple):

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from mbprof.errors import UsageError, unknown
-from mbprof.spaces.choices import Choices
 from mbprof.sweeps.axes import Column
 from mbprof.sweeps.front import unbeaten
+from mbprof.sweeps.spaces.choices import Choices
 
 
 class Goals(NamedTuple):

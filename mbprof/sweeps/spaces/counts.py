@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from mbprof.spaces.parts import ROWS, Group, Held, Parts, TooMuch
 from mbprof.sweeps.axes import Column
+from mbprof.sweeps.spaces.parts import ROWS, Group, Held, Parts, TooMuch
 
 PAIRS = 1 << 22
 """So many sums of two groups are listed."""

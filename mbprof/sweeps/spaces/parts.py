@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from functools import partial, reduce
 from typing import NamedTuple, TypeAlias
 
-from mbprof.spaces.choices import Choices
 from mbprof.sweeps.axes import Column
+from mbprof.sweeps.spaces.choices import Choices
 from mbprof.symbolic.program import Program, Run
 from mbprof.symbolic.symbols import Monomial, Terms
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from functools import reduce
 from typing import NamedTuple
 
-from mbprof.spaces.parts import ROWS, Group, Held, Parts, TooMuch
 from mbprof.sweeps.axes import Column
+from mbprof.sweeps.spaces.parts import ROWS, Group, Held, Parts, TooMuch
 
 
 class Moments(NamedTuple):

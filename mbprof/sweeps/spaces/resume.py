@@ -11,7 +11,7 @@ from typing import Any
 
 from mbprof.errors import UsageError
 from mbprof.output.files import emit
-from mbprof.spaces.choices import Choices
+from mbprof.sweeps.spaces.choices import Choices
 
 EVERY = 2.0
 """Seconds between two times that a search is written down."""

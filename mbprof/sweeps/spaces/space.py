@@ -13,10 +13,10 @@ from mbprof.language.record import record
 from mbprof.network.load import Spec, SpecLike, as_spec
 from mbprof.output import Column, Report
 from mbprof.output.writers import Result
-from mbprof.spaces.choices import ENUMERATED, Choices, choices
-from mbprof.spaces.counts import Amounts, amounts, distinct
-from mbprof.spaces.moments import Moments, effects, moments
-from mbprof.spaces.parts import Parts, parts
+from mbprof.sweeps.spaces.choices import ENUMERATED, Choices, choices
+from mbprof.sweeps.spaces.counts import Amounts, amounts, distinct
+from mbprof.sweeps.spaces.moments import Moments, effects, moments
+from mbprof.sweeps.spaces.parts import Parts, parts
 
 SAMPLE = 1 << 17
 """So many configurations are drawn where there are too many to cost them all."""
