@@ -48,7 +48,8 @@ test-lowest: $(LOWEST)/.ready  ## the tests of cases and features with the oldes
 test-pythons:  ## the tests of cases and features with each of PYTHONS and the newest libraries
 	for python in $(PYTHONS); do \
 	  $$python -m venv --clear .venv-other && \
-	  .venv-other/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' && \
+	  .venv-other/bin/python -m pip install --quiet --disable-pip-version-check uv && \
+	  .venv-other/bin/uv pip install --quiet --python .venv-other --editable '.[dev]' && \
 	  .venv-other/bin/python -m pytest $(PARALLEL) tests/cases tests/features || exit 1; \
 	done
 
@@ -112,11 +113,11 @@ $(READY): pyproject.toml constraints.txt
 	  --constraint constraints.txt --editable '.[dev]'
 	touch $(READY)
 
-# The lower bound of each library that mbprof runs with, and of Parquet; the rest is as usual.
+# The lower bound of each library that pyproject.toml names, found by uv in seconds. What the old ones
+# stand on is newest, but for two that warn of how they are called.
 $(LOWEST)/.ready: pyproject.toml
 	$(PYTHON) -m venv --clear $(LOWEST)
-	sed -n '/^dependencies/,/^dev/s/.*"\([A-Za-z]*\)>=\([0-9.]*\).*/\1==\2/p' pyproject.toml \
-	  > $(LOWEST)/constraints.txt
-	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check \
-	  --constraint $(LOWEST)/constraints.txt --editable '.[dev]'
+	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check uv
+	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST) --resolution lowest-direct \
+	  --editable '.[dev]' 'click<8.3' 'pyparsing<3.3'
 	touch $(LOWEST)/.ready
