@@ -98,19 +98,23 @@ def climb(graph: Graph, edge: Edge, through: Through) -> list[Edge]:
     return path
 
 
-def pooling(graph: Graph, edge: Edge) -> tuple[Node, list[Node]] | None:
-    """Return the pooling of whole maps that a vector comes from, and the layers between.
+def poolings(graph: Graph, edge: Edge) -> list[tuple[Node, list[Node]]]:
+    """Return the poolings of whole maps that a vector is made from, each with the layers between.
 
-    None where several tensors make the vector, or none is pooled.
+    Empty where anything else makes the vector, too.
     """
-    layers: list[Node] = []
-    while (node := graph.producer(edge)) and len(node.inputs) == 1:
+    found, layers = list[tuple[Node, list[Node]]](), list[Node]()
+    while (node := graph.producer(edge)) and node.inputs:
         before, after = node.in_shapes[0], node.out_shapes[0]
+        if len(node.inputs) > 1:
+            parts = [poolings(graph, above) for above in node.inputs] if node.op.joins else []
+            found = [(pool, [*layers, *inner]) for part in parts for pool, inner in part]
+            return found if all(parts) else []
         if area(before) > 1 == area(after) and product(after) < product(before):
-            return None if node.op.multiplies or not node.op.keeps_sign else (node, layers)
+            return [] if node.op.multiplies or not node.op.keeps_sign else [(node, layers)]
         layers += [node] if is_dense(node) else []
         edge = node.inputs[0]
-    return None
+    return []
 
 
 def traffic(node: Node) -> int:
