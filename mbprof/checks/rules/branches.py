@@ -62,9 +62,10 @@ def _skipped(subject: Subject, middle: Edge, end: Edge) -> int:
 def _start(subject: Subject, add: Node, middle: Edge, skipped: int) -> Edge | None:
     """Return the input of an add's block, if layers make the middle from it, and only they."""
     graph, block = subject.graph, f"{add.layer.rpartition('/')[0]}/"
-    inside = {n for n, node in enumerate(subject.nodes) if node.layer.startswith(block)}
-    if block == "/" or middle.node not in inside:
+    made = graph.producer(middle)
+    if block == "/" or made is None or not made.layer.startswith(block):
         return None
+    inside = {n for n, node in enumerate(subject.nodes) if node.layer.startswith(block)}
     takers = [
         edge
         for number in sorted(inside)

@@ -107,7 +107,7 @@ def squeezed_elsewhere(subject: Subject) -> Iterator[Found]:
         found = poolings(subject.graph, gate) if area(wide) > 1 else []
         if found and all(
             layers
-            and not (len(layers) == 1 and channels(pool)[0] != channels(node)[1])
+            and not (layers == 1 and channels(pool)[0] != channels(node)[1])
             and _apart(subject, pool.inputs[0], scaled)
             for pool, layers in found
         ):
