@@ -98,19 +98,30 @@ def climb(graph: Graph, edge: Edge, through: Through) -> list[Edge]:
     return path
 
 
-def pooling(graph: Graph, edge: Edge) -> tuple[Node, list[Node]] | None:
-    """Return the pooling of whole maps that a vector comes from, and the layers between.
+def poolings(graph: Graph, edge: Edge) -> list[tuple[Node, int]]:
+    """Return the poolings of whole maps that a vector is made from, and how many layers between.
 
-    None where several tensors make the vector, or none is pooled.
+    Empty where anything else makes the vector, too.
     """
-    layers: list[Node] = []
-    while (node := graph.producer(edge)) and len(node.inputs) == 1:
-        before, after = node.in_shapes[0], node.out_shapes[0]
-        if area(before) > 1 == area(after) and product(after) < product(before):
-            return None if node.op.multiplies or not node.op.keeps_sign else (node, layers)
-        layers += [node] if is_dense(node) else []
-        edge = node.inputs[0]
-    return None
+    found, seen, ahead = list[tuple[Node, int]](), set[Edge](), [(edge, 0)]
+    while ahead:
+        edge, layers = ahead.pop()
+        node = graph.producer(edge)
+        if node is None or not node.inputs:
+            return []
+        wide, made = node.in_shapes[0], node.out_shapes[0]
+        if len(node.inputs) > 1:
+            if not node.op.joins or area(made) > 1:
+                return []
+            ahead += [(above, layers) for above in node.inputs if above not in seen]
+            seen.update(node.inputs)
+        elif area(wide) > 1 == area(made) and product(made) < product(wide):
+            if node.op.multiplies or not node.op.keeps_sign:
+                return []
+            found.append((node, layers))
+        else:
+            ahead.append((node.inputs[0], layers + is_dense(node)))
+    return found
 
 
 def traffic(node: Node) -> int:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from mbprof.errors import MbprofError
 from mbprof.language import fmt
 from mbprof.language.fmt import Value
+from mbprof.language.source import Node as Tree
 from mbprof.network.frame import Frame, Tensor
 from mbprof.network.graph import Edge, Graph, Node
 from mbprof.ops.base import channels
@@ -45,7 +46,8 @@ def scaled_outputs(
     """Yield the outputs whose number is stated, and scaled by the spec's width rule.
 
     Looked at are rows whose c reads the knob ``classes``, and those of the last layer of all where
-    neither a norm nor an activation is behind. A row with a width of its own is meant as it is.
+    neither a norm nor an activation is behind: of a vector, and of maps whose number is a knob's or
+    that of the image's channels. A row with a width of its own is meant as it is.
 
     >>> from mbprof.network.load import loads
     >>> text = "{name: n, knobs: {alpha: 0.5}, width: int(alpha * c), input: {res: 8}, body: "
@@ -56,6 +58,7 @@ def scaled_outputs(
     rule = definition.width.get(LETTER)
     if rule is None:
         return
+    own = definition.knobs.keys() - {name for name, _ in rule.names}
     rows = {step.wiring.loc: step for step in definition.held(Step)}
     for edge in graph.outputs:
         node, ends = _last(graph, edge)
@@ -63,8 +66,11 @@ def scaled_outputs(
         bound = _stated(step)
         if node is None or step is None or bound is None or step.wiring.width is not None:
             continue
-        words = {word for text in leaves(bound.node) for word in re.findall(r"\w+", text)}
-        if CLASSES not in words and not (ends and len(node.trail) == 1):
+        words = _words(bound.node)
+        alone = ends and len(node.trail) == 1
+        # Maps of another width than that may be features.
+        sure = CLASSES in words or (alone and (_is_vector(node) or bool(words & own)))
+        if not (sure or alone):
             continue
         first = next(other for other in graph.nodes if other.trail[0] == node.trail[0])
         frame = Frame({**knobs, **dict.fromkeys(COUNTERS, 0)}, (), {}, {})
@@ -74,17 +80,26 @@ def scaled_outputs(
             made = whole(rule({**frame.env, LETTER: stated}), 1, bound.loc)
         except MbprofError:
             continue  # It counts the rows before it, which nobody does with classes.
-        if made != stated:
+        if made != stated and (sure or stated == graph.image[0]):
             yield Scaled(node, stated, made)
 
 
+def _words(node: Tree) -> set[str]:
+    """Return the names in an expression, or in several."""
+    return {word for text in leaves(node) for word in re.findall(r"\w+", text)}
+
+
+def _is_vector(node: Node) -> bool:
+    shape = node.out_shapes[0]
+    return product(shape) == channels(shape)
+
+
 def _last(graph: Graph, edge: Edge) -> tuple[Node | None, bool]:
-    """Return the last layer before an output, and whether its vector is handed on as it is."""
+    """Return the last layer before an output, and whether what it gives is handed on as it is."""
     ends = True
     while (node := graph.producer(edge)) is not None and len(node.inputs) == 1:
         if node.op.multiplies:
-            shape = node.out_shapes[0]
-            return node, ends and product(shape) == channels(shape)
+            return node, ends
         ends = ends and node.op.ends_scores
         edge = node.inputs[0]
     return None, False

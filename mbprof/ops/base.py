@@ -179,6 +179,8 @@ class Op(ABC):
     depthwise: ClassVar[bool] = False  # it multiplies each map by itself
     normalises: ClassVar[bool] = False  # it takes mean or variance, or both, out of its input
     folds: ClassVar[bool] = False  # it can be folded into a layer that multiplies: a batch norm
+    turns: ClassVar[bool] = False  # it turns channels by angles: what scales its input scales it
+    lays_out: ClassVar[bool] = False  # it puts positions elsewhere, each with its channels
     passes: ClassVar[bool] = False  # it hands its input on as it is, at inference
     drops: ClassVar[bool] = False  # it drops elements in training
     resamples: ClassVar[bool] = False  # it interpolates maps

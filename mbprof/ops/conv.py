@@ -89,6 +89,11 @@ FUNCTIONS: dict[str, Function] = {
     "sin": Function("torch.sin", "sin(x)", exp=1),
     "cos": Function("torch.cos", "cos(x)", exp=1),
 }
+RECTIFIERS = {
+    *("relu", "relu6", "leaky_relu", "prelu", "elu", "silu", "hswish", "gelu", "gelu_tanh"),
+    *("quick_gelu", "star_relu", "mish", "softplus"),
+}
+"""Those of the ReLU's kind, which give next to nothing on one side and have no end on the other."""
 
 
 def meant(name: str) -> str | None:

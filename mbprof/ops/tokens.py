@@ -10,7 +10,14 @@ from mbprof.ops.padding import Pair
 from mbprof.symbolic.arithmetic import product
 
 
-@op("tokens", "Tensor.flatten", sees_whole=True, keeps_sign=True, aliases=("sequence", "totokens"))
+@op(
+    "tokens",
+    "Tensor.flatten",
+    sees_whole=True,
+    keeps_sign=True,
+    lays_out=True,
+    aliases=("sequence", "totokens"),
+)
 class Tokens(Op):
     """Read maps as a sequence of tokens, one for each pixel, row by row.
 
@@ -33,7 +40,15 @@ class Tokens(Op):
         return Facts(read=size, write=size)
 
 
-@op("maps", "Tensor.reshape", inputs=(1, 2), sees_whole=True, keeps_sign=True, aliases=("tomaps",))
+@op(
+    "maps",
+    "Tensor.reshape",
+    inputs=(1, 2),
+    sees_whole=True,
+    keeps_sign=True,
+    lays_out=True,
+    aliases=("tomaps",),
+)
 class Maps(Op):
     """Read a sequence of tokens as maps, row by row.
 
@@ -258,7 +273,13 @@ class Attention(Op):
         )
 
 
-@op("rope", "*", inputs=(1, 2), aliases=("rotary", "rotaryembedding", "rotarypositionembedding"))
+@op(
+    "rope",
+    "*",
+    inputs=(1, 2),
+    turns=True,
+    aliases=("rotary", "rotaryembedding", "rotarypositionembedding"),
+)
 class Rotate(Op):
     """Turn pairs of channels of each token by angles that its position decides.
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields as fields_of
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from mbprof.network import conventions
 from mbprof.network.conventions import Convention, Measure, NodeNames
@@ -21,6 +21,8 @@ from mbprof.symbolic.symbols import Varying, key
 
 PLAIN, FOLDED, BIASED = "", "folded", "with biases"
 """A network as it is; its batch norms folded; the layers before its norms with a bias, too."""
+Views = Literal["every", "stored", "none"]
+"""All views are counted, those of the values that a network stores, or the network as it is."""
 
 Bits = float
 """How seldom people do something: it is rarer by half for each bit."""
@@ -109,7 +111,7 @@ def slips(power: int) -> tuple[Factor, ...]:
 
 
 @lru_cache(maxsize=8)
-def kinds(scopes: tuple[str, ...] = SCOPES, views: bool = True) -> tuple[Counted, ...]:
+def kinds(scopes: tuple[str, ...] = SCOPES, views: Views = "every") -> tuple[Counted, ...]:
     """Return every way to count a network, or the network as it is, in the order of `counts`."""
     ways = []
     for convention in _conventions():
@@ -117,15 +119,20 @@ def kinds(scopes: tuple[str, ...] = SCOPES, views: bool = True) -> tuple[Counted
         for scope in scopes:
             for view in _views(convention, views):
                 ways.append(Counted(name, scope, "params", view, "params"))
-                if view != BIASED:
+                if _costs(view, views):
                     units = (conventions.UNITS[measure] for measure in convention.measures)
                     ways += [Counted(name, scope, "cost", view, unit) for unit in units]
     return tuple(ways)
 
 
-def _views(convention: Convention, all_of_them: bool) -> tuple[str, ...]:
+def _costs(view: str, views: Views) -> bool:
+    """Whether the cost of a view is counted."""
+    return view == PLAIN or (view == FOLDED and views == "every")
+
+
+def _views(convention: Convention, views: Views) -> tuple[str, ...]:
     """Return the views that a convention may count; folding what is folded changes nothing."""
-    if convention.folds or not all_of_them:
+    if convention.folds or views == "none" or (views == "stored" and convention.tool):
         return (PLAIN,)
     biased = not convention.tool and "biases" in convention.params.weights
     return (PLAIN, FOLDED, BIASED) if biased else (PLAIN, FOLDED)
@@ -134,7 +141,7 @@ def _views(convention: Convention, all_of_them: bool) -> tuple[str, ...]:
 def counts(
     graph: Graph,
     scopes: tuple[str, ...] = SCOPES,
-    views: bool = True,
+    views: Views = "every",
     known: dict[Any, dict[str, Any]] | None = None,
 ) -> list[Any]:
     """Return all counts of a graph, see `kinds`; its shapes may be symbols.
@@ -160,6 +167,8 @@ def counts(
                     values.append(params + with_biases - without)
                     continue
                 values.append(params)
+                if not _costs(view, views):
+                    continue
                 values += (sums.cost(m, scope, convention) for m in convention.measures.values())
     return values
 

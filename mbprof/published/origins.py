@@ -228,9 +228,9 @@ def _search(
     fixed = {name: network.knobs[name] for name in given}
     search = Search(wanted, density, scopes, asked, fixed)
     *before, usual = tiers(asked, fixed, wanted)
-    for tier in before:
+    for number, tier in enumerate(before):
         if near := [setting for setting in tier if setting.least <= search.best() + MARGIN]:
-            search.look(near)
+            search.look(near, published=number == len(before) - 1)
     if not fixed and "all" in scopes and search.best() + MARGIN >= FAMILY:
         own = [row for row in totals([called(asked)[0]]) if row.knobs and "@" in row.name]
         search.look_up([*totals(family(asked)), *own], FAMILY)

@@ -15,7 +15,17 @@ from mbprof.network.conventions import DEFAULT
 from mbprof.network.graph import Graph
 from mbprof.network.load import Network, Spec
 from mbprof.ops.base import Facts, total
-from mbprof.published.counted import PLAIN, Bits, Counted, Factor, counts, factors, kinds, slips
+from mbprof.published.counted import (
+    PLAIN,
+    Bits,
+    Counted,
+    Factor,
+    Views,
+    counts,
+    factors,
+    kinds,
+    slips,
+)
 from mbprof.published.origin import NEAR, Density, Match, rarity
 from mbprof.published.settings import Setting, loaded
 from mbprof.published.totals import Total, ways
@@ -40,7 +50,7 @@ _WORTH, _AGAIN = 12, 4
 """For fewer settings no trace is made, which takes the time of some four builds; fewer are enough
 where the trace serves the usual settings, too."""
 _VIEWED = 2.0
-"""Rarer settings are looked at without folded batch norms and other views."""
+"""Rarer settings that nobody published are looked at without folded batch norms and other views."""
 _PART = 4.5
 """How seldom a number is that of a single layer or block."""
 _OTHERWISE = 2.0
@@ -82,8 +92,8 @@ class Search:
         """Return the bits of the likeliest match so far, rounding included."""
         return min((m.bits + rarity(m.rounding) for m in self.matches), default=float("inf"))
 
-    def look(self, settings: Sequence[Setting]) -> None:
-        """Look at a tier of settings."""
+    def look(self, settings: Sequence[Setting], published: bool = False) -> None:
+        """Look at a tier of settings, with more views of those that somebody published."""
         groups: dict[Any, list[Setting]] = {}
         for setting in settings:
             groups.setdefault(place_of(setting.spec, setting.knobs), []).append(setting)
@@ -92,7 +102,7 @@ class Search:
             spec = loaded(members[0].spec, self.asked)
             if spec is not None:
                 with suppress(MbprofError):
-                    self.at(spec, place, members, built)
+                    self.at(spec, place, members, built, published)
         for (views, _), counted in built.items():
             alike, rows = zip(*counted, strict=True)
             self.compare(alike, kinds(self.scopes, views), list(zip(*rows, strict=True)))
@@ -127,6 +137,7 @@ class Search:
         place: Any,
         settings: list[Setting],
         built: dict[Any, list[tuple[Setting, list[Any]]]],
+        published: bool,
     ) -> None:
         """Look at settings of one flavour; those that make no network are passed by.
 
@@ -134,12 +145,16 @@ class Search:
         """
         if (traced := self.trace(spec, place, settings)) is not None:
             for part, columns in run(traced, settings):
-                self.compare(part, kinds(self.scopes, False), columns)
+                ways = kinds(self.scopes, "stored")
+                kept = [
+                    (w, c) for w, c in zip(ways, columns, strict=True) if published or not w.view
+                ]
+                self.compare(part, *zip(*kept, strict=True))
             return
         for setting in settings:
             with suppress(MbprofError):
                 graph = spec.build_at({**self.given, **setting.knobs}).compiled
-                views = setting.bits < _VIEWED
+                views: Views = "every" if published or setting.bits < _VIEWED else "none"
                 values = counts(graph, self.scopes, views, self.formulas)
                 built.setdefault((views, setting.bits < MARGIN), []).append((setting, values))
 
@@ -269,7 +284,10 @@ class Search:
         """Return the knobs with a symbol that a match depends on."""
         key = (*place_of(match.spec, match.knobs), match.counted)
         if key not in self.known:
-            at = kinds(self.scopes, False).index(match.counted._replace(view=PLAIN))
+            ways = kinds(self.scopes, "stored")
+            at = ways.index(
+                match.counted if match.counted in ways else match.counted._replace(view=PLAIN)
+            )
             programs = [path.program for path in traced.engine.paths if path.error is None]
             # A width that only decides between tables is in no sum.
             self.known[key] = set().union(

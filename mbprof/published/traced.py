@@ -52,7 +52,7 @@ def traced(
     nodes = max(1, len(network.compiled.nodes))
 
     def count(graph: Any) -> Sequence[Any]:
-        return counts(graph, scopes, views=False)
+        return counts(graph, scopes, views="stored")
 
     own = dict(network.knobs)
     # What all searches may ask is known from the start: a width that only decides between tables is
@@ -65,7 +65,7 @@ def traced(
     }
     most = max(1, min(4, _NODES // nodes))
     engine = Engine(
-        spec.definition, own, ranges, count, len(kinds(scopes, views=False)), most, partial=True
+        spec.definition, own, ranges, count, len(kinds(scopes, views="stored")), most, partial=True
     )
     return Traced(spec, own, engine)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from sarif import loader
 
 import mbprof
@@ -25,6 +26,8 @@ from tests.conftest import ROOT, committed, invoke, run, sampled, sections, with
 
 CASES = sorted((Path(__file__).parent / "checks").glob("*.case"))
 ZOO = Path(__file__).parent / "zoo_findings.csv"
+BLOCKS = sorted((Path(__file__).parent / "blocks").glob("*.yaml"))
+PLANTED = yaml.safe_load((Path(__file__).parent / "planted.yaml").read_text())
 
 
 def said(finding: Finding) -> str:
@@ -52,6 +55,37 @@ def test_a_rule_fires_and_keeps_silent(
     assert of_code(case["silent"], path.stem, spec) == []
     compiles = not any(each.severity == "error" for each in check(spec.name).findings)
     assert compiles or path.stem == "MB901"
+
+
+def grave(path: Path) -> list[Finding]:
+    return [f for f in check(str(path)).findings if f.severity in ("error", UNDECIDED, "warning")]
+
+
+@pytest.mark.parametrize("path", BLOCKS, ids=lambda path: path.stem)
+def test_good_blocks_of_papers_are_left_alone(path: Path) -> None:
+    """Blocks and networks as their papers draw them, each written from scratch."""
+    assert [finding.brief for finding in grave(path)] == []
+
+
+@pytest.mark.parametrize(
+    "fault", PLANTED, ids=lambda fault: f"{fault['finds']}-{fault['in']}-{fault['at'][:24]}"
+)
+def test_a_fault_that_is_planted_is_found_once_and_at_its_row(
+    fault: dict[str, Any], tmp_path: Path
+) -> None:
+    path = tmp_path / f"{fault['in']}.yaml"
+    text = next(block for block in BLOCKS if block.name == path.name).read_text()
+    for good, bad in fault["swap"].items():
+        assert good in text
+        text = text.replace(good, bad, 1)
+    path.write_text(text)
+    found = grave(path)
+    rows = text.splitlines()
+    (own,) = (each for each in found if each.code == fault["finds"])
+    assert own.loc is not None
+    assert rows[own.loc.line - 1].strip() == fault["at"]
+    others = sorted({each.code for each in found} - {fault["finds"]})
+    assert others == fault.get("other", [])
 
 
 def test_every_rule_has_a_case() -> None:

@@ -2,7 +2,7 @@
 
 `data/counters/measured.csv` holds what the tools print for the real networks, `versions.csv` what
 old releases of them print, `reference.csv`, `tf-profiler.csv` and `thop-readme.csv` what was
-published; nothing here is computed by mbprof.
+published; `openvino.csv` is of its Model Analyzer; nothing here is computed by mbprof.
 """
 
 import csv
@@ -71,6 +71,18 @@ def test_every_peer_of_a_measured_network(oracle: Oracle) -> None:
         costs[0] += BESIDE.get((str(oracle), name), 0)
         found = totals(graph, name, "all")
         assert (name, found.params, *found.costs) == (name, printed["params"], *costs)
+
+
+@pytest.mark.parametrize(
+    "row", rows("openvino.csv"), ids=lambda row: f"{row['spec']}-{row['height']}x{row['width']}"
+)
+def test_the_analyzer_of_openvino_counts_the_same(row: dict[str, str]) -> None:
+    """``pools`` is what the second output of max poolings adds, which those of opset 1 lack."""
+    res = (int(row["height"]), int(row["width"]))
+    found = totals(network(row["spec"], "", res).compiled, "openvino", "all")
+    assert found.costs == (int(row["flops"]) - int(row["pools"]),)
+    # Shapes to reshape to are constants of the file, too: a few numbers.
+    assert 0 <= int(row["params"]) - found.params < 100
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from mbprof.checks.model import WARNING, Found, Subject, rule
-from mbprof.checks.walks import bends, climb
+from mbprof.checks.walks import activates, bends, climb
 from mbprof.language import fmt
 from mbprof.network.graph import IMAGE, Edge, Node
 from mbprof.ops import Op
@@ -20,21 +20,25 @@ CARDINAL = 3
 def shortcut_of_the_middle(subject: Subject) -> Iterator[Found]:
     """A block adds its own middle instead of its input.
 
-    Looked at are adds of two tensors inside a block of which one is the other one behind a single
-    layer, and is itself made by layers of the block. The block gives the shape of its input, which
-    nothing but the first layer takes.
+    Looked at are adds of two tensors inside a block of which one, the middle, is made by layers of
+    the block, and the other by further layers from it, without a join between. The block gives the
+    shape of its input, which nothing but the first layer takes. A middle that a depthwise
+    convolution gives without an activation is none where several layers follow: a shortcut around
+    it may have been folded into its kernel.
 
     Why: the first layers of the block have no way around them, and a residual of a single layer is
     a linear layer.
     Remedy: add the input of the block, in: [x, _].
-    Source: arXiv:1512.03385, section 3.2, equation 1 and the remark on a single layer.
+    Source: arXiv:1512.03385, section 3.2, equation 1 and the remark on a single layer;
+    arXiv:2303.14189, section 3.1, for folded shortcuts.
     """
     bad = []
     for node in subject.nodes:
         if not node.op.adds or len(node.inputs) != 2:
             continue
         for middle, end in (node.inputs, node.inputs[::-1]):
-            if _skips_one(subject, middle, end) and (start := _start(subject, node, middle)):
+            skipped = _skipped(subject, middle, end)
+            if skipped and (start := _start(subject, node, middle, skipped)):
                 bad.append((node, middle, start))
     if bad:
         node, middle, start = bad[0]
@@ -46,27 +50,39 @@ def shortcut_of_the_middle(subject: Subject) -> Iterator[Found]:
         yield Found(said, [node for node, _, _ in bad], {"blocks": len(bad)})
 
 
-def _skips_one(subject: Subject, middle: Edge, end: Edge) -> bool:
-    """Whether one layer stands between two tensors, with what belongs to it."""
+def _skipped(subject: Subject, middle: Edge, end: Edge) -> int:
+    """Return how many layers stand between two tensors, without a join; 0 if none leads there."""
     path = climb(subject.graph, end, lambda op: not op.joins or op.gates)
     if middle not in path:
-        return False
+        return 0
     nodes = (subject.graph.producer(edge) for edge in path[: path.index(middle)])
-    return sum(node is not None and node.op.multiplies for node in nodes) == 1
+    return sum(node is not None and node.op.multiplies for node in nodes)
 
 
-def _start(subject: Subject, add: Node, middle: Edge) -> Edge | None:
+def _start(subject: Subject, add: Node, middle: Edge, skipped: int) -> Edge | None:
     """Return the input of an add's block, if layers make the middle from it, and only they."""
-    graph, block = subject.graph, add.layer.rpartition("/")[0]
-    edge, layers = middle, 0
-    while block and (node := graph.producer(edge)) and node.layer.startswith(f"{block}/"):
-        if len(node.inputs) != 1:
-            return None
-        layers, edge = layers + node.op.multiplies, node.inputs[0]
-    takers = sum(node.inputs.count(edge) for node in subject.nodes)
-    inside = [node for node in subject.nodes if block and node.layer.startswith(f"{block}/")]
-    alike = bool(inside) and graph.shape(edge) == inside[-1].out_shapes[0]
-    return edge if layers and alike and takers == 1 else None
+    graph, block = subject.graph, f"{add.layer.rpartition('/')[0]}/"
+    made = graph.producer(middle)
+    if block == "/" or made is None or not made.layer.startswith(block):
+        return None
+    inside = {n for n, node in enumerate(subject.nodes) if node.layer.startswith(block)}
+    takers = [
+        edge
+        for number in sorted(inside)
+        for edge in subject.nodes[number].inputs
+        if edge.node not in inside
+    ]
+    own = [n for n in inside if n == middle.node or subject.above[middle.node] >> n & 1]
+    above = [subject.nodes[n] for n in own]
+    layers = [node for node in above if node.op.multiplies]
+    linear = all(node.op.depthwise for node in layers) and not any(map(activates, above))
+    if len(takers) != 1 or not layers or (linear and skipped > 1):
+        return None
+    (start,) = takers
+    alone = sum(node.inputs.count(start) for node in subject.nodes) == 1
+    alike = graph.shape(start) == subject.nodes[max(inside)].out_shapes[0]
+    # An add above the middle is the shortcut of the layers there.
+    return start if alone and alike and not any(node.op.adds for node in above) else None
 
 
 @rule("MB107", WARNING)

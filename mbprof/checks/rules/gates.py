@@ -13,13 +13,13 @@ from mbprof.checks.walks import (
     channels,
     climb,
     made,
-    pooling,
+    poolings,
     producer,
 )
 from mbprof.language import fmt
 from mbprof.network.graph import IMAGE, Edge, Graph, Node
 from mbprof.ops import Op
-from mbprof.ops.conv import FUNCTIONS
+from mbprof.ops.conv import FUNCTIONS, RECTIFIERS
 from mbprof.symbolic.arithmetic import product
 
 SLACK = math.sqrt(2)
@@ -37,11 +37,12 @@ def _gates(subject: Subject) -> Iterator[tuple[Node, Edge, Edge]]:
 
 @rule("MB309", WARNING)
 def open_gate(subject: Subject) -> Iterator[Found]:
-    """A gate that ends in a ReLU.
+    """A gate that ends in a ReLU or the like.
 
     Looked at are products of two tensors of which one, the gate, ends in a ReLU and has fewer
     elements than the other before it is repeated or resized, or is made by layers from the other.
-    A product of two projections, as in a gated linear unit, is none.
+    One with fewer elements may end in no kin of the ReLU, such as SiLU or GELU, either. A product
+    of two projections, as in a gated linear unit, is none.
 
     Why: a gate says how much of a map passes; a ReLU has no upper end, and shuts half of the gates
     for good. SE-ResNet-50 is worse with it than without squeeze-and-excitation.
@@ -55,12 +56,14 @@ def open_gate(subject: Subject) -> Iterator[Found]:
         if act is None or not activates(act):
             continue
         function = FUNCTIONS[act.op.function]
-        if not function.non_negative or function.saturates:
-            continue
+        cut = function.non_negative and not function.saturates
         number = subject.number[act.name]
         whole = product(subject.graph.shape(scaled)) == product(node.out_shapes[0])
-        narrow = product(act.out_shapes[0]) < product(node.out_shapes[0])
-        if whole and (narrow or _made_from(subject, number, scaled)):
+        if product(act.out_shapes[0]) < product(node.out_shapes[0]):
+            open_ended = cut or act.op.function in RECTIFIERS
+        else:
+            open_ended = cut and _made_from(subject, number, scaled)
+        if whole and open_ended:
             bad.append((node, act))
     if bad:
         node, act = bad[0]
@@ -73,7 +76,9 @@ def open_gate(subject: Subject) -> Iterator[Found]:
 
 def _made_from(subject: Subject, number: int, scaled: Edge) -> bool:
     """Whether layers make a node from what it weighs."""
-    if scaled.node == IMAGE or not subject.above[number] >> scaled.node & 1:
+    if scaled.node == IMAGE:  # Everything in a network is made from the image.
+        return subject.spec.alone and bool(subject.above[number] & subject.multiplying)
+    if not subject.above[number] >> scaled.node & 1:
         return False
     between = subject.above[number] & subject.multiplying & ~subject.above[scaled.node]
     return any(
@@ -86,9 +91,10 @@ def _made_from(subject: Subject, number: int, scaled: Edge) -> bool:
 def squeezed_elsewhere(subject: Subject) -> Iterator[Found]:
     """A squeeze-and-excitation that is fed from another tensor than it scales.
 
-    Looked at are gates that layers make from a pooling of whole maps. What is pooled is what is
+    Looked at are gates that layers make from poolings of whole maps. What is pooled is what is
     weighed if no layer stands between the two: an activation, a norm, a sum or a part may. A pooled
     branch, one layer that changes the width, is none, as in the segmentation head of MobileNetV3.
+    Of several poolings it is enough that one is of what is weighed.
 
     Why: the gates are to say which of these maps matter; statistics of other maps do not know them.
     Remedy: pool what is multiplied, in: of the pooling.
@@ -98,13 +104,14 @@ def squeezed_elsewhere(subject: Subject) -> Iterator[Found]:
     bad = []
     for node, gate, scaled in _gates(subject):
         wide = subject.graph.shape(scaled)
-        found = pooling(subject.graph, gate) if area(wide) > 1 else None
-        if found is None or not found[1]:
-            continue
-        pool, layers = found
-        branch = len(layers) == 1 and channels(pool)[0] != channels(node)[1]
-        if not branch and _apart(subject, pool.inputs[0], scaled):
-            bad.append((node, pool, scaled))
+        found = poolings(subject.graph, gate) if area(wide) > 1 else []
+        if found and all(
+            layers
+            and not (layers == 1 and channels(pool)[0] != channels(node)[1])
+            and _apart(subject, pool.inputs[0], scaled)
+            for pool, layers in found
+        ):
+            bad.append((node, found[0][0], scaled))
     if bad:
         node, pool, scaled = bad[0]
         graph = subject.graph
@@ -142,7 +149,7 @@ def _reach(graph: Graph, edge: Edge) -> set[Edge]:
 def _handles(op: Op) -> bool:
     """Whether an op leaves products what they are: it scales, drops, adds, or puts elsewhere."""
     moves = op.keeps_sign or op.rearranges
-    return moves or op.adds or op.factor is not None or op.passes
+    return moves or op.adds or op.factor is not None or op.passes or op.turns
 
 
 def _scores(graph: Graph, edge: Edge, through: list[Node]) -> Node | None:

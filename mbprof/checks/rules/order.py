@@ -10,22 +10,27 @@ from mbprof.checks.walks import Through, before
 from mbprof.language import fmt
 from mbprof.network.graph import Node
 from mbprof.ops import Op
+from mbprof.ops.conv import FUNCTIONS
 
 DEEP = 5
 """How many saturating layers make a deep stack: the most that the paper trains."""
 
 
 def _pairs(
-    subject: Subject, first: Callable[[Op], bool], second: Callable[[Op], bool], through: Through
+    subject: Subject,
+    first: Callable[[Op], bool],
+    second: Callable[[Op], bool],
+    through: Through,
+    only: bool = True,
 ) -> list[tuple[Node, Node]]:
-    """Return the nodes of one kind that only feed one of another kind, through some ops."""
+    """Return the nodes of one kind that feed one of another kind, or feed it only."""
     pairs = []
     for node in subject.nodes:
         if not second(node.op):
             continue
         for edge in before(subject.graph, node.inputs[0], through):
             above = subject.graph.producer(edge)
-            if above is None or len(subject.consumers[edge.node]) > 1:
+            if above is None or (only and len(subject.consumers[edge.node]) > 1):
                 break
             if first(above.op):
                 pairs.append((above, node))
@@ -38,7 +43,7 @@ def norm_of_norm(subject: Subject) -> Iterator[Found]:
     """A norm right behind a norm.
 
     Looked at are norms whose only input is what another norm gives, to nobody else, with nothing
-    but dropout between. A norm whose output is a shortcut, too, is none.
+    but dropout between, or maps read as tokens. A norm whose output is a shortcut, too, is none.
 
     Why: the second subtracts and divides what the first has shifted and scaled; its statistics
     and trained values are stored, loaded and computed for nothing.
@@ -47,7 +52,11 @@ def norm_of_norm(subject: Subject) -> Iterator[Found]:
     3.3, on a scale; arXiv:1607.06450, section 5.1, for layer norm.
     """
     norms: Callable[[Op], bool] = attrgetter("normalises")
-    if bad := _pairs(subject, norms, norms, attrgetter("passes")):
+
+    def between(op: Op) -> bool:
+        return op.passes or op.lays_out
+
+    if bad := _pairs(subject, norms, norms, between):
         first, second = bad[0]
         said = (
             f"{fmt.several(len(bad), 'norm')} of what a norm has just given, {second.name} "
@@ -58,17 +67,21 @@ def norm_of_norm(subject: Subject) -> Iterator[Found]:
 
 @rule("MB314", WARNING)
 def softmax_of_softmax(subject: Subject) -> Iterator[Found]:
-    """A softmax of what a softmax gives.
+    """A softmax of what a softmax or a sigmoid gives.
 
-    Of n probabilities between 0 and 1 the second gives at most e/(e + n - 1): 0.27 % where the
-    first is sure of one of 1000 classes.
+    Of n numbers between 0 and 1 it gives at most e/(e + n - 1): 0.27 % where the first is sure of
+    one of 1000 classes.
 
     Why: the answer is nearly the same for everything, and so is the gradient.
     Remedy: leave one out; a loss that takes scores has its own, as PyTorch's cross entropy.
     Source: torch.nn.Softmax, for the range; torch.nn.CrossEntropyLoss, which takes scores.
     """
-    shares: Callable[[Op], bool] = attrgetter("shares")
-    if bad := _pairs(subject, shares, shares, attrgetter("keeps_sign")):
+
+    def within_one(op: Op) -> bool:
+        known = FUNCTIONS.get(op.function)
+        return op.shares or (known is not None and known.non_negative and known.saturates)
+
+    if bad := _pairs(subject, within_one, attrgetter("shares"), attrgetter("keeps_sign")):
         first, second = bad[0]
         said = f"{second.layer} is a softmax of the probabilities of {first.layer}"
         yield Found(said, [second for _, second in bad], {"softmaxes": len(bad)})
@@ -90,7 +103,7 @@ def dropout_before_norm(subject: Subject) -> Iterator[Found]:
     def between(op: Op) -> bool:
         return op.keeps_sign or bool(op.function)
 
-    if bad := _pairs(subject, attrgetter("drops"), attrgetter("folds"), between):
+    if bad := _pairs(subject, attrgetter("drops"), attrgetter("folds"), between, only=False):
         first, second = bad[0]
         said = (
             f"{fmt.several(len(bad), 'batch norm')} behind dropout, {second.name} behind "

@@ -392,7 +392,9 @@ def scaled_classes(subject: Subject) -> Iterator[Found]:
 
     Looked at are the network as it is and at the alphas 0.25, 0.35, 0.5, 0.75, 1, 1.3 and 1.4:
     rows whose c reads the knob classes, and a last layer with nothing behind but what scores pass
-    through, whose c the width rule of the spec scales. With div8 it also makes 16 classes of 10.
+    through, whose c the width rule of the spec scales; one that gives maps only where its c reads
+    another knob or is the number of the image's channels, since others may be features. With div8
+    it also makes 16 classes of 10.
 
     Why: the classes are those of the data; a network with fewer of them cannot be trained on it,
     and one with more costs more than it says.
