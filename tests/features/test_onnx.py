@@ -575,6 +575,14 @@ def test_mutated_files_are_read_or_refused(tmp_path: Path) -> None:
     assert read
 
 
+@pytest.mark.parametrize("command", ["check", "table", "memory"])
+def test_a_file_that_cannot_be_read_is_one_error(tmp_path: Path, command: str) -> None:
+    (tmp_path / "net.onnx").write_text("no network")
+    ended = invoke(command, str(tmp_path / "net.onnx"))
+    assert (ended.status, ended.out) == (2, "")
+    assert "is no ONNX file" in " ".join(ended.err.split())
+
+
 @pytest.mark.parametrize(
     "asked",
     [

@@ -94,6 +94,15 @@ def test_the_planner_places_buffers_as_tflite_micro_does(row: dict[str, str]) ->
     assert arena(spans, 1) < sum(span.size for span in spans)
 
 
+def test_the_planner_places_random_buffers_as_tflite_micro_does() -> None:
+    for row in rows("planner-random.csv"):
+        spans = [Span(*map(int, text.split(":"))) for text in row["buffers"].split()]
+        alignment = int(row["alignment"])
+        places = [int(place) for place in row["offsets"].split()]
+        assert (row["case"], offsets(spans, alignment)) == (row["case"], places)
+        assert arena(spans, alignment) == int(row["arena"])
+
+
 SPANS = st.lists(
     st.tuples(st.integers(1, 200), st.integers(0, 9), st.integers(0, 4)).map(
         lambda drawn: Span(drawn[0], drawn[1], drawn[1] + drawn[2])
