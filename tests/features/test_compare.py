@@ -409,7 +409,8 @@ def test_what_networks_need_on_a_device_stands_beside_what_they_cost() -> None:
 @pytest.mark.parametrize("by", ["layer", "block", "stage", "op"])
 def test_what_rows_need_on_a_device_makes_what_the_network_needs(by: str) -> None:
     pair = built("lcnet", res=64), built("lcnet", res=64, alpha=0.5)
-    found = mbprof.compare(*pair, by=by, scope="all", dtype="float16", device="jetson_nano").to_dict()
+    asked = {"scope": "all", "dtype": "float16", "device": "jetson_nano"}
+    found = mbprof.compare(*pair, by=by, **asked).to_dict()
     for number, whole in enumerate(found["networks"]):
         rows = [row["networks"][number] for row in found["rows"] if row["networks"][number]]
         assert max(row["peak_bytes"] for row in rows) == whole["peak_bytes"]
