@@ -230,8 +230,12 @@ def graph(
 
 @command(epilog="Example: mbprof report mobilenet_v1 -o mobilenet_v1.md")
 def report(
+    *,
     specs: OptionalSpecsArgument = None,
     title: Annotated[str, Option("--title", metavar="TEXT", help="heading of the page")] = "",
+    knobs: Knobs,
+    dtype: DtypeOption = None,
+    device: DeviceOption = None,
     folder: Annotated[
         str | None, Option("--all", metavar="FOLDER", help="write what FOLDER/reports.yaml lists")
     ] = None,
@@ -241,11 +245,13 @@ def report(
 ) -> None:
     """Write Markdown with charts of one network or of several."""
     from mbprof.pages import dossier
+    from mbprof.pages.running import On
 
-    if folder is not None and not specs and output is None:
+    asked = knobs != Knobs() or dtype is not None or device is not None
+    if folder is not None and not specs and output is None and not asked:
         dossier.regenerate(folder)
     elif folder is None and specs and output is not None:
-        dossier.report(*specs, title=title, output=output)
+        dossier.report_at(specs, knobs.typed(), title, output, On(dtype, device))
     else:
         raise UsageError("give specs and -o FILE.md, or --all FOLDER alone")
 

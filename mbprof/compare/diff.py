@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import field, replace
 from itertools import islice
 from operator import itemgetter
 from typing import Any
@@ -21,10 +21,11 @@ from mbprof.compare.changes import (
     inside,
     layers_of,
 )
+from mbprof.compare.needed import Needed, became
 from mbprof.compare.side_by_side import counted, titled, totals_of
 from mbprof.compare.wiring import moves
-from mbprof.device.lanes import COLUMNS as NEEDED
-from mbprof.device.lanes import Needs, needs
+from mbprof.device.lanes import needs
+from mbprof.device.parts import of_groups
 from mbprof.errors import UsageError, nearest
 from mbprof.language import fmt
 from mbprof.language.fmt import Ratio, Value, plain
@@ -58,10 +59,8 @@ class Difference(Result):
     unchanged: int
     knobs: Mapping[str, tuple[str | None, str | None]]
     outputs: Mapping[str, tuple[str | None, str | None]]
-    needs: Needs | None = None
-    """What each network needs on a device was counted by."""
-    needed: tuple[Mapping[str, int], ...] = ()
-    """What that is of the old and the new one, by the names of a sweep's columns."""
+    needed: Needed = field(default_factory=Needed)
+    """What both networks need on a device."""
 
     @property
     def params(self) -> int:
@@ -97,12 +96,12 @@ class Difference(Result):
         folds = tuple((change,) for change in self.changes) if data else folded(self.changes)
         report = Report(
             title=_title(self, asked or (self.old.spec, self.new.spec)),
-            lead=(*_lead(self), *_needed(self)),
+            lead=(*_lead(self), *self.needed.lead()),
             columns=(columns := _columns(self, data)),
-            known=(*columns, _ACTIVATIONS),
-            rows=tuple(_values(fold, self, names) for fold in folds),
+            known=(*columns, _ACTIVATIONS, *self.needed.columns()),
+            rows=tuple(_values(fold, self, names) | self.needed.of(_sides(fold)) for fold in folds),
             data=None,
-            total=_sums("total", self, _delta(self.changes)) if folds else None,
+            total=_sums("total", self, _delta(self.changes)) | self.needed.delta if folds else None,
             notes=_notes(self),
         )
         most = top if top is not None or data else TOP
@@ -117,7 +116,8 @@ class Difference(Result):
         rows = [report.rows[number] for number in numbers]
         if rest:
             summed_up = {"kind": "rest", "change": "smaller changes, summed up"}
-            rows.append(_sums(fmt.several(len(rest), "more row"), self, _delta(left)) | summed_up)
+            sums = _sums(fmt.several(len(rest), "more row"), self, _delta(left))
+            rows.append(sums | summed_up | self.needed.of(_sides(left)))
         return replace(
             report,
             rows=tuple(rows),
@@ -178,9 +178,12 @@ def diff(
     ]
     listed = tuple(change for change in changes if change is not None)
     unchanged, defaults = len(changes) - len(listed), _defaults(*networks)
-    needed = tuple(wanted.of(network.compiled) for network in networks) if wanted else ()
-    before_after = profiles[0], profiles[1]
-    return Difference(*before_after, by, listed, unchanged, defaults, moved.outputs, wanted, needed)
+    found = Difference(profiles[0], profiles[1], by, listed, unchanged, defaults, moved.outputs)
+    if wanted is None:
+        return found
+    totals = tuple(wanted.of(network.compiled) for network in networks)
+    parts = tuple(of_groups(network, wanted, profile.groups(by)) for network, profile in pairs)
+    return replace(found, needed=Needed(wanted, totals, parts))
 
 
 def _defaults(old: Network, new: Network) -> dict[str, tuple[str | None, str | None]]:
@@ -218,8 +221,8 @@ def _lead(difference: Difference) -> tuple[str, ...]:
     old, new, unit = difference.old.total, difference.new.total, difference.new.convention.unit
     if difference.params == 0 and difference.cost == 0:
         return (f"No change in cost: {amounts(difference.new)}.",)
-    params = _became("params", old.params, new.params)
-    said = (params, _became(unit, old.cost, new.cost)) if unit else (params,)
+    params = became("params", old.params, new.params)
+    said = (params, became(unit, old.cost, new.cost)) if unit else (params,)
     return (*said, *_first(difference))
 
 
@@ -238,20 +241,6 @@ def _first(difference: Difference) -> tuple[str, ...]:
     return tuple(f"First difference: {change.brief}" for change in islice(changes, 1))
 
 
-def _needed(difference: Difference) -> Iterator[str]:
-    """Say what became of what the networks need on a device."""
-    for name in difference.needs.names if difference.needs else ():
-        old, new = (found[name] for found in difference.needed)
-        yield _became(NEEDED[name].heading, old, new)
-
-
-def _became(word: str, old: int, new: int) -> str:
-    if old == new:
-        return f"{word}: {fmt.integer(new)}, no change"
-    change = f"{fmt.signed(new - old)}, {fmt.change(new - old, old)} %"
-    return f"{word}: {fmt.integer(old)} → {fmt.integer(new)} ({change})"
-
-
 def _delta(changes: Sequence[Change]) -> dict[str, int]:
     return {
         "params": sum(change.params for change in changes),
@@ -267,6 +256,15 @@ def _sums(name: str, difference: Difference, delta: Mapping[str, int]) -> dict[s
         "macs_share": Ratio(delta["macs"], old.cost),
     }
     return {"name": name, **delta, **shares}
+
+
+def _sides(fold: Sequence[Change]) -> tuple[list[str], list[str]]:
+    """Return the names of the rows before and after."""
+    old, new = (
+        [row.name for row in rows if row]
+        for rows in zip(*((c.old, c.new) for c in fold), strict=True)
+    )
+    return old, new
 
 
 def _values(fold: Sequence[Change], difference: Difference, names: int) -> dict[str, Any]:
@@ -352,22 +350,22 @@ def _notes(difference: Difference) -> tuple[str, ...]:
         notes.append("Percentages are of the old total.")
     for age, profile in (("old", difference.old), ("new", difference.new)):
         notes += incomplete(profile.missing, f"the {age} network")
-    return (*notes, counted(difference.new), *([difference.needs.said] if difference.needs else ()))
+    return (*notes, counted(difference.new), *difference.needed.notes())
 
 
 def _data(difference: Difference, kept: Sequence[Change], left: Sequence[Change]) -> dict[str, Any]:
-    before, after = difference.needed or ({}, {})
+    before, after = difference.needed.totals
     return {
         **stamp(),
-        **(difference.needs.stamp if difference.needs else {}),
+        **difference.needed.stamp,
         "by": difference.by,
         "old": {**before, **totals_of(difference.old)},
         "new": {**after, **totals_of(difference.new)},
-        "delta": {name: after[name] - before[name] for name in after} | _delta(difference.changes),
+        "delta": {**difference.needed.delta, **_delta(difference.changes)},
         "knobs": {name: {"old": a, "new": b} for name, (a, b) in difference.knobs.items()},
         "outputs": {name: {"old": a, "new": b} for name, (a, b) in difference.outputs.items()},
         "unchanged": difference.unchanged,
-        "changes": [_plain(change) for change in kept],
+        "changes": [_plain(change, difference.needed) for change in kept],
         "rest": {"changes": len(left), **_delta(left)},
     }
 
@@ -376,11 +374,15 @@ _SHAPES = ("in_shape", "out_shape", "kernel", "stride", "groups")
 _FIELDS = ("name", "block", "op", *_SHAPES, "layers", "params", "cost", "activations")
 
 
-def _plain(change: Change) -> dict[str, Any]:
+def _plain(change: Change, needed: Needed) -> dict[str, Any]:
+    old, new = (
+        {**row.plain(*_FIELDS), **parts.get(row.name, {})} if row else None
+        for row, parts in zip((change.old, change.new), needed.parts, strict=True)
+    )
     return {
         "kind": change.kind,
         "what": list(change.what),
-        "old": change.old.plain(*_FIELDS) if change.old else None,
-        "new": change.new.plain(*_FIELDS) if change.new else None,
+        "old": old,
+        "new": new,
         "delta": _delta([change]),
     }

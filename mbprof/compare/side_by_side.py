@@ -9,6 +9,8 @@ from typing import Any
 from mbprof.compare.align import Part, align_all, likeness, octave, parts_of
 from mbprof.device.lanes import COLUMNS as NEEDED
 from mbprof.device.lanes import Needs, needs
+from mbprof.device.parts import BOUND, of_groups
+from mbprof.device.parts import columns as parted
 from mbprof.errors import UsageError, nearest
 from mbprof.language import fmt
 from mbprof.language.fmt import Ratio, Value
@@ -62,6 +64,8 @@ class Comparison(Result):
     """What each network needs on a device was counted by."""
     needed: tuple[Mapping[str, int], ...] = ()
     """What that is, by the names of the columns."""
+    parts: tuple[Mapping[str, Mapping[str, Any]], ...] = ()
+    """What the rows of each network need, by their names."""
 
     @property
     def brief(self) -> str:
@@ -91,7 +95,10 @@ class Comparison(Result):
             lead=tuple(legend),
             columns=columns,
             known=(*columns, *_more(letters, self.needs)),
-            rows=tuple(_cells(line.name, line.rows, letters, data) for line in self.aligned),
+            rows=tuple(
+                _cells(line.name, line.rows, letters, data) | _parts(self, line, letters)
+                for line in self.aligned
+            ),
             data=_data(self),
             total=total | {f"name_{letters[0]}": "total"},
             notes=_notes(self),
@@ -165,8 +172,25 @@ def compare(
         Aligned(tuple(part.row if part is not None else None for part in line))
         for line in align_all(parts, alike)
     )
-    needed = tuple(asked.of(network.compiled) for network in networks) if asked else ()
-    return Comparison(profiles, by, lines, asked, needed)
+    if asked is None:
+        return Comparison(profiles, by, lines)
+    needed = tuple(asked.of(network.compiled) for network in networks)
+    own = tuple(
+        of_groups(network, asked, _layers(network, profile, by))
+        for network, profile in zip(networks, profiles, strict=True)
+    )
+    return Comparison(profiles, by, lines, asked, needed, own)
+
+
+def _layers(network: Network, profile: Profile, by: str) -> Mapping[str, Sequence[Row]]:
+    """Return the layers that each row sums up."""
+    if by != "stage":
+        return profile.groups(by)
+    blocks = profile.groups("block")
+    return {
+        name: [row for block in of for row in blocks[block.name]]
+        for name, of in _by_stage(network, profile).items()
+    }
 
 
 def _same_name(part: Part, other: Part) -> int:
@@ -184,11 +208,16 @@ def _ranks(grouped: Sequence[Sequence[Row]]) -> dict[str, tuple[int, ...]]:
 
 def stages(network: Network, profile: Profile) -> tuple[Row, ...]:
     """Sum blocks up by the size of their output: 1/8 of the image, or 1×1."""
+    found = _by_stage(network, profile)
+    return tuple(merged(name, rows, "block") for name, rows in found.items())
+
+
+def _by_stage(network: Network, profile: Profile) -> dict[str, list[Row]]:
     found: dict[str, list[Row]] = {}
     for row in profile.grouped("block"):
         halved = octave(network.compiled.image, row.out_shape)
         found.setdefault("1×1" if halved is None else f"1/{1 << halved}", []).append(row)
-    return tuple(merged(name, rows, "block") for name, rows in found.items())
+    return found
 
 
 def titled(profile: Profile, asked: str) -> str:
@@ -256,8 +285,19 @@ def _beside(column: Column, letter: str) -> Column:
 
 def _more(letters: Sequence[str], needs: Needs | None) -> Iterator[Column]:
     """Yield the columns that are shown where they are asked for."""
-    for name in dict.fromkeys(("activations", *(needs.names if needs else ()))):
-        yield from (_beside(NEEDED[name], x) for x in letters)
+    known = NEEDED | {BOUND.name: BOUND}
+    for name in dict.fromkeys(("activations", *(parted(needs) if needs else ()))):
+        yield from (_beside(known[name], x) for x in letters)
+
+
+def _parts(comparison: Comparison, line: Aligned, letters: Sequence[str]) -> dict[str, Any]:
+    """Return what each network's row of a line needs on a device."""
+    return {
+        f"{name}_{letter}": value
+        for letter, row, parts in zip(letters, line.rows, comparison.parts, strict=False)
+        if row is not None
+        for name, value in parts[row.name].items()
+    }
 
 
 def said(needed: Mapping[str, int]) -> str:
@@ -278,7 +318,9 @@ def _notes(comparison: Comparison) -> tuple[str | Note, ...]:
         line = "A stage is all blocks whose output is 1/2, 1/4, ... of the image's height;"
         notes.append(f"{line} N tokens are √N high.")
     if comparison.needs is not None:
-        notes.append(f"{comparison.needs.said} These are of whole networks.")
+        names = ",".join(parted(comparison.needs))
+        notes.append(f"{comparison.needs.said} Totals are of whole networks.")
+        notes.append(Note(f"--columns name,{names} shows this row by row.", ""))
     return tuple(notes)
 
 
@@ -294,13 +336,20 @@ def _data(comparison: Comparison) -> dict[str, Any]:
         "rows": [
             {
                 "name": line.name or None,
-                "networks": [row.plain(*_SHOWN) if row else None for row in line.rows],
+                "networks": [_row(comparison, n, row) for n, row in enumerate(line.rows)],
                 "ratios": {key: _floats(line.ratios(name)) for name, key in _QUANTITIES.items()},
             }
             for line in comparison.aligned
         ],
         "total": {key: _floats(comparison.ratios(name)) for name, key in _QUANTITIES.items()},
     }
+
+
+def _row(comparison: Comparison, number: int, row: Row | None) -> dict[str, Any] | None:
+    if row is None:
+        return None
+    needed = comparison.parts[number][row.name] if comparison.parts else {}
+    return {**row.plain(*_SHOWN), **needed}
 
 
 _SHOWN = ("name", "op", "in_shape", "out_shape", "layers", "params", "cost", "activations")

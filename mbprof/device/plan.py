@@ -15,6 +15,7 @@ from mbprof.language.fmt import Shape
 from mbprof.language.record import record
 from mbprof.network.graph import IMAGE, Edge, Graph, Node, fold
 from mbprof.network.measures import hands_on
+from mbprof.ops.base import Facts
 from mbprof.symbolic.arithmetic import added, maximum, product
 
 
@@ -354,13 +355,23 @@ class _Planner:
 
 def weight_bytes(graph: Graph, rules: Rules) -> int:
     """Return the bytes of all stored values that the results need, biases as sums are."""
-    facts = [
-        node.facts
-        for node, kept in zip(
-            (fold(graph) if rules.fuse else graph).nodes, needed(graph), strict=True
-        )
-        if kept
-    ]
+    return _stored([node.facts for node in _storing(graph, rules)], rules)
+
+
+def weights_of(graph: Graph, rules: Rules) -> dict[str, int]:
+    """Return `weight_bytes` by layer."""
+    facts: dict[str, list[Facts]] = {}
+    for node in _storing(graph, rules):
+        facts.setdefault(node.layer, []).append(node.facts)
+    return {layer: _stored(own, rules) for layer, own in facts.items()}
+
+
+def _storing(graph: Graph, rules: Rules) -> Iterator[Node]:
+    nodes = (fold(graph) if rules.fuse else graph).nodes
+    return (node for node, kept in zip(nodes, needed(graph), strict=True) if kept)
+
+
+def _stored(facts: Sequence[Facts], rules: Rules) -> int:
     weights = added(fact.kernels + fact.other + fact.constants for fact in facts)
     added_to = added(fact.params - fact.kernels - fact.other - fact.constants for fact in facts)
     bits = rules.dtype.weight_bits, rules.dtype.bias_bits

@@ -10,7 +10,10 @@ from mbprof.ops.base import Free
 from mbprof.symbolic.arithmetic import product
 
 INPUT, OUTPUT, INDEX, MASK = "input", "output", "index", "mask"
-"""What an op keeps: its inputs, its output, a place for each output, a mask of its input."""
+"""What an op keeps: its inputs, its output, a place for each output, a mask of its input.
+
+Where an addition leaves a path out at random, the mask is one factor for an image.
+"""
 
 KEPT: Mapping[str, tuple[str, ...]] = {
     # What backward multiplies by, and what it divides by.
@@ -95,6 +98,8 @@ def _of(
             yield Kept(number, (number, what), product(node.out_shapes[0]), 8)
         elif getattr(node.op, "rate", 0):
             yield Kept(number, (number, what), product(node.in_shapes[0]))
+    if getattr(node.op, "drop", False):
+        yield Kept(number, (number, MASK), 1)
     if _STATISTICS.get(word):
         shape = node.in_shapes[0]
         places = getattr(node.op, "groups", None) or product(

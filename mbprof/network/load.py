@@ -240,6 +240,20 @@ def as_spec(what: object) -> Spec:
     return load(as_text(what))
 
 
+def spec_at(what: object, given: Given, usual: Given = zoo.NOTHING) -> Spec:
+    """Return the spec that something stands for, with what is given as its defaults.
+
+    ``usual`` is what a file leaves open, and no default. Raises: see `as_spec`; KnobError.
+
+    >>> spec_at("mobilenet_v1", {"alpha": 0.5}).knobs["alpha"]
+    0.5
+    """
+    spec = load(what, {**usual, **given}) if isinstance(what, str | Path) else as_spec(what)
+    if not given:
+        return spec
+    return spec.settled(configured(spec.definition.knobs, given, spec.name))
+
+
 def as_network(what: object, /, **knobs: Value) -> Network:
     """Return the network that something stands for, see `network_at`.
 

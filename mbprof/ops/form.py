@@ -17,7 +17,7 @@ from mbprof.ops.base import (
     maps,
     op,
 )
-from mbprof.ops.fields import AXES, AXIS, COUNT, NUMBER, SHAPE, SIZE, SIZES
+from mbprof.ops.fields import AXES, AXIS, COUNT, FLAG, NUMBER, SHAPE, SIZE, SIZES
 from mbprof.symbolic.arithmetic import ceil_div, product
 
 _RESIZED = "{op: resize, in: [a, b]} before the join gives a the size of b"
@@ -174,11 +174,13 @@ class Add(_Elementwise):
     Params: none.
     Cost: one addition for each element and each input after the first.
     Raises: ShapeError: two sizes differ and neither is 1.
-    Source: arXiv:1512.03385, equation 1; torch.add.
+    Source: arXiv:1512.03385, equation 1; torch.add; for ``drop`` arXiv:1603.09382.
 
     >>> Add().facts(((24, 56, 56),) * 2, ((24, 56, 56),)).add
     75264
     """
+
+    drop: bool = letter("drop", FLAG, "whether training leaves it out of images at random", False)
 
     def facts(self, inputs: Shapes, outputs: Shapes) -> Facts:
         size = product(outputs[0])

@@ -6,24 +6,25 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
 from urllib.parse import quote
 
-from mbprof.device.plan import Rules, plan, weight_bytes
 from mbprof.errors import UsageError
-from mbprof.language import dtypes, fmt
-from mbprof.language.fmt import plain, spelled
-from mbprof.language.source import known_keys, mapping, parse, read, required, text, words
+from mbprof.language.fmt import Value, plain, spelled
+from mbprof.language.source import Scalar, known_keys, mapping, parse, read, required, text, words
 from mbprof.network import conventions
-from mbprof.network.load import Spec, SpecLike, as_spec
+from mbprof.network.load import Spec, SpecLike, spec_at
 from mbprof.network.profile import Profile, Table
 from mbprof.ops.base import STORED
-from mbprof.output import Column, Report, inert, render
+from mbprof.output import Column, inert, render
 from mbprof.output.files import emit_all
 from mbprof.pages import plot
+from mbprof.pages.markdown import folded, numbered, tabled, worded
 from mbprof.pages.points import best, default_res, front, has_width, settings
 from mbprof.pages.points import sweep as swept
+from mbprof.pages.running import On, memory, needed, time
 from mbprof.published.verify import ERRATUM, verdict_report, verify
+from mbprof.spec.knobs import typed
 from mbprof.spec.sections import SCOPES
 
 LIST = "reports.yaml"
@@ -33,29 +34,55 @@ _LONG = 24
 """Tables of more rows are folded away."""
 
 
-def report(*specs: SpecLike, title: str = "", output: str | Path | None = None) -> str:
+def report(
+    *specs: SpecLike,
+    title: str = "",
+    output: str | Path | None = None,
+    dtype: str | None = None,
+    device: str | None = None,
+    **knobs: Value,
+) -> str:
     """Return all that is known about a network, or how several compare, as Markdown.
 
     With ``output``, a file that ends in ``.md``, it is written there, and its charts to a folder
-    of the same name beside it; without, it has no charts.
-    Raises: UsageError: no such spec, another ending, or a file that cannot be written.
-    MbprofError: a spec cannot be read.
+    of the same name beside it; without, it has no charts. Memory is that at ``dtype``, time that
+    on a ``device``. Knobs are of all networks.
+    Raises: UsageError: no such spec, type or device, another ending, or a file that cannot be
+    written. MbprofError: a spec cannot be read, or makes no network at these values.
 
     >>> report("squeezenet").splitlines()[0]
     '# squeezenet'
     """
+    return report_at(specs, typed(knobs), title, output, On(dtype, device))
+
+
+def report_at(
+    specs: Sequence[SpecLike],
+    given: Mapping[str, Scalar],
+    title: str,
+    output: str | Path | None,
+    on: On,
+) -> str:
+    """Return a dossier, see `report`; ``given`` is what was typed for knobs."""
     if output is None:
-        (page,) = build(specs, "report.md", title, charts=False).values()
+        (page,) = build(specs, "report.md", title, "", given, on, charts=False).values()
         return page.decode()
     target = Path(output)
     before = "" if target.is_absolute() or target.parent == Path() else f"{target.parent}/"
-    files = build(specs, target.name, title, before)
+    files = build(specs, target.name, title, before, given, on)
     emit_all({target.parent / name: data for name, data in files.items()})
     return files[target.name].decode()
 
 
 def build(
-    names: Sequence[SpecLike], file: str, title: str = "", folder: str = "", charts: bool = True
+    names: Sequence[SpecLike],
+    file: str,
+    title: str = "",
+    folder: str = "",
+    given: Mapping[str, Scalar] = MappingProxyType({}),
+    on: On = On(),  # noqa: B008, which is frozen
+    *,
+    charts: bool = True,
 ) -> dict[str, bytes]:
     """Return the files of a dossier by their paths: the page, and its charts in a folder beside it.
 
@@ -68,16 +95,17 @@ def build(
         raise UsageError("a report needs at least one spec")
     if not file.endswith(".md"):
         raise UsageError(f"a report is Markdown; {file} does not end in .md")
-    specs = [as_spec(name) for name in names]
+    specs = [spec_at(name, given) for name in names]
     stem = file.removesuffix(".md")
     drawn = _charts(specs) if charts else {}
     quoted = ["--title", title] if title else []
     addresses = [spec.address or spec.name for spec in specs]
-    typed = shlex.join(["mbprof", "report", *addresses, *quoted, "-o", folder + file])
-    made = inert.fenced(typed, "sh")
+    turned = [word for name, value in given.items() for word in _option(name, value.text)]
+    line = ["mbprof", "report", *addresses, *quoted, *turned, *on.typed, "-o", folder + file]
+    made = inert.fenced(shlex.join(line), "sh")
     pictures = {name: f"{stem}/{name}.svg" for name in drawn}
     single = len(specs) == 1
-    parts: Iterable[str] = (_single if single else _several)(specs, title, pictures)
+    parts: Iterable[str] = (_single if single else _several)(specs, title, pictures, on)
     parts = (*parts, _counted(), "## How it was made", made)
     page = "\n\n".join(part.strip() for part in parts) + "\n"
     return {file: page.encode(), **{pictures[name]: data for name, data in drawn.items()}}
@@ -130,7 +158,14 @@ def _picture(kind: str, pictures: Mapping[str, str]) -> str:
     return f"![{_ALT[kind]}]({quote(pictures[kind])})" if kind in pictures else ""
 
 
-def _single(specs: Sequence[Spec], title: str, pictures: Mapping[str, str]) -> Iterator[str]:
+def _option(name: str, value: str) -> tuple[str, str]:
+    """Return what is typed to give a knob a value."""
+    return (f"--{name}", value) if name in ("alpha", "res") else ("--set", f"{name}={value}")
+
+
+def _single(
+    specs: Sequence[Spec], title: str, pictures: Mapping[str, str], on: On
+) -> Iterator[str]:
     (spec,) = specs
     profiles = {scope: spec.build().profile(scope=scope) for scope in SCOPES}
     shown = profiles[spec.definition.scope]
@@ -139,10 +174,11 @@ def _single(specs: Sequence[Spec], title: str, pictures: Mapping[str, str]) -> I
     yield "## Totals"
     yield _totals(profiles)
     yield _kinds(profiles)
-    yield _memory(spec)
+    yield memory(spec, on.dtype)
+    yield from time(spec, on)
     yield "## Layers"
     yield _picture("layers", pictures)
-    yield _folded("every layer", render(shown.report(), "md"))
+    yield folded("every layer", render(shown.report(), "md"))
     yield "## Shares"
     yield _group(shown, "op")
     yield _group(shown, "block")
@@ -166,25 +202,8 @@ def _about(spec: Spec) -> str:
     return "\n".join(f"- {name}: {value}" for name, value in rows.items() if value)
 
 
-def _table(
-    title: str,
-    columns: Iterable[Column],
-    rows: Iterable[Mapping[str, Any]],
-    total: Mapping[str, Any] | None = None,
-) -> str:
-    return render(Report(title, tuple(columns), tuple(rows), None, total), "md")
-
-
-def _words(**headings: str) -> tuple[Column, ...]:
-    return tuple(Column(name, heading, "") for name, heading in headings.items())
-
-
-def _numbers(**headings: str) -> tuple[Column, ...]:
-    return tuple(Column(n, text, "", fmt.integer, numeric=True) for n, text in headings.items())
-
-
 def _totals(profiles: Mapping[str, Profile]) -> str:
-    counts = _numbers(layers="layers", params="params", macs="MACs", activations="activations")
+    counts = numbered(layers="layers", params="params", macs="MACs", activations="activations")
     rows = (
         {
             "scope": f"{name}: {'without the head' if name == 'body' else 'the whole network'}",
@@ -195,13 +214,13 @@ def _totals(profiles: Mapping[str, Profile]) -> str:
         }
         for name, profile in profiles.items()
     )
-    return _table(
-        "Params, MACs and activations, convention kernels", (*_words(scope="scope"), *counts), rows
+    return tabled(
+        "Params, MACs and activations, convention kernels", (*worded(scope="scope"), *counts), rows
     )
 
 
 def _kinds(profiles: Mapping[str, Profile]) -> str:
-    counts = _numbers(**{scope: f"scope {scope}" for scope in profiles})
+    counts = numbered(**{scope: f"scope {scope}" for scope in profiles})
     totals = {scope: profile.total.facts for scope, profile in profiles.items()}
     rows = [
         {"kind": doc, **{scope: getattr(facts, kind) for scope, facts in totals.items()}}
@@ -209,44 +228,22 @@ def _kinds(profiles: Mapping[str, Profile]) -> str:
         if any(getattr(facts, kind) for facts in totals.values())
     ]
     total = {"kind": "all", **{scope: facts.params for scope, facts in totals.items()}}
-    return _table(
-        "Every stored value, by kind", (*_words(kind="stored values"), *counts), rows, total
+    return tabled(
+        "Every stored value, by kind", (*worded(kind="stored values"), *counts), rows, total
     )
-
-
-def _memory(spec: Spec) -> str:
-    """Say what an image takes in memory, the network run in its own order."""
-    graph = spec.build().compiled
-    rows = [
-        {
-            "dtype": name,
-            "peak": plan(graph, rules).peak(),
-            "weights": weight_bytes(graph, rules),
-        }
-        for name in ("float32", "int8")
-        for rules in [Rules(dtypes.dtype(name))]
-    ]
-    numbers = _numbers(peak="live bytes at the peak", weights="bytes of weights")
-    said = Rules().said.partition("; ")[2]
-    table = _table("Memory of one image", (*_words(dtype="numbers"), *numbers), rows)
-    return f"{table}\nIn the network's own order; {said}."
 
 
 def _group(profile: Profile, by: str) -> str:
     columns = ("name", "layers", "params", "params_share", "macs", "macs_share")
     report = Table(profile, by, columns=columns).report()
     written = render(replace(report, title=f"Share by {by}", notes=()), "md")
-    return _folded(f"share by {by}", written) if len(report.rows) > _LONG else written
-
-
-def _folded(summary: str, inside: str) -> str:
-    return f"<details>\n<summary>{summary}</summary>\n\n{inside.strip()}\n\n</details>"
+    return folded(f"share by {by}", written) if len(report.rows) > _LONG else written
 
 
 _POINT = (
     Column("alpha", "α", "", plain, numeric=True),
     Column("res", "resolution", "", plain, numeric=True),
-    *_numbers(params="params", macs="MACs"),
+    *numbered(params="params", macs="MACs"),
     Column("top1", "top-1 (%)", "", lambda value: str(float(value)), numeric=True),
 )
 
@@ -259,7 +256,7 @@ def _sweep(spec: Spec) -> str:
     alpha, *costs, top1 = _POINT
     scored = (top1, Column("front", "front", "")) if sources else ()
     columns = (*([alpha] if has_width(spec) else ()), *costs, *scored)
-    table = _table(
+    table = tabled(
         "Published top-1 beside computed costs" if sources else "Computed costs",
         columns,
         ({**point._asdict(), "front": "●" if point in best_of else ""} for point in points),
@@ -282,7 +279,7 @@ def _claims(spec: Spec) -> str:
     report = verdict_report(own)
     columns = [column for column in report.columns if column.name != "source"]
     parts = [
-        _table(source, columns, (row for row in report.rows if row["source"] == source))
+        tabled(source, columns, (row for row in report.rows if row["source"] == source))
         for source in dict.fromkeys(verdict.source for verdict in own)
     ]
     reasons = dict.fromkeys(
@@ -294,11 +291,13 @@ def _claims(spec: Spec) -> str:
         if v.verdict == ERRATUM
     )
     wrong = "\n".join(["Wrong at their source:", "", *reasons]) if reasons else ""
-    claims = _folded("every claim", "\n".join(parts))
+    claims = folded("every claim", "\n".join(parts))
     return f"{inert.markdown(report.title)}\n\n{claims}\n\n{wrong}"
 
 
-def _several(specs: Sequence[Spec], title: str, pictures: Mapping[str, str]) -> Iterator[str]:
+def _several(
+    specs: Sequence[Spec], title: str, pictures: Mapping[str, str], on: On
+) -> Iterator[str]:
     yield f"# {inert.markdown(title or ', '.join(spec.name for spec in specs))}"
     yield (
         "Each network at its default width and resolution, with the best top-1 that is published "
@@ -308,22 +307,23 @@ def _several(specs: Sequence[Spec], title: str, pictures: Mapping[str, str]) -> 
         names = ", ".join(map(inert.code, unscored))
         yield f"No accuracy is published for {names}, so that costs are compared, too."
     yield from (_picture(kind, pictures) for kind in ("accuracy", "cost"))
-    columns = (*_words(spec="network"), *_POINT)
+    columns = (*worded(spec="network"), *_POINT)
     points = [best(spec) for spec in specs]
     ranked = sorted(points, key=lambda point: (point.macs, point.spec))
-    yield _table("By MACs of the whole network", columns, (point._asdict() for point in ranked))
+    yield tabled("By MACs of the whole network", columns, (point._asdict() for point in ranked))
     yield (
         "A blank top-1 means that none is recorded at this size. Distilled networks and those "
         "trained on more data are left out. What is left still differs in training, which is worth "
         "several points: top-1 of two sources says little about their networks."
     )
-    named = _words(network="network", paper="the network's source", top1="source of its top-1")
+    yield from needed(specs, on)
+    named = worded(network="network", paper="the network's source", top1="source of its top-1")
     rows = [
         {"network": spec.name, "paper": spec.definition.source, "top1": point.source}
         for spec, point in zip(specs, points, strict=True)
     ]
-    origins = _table("Where the networks and accuracies come from", named, rows)
-    yield _folded("sources", origins)
+    origins = tabled("Where the networks and accuracies come from", named, rows)
+    yield folded("sources", origins)
 
 
 def _counted() -> str:

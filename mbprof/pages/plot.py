@@ -93,16 +93,21 @@ def plot(
     chosen_scope(scope)
     if not specs:
         raise UsageError("a chart needs at least one spec")
-    for name, value, usual in (("convention", convention, conventions.DEFAULT), ("by", by, None)):
+    given = (
+        ("convention", convention, conventions.DEFAULT), ("by", by, None),
+        ("dtype", dtype, None), ("device", device, None),
+    )  # fmt: skip
+    for name, value, usual in given:
         if value != usual and name not in PLOTS[kind].takes:
             takers = fmt.either(known for known, plotted in PLOTS.items() if name in plotted.takes)
             raise UsageError(f"--kind {kind} has no {name}", hint=f"--kind {takers} has one")
     options = Options(
         tuple(alphas), tuple(sides), scope, convention, by, dtype, device, style.axes_of(ax)
     )
+    open_axes: Given = {"res": options.sides[0]} if options.sides else NOTHING
     with style.look(theme):
         chosen = PLOTS[kind]
-        return chosen.draw([chosen.read(spec, knobs) for spec in specs], options)
+        return chosen.draw([chosen.read(spec, knobs, open_axes) for spec in specs], options)
 
 
 def draw(

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from typing import NamedTuple, cast
 
+from mbprof.device.lanes import TIME, Needs
 from mbprof.errors import LimitError, MbprofError, UsageError
 from mbprof.language.fmt import Value, plain, several, spelled
 from mbprof.network.conventions import DEFAULT
@@ -32,6 +33,9 @@ class Point(NamedTuple):
     source: str = ""
     knobs: tuple[tuple[str, Value], ...] = ()
     """What is set besides width and resolution."""
+    peak_bytes: int = 0
+    latency_ns: int = 0
+    """What it needs at a type and on a device, 0 where that is not asked for."""
 
 
 def has_width(spec: Spec) -> bool:
@@ -62,6 +66,7 @@ def point(
     scope: str = "all",
     more: Mapping[str, Value] | None = None,
     convention: str = DEFAULT,
+    needs: Needs | None = None,
 ) -> Point:
     """Cost one configuration under a convention; ``more`` are further knobs.
 
@@ -71,10 +76,21 @@ def point(
     more = more or {}
     knobs = {**spec.knobs, "res": res, **more, **scaled}
     count = accuracy.counted(spec, knobs, scope, convention)
-    return Point(spec.name, alpha, res, count.params, count.cost, knobs=tuple(more.items()))
+    found = Point(spec.name, alpha, res, count.params, count.cost, knobs=tuple(more.items()))
+    return _needing(found, spec, knobs, needs)
 
 
-def points(spec: Spec, scope: str = "all", convention: str = DEFAULT) -> tuple[Point, ...]:
+def _needing(found: Point, spec: Spec, knobs: Mapping[str, Value], needs: Needs | None) -> Point:
+    """Return a point with what the network of these knobs needs."""
+    if needs is None:
+        return found
+    numbers = needs.of(spec.build(**knobs).compiled)
+    return found._replace(peak_bytes=numbers.get("peak_bytes", 0), latency_ns=numbers.get(TIME, 0))
+
+
+def points(
+    spec: Spec, scope: str = "all", convention: str = DEFAULT, needs: Needs | None = None
+) -> tuple[Point, ...]:
     """Return the published series of a spec with computed costs: one source, never mixed.
 
     It is the float series with most configurations, in its order. Left out are accuracies that
@@ -82,7 +98,7 @@ def points(spec: Spec, scope: str = "all", convention: str = DEFAULT) -> tuple[P
     does not make.
     """
     rows = _largest(spec)
-    costed = (_costed(spec, row, scope, convention) for row in rows)
+    costed = (_costed(spec, row, scope, convention, needs) for row in rows)
     return tuple(found for found in costed if found is not None)
 
 
@@ -119,14 +135,17 @@ def _agrees(spec: Spec, row: Published, asked: Mapping[str, Value]) -> bool:
     return all(own.get(name) == value for name, value in asked.items())
 
 
-def _costed(spec: Spec, row: Published, scope: str, convention: str) -> Point | None:
+def _costed(
+    spec: Spec, row: Published, scope: str, convention: str, needs: Needs | None = None
+) -> Point | None:
     """Set the computed cost of a row's network beside its accuracy."""
     count, side = accuracy.cost(spec, row, scope, convention), row.resolution or 0
     if count is None:
         return None
     name, alpha, knobs = _name(spec, row), _alpha(spec, row), tuple(row.knobs.items())
     res, costs = (side, side), (count.params, count.cost)
-    return Point(name, alpha, res, *costs, row.top1, row.source, knobs)
+    found = Point(name, alpha, res, *costs, row.top1, row.source, knobs)
+    return _needing(found, accuracy.spec_of(spec, row), accuracy.settings(spec, row), needs)
 
 
 def _name(spec: Spec, row: Published) -> str:
@@ -140,12 +159,15 @@ def _alpha(spec: Spec, row: Published) -> float | None:
     return cast(float, accuracy.width(row)) if has_width(spec) else None
 
 
-def best(spec: Spec, scope: str = "all", convention: str = DEFAULT) -> Point:
+def best(
+    spec: Spec, scope: str = "all", convention: str = DEFAULT, needs: Needs | None = None
+) -> Point:
     """Return the default configuration with the best usable top-1 of any source, if there is one.
 
     What is left out is said at `points`.
     """
-    default = point(spec, default_alpha(spec), default_res(spec), scope, None, convention)
+    own = default_alpha(spec), default_res(spec)
+    default = point(spec, *own, scope, None, convention, needs)
     usable = (row for row in for_spec(spec.definition) if row.usable)
     rows = [row for row in usable if accuracy.settings(spec, row) == spec.knobs]
     if not rows:

@@ -406,6 +406,44 @@ def test_what_networks_need_on_a_device_stands_beside_what_they_cost() -> None:
     assert total[1:] == [f"{peak:,}" for peak in peaks]
 
 
+@pytest.mark.parametrize("by", ["layer", "block", "stage", "op"])
+def test_what_rows_need_on_a_device_makes_what_the_network_needs(by: str) -> None:
+    pair = built("lcnet", res=64), built("lcnet", res=64, alpha=0.5)
+    asked = {"scope": "all", "dtype": "float16", "device": "jetson_nano"}
+    found = mbprof.compare(*pair, by=by, **asked).to_dict()
+    for number, whole in enumerate(found["networks"]):
+        rows = [row["networks"][number] for row in found["rows"] if row["networks"][number]]
+        assert max(row["peak_bytes"] for row in rows) == whole["peak_bytes"]
+        assert sum(row["weight_bytes"] for row in rows) == whole["weight_bytes"]
+        assert sum(row["latency_ns"] for row in rows) == pytest.approx(
+            whole["latency_ns"], rel=1e-3
+        )
+        assert {row["bound"] for row in rows} <= {"compute", "memory", "launch", None}
+
+
+def test_a_layer_needs_what_memory_and_latency_say_of_it() -> None:
+    asked = {"dtype": "int8", "device": "stm32f746"}
+    changes = mbprof.diff("mobilenet_v2", built("mobilenet_v2", alpha=0.5), **asked).to_dict()
+    steps = {s["name"]: s for s in mbprof.memory("mobilenet_v2", dtype="int8").to_dict()["steps"]}
+    times = {each.name: each for each in mbprof.latency("mobilenet_v2", "stm32f746").layers}
+    olds = [change["old"] for change in changes["changes"] if change["old"]["op"] == "conv"]
+    assert len(olds) > 20
+    for old in olds:
+        assert old["peak_bytes"] == steps[old["name"]]["live_bytes"]
+        assert old["latency_ns"] == round(times[old["name"]].seconds * 1e9)
+        assert old["bound"] == times[old["name"]].bound
+
+
+def test_columns_about_a_device_are_shown_where_they_are_asked_for() -> None:
+    asked = ("--dtype", "int8", "--device", "stm32f746", "--columns")
+    pair = ("mobilenet_v2", "mobilenet_v2,alpha=0.5")
+    shown = run("compare", *pair, "--by", "stage", *asked, "name,peak_bytes,bound", width=100)
+    words = ["1/4", "1,505,280", "752,640", "compute", "compute"]
+    assert words in [line.split() for line in shown.splitlines()]
+    shown = run("diff", *pair, "--by", "block", *asked, "name,peak_bytes,latency_ns,bound")
+    assert "| layer\\_3, layer\\_4 | −752,640 | −78,748,445 | compute |" in shown
+
+
 @pytest.mark.parametrize("asked", [{"dtype": "int7"}, {"device": "stm"}])
 def test_no_type_or_device_is_an_error(asked: dict[str, str]) -> None:
     for function in (mbprof.compare, mbprof.diff):

@@ -6,6 +6,7 @@ from pathlib import Path
 import matplotlib
 import pytest
 
+import mbprof
 from mbprof import MbprofError
 from mbprof.pages import dossier
 
@@ -109,3 +110,18 @@ def test_a_missing_folder_is_said_before_anything_is_written(tmp_path: Path) -> 
     with pytest.raises(MbprofError, match="there is no folder"):
         dossier.report("mobilenet_v1", output=tmp_path / "none" / "page.md")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_page_says_what_a_network_needs_on_a_device() -> None:
+    page = mbprof.report("mobilenet_v1", dtype="int8", device="stm32f746", alpha=0.5)
+    at = mbprof.load("mobilenet_v1").build(alpha=0.5)
+    memory = mbprof.memory(at, dtype="int8")
+    assert f"| int8 | {memory.peak_bytes:,} | {memory.weight_bytes:,} |" in page
+    assert "## Time on stm32f746" in page
+    assert "| Conv2d\\_0 |" in page
+    options = "--alpha 0.5 --dtype int8 --device stm32f746"
+    assert f"mbprof report mobilenet_v1 {options} -o report.md" in page
+    several = mbprof.report("lcnet", "squeezenet", dtype="int8", device="stm32f746")
+    for name in ("lcnet", "squeezenet"):
+        assert f"{mbprof.memory(name, dtype='int8').peak_bytes:,}" in several
+    assert "on a device" not in mbprof.report("lcnet", "squeezenet")

@@ -575,6 +575,14 @@ def test_mutated_files_are_read_or_refused(tmp_path: Path) -> None:
     assert read
 
 
+@pytest.mark.parametrize("command", ["check", "table", "memory"])
+def test_a_file_that_cannot_be_read_is_one_error(tmp_path: Path, command: str) -> None:
+    (tmp_path / "net.onnx").write_text("no network")
+    ended = invoke(command, str(tmp_path / "net.onnx"))
+    assert (ended.status, ended.out) == (2, "")
+    assert "is no ONNX file" in " ".join(ended.err.split())
+
+
 @pytest.mark.parametrize(
     "asked",
     [
@@ -601,11 +609,15 @@ def test_every_command_says_that_a_total_is_incomplete(tmp_path: Path, asked: li
         "table FILE", "sizes FILE", "show FILE", "check FILE", "compare FILE mobilenet_v1",
         "diff FILE mobilenet_v1", "explain FILE", "formula FILE --by net", "memory FILE",
         "latency FILE --device jetson_nano", "convert FILE", "export FILE --to mermaid",
+        "plot FILE --kind layers -o OUT.svg", "plot FILE --kind memory -o OUT.svg",
+        "report FILE --dtype int8 -o OUT.md", "graph FILE -o OUT.svg", "sweep FILE", "space FILE",
+        "search FILE --maximize params",
     ],
 )  # fmt: skip
 def test_every_command_gives_open_axes_what_is_asked(command: str, tmp_path: Path) -> None:
     path = tmp_path / "open.onnx"
     nodes = ["c = Conv(x, w)", "y = Relu(c)"]
     onnx.save(made(nodes, ("n", 3, "height", "width"), {"w": (8, 3, 3, 3)}), path)
-    ended = invoke(*command.replace("FILE", str(path)).split(), "--res", "64")
+    words = command.replace("FILE", str(path)).replace("OUT", str(tmp_path / "out"))
+    ended = invoke(*words.split(), "--res", "64")
     assert (ended.status, ended.err) == (0, "")

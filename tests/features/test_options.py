@@ -51,7 +51,7 @@ SORTED = {
 """What the tests sort by, where that is not params."""
 KNOBS = {
     "table", "sizes", "show", "check", "watch", "compare", "diff", "explain", "formula", "export",
-    "convert", "memory", "latency", "measure", "graph",
+    "convert", "memory", "latency", "measure", "graph", "report",
 }  # fmt: skip
 TAKEN = {
     "--sort": {*TABLES, "measure"},  # whose times are others in every run
@@ -77,8 +77,9 @@ TAKEN = {
     "--seed": {"sweep", "export", "space", "search"},
     "--dtype": {
         "table", "block", "check", "watch", "compare", "diff", "memory", "latency", "sweep", "plot",
+        "report",
     },
-    "--device": {"compare", "diff", "latency", "measure", "sweep", "plot"},
+    "--device": {"compare", "diff", "latency", "measure", "sweep", "plot", "report"},
     "--output": {*COMMANDS} - {"serve", "watch"},
 }  # fmt: skip
 """The options that several commands share, and which commands have them."""

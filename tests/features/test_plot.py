@@ -23,6 +23,7 @@ from matplotlib.text import Annotation, Text
 from matplotlib.transforms import Bbox
 from PIL import Image
 
+import mbprof
 from mbprof import MbprofError, load, table
 from mbprof.cli.networks import values_of
 from mbprof.device.calibrate import calibrate
@@ -607,6 +608,31 @@ def test_a_roofline_has_layers_below_the_roof() -> None:
     for name, said in ((None, "needs a device"), ("pixel_1", "has no peak and one bandwidth")):
         with pytest.raises(MbprofError, match=said):
             plot.plot("mobilenet_v1", kind="roofline", device=name)
+
+
+def test_accuracy_stands_against_what_networks_need_on_a_device() -> None:
+    found = plot.plot("mobilenet_v1", dtype="int8", device="stm32f746").axes
+    labels = [panel.get_xlabel() for panel in found[:2]]
+    assert labels == ["nanoseconds on stm32f746 (G)", "live bytes at the peak, int8 (M)"]
+    widest = load("mobilenet_v1").build()
+    needed = (
+        mbprof.latency(widest, "stm32f746", dtype="int8").seconds,
+        mbprof.memory(widest, dtype="int8").peak_bytes / 1e6,
+    )
+    for panel, most in zip(found, needed, strict=False):
+        shown = [value for line in panel.lines for value in np.asarray(line.get_xdata())]
+        assert max(shown) == pytest.approx(most, rel=1e-6)
+    options: tuple[dict[str, Any], ...] = ({}, {"device": "stm32f746"})
+    for more in options:
+        several = plot.plot(*MANY[:5], dtype="int8", **more).axes
+        assert several[-1].get_xlabel().startswith("live bytes" if more else "multiply")
+
+
+@pytest.mark.parametrize("kind", ["cost", "grid", "layers", "predicted"])
+def test_a_chart_that_has_no_device_says_so(kind: str) -> None:
+    for name, value in (("dtype", "int8"), ("device", "h200")):
+        with pytest.raises(MbprofError, match=f"--kind {kind} has no {name}"):
+            plot.plot("mobilenet_v1", kind=kind, **{name: value})  # type: ignore[arg-type]
 
 
 def test_predicted_times_stand_against_measured_ones() -> None:

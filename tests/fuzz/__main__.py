@@ -1,6 +1,6 @@
 """Search for inputs that break something, for some time, and write them into the corpus.
 
-python -m tests.fuzz [--seconds 60] [--seed N] [--jobs 2] [--share 10]
+python -m tests.fuzz [--seconds 60] [--count N] [--seed N] [--jobs 2] [--only file]
 """
 
 import argparse
@@ -12,7 +12,10 @@ import time
 from collections import Counter
 
 from tests.fuzz import mutants
-from tests.fuzz.search import work
+from tests.fuzz.search import MAKERS, work
+
+SHARES = {"load": 80, "pipeline": 10, "file": 10}
+"""How many of a hundred cases are of a kind, unless there is one kind only."""
 
 
 def main() -> int:
@@ -21,12 +24,14 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**9))
     parser.add_argument("--jobs", type=int, default=multiprocessing.cpu_count())
-    parser.add_argument("--share", type=int, default=10, help="pipelines in a hundred")
+    parser.add_argument("--count", type=int, default=10**9, help="cases of a process, at most")
+    parser.add_argument("--only", choices=MAKERS, help="the kind of all cases")
     parser.add_argument("--keep", action="store_true", help="write faults into the corpus")
     given = parser.parse_args()
     print(f"seed {given.seed}, {given.jobs} processes, {given.seconds:g} s", flush=True)
     until = time.time() + given.seconds
-    tasks = [(given.seed + number, until, given.share) for number in range(given.jobs)]
+    shares = {given.only: 1} if given.only else SHARES
+    tasks = [(given.seed + n, until, given.count, shares) for n in range(given.jobs)]
     with multiprocessing.get_context("spawn").Pool(given.jobs) as pool:
         results = pool.starmap(work, tasks)
     ended = sum((counter for counter, *_ in results), Counter[str]())

@@ -1,5 +1,6 @@
 """A case: a load or a whole command with its files, and what has to hold whatever they are."""
 
+import base64
 import contextlib
 import csv
 import io
@@ -20,6 +21,7 @@ from tests.conftest import Ended, invoke
 SECONDS = {"list": 20.0, "verify": 30.0, "report": 20.0, "accuracy": 10.0, "plot": 10.0}
 """Seconds of processor time that a command has whatever its input, 2 if it is not named."""
 MEGABYTES = 300
+BINARY = (".onnx", ".tflite")
 _LIVE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 """What no terminal may be sent, but for line breaks and tabs."""
 
@@ -34,7 +36,10 @@ class TooSlow(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What was typed, ``load`` and a file or a command line, and the files beside it."""
+    """What was typed, ``load`` and a file or a command line, and the files beside it.
+
+    What is no text, by the ending of its name, stands there in base 64.
+    """
 
     argv: tuple[str, ...]
     files: dict[str, str]
@@ -55,7 +60,9 @@ class Case:
         Raises: Broken, TooSlow, and whatever mbprof lets through.
         """
         for name, text in self.files.items():
-            (folder / name).write_bytes(text.encode("utf-8", "surrogatepass"))
+            binary = name.endswith(BINARY)
+            data = base64.b64decode(text) if binary else text.encode("utf-8", "surrogatepass")
+            (folder / name).write_bytes(data)
         with limited(SECONDS.get(self.argv[0], 2.0)), contextlib.chdir(folder):
             return _load(self) if self.argv[0] == "load" else _command(self, folder)
 

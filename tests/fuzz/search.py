@@ -7,9 +7,10 @@ import tempfile
 import time
 import traceback
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
-from tests.fuzz import mutants
+from tests.fuzz import damaged, mutants
 from tests.fuzz.case import MEGABYTES, Case, timed
 
 
@@ -24,24 +25,35 @@ def attempt(case: Case, folder: Path) -> tuple[str, float]:
         return f"fault: {type(error).__name__} {where.name}: {str(error)[:160]}", 0.0
 
 
-def work(seed: int, until: float, share: int) -> tuple[Counter[str], dict[str, Case], float]:
-    """Try mutants until the time is over; return how they ended, and the faults."""
+MAKERS = {"load": mutants.spec, "pipeline": mutants.pipeline, "file": damaged.file}
+"""What a case is, and what makes one."""
+
+
+def work(
+    seed: int, until: float, most: int, shares: Mapping[str, int]
+) -> tuple[Counter[str], dict[str, Case], float]:
+    """Try up to ``most`` mutants until the time is over, kinds as often as their shares say.
+
+    Returns how they ended, the faults, and the longest time of one.
+    """
     rng = random.Random(seed)
     ended: Counter[str] = Counter()
     faults: dict[str, Case] = {}
     slowest = 0.0
     with tempfile.TemporaryDirectory() as folder:
-        attempt(Case(("table", "mobilenet_v1"), {}), Path(folder) / "w")  # loads what is lazy
+        for case in (Case(("table", "mobilenet_v1"), {}), *damaged.prepare()):  # what is lazy
+            attempt(case, Path(folder) / "w")
         size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        most = size + (MEGABYTES << 20)
-        resource.setrlimit(resource.RLIMIT_AS, (most, most))
-        while time.time() < until:
-            made = mutants.pipeline if rng.randrange(100) < share else mutants.spec
-            case = made(rng)
+        limit = size + (MEGABYTES << 20)
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+        while time.time() < until and ended.total() < most:
+            (kind,) = rng.choices(list(shares), [*shares.values()])
+            case = MAKERS[kind](rng)
             how, seconds = attempt(case, Path(folder) / "w")
             slowest = max(slowest, seconds)
-            ended[("load: " if made is mutants.spec else "pipeline: ") + how.split(":")[0]] += 1
             if how.startswith("fault"):
                 faults.setdefault(" ".join(how.split()[:3]), case)
-                ended[how] += 1
+                ended[f"{kind}: {how}"] += 1
+            else:
+                ended[f"{kind}: {how.partition(':')[0]}"] += 1
     return ended, faults, slowest

@@ -17,7 +17,15 @@ from mbprof.checks.model import (
     declare,
     rule,
 )
-from mbprof.errors import Loc, MbprofError, Source, UnusedError, UsageError, nearest
+from mbprof.errors import (
+    ExchangeError,
+    Loc,
+    MbprofError,
+    Source,
+    UnusedError,
+    UsageError,
+    nearest,
+)
 from mbprof.language.source import COMMAND_LINE, is_file
 from mbprof.spec.knobs import USUAL
 from mbprof.spec.model import Definition, Part, leaves, texts
@@ -60,8 +68,11 @@ REFUSALS = {
 def refused(text: str, error: MbprofError) -> Finding:
     """Turn what makes it impossible to build a file into a finding, placed in that file.
 
-    Raises: MbprofError: the error itself, if it has no place in a file.
+    Raises: MbprofError: the error itself, if it has no place in a file. ExchangeError: the file is
+    of another format and cannot be read, which says nothing about a design.
     """
+    if isinstance(error, ExchangeError):
+        raise error
     if error.loc is None and is_file(text):
         error.at(Loc(Source(text, ""), 1, 1))
         if isinstance(error, UsageError):

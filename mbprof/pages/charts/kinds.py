@@ -26,7 +26,7 @@ def accuracy(specs: Sequence[Spec], options: Options) -> Figure:
     """Draw published top-1 against computed costs; the line is the front that nothing beats.
 
     Up to four networks show their series, width as colour and resolution as marker; more of them
-    show one labelled point each.
+    show one labelled point each. With a type or a device what networks need there is a cost, too.
     What nothing is published of is named in the caption.
     Raises: UsageError: no accuracy is published for any of the networks.
     """
@@ -53,7 +53,7 @@ def accuracy(specs: Sequence[Spec], options: Options) -> Figure:
     caption = f"{said} {missing}{options.counted} {points.settings(everything)}"
     fronts = dict.fromkeys(series, False)
     made, (panels,) = style.panels(options.panels, 3.9, caption, 1, 2, sharey=True)
-    for panel, cost in zip(panels, options.drawn, strict=True):
+    for panel, cost in zip(panels, options.against, strict=True):
         power = _scaled(panel, cost, everything, options)
         for number, (name, shown) in enumerate(series.items()):
             best_of = points.front(shown, cost)
@@ -94,7 +94,7 @@ def accuracy(specs: Sequence[Spec], options: Options) -> Figure:
 def _series(spec: Spec, options: Options) -> tuple[points.Point, ...]:
     return tuple(
         point
-        for point in points.points(spec, options.scope, options.convention)
+        for point in points.points(spec, options.scope, options.convention, options.needs)
         if (not options.alphas or point.alpha in options.alphas)
         and (not options.sides or point.res[0] in options.sides)
     )
@@ -116,7 +116,7 @@ def _scaled(panel: Axes, cost: str, shown: Iterable[points.Point], options: Opti
     counts = [getattr(point, cost) for point in shown]
     power, letter = style.unit(max(counts))
     style.log_axis(panel, "x", max(counts) / max(1, min(counts)))
-    panel.set_xlabel(style.titled(options.drawn[cost], letter))
+    panel.set_xlabel(style.titled((options.drawn | options.against)[cost], letter))
     panel.grid(True)
     return power
 
@@ -124,7 +124,8 @@ def _scaled(panel: Axes, cost: str, shown: Iterable[points.Point], options: Opti
 def _members(specs: Sequence[Spec], options: Options) -> Figure:
     if options.alphas or options.sides:
         at_most(specs, len(style.LINES), "accuracy at a width or a resolution")
-    every = [points.best(spec, options.scope, options.convention) for spec in specs]
+    chosen = options.scope, options.convention, options.needs
+    every = [points.best(spec, *chosen) for spec in specs]
     shown = [point for point in every if point.top1 is not None]
     if not shown:
         raise UsageError("no accuracy is published for these networks at their default size")
@@ -141,7 +142,7 @@ def _members(specs: Sequence[Spec], options: Options) -> Figure:
     made, panels = style.panels(options.panels, 7.4, caption, 2, 1)
     handles = [style.key(shapes[source], colours[source], source) for source in sources]
     style.legend(made, style.lines(handles, 4), options.panels)
-    for panel, cost in zip(panels[:, 0], options.drawn, strict=True):
+    for panel, cost in zip(panels[:, 0], options.against, strict=True):
         power = _scaled(panel, cost, shown, options)
         places = [(getattr(point, cost) / power, point.top1 or 0.0) for point in shown]
         for owner, (x, y) in zip(owners, places, strict=True):
@@ -344,7 +345,7 @@ def _cells(
     return image
 
 
-def _measured(what: Any, given: Given) -> Calibration:
+def _measured(what: Any, given: Given, usual: Given) -> Calibration:
     if given:
         raise UsageError("--kind predicted is of a file, which has no knobs")
     return calibrate(what)
@@ -352,14 +353,22 @@ def _measured(what: Any, given: Given) -> Calibration:
 
 _COUNTED = frozenset({"convention"})
 PLOTS = {
-    "accuracy": Plot(accuracy, "published top-1 against MACs and params", takes=_COUNTED),
+    "accuracy": Plot(
+        accuracy,
+        "published top-1 against MACs and params, or memory and time on a device",
+        takes=_COUNTED | {"dtype", "device"},
+    ),
     "cost": Plot(cost, "MACs and params against width and resolution", takes=_COUNTED),
     "grid": Plot(grid, "MACs over width and resolution, the numbers in the cells", takes=_COUNTED),
     "layers": Plot(
         layers, "params and MACs of each layer or block of one network", takes=_COUNTED | {"by"}
     ),
-    "memory": Plot(memory, "live bytes of each step of one network"),
-    "roofline": Plot(roofline, "MACs a second of each layer against its intensity, on a device"),
+    "memory": Plot(memory, "live bytes of each step of one network", takes=frozenset({"dtype"})),
+    "roofline": Plot(
+        roofline,
+        "MACs a second of each layer against its intensity, on a device",
+        takes=frozenset({"dtype", "device"}),
+    ),
     "predicted": Plot(predicted, "predicted against measured times of a CSV file", _measured),
 }
 """Every kind of chart by its name."""

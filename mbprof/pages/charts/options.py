@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from itertools import islice
 from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from mbprof.device.lanes import TIME, Needs, needs
 from mbprof.errors import UsageError
 from mbprof.language.record import record
 from mbprof.network import conventions
 from mbprof.network.conventions import DEFAULT
-from mbprof.network.load import Spec, as_spec, load
+from mbprof.network.load import Spec, spec_at
 from mbprof.pages import points
-from mbprof.spec.knobs import Given, configured
+from mbprof.spec.knobs import Given
 
 
 @record
@@ -53,19 +54,34 @@ class Options:
         return {"macs": cost, "params": "parameters"}
 
     @property
+    def needs(self) -> Needs | None:
+        """What networks need at the type, on the device.
+
+        Raises: UsageError: there is no such type or device.
+        """
+        return needs(self.dtype, self.device)
+
+    @property
+    def against(self) -> dict[str, str]:
+        """What accuracy is drawn against: two costs, or first what networks need.
+
+        Raises: see `needs`, and `unit`.
+        """
+        asked, found = self.needs, {}
+        if asked is not None and asked.device is not None:
+            found[TIME] = f"nanoseconds on {asked.device.name}"
+        if asked is not None and asked.rules is not None:
+            found["peak_bytes"] = f"live bytes at the peak, {asked.rules.dtype.name}"
+        return dict(islice((found | self.drawn).items(), 2))
+
+    @property
     def counted(self) -> str:
         """What the costs are, for a caption."""
         what = {"all": "the whole network", "body": "the network without its head"}[self.scope]
         how = f"scope {self.scope}, convention {conventions.load(self.convention).name}"
-        return f"Costs of {what} ({how}), computed by mbprof."
-
-
-def spec_at(what: object, given: Given) -> Spec:
-    """Return the spec that something stands for, with what is given as its defaults."""
-    spec = load(what, given) if isinstance(what, str | Path) else as_spec(what)
-    if not given:
-        return spec
-    return spec.settled(configured(spec.definition.knobs, given, spec.name))
+        asked = self.needs
+        needed = f" {asked.said}" if asked is not None else ""
+        return f"Costs of {what} ({how}), computed by mbprof.{needed}"
 
 
 class Plot(NamedTuple):
@@ -73,7 +89,7 @@ class Plot(NamedTuple):
 
     draw: Callable[[Sequence[Any], Options], Figure]
     doc: str
-    read: Callable[[Any, Given], Any] = spec_at
+    read: Callable[[Any, Given, Given], Any] = spec_at
     takes: frozenset[str] = frozenset()
     """Which options it takes that not every kind does."""
 
