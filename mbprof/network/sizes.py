@@ -80,8 +80,8 @@ class Along(NamedTuple):
     def refusals(self, side: str) -> Iterator[Refusal]:
         """Yield why sizes make no network, those of one place in the spec together."""
         sizes: dict[int, list[int]] = {}
-        for size, error in enumerate(self.errors, 1):
-            sizes.setdefault(id(error), []).append(size)
+        for number, error in enumerate(self.errors, 1):
+            sizes.setdefault(id(error), []).append(number)
         merged: dict[tuple[Any, ...], tuple[MbprofError, list[int]]] = {}
         for own in sizes.values():
             if (error := self.errors[own[0] - 1]) is not None:

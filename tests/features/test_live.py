@@ -144,7 +144,8 @@ SAME = """
 import json, sys
 for name in {absent}: sys.modules[name] = None
 from mbprof.pages import live
-print(json.dumps([live.answer(view, live.text_of(name), {{}}, **more) for name, view, more in {asked}]))
+ask = lambda name, view, more: live.answer(view, live.text_of(name), {{}}, **more)
+print(json.dumps([ask(*each) for each in {asked}]))
 """
 
 
