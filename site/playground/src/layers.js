@@ -1,5 +1,5 @@
 // The table of layers: sorted by any column, grouped by block, shares drawn as bars.
-import { counted, h, percent } from "./dom.js";
+import { breaking, counted, h, percent } from "./dom.js";
 import { walked } from "./marks.js";
 
 const state = { by: null, down: true, grouped: true, closed: new Set() };
@@ -55,7 +55,7 @@ export function layers(data, { marked, go, again }) {
       h("button", { type: "button", onclick: () => sorted(key) }, said, state.by === key ? (state.down ? " ▾" : " ▴") : "")));
   const line = (row, inside) =>
     h("tr", { class: inside ? "inside" : "", tabindex: "-1", ...marked(row.lines, [row.name], go) },
-      h("td", {}, row.name), h("td", { class: "spare" }, row.op), h("td", { class: "spare" }, row.output), h("td", { class: "optional" }, row.kernel), h("td", { class: "optional" }, row.stride), ...amounts(row, total, unit));
+      h("td", {}, breaking(row.name)), h("td", { class: "spare" }, row.op), h("td", { class: "spare" }, row.output), h("td", { class: "optional" }, row.kernel), h("td", { class: "optional" }, row.stride), ...amounts(row, total, unit));
   const body = [];
   if (!state.grouped) body.push(...ordered(data.rows).map((row) => line(row)));
   else
@@ -65,7 +65,7 @@ export function layers(data, { marked, go, again }) {
       const turn = () => { state.closed[open ? "add" : "delete"](group.name); again(); };
       body.push(
         h("tr", { class: "group", ...(open ? {} : marked(group.inside.map((row) => row.lines[0]), group.inside.map((row) => row.name), go)) },
-          h("th", { scope: "row" }, h("button", { type: "button", "aria-expanded": String(open), onclick: turn }, open ? "▾ " : "▸ ", group.name)),
+          h("th", { scope: "row" }, h("button", { type: "button", "aria-expanded": String(open), onclick: turn }, open ? "▾ " : "▸ ", breaking(group.name))),
           h("td", { class: "spare" }, group.op), h("td", { class: "spare" }, group.output), h("td", { class: "optional" }), h("td", { class: "optional" }), ...amounts(group, total, unit)),
         ...(open ? ordered(group.inside).map((row) => line(row, true)) : []));
     }
