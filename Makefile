@@ -8,7 +8,7 @@ PARALLEL := --numprocesses=auto --maxprocesses=16 --dist=worksteal
 SECONDS := 60
 PYTHONS := python3.11 python3.12 python3.13
 
-.PHONY: run frameworks editors test lint types tests test-lowest test-pythons fuzz signals nightly bench schema index reports site playground clean
+.PHONY: run frameworks editors test lint types tests test-lowest test-pythons fuzz signals nightly bench schema index reports site site-wheel playground clean
 
 run: $(READY)  ## set up and print the first table
 	@$(BIN)/mbprof table mobilenet_v1
@@ -83,6 +83,10 @@ reports: $(READY)  ## regenerate the committed reports
 site: $(VENV)/.site  ## build the documentation site in site/build, with the playground where there is one
 	$(BIN)/python site/make.py
 	$(if $(wildcard site/playground),$(MAKE) --no-print-directory playground)
+
+site-wheel: site  ## the built site as a package for mbprof serve, in dist
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+	  --wheel-dir dist ./site
 
 $(VENV)/.site: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \

@@ -20,6 +20,7 @@ import growth
 import jobs
 import lanes
 import measured
+import page
 import spaces
 
 import mbprof
@@ -118,8 +119,8 @@ def main() -> int:
     took = time.perf_counter() - start
     line(f"{len(claims)} claims of the zoo verified", f"{took:.1f} s", "3 s", took < 3)
     with tempfile.TemporaryDirectory() as folder:
-        page = ("report", "mobilenet_v2", "-o", f"{folder}/net.md")
-        for words, limit in ((("list",), 0.5), (("verify",), 3), (page, 2)):
+        dossier = ("report", "mobilenet_v2", "-o", f"{folder}/net.md")
+        for words, limit in ((("list",), 0.5), (("verify",), 3), (dossier, 2)):
             took = min(seconds([str(BIN / "mbprof"), *words]) for _ in range(3))
             line(" ".join(words[:2]), f"{took:.2f} s", f"{limit} s", took < limit)
     for name, took, taken in growth.largest():
@@ -150,6 +151,12 @@ def main() -> int:
     faster, work = jobs.speed()
     line("10 M to a front by two processes over one", f"{faster:.2f} x", "1.7 x", faster >= 1.7)
     line("processor time of the two over that of the one", f"{work:.2f} x", "1.2 x", work < 1.2)
+    if missing := page.lacks():
+        print(f"--   the playground is left out; missing: {missing}")
+    else:
+        for name, figure, unit, most in page.figures():
+            limit = f"{most} {unit}" if most else "none"
+            line(name, f"{figure:,.1f} {unit}", limit, not most or figure <= most)
     rows = measured.measurements()
     for terms, rank, error in measured.outcomes(rows):
         fit = f"{len(rows)} networks timed, half fitted by {', '.join(terms)}"

@@ -32,7 +32,9 @@ _PAGES = (
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
+    # Together they let the page interrupt what Python computes in it.
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-cache",
 }
@@ -54,7 +56,7 @@ def site(folder: str | None = None) -> Path:
     for found in (*map(Path, places), checkout):
         if _start(found):
             return found
-    hint = f"install {_PACKAGE}, or run make site in a checkout"
+    hint = "pip install 'mbprof[serve]', or in a checkout make site"
     raise UsageError("there is no built site to serve", hint=hint)
 
 

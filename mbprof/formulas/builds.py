@@ -13,7 +13,8 @@ from mbprof.network.build import build
 from mbprof.network.conventions import Convention
 from mbprof.network.graph import Graph, Node
 from mbprof.spec.model import Definition
-from mbprof.symbolic.arithmetic import OPERATIONS, has_columns, product
+from mbprof.symbolic.arithmetic import OPERATIONS, product
+from mbprof.symbolic.lanes import has_numpy
 from mbprof.symbolic.symbols import Guard, Real, Terms, Whole, key
 from mbprof.symbolic.trace import Trace
 
@@ -282,7 +283,7 @@ class Builds:
         atoms = [self.main.atoms[number] for number in self.reached(args)]
         names = {atom.args[0] for atom in atoms if atom.op == "input"}
         domain = next((domain for domain in self.domains if names == {domain.name}), None)
-        if domain is None or not isinstance(domain.value, int) or not has_columns():
+        if domain is None or not isinstance(domain.value, int) or not has_numpy():
             return "", None
         import numpy as np
 

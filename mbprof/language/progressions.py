@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple, TypeAlias
+from itertools import compress
+from typing import NamedTuple
 
-Column: TypeAlias = Any
 LONGEST_PERIOD = 4096
 MOST_EXCEPTIONS = 8
 """Numbers that are left out of multiples; with more of them the set has another form."""
@@ -64,7 +65,7 @@ class Numbers:
         return isinstance(number, int) and 0 < number <= self.top and bool(self.flags[number - 1])
 
     def __and__(self, other: Numbers) -> Numbers:
-        return Numbers((self.mask & other.mask).tobytes())
+        return Numbers(bytes(map(operator.and_, self.flags, other.flags)))
 
     def __bool__(self) -> bool:
         return any(self.flags)
@@ -75,19 +76,9 @@ class Numbers:
         return len(self.flags)
 
     @cached_property
-    def mask(self) -> Column:
-        """A column that says of each number whether it is in the set."""
-        import numpy as np
-
-        return np.frombuffer(self.flags, dtype=bool)
-
-    @cached_property
     def values(self) -> list[int]:
         """The numbers, in order."""
-        import numpy as np
-
-        listed: list[int] = (np.flatnonzero(self.mask) + 1).tolist()
-        return listed
+        return list(compress(range(1, self.top + 1), self.flags))
 
     @cached_property
     def tail(self) -> tuple[int, int]:
@@ -95,13 +86,14 @@ class Numbers:
 
         It holds from the middle on at the latest. A period of 0 says that there is none.
         """
-        import numpy as np
-
-        for period in range(1, min(LONGEST_PERIOD, self.top // 2) + 1):
-            breaks = np.flatnonzero(self.mask[:-period] != self.mask[period:])
-            start = int(breaks[-1]) + 2 if len(breaks) else 1
-            if start <= self.top // 2:
-                return period, start
+        half = self.top // 2
+        ending = self.flags[max(half - 1, 0) :]  # There it has to hold; to look there is quick.
+        for period in range(1, min(LONGEST_PERIOD, half) + 1):
+            if ending[:-period] == ending[period:]:
+                start = half - 1
+                while start and self.flags[start - 1] == self.flags[start - 1 + period]:
+                    start -= 1
+                return period, start + 1
         return 0, self.top + 1
 
     @cached_property

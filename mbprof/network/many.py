@@ -15,6 +15,7 @@ from mbprof.network.optional import Unsettled
 from mbprof.network.places import Places
 from mbprof.network.rows import totals
 from mbprof.spec.model import Definition
+from mbprof.symbolic.lanes import has_numpy, taken
 from mbprof.symbolic.trace import MAX_TERMS, Trace
 
 if TYPE_CHECKING:
@@ -79,12 +80,15 @@ class Engine:
         """Return the counts of each configuration, as int64 where they fit, else as ints.
 
         Where a configuration makes no network, ``errors``, a column of objects, says why.
+        Where there is no NumPy, columns are of Python's own numbers, as ints are anyway.
         Raises: MbprofError: one makes no network and there is no such column; the message names
         it. LimitError: too many costs of more than 2^62, or too many different networks.
         """
+        if not has_numpy():
+            return self.run_plain(columns, count, errors)
         import numpy as np
 
-        from mbprof.symbolic.program import taken
+        from mbprof.symbolic.program import taken as rows_of
 
         results = [np.empty(count, dtype=np.int64) for _ in range(self.width)]
         pending = np.arange(count)
@@ -108,7 +112,32 @@ class Engine:
             served, pending = self.serve(path, columns, count, pending, results, errors)
             if len(served) and len(self.paths) > FEW:
                 self.places.tell_apart(set().union(*(path.asked for path in self.paths)))
-                self.places.learn(taken(columns, served, count), len(served), tried)
+                self.places.learn(rows_of(columns, served, count), len(served), tried)
+            tried += 1
+        return results
+
+    def run_plain(
+        self, columns: Mapping[str, Any], count: int, errors: list[Any] | None = None
+    ) -> list[Any]:
+        """Do what `run` does without NumPy, in Python's own integers."""
+        results: list[list[Any]] = [[None] * count for _ in range(self.width)]
+        pending, tried = [*range(count)], 0
+        while pending:
+            if tried == len(self.paths):
+                if (reason := self.exhausted) is not None:
+                    self.refuse(reason, pending, errors if self.partial else None)
+                    break
+                self.paths.append(self.trace(columns, pending[0]))
+            path = self.paths[tried]
+            part = {name: taken(column, pending) for name, column in columns.items()}
+            rows, counted = path.program.plain(part, len(pending))
+            served, taken_here = [pending[row] for row in rows], set(rows)
+            if served and path.error is not None:
+                self.refuse(path.error, served, errors)
+            for result, lanes in zip(results, counted, strict=False):  # An error counts nothing.
+                for row, value in zip(served, lanes, strict=True):
+                    result[row] = value
+            pending = [lane for row, lane in enumerate(pending) if row not in taken_here]
             tried += 1
         return results
 
@@ -122,9 +151,10 @@ class Engine:
         errors: Any,
     ) -> tuple[Any, Any]:
         """Cost rows by a build where it holds for them; return those, and those that are left."""
-        from mbprof.symbolic.program import DONE, LARGE, OTHER, taken
+        from mbprof.symbolic.program import DONE, LARGE, OTHER
+        from mbprof.symbolic.program import taken as rows_of
 
-        state, counted = path.runner.run(taken(columns, rows, count), len(rows))
+        state, counted = path.runner.run(rows_of(columns, rows, count), len(rows))
         done, large, left = (
             (rows, rows[:0], rows[:0])
             if state is None
@@ -166,7 +196,7 @@ class Engine:
         results = [result.astype(object) for result in results]
         for lane in lanes:
             try:
-                graph = self.build({name: column[lane].item() for name, column in columns.items()})
+                graph = self.build(_values(columns, lane))
             except MbprofError as error:
                 self.refuse(error, [lane], errors)
                 continue
@@ -199,7 +229,11 @@ class Engine:
         """Say why some configurations make no network, or raise it if nobody is told."""
         if errors is None:
             raise error
-        errors[lanes] = error
+        if isinstance(errors, list):
+            for lane in lanes:
+                errors[lane] = error
+        else:
+            errors[lanes] = error
         self.refused = True
 
     def trace(self, columns: Mapping[str, Any], lane: int) -> Path:
@@ -212,7 +246,7 @@ class Engine:
 
         trace = Trace(self.open)
         error: MbprofError | None = None
-        values = {name: column[lane].item() for name, column in columns.items()}
+        values = _values(columns, lane)
         symbols = {name: trace.input(name, at, *self.ranges[name]) for name, at in values.items()}
         try:
             graph = self.build(values, symbols)
@@ -229,6 +263,12 @@ class Engine:
             program = Program(trace, list(self.count(graph)))
         self.work += MAX_TERMS - trace.left
         return Path(Runner(program), program.asked, error)
+
+
+def _values(columns: Mapping[str, Any], lane: int) -> dict[str, Any]:
+    """Return the values of a configuration as Python's own numbers."""
+    found = {name: column[lane] for name, column in columns.items()}
+    return {name: v.item() if hasattr(v, "item") else v for name, v in found.items()}
 
 
 def outputs(convention: str) -> tuple[str, ...]:

@@ -18,17 +18,15 @@ class Places:
     """
 
     def __init__(self) -> None:
-        import numpy as np
-
         self.names: tuple[str, ...] = ()
-        self.codes = np.empty(0, np.uint64)
-        self.numbers = np.empty(0, np.int64)
+        self.codes: Any = ()
+        self.numbers: Any = ()
 
     def tell_apart(self, names: set[str]) -> None:
         """Tell networks apart by further knobs; what was learned is forgotten."""
         if not names <= set(self.names):
             self.names = tuple(sorted({*self.names, *names}))
-            self.codes, self.numbers = self.codes[:0], self.numbers[:0]
+            self.codes, self.numbers = (), ()
 
     def of(self, columns: Mapping[str, Any], count: int) -> Any:
         """Return the number of each configuration's network, -1 where it is not known."""
@@ -47,9 +45,11 @@ class Places:
         codes = np.unique(self.coded(columns, count))
         if 2 * len(codes) > max(count, 64) or len(self.codes) + len(codes) > MOST:
             return
-        both = np.concatenate([self.codes, codes])
-        numbers = np.concatenate([self.numbers, np.full(len(codes), number)])
-        self.codes, first = np.unique(both, return_index=True)
+        numbers = np.full(len(codes), number)
+        if len(self.codes):
+            codes = np.concatenate([self.codes, codes])
+            numbers = np.concatenate([self.numbers, numbers])
+        self.codes, first = np.unique(codes, return_index=True)
         self.numbers = numbers[first]
 
     def coded(self, columns: Mapping[str, Any], count: int) -> Any:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mbprof.errors import LimitError, Loc, MbprofError, UsageError
 from mbprof.language.fmt import Value, either, integer, size
@@ -15,14 +15,16 @@ from mbprof.output import Column, Report
 from mbprof.output.formats import stamp
 from mbprof.output.writers import Result
 from mbprof.spec.knobs import LARGEST_RES
+from mbprof.symbolic.lanes import column, has_numpy
 
 if TYPE_CHECKING:
     from mbprof.spec.model import Definition
 
+FEWER = 1024
+"""So many sizes are looked at without NumPy, or four times that of the image."""
 MAX_PATHS = 256
 """Into so many classes the sizes may fall, each of which is built once."""
 HIGH, WIDE = "res.h", "res.w"
-Array: TypeAlias = Any
 
 
 @dataclass(slots=True)
@@ -41,27 +43,23 @@ class Walk:
         ranges = dict.fromkeys((HIGH, WIDE), (1, LARGEST_RES))
         self.engine = Engine(self.definition, self.knobs, ranges, lambda graph: (), 0, MAX_PATHS)
 
-    def errors(self, high: Array, wide: Array) -> Array:
+    def errors(self, high: Sequence[int], wide: Sequence[int]) -> list[MbprofError | None]:
         """Return why images of some heights and widths make no network, None where they do.
 
         Raises: LimitError: the sizes fall into too many classes.
         """
-        import numpy as np
-
-        count = max(np.size(high), np.size(wide))
-        sides = (np.broadcast_to(np.asarray(side), (count,)) for side in (high, wide))
-        errors = np.full(count, None, dtype=object)
+        errors: list[MbprofError | None] = [None] * len(high)
         try:
-            self.engine.run(dict(zip((HIGH, WIDE), sides, strict=True)), count, errors)
+            self.engine.run({HIGH: column(high), WIDE: column(wide)}, len(high), errors)
         except LimitError as error:
             message = f"it cannot be said which sizes make a network: {error.message}"
             raise LimitError(message, hint="say which with mbprof sweep --res") from None
         return errors
 
-    def along(self, high: Array, wide: Array) -> Along:
+    def along(self, high: Sequence[int], wide: Sequence[int]) -> Along:
         """Return what is found along a line of sizes."""
         errors = self.errors(high, wide)
-        return Along(Numbers((errors == None).tobytes()), errors)  # noqa: E711 - asked of each
+        return Along(Numbers(bytes([error is None for error in errors])), errors)
 
 
 class Refusal(NamedTuple):
@@ -77,21 +75,20 @@ class Along(NamedTuple):
     """The sizes along a line, of a side beside a given one or of both alike."""
 
     works: Numbers
-    errors: Array
+    errors: list[MbprofError | None]
 
     def refusals(self, side: str) -> Iterator[Refusal]:
         """Yield why sizes make no network, those of one place in the spec together."""
-        import numpy as np
-
-        kinds = np.fromiter(map(id, self.errors), np.int64, len(self.errors))
-        merged: dict[tuple[Any, ...], tuple[MbprofError, Array]] = {}
-        for at in sorted(np.unique(kinds, return_index=True)[1].tolist()):
-            if (error := self.errors[at]) is not None:
-                place, mask = (error.loc, tuple(error.trail)), kinds == kinds[at]
-                first, before = merged.get(place, (error, mask))
-                merged[place] = first, mask | before
-        for error, mask in merged.values():
-            yield Refusal(side, Numbers(mask.tobytes()), error.message, error.loc)
+        sizes: dict[int, list[int]] = {}
+        for number, error in enumerate(self.errors, 1):
+            sizes.setdefault(id(error), []).append(number)
+        merged: dict[tuple[Any, ...], tuple[MbprofError, list[int]]] = {}
+        for own in sizes.values():
+            if (error := self.errors[own[0] - 1]) is not None:
+                merged.setdefault((error.loc, tuple(error.trail)), (error, []))[1].extend(own)
+        for error, own in merged.values():
+            numbers = Numbers.of(own, len(self.errors))
+            yield Refusal(side, numbers, error.message, error.loc)
 
 
 @dataclass(frozen=True, repr=False)
@@ -180,7 +177,10 @@ class Sizes(Result):
             columns=COLUMNS,
             rows=(*works, *refused),
             data=self.data(),
-            notes=NOTES,
+            notes=(
+                f"Sizes from 1 to {integer(self.square.top)} are looked at; a reason is that of "
+                "the smallest size.",
+            ),
         )
 
     def data(self) -> dict[str, Any]:
@@ -213,9 +213,6 @@ class Sizes(Result):
         return {**stamp(self.name, self.knobs), **said, "text": self.text, "refused": refused}
 
 
-NOTES = (
-    f"Sizes from 1 to {integer(LARGEST_RES)} are looked at; a reason is that of the smallest size.",
-)
 COLUMNS = (
     Column("side", "side", "height, width or both", once=True, wraps=True),
     Column("sizes", "sizes", "the sizes", wraps=True),
@@ -243,17 +240,16 @@ def walked(definition: Definition, knobs: Mapping[str, Value]) -> Sizes:
     Raises: UsageError: its input is no image. MbprofError: no size does; the error is that of the
     size that is given. LimitError: there are too many cases.
     """
-    import numpy as np
-
     if "res" not in knobs:
         raise UsageError(f"the input of {definition.name} is no image, so that it has no sizes")
-    walk, every = Walk(definition, knobs), np.arange(1, LARGEST_RES + 1)
     high, wide = image = size(knobs["res"])
+    top = LARGEST_RES if has_numpy() else min(LARGEST_RES, max(FEWER, 4 * max(image)))
+    walk, every = Walk(definition, knobs), range(1, top + 1)
     squares = walk.along(every, every)
-    refused = walk.errors(high, wide)[0]
+    refused = walk.errors([high], [wide])[0]
     if refused is not None and squares.works:
         high = wide = squares.works.nearest(high)
-    lines = [squares, walk.along(every, wide), walk.along(high, every)]
+    lines = [squares, walk.along(every, [wide] * top), walk.along([high] * top, every)]
     if not any(line.works for line in lines):
         build(definition, knobs, costed=False)
     square, height, width = (line.works for line in lines)
@@ -265,16 +261,11 @@ def walked(definition: Definition, knobs: Mapping[str, Value]) -> Sizes:
 
 
 def in_words(definition: Definition, knobs: Mapping[str, Value]) -> str:
-    """Return which sizes make a network in a line, or why that cannot be said; "" without image.
-
-    Nothing is said where NumPy is missing, as on a page.
-    """
+    """Return which sizes make a network in a line, or why that cannot be said; "" without image."""
     if "res" not in knobs:
         return ""
     try:
         return walked(definition, knobs).text
-    except ImportError:
-        return ""
     except MbprofError as error:
         return error.message
 
@@ -295,7 +286,7 @@ def nearby(definition: Definition, knobs: Mapping[str, Value], error: MbprofErro
     """
     try:
         found = walked(definition, knobs)
-    except (MbprofError, ImportError):  # A page has no numpy.
+    except MbprofError:
         return error.hint
     if not any(side.values[-1:] > [side.top // 2] for _, side in found.lines):
         return error.hint

@@ -2,7 +2,8 @@
 
 A page asks for one view at a time; each is a function of a `Typed` network and of what the view
 needs besides. Numbers come as they are and as people read them, names with everything that acts or
-hides shown as its code point. No library is needed but the YAML reader.
+hides shown as its code point. No library is needed but the YAML reader. A view imports what only it
+needs, so that the first table does not wait for the others.
 """
 
 from __future__ import annotations
@@ -12,12 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, TypeAlias
 
-from mbprof.checks.run import examine
-from mbprof.compare.diff import diff
-from mbprof.compare.wiring import Wires
 from mbprof.errors import Loc, MbprofError, UsageError, span, unknown
-from mbprof.formulas import formula_at
-from mbprof.formulas.sheet import render as written
 from mbprof.language import fmt
 from mbprof.language.fmt import plain
 from mbprof.language.record import record
@@ -30,10 +26,6 @@ from mbprof.output import inert
 from mbprof.output.formats import stamp
 from mbprof.output.model import Report
 from mbprof.output.writers import render
-from mbprof.pages import points
-from mbprof.pages.catalogue import library
-from mbprof.published import rows, tools
-from mbprof.published.origins import origins
 from mbprof.spec import index, zoo
 from mbprof.spec.knobs import Knob
 from mbprof.spec.sections import SCOPES
@@ -121,6 +113,8 @@ def networks() -> list[Data]:
 
 def blocks() -> list[Data]:
     """Return the blocks of the library, each with what it is."""
+    from mbprof.pages.catalogue import library
+
     return [{"name": block.name, "doc": inert.line(block.block.doc)} for block in library().blocks]
 
 
@@ -219,6 +213,8 @@ def _amounts(params: int, cost: int, unit: str) -> Data:
 
 def findings(typed: Typed) -> Data:
     """Return what the rules say of the network, with the places in the text."""
+    from mbprof.checks.run import examine
+
     network = typed.network
     checked = examine(network, convention=typed.convention, scope=typed.chosen)
     return {
@@ -240,6 +236,8 @@ def findings(typed: Typed) -> Data:
 
 def graph(typed: Typed) -> Data:
     """Return the layers as nodes, with their blocks, and the tensors between them as edges."""
+    from mbprof.compare.wiring import Wires
+
     network = typed.network
     profile = network.profile(typed.convention, "all")
     compiled, unit = network.compiled, profile.convention.unit
@@ -296,11 +294,15 @@ def laid(report: Report) -> Data:
 
 def explain(typed: Typed) -> Data:
     """Return what every convention counts."""
+    from mbprof.published import tools
+
     return laid(tools.explain(typed.network, scope=typed.scope).report())
 
 
 def number(typed: Typed, asked: str) -> Data:
-    """Return what a number may count of the network, its flavours and its published settings."""
+    """Return what a number may count of the network, its flavours, published and usual settings."""
+    from mbprof.published.origins import origins
+
     network = typed.network
     known = network.spec.name in zoo.names() and text_of(network.spec.name) == typed.text
     spec = Spec(network.definition, network.spec.name if known else "", network.spec.alone)
@@ -309,6 +311,9 @@ def number(typed: Typed, asked: str) -> Data:
 
 def formula(typed: Typed, by: str = "net", format: str = "text") -> Data:
     """Return the cost in closed form, as text, LaTeX or Markdown."""
+    from mbprof.formulas import formula_at
+    from mbprof.formulas.sheet import render as written
+
     spec = typed.network.spec
     fixed = {name: text for name, text in typed.knobs.items() if name not in ("alpha", "res")}
     found = formula_at(spec, fixed, by, (), typed.convention, typed.chosen)
@@ -317,6 +322,8 @@ def formula(typed: Typed, by: str = "net", format: str = "text") -> Data:
 
 def changes(typed: Typed, before: str) -> Data:
     """Return what changed since the network was loaded."""
+    from mbprof.compare.diff import diff
+
     old, new = Typed(before), typed.network
     found = diff(old.network, new, convention=typed.convention, scope=typed.chosen)
     return laid(found.report())
@@ -354,6 +361,9 @@ def plane(typed: Typed) -> Data:
 
     The cost is MACs of the whole network under the convention ``kernels``.
     """
+    from mbprof.pages import points
+    from mbprof.published import rows
+
     network = typed.network
     spec = network.spec
     own = () if spec.alone else points.points(spec)

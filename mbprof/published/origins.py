@@ -27,7 +27,6 @@ from mbprof.published.totals import totals
 from mbprof.spec import zoo
 from mbprof.spec.model import Definition
 from mbprof.spec.sections import SCOPES, chosen_scope
-from mbprof.symbolic.arithmetic import has_columns
 
 FAR = 0.02
 """A count that is further off than this, in parts of the number, is not worth a mention."""
@@ -129,8 +128,6 @@ class Origins(Result):
         for said, factor in dict.fromkeys((o.said, o.factor) for o in self.origins):
             if said:
                 yield f"× {_named(said, factor)}"
-        if not (has_columns() or self.origins):
-            yield "Usual widths, sizes and classes were not looked at, which needs NumPy."
         if self.left_out:
             yield f"{fmt.several(self.left_out, 'rarer count')} left out that print like it, too."
         said = "mbprof docs conventions says what each of them counts"
@@ -236,8 +233,7 @@ def _search(
         search.look_up([*totals(family(asked)), *own], FAMILY)
     if search.best() + MARGIN >= FAMILY:
         search.look_inside(network)
-        if has_columns():  # One by one they take minutes.
-            search.look(usual)
+        search.look(usual)
     return search
 
 

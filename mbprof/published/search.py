@@ -39,7 +39,6 @@ from mbprof.published.traced import (
     traced,
 )
 from mbprof.spec.knobs import WIDTH
-from mbprof.symbolic.arithmetic import has_columns
 
 MARGIN = 2.4
 """What is rarer than the likeliest match by so many bits is no answer."""
@@ -162,7 +161,7 @@ class Search:
         """Return the spec with symbols for knobs, None where few settings need none."""
         if place not in self.traced:
             again = self.asked and place == place_of(self.asked.address or self.asked.name, {})
-            if len(settings) < (_AGAIN if again else _WORTH) or not has_columns():
+            if len(settings) < (_AGAIN if again else _WORTH):
                 return None
             network = spec.build_at({**self.given, **fixed(settings[0].knobs)})
             self.traced[place] = traced(spec, network, self.given, self.scopes)
@@ -252,10 +251,6 @@ class Search:
         if spec is None:
             return dict(match.knobs)
         setting = Setting(match.spec, match.knobs, 0.0)
-        if not has_columns():  # What could matter is named.
-            own = spec.build_at({**self.given, **match.knobs}).knobs
-            names = dict.fromkeys((*VARIED, *match.knobs, *self.given))
-            return {name: own[name] for name in names if own.get(name) is not None}
         if place not in self.traced:
             network = spec.build_at({**self.given, **fixed(match.knobs)})
             self.traced[place] = traced(spec, network, self.given, self.scopes)

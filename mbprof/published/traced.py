@@ -12,6 +12,7 @@ from mbprof.published.counted import counts, kinds
 from mbprof.published.settings import Setting
 from mbprof.spec.knobs import WIDTH
 from mbprof.spec.usual import ALPHAS, CLASSES, MORE_CLASSES, MORE_SIDES, SIDES
+from mbprof.symbolic.lanes import column
 
 if TYPE_CHECKING:
     from mbprof.symbolic.program import Program
@@ -83,27 +84,24 @@ def _numeric(value: Any) -> bool:
 
 def run(traced: Traced, settings: Sequence[Setting]) -> Iterator[tuple[list[Setting], list[Any]]]:
     """Yield the settings that make a network, with columns of their counts."""
-    import numpy as np
-
     lanes = [{**traced.base, **setting.knobs} for setting in settings]
     columns: dict[str, Any] = {}
+    spans: dict[str, list[Any]] = {}
     for name in VARIED:
         values = [_side(lane.get(name)) for lane in lanes]
         if all(map(_numeric, values)):
-            columns[name] = np.array(values)
+            spans[name] = values
+            columns[name] = column(values)
     engine = traced.engine
-    known = {name: engine.ranges.get(name, (np.inf, -np.inf)) for name in columns}
-    wide = dict(engine.ranges) | {
-        name: (min(known[name][0], *column.tolist()), max(known[name][1], *column.tolist()))
-        for name, column in columns.items()
-    }
+    ends = {name: (*values, *engine.ranges.get(name, ())) for name, values in spans.items()}
+    wide = {**engine.ranges, **{name: (min(own), max(own)) for name, own in ends.items()}}
     if wide != engine.ranges:
         engine.widen(wide)
-    errors = np.full(len(lanes), None, dtype=object)
+    errors: list[Any] = [None] * len(lanes)
     results = engine.run(columns, len(lanes), errors)
     made = [n for n, error in enumerate(errors) if error is None]
     if made:
-        yield [settings[n] for n in made], [np.asarray(column)[made] for column in results]
+        yield [settings[n] for n in made], [[counts[n] for n in made] for counts in results]
 
 
 def inputs(program: Program, output: Any) -> set[str]:

@@ -9,9 +9,9 @@ import math
 import operator
 from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
-from importlib.util import find_spec
 from typing import Any, NamedTuple, TypeAlias, TypeGuard
 
+from mbprof.symbolic.lanes import Column, Lanes, mapped
 from mbprof.symbolic.symbols import (
     MOST,
     UNBOUNDED,
@@ -30,7 +30,6 @@ from mbprof.symbolic.symbols import (
     whole_value,
 )
 
-Column = Any
 Flag: TypeAlias = bool | Condition
 
 
@@ -303,17 +302,14 @@ class Operation(NamedTuple):
     doc: str = ""
 
     def on(self, *columns: Column) -> Column:
-        """Apply it to whole columns."""
+        """Apply it to whole columns: NumPy's, or Python's own numbers, see `lanes.Lanes`."""
+        if any(isinstance(column, Lanes) for column in columns):
+            return mapped(self.plain, *columns)
         if not isinstance(self.columns, str):
             return self.columns(*columns)
         import numpy as np
 
         return getattr(np, self.columns)(*columns)
-
-
-def has_columns() -> bool:
-    """Whether there is NumPy, of whose columns operations are; in a browser there may be none."""
-    return find_spec("numpy") is not None
 
 
 def _floor_divide_column(x: Column, y: Column) -> Column:

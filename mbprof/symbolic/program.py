@@ -1,4 +1,4 @@
-"""A trace as a straight line of NumPy operations on whole columns of configurations."""
+"""A trace as a straight line of operations on whole columns of configurations."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ import operator
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
+from itertools import compress, repeat
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from mbprof.symbolic.arithmetic import OPERATIONS
+from mbprof.symbolic.lanes import Column, Lanes
 from mbprof.symbolic.symbols import Atom, Condition, Guard, Monomial, Terms, Whole, atoms_of
 from mbprof.symbolic.trace import Trace
 
-Column = Any
 BLOCK = 1 << 12
 """So many configurations are computed at a time: their columns stay in the fast caches."""
 FITS = 2**62
@@ -75,6 +74,8 @@ class Program:
 
         The state is None where all are.
         """
+        import numpy as np
+
         state = np.full(count, DONE, dtype=np.uint8)
         large = self.large(columns, count)
         if large is not None:
@@ -98,18 +99,44 @@ class Program:
 
     def answers(self, columns: Mapping[str, Column]) -> list[Column]:
         """Return which configurations answer all guards alike, and what outputs ask of each."""
-        run = Run(self.plans, columns)
-        matching: Column = None
+        import numpy as np
+
         # What does not match may well divide by zero on the way.
         with np.errstate(all="ignore"):
-            for guard in self.guards:
-                right = run.answers(guard)
-                matching = right if matching is None else np.logical_and(matching, right)
-            conditions = [run.answers(Guard(c.op, c.args, True)) for c in self.conditions]
-        return [matching, *conditions]
+            return self._answers(Run(self.plans, columns))
+
+    def _answers(self, run: Run) -> list[Column]:
+        matching: Column = None
+        for guard in self.guards:
+            right = run.answers(guard)
+            matching = right if matching is None else matching & right
+        return [matching, *(run.answers(Guard(c.op, c.args, True)) for c in self.conditions)]
+
+    def plain(self, columns: Mapping[str, Lanes], count: int) -> tuple[list[int], list[Lanes]]:
+        """Return the configurations that answer all guards alike, and the outputs of those.
+
+        That is `run` in Python's own numbers, none of which is too large. Guards are asked of
+        those that are left, once they are fewer than half.
+        """
+        rows, right, run = [*range(count)], [True] * count, Run(self.plans, columns)
+        for guard in self.guards:
+            answers = run.answers(guard)
+            lanes = answers if isinstance(answers, Lanes) else repeat(answers)
+            right = [*map(operator.and_, right, lanes)]
+            if 2 * sum(right) < len(rows):
+                rows, columns = _compressed(rows, columns, right)
+                right, run = [True] * len(rows), Run(self.plans, columns)
+            if not rows:
+                return [], []
+        rows, columns = _compressed(rows, columns, right)
+        run = Run(self.plans, columns)
+        sums = (run.sum(terms) for terms in self.outputs)
+        return rows, [s if isinstance(s, Lanes) else Lanes([s] * len(rows)) for s in sums]
 
     def evaluate(self, columns: Mapping[str, Column], count: int) -> list[Column]:
         """Return the outputs for columns of ``count`` configurations."""
+        import numpy as np
+
         results = [np.empty(count, dtype=np.int64) for _ in self.outputs]
         for start in range(0, count, BLOCK):
             rows = slice(start, start + BLOCK)
@@ -126,6 +153,8 @@ class Program:
 
         That is asked of all that leads to answers, or of the outputs.
         """
+        import numpy as np
+
         sums, doubles = (self.outer, []) if outputs else (self.inner, self.rounded)
         factors = (abs(factor) for terms in sums for _, factor in terms)
         if (self.huge and not outputs) or max(factors, default=0) >= FITS:
@@ -137,6 +166,14 @@ class Program:
             known = [*map(sizes.sum, sums), *map(sizes.atom, doubles)]
             fits = np.logical_and.reduce([np.asarray(size) < FITS / 2 for size in known])
         return np.broadcast_to(np.logical_not(fits), (count,))
+
+
+def _compressed(
+    rows: Iterable[int], columns: Mapping[str, Lanes], kept: Sequence[bool]
+) -> tuple[list[int], dict[str, Lanes]]:
+    """Return the rows that are kept, and what the columns say of them."""
+    left = {name: Lanes(compress(column, kept)) for name, column in columns.items()}
+    return [*compress(rows, kept)], left
 
 
 def _terms(output: Any) -> Terms:
@@ -253,7 +290,7 @@ class Run:
     def answers(self, guard: Guard) -> Column:
         """Return which configurations answer a guard as it is noted."""
         answers = OPERATIONS[guard.op].on(*map(self.operand, guard.args))
-        return answers if guard.answer else np.logical_not(answers)
+        return answers if guard.answer else OPERATIONS["=="].on(answers, False)
 
     def product(self, monomial: Monomial) -> Column:
         if len(monomial) == 1:
@@ -291,6 +328,8 @@ class _Sizes(Run):
         self.exact = Run(plans, columns)
 
     def atom(self, number: int) -> Column:
+        import numpy as np
+
         return np.abs(np.asarray(self.exact.atom(number), dtype=np.float64))
 
     def sum(self, terms: Terms) -> Column:

@@ -2,22 +2,25 @@
 // Each WHAT is a scenario below; one line of JSON is printed for each, with what was seen.
 import { createServer } from "node:http";
 import { readFile } from "node:fs/promises";
+import { gzipSync } from "node:zlib";
 import { extname, join, normalize } from "node:path";
 import { chromium } from "playwright-core";
 import { packed } from "./src/link.js";
 
 const [browserPath, folder, ...asked] = process.argv.slice(2);
 const TYPES = { ".html": "text/html", ".js": "text/javascript", ".mjs": "text/javascript", ".css": "text/css", ".json": "application/json", ".wasm": "application/wasm" };
-const PATIENCE = 90_000;
+const PATIENCE = 240_000;
 
 // A plain host of files, as any is; in a folder of its own, so that addresses have to be relative.
-let sent = 0;
+let sent = [];
+let headers = {};
+const ISOLATED = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" };
 const server = createServer(async (request, response) => {
   const path = normalize(decodeURIComponent(new URL(request.url, "http://x").pathname)).replace(/^\/some\/where\//, "/");
   try {
     const body = await readFile(join(folder, path.endsWith("/") ? `${path}index.html` : path));
-    sent += body.length;
-    response.writeHead(200, { "Content-Type": TYPES[extname(path)] ?? (path.endsWith("/") ? "text/html" : "application/octet-stream") }).end(body);
+    sent.push(body);
+    response.writeHead(200, { ...headers, "Content-Type": TYPES[extname(path)] ?? (path.endsWith("/") ? "text/html" : "application/octet-stream") }).end(body);
   } catch {
     response.writeHead(404).end();
   }
@@ -51,6 +54,11 @@ async function typed(page, text) {
   await page.keyboard.press("ControlOrMeta+a");
   await page.keyboard.insertText(text);
 }
+
+/** A network that takes minutes, and one that is answered at once. */
+const LONG = "name: long\ninput: {channels: 3, res: 32}\nbody:\n  columns: [op, k, c, n]\n  rows:\n    - [conv, 3, 16, 90000]\n";
+const ready = (page) => page.waitForFunction(() => /ready$/.test(document.getElementById("status").textContent));
+const starts = (page) => page.evaluate(() => Number(document.documentElement.dataset.starts));
 
 const SPEC = (op) => `name: small\ninput: {channels: 3, res: 32}\nbody:\n  - {op: ${op}, k: 3, s: 2, c: 16}\n  - {op: conv, k: 1, c: 32}\n`;
 
@@ -143,6 +151,7 @@ const SCENARIOS = {
     await until(page, "3,185,088");
     await page.click("#tab-graph");
     await page.waitForSelector(".drawing svg");
+    await page.evaluate(() => navigator.serviceWorker.ready);
     await context.setOffline(true);
     await typed(page, SPEC("conv"));
     await until(page, "944");
@@ -150,7 +159,99 @@ const SCENARIOS = {
     await page.click('[data-name="mobilenet_v2"]');
     await until(page, "300,775,552");
     for (const [name, inside] of [["explain", "table"], ["sweep", "svg"], ["checks", ".finding"], ["formula", "pre"]]) await tab(page, name, inside);
-    return { total: await total(page), ...seen };
+    const before = await total(page);
+    await page.evaluate(() => navigator.serviceWorker.ready);
+    await page.reload();
+    await until(page, "300,775,552");
+    return { total: before, reloaded: await total(page), isolated: await page.evaluate(() => crossOriginIsolated), ...seen };
+  },
+  /** A number that no published setting has is looked for at the usual ones. */
+  async number() {
+    const { page, seen } = await opened();
+    await until(page, "3,185,088");
+    await tab(page, "explain", "table");
+    await page.fill("#number", "14153119");
+    await page.keyboard.press("Enter");
+    await page.waitForSelector("#found table");
+    const said = await page.textContent("#found");
+    await tab(page, "checks", ".finding");
+    return { said, checks: await page.textContent("#panel"), ...seen };
+  },
+  /** A long computation is stopped by hand, and by the next key; Python is interrupted, or started afresh. */
+  async stop() {
+    const found = {};
+    for (const [name, sends] of [["elsewhere", {}], ["isolated", ISOLATED]]) {
+      headers = sends;
+      const { page, context, seen } = await opened();
+      await until(page, "3,185,088");
+      await ready(page);
+      await typed(page, LONG);
+      await page.click("#stop");
+      await page.waitForSelector("#problem:not([hidden])");
+      const said = await page.textContent("#problem");
+      const label = await page.textContent("#stop");
+      await ready(page);
+      const hidden = await page.isHidden("#stop");
+      await typed(page, SPEC("conv"));
+      await until(page, "944");
+      const stopped = await starts(page);
+      await ready(page);
+      await typed(page, LONG);
+      await page.waitForSelector("#stop:not([hidden])");
+      await typed(page, SPEC("conv").replace("c: 32", "c: 48"));
+      await until(page, "1,200");
+      found[name] = { said, label, hidden, stopped, superseded: await starts(page), isolated: await page.evaluate(() => crossOriginIsolated), ...seen };
+      await context.close();
+    }
+    headers = {};
+    return { ...found, foreign: [], dialogs: 0 };
+  },
+  /** A row, its node and its lines are marked together, side by side where there is room. */
+  async marks() {
+    const look = (page) => page.evaluate(() => ({
+      lines: [...document.querySelectorAll(".cm-spot")].map((line) => line.textContent.trim()),
+      rows: [...document.querySelectorAll("tr.marked")].map((row) => row.dataset.layers),
+      nodes: [...document.querySelectorAll(".box.marked")].map((node) => node.dataset.layers),
+    }));
+    const { page, seen } = await opened({ width: 2560, height: 1440 });
+    await until(page, "3,185,088");
+    const [row, box] = ["tr", ".box"].map((tag) => `${tag}[data-layers="Conv2d_2_pointwise"]`);
+    await page.waitForSelector(box);
+    await page.hover(row);
+    const from_row = await look(page);
+    await page.mouse.move(5, 5);
+    const left = await look(page);
+    await page.hover(box);
+    const from_node = await look(page);
+    await page.focus(row);
+    await page.keyboard.press("ArrowDown");
+    const walked = await look(page);
+    const narrow = await opened();
+    await until(narrow.page, "3,185,088");
+    await tab(narrow.page, "graph", ".box");
+    await narrow.page.locator('.box[data-layers="Conv2d_13_pointwise"]').click();
+    await tab(narrow.page, "layers", "tr.marked");
+    const visible = await narrow.page.evaluate(() => {
+      const row = document.querySelector("tr.marked").getBoundingClientRect();
+      const panel = document.getElementById("panel").getBoundingClientRect();
+      return row.top >= panel.top && row.bottom <= panel.bottom;
+    });
+    const opened_later = await look(narrow.page);
+    return { from_row, left, from_node, walked, opened_later, visible, ...seen, errors: [...seen.errors, ...narrow.seen.errors] };
+  },
+  /** Sweep has the sliders itself; those above follow them, and the table marks where the network stands. */
+  async sweep() {
+    const { page, seen } = await opened();
+    await until(page, "3,185,088");
+    await tab(page, "sweep", "figure svg");
+    const roles = await page.$$eval("#sweep-knobs input[type=range]", (all) => all.map((input) => input.getAttribute("aria-label")));
+    await page.focus("#sweep-knobs input[data-knob=alpha]");
+    for (let n = 0; n < 5; n++) await page.keyboard.press("ArrowLeft");
+    await page.click('#sweep-knobs button[aria-label="res 128"]');
+    await until(page, "106,002,432");
+    await page.waitForFunction(() => document.querySelector("td.here")?.textContent === "106,002,432");
+    const above = await page.$$eval("#knobs input[type=text][data-knob]", (all) => Object.fromEntries(all.map((input) => [input.dataset.knob, input.value])));
+    return { roles, above, here: await page.textContent("td.here"), ...seen };
   },
   /** A block of the library is one click away, too. */
   async block() {
@@ -207,12 +308,12 @@ const SCENARIOS = {
   },
   /** How long it takes to the first table, and from a key to the table; and how much is loaded. */
   async times() {
-    sent = 0;
+    sent = [];
     const began = performance.now();
-    const { page } = await opened();
+    const { page, context } = await opened();
     await until(page, "3,185,088");
     const first = performance.now() - began;
-    const bytes = sent;
+    const loaded = [...sent];
     await page.waitForSelector(".cm-lint-marker");
     await page.click("#pick-network");
     await page.click('[data-name="mobilenet_v2"]');
@@ -229,7 +330,16 @@ const SCENARIOS = {
       keys.push(performance.now() - since);
       await page.waitForFunction(() => /ready/.test(document.getElementById("status").textContent));
     }
-    return { first, keys, bytes };
+    await page.evaluate(() => navigator.serviceWorker.ready);
+    const reloads = performance.now();
+    const next = await context.newPage();
+    next.setDefaultTimeout(PATIENCE);
+    await next.goto(address);
+    await until(next, "3,185,088");
+    const again = performance.now() - reloads;
+    await context.close();
+    const [bytes, packed] = [loaded, loaded.map((body) => gzipSync(body))].map((all) => all.reduce((n, body) => n + body.length, 0));
+    return { first, again, keys, bytes, packed };
   },
   /** Pictures of every tab, to be looked at: FOLDER in the environment's PICTURES. */
   async pictures() {

@@ -11,12 +11,16 @@ from pathlib import Path
 import yaml
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
+UNUSED = ("mbprof/cli/", "mbprof/exchange/", "mbprof/pages/charts/", "mbprof/pages/graph/")
+"""What only commands need: the page has no files and no libraries to read other formats with."""
+MANUAL = ("mbprof/pages/docs/", "mbprof/pages/cases/", "mbprof/specs/spec.schema.json")
 
 
 def main(wheel: str, out: str) -> None:
     """Write one archive; the same input gives the same bytes."""
     with zipfile.ZipFile(wheel) as packed:
-        files = {name: packed.read(name) for name in packed.namelist() if not name.endswith("/")}
+        names = [name for name in packed.namelist() if not name.endswith("/")]
+        files = {n: packed.read(n) for n in names if not n.startswith((*UNUSED, *MANUAL))}
     for path in Path(yaml.__file__).parent.glob("*.py"):
         files[f"yaml/{path.name}"] = path.read_bytes()
     for path in distribution("PyYAML").files or ():

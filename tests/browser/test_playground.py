@@ -40,7 +40,9 @@ def seen(scenario: str) -> dict[str, Any]:
     ended = child(*program, cwd=PLAYGROUND)
     found: dict[str, Any] = json.loads(ended.out.splitlines()[-1]) if ended.out else {}
     assert ended.status == 0, found.get("failed", ended.err)
-    assert (found["foreign"], found.get("errors", []), found["dialogs"]) == ([], [], 0)
+    for part in (found, *(found[mode] for mode in ("elsewhere", "isolated") if mode in found)):
+        if isinstance(part, dict):
+            assert (part["foreign"], part.get("errors", []), part["dialogs"]) == ([], [], 0)
     return found
 
 
@@ -74,6 +76,48 @@ def test_a_number_is_found_as_the_command_finds_it() -> None:
     assert re.search(r"578,876,928.*mobilenet_v1@paddle.*paddle, thop@0\.0\.31", found)
 
 
+def test_a_number_is_looked_for_at_usual_settings_too() -> None:
+    found = seen("number")
+    assert found["said"].startswith("14153119 is 1 count of mobilenet_v1, 1 of them likely")
+    assert "alpha 0.35, res 96, classes 1000" in found["said"]
+    assert "height and width: any" in found["checks"]
+
+
+def test_a_long_computation_is_stopped_by_hand_and_by_the_next_key() -> None:
+    found = seen("stop")
+    for mode, starts in (("elsewhere", (2, 3)), ("isolated", (1, 1))):
+        each = found[mode]
+        assert each["said"].startswith("Stopped before this was computed"), mode
+        assert (each["label"], each["hidden"]) == ("Stop", True), mode
+        assert (each["stopped"], each["superseded"]) == starts, mode
+        assert each["isolated"] is (mode == "isolated")
+
+
+def test_rows_nodes_and_lines_that_belong_together_are_marked_together() -> None:
+    found = seen("marks")
+    expected = {
+        "lines": ['- {op: conv, k: 1, c: c, name: "{row}_pointwise"}', "- [dw_sep, 3, 2, 128]"],
+        "rows": ["Conv2d_2_pointwise"],
+        "nodes": ["Conv2d_2_pointwise"],
+    }
+    assert found["from_row"] == found["from_node"] == expected
+    assert found["left"] == {"lines": [], "rows": [], "nodes": []}
+    assert found["walked"]["rows"] == found["walked"]["nodes"] == ["Conv2d_3_depthwise"]
+
+
+def test_what_was_chosen_is_marked_and_in_view_where_another_tab_is_opened() -> None:
+    found = seen("marks")
+    assert found["opened_later"]["rows"] == ["Conv2d_13_pointwise"]
+    assert found["visible"]
+
+
+def test_sweep_has_sliders_of_its_own_and_marks_where_the_network_stands() -> None:
+    found = seen("sweep")
+    assert found["roles"] == ["alpha, width multiplier", "res, input resolution"]
+    assert (found["above"]["alpha"], found["above"]["res"]) == ("0.75", "128")
+    assert found["here"] == "106,002,432"
+
+
 def test_a_block_of_the_graph_folds_by_keyboard() -> None:
     before, after = seen("tabs")["folded"]
     assert after == before - 1
@@ -96,7 +140,9 @@ def test_nothing_is_wider_than_a_small_phone() -> None:
 
 
 def test_it_answers_without_a_network() -> None:
-    assert seen("offline")["total"] == "3,471,040 params, 300,775,552 MACs"
+    found = seen("offline")
+    assert found["total"] == found["reloaded"] == "3,471,040 params, 300,775,552 MACs"
+    assert found["isolated"]  # The page's own worker says so, whatever its host says.
 
 
 def test_a_block_of_the_library_is_costed_at_its_example() -> None:

@@ -140,6 +140,32 @@ def test_every_view_needs_no_library_but_the_yaml_reader() -> None:
     assert [name for name, error in found.items() if error] == []
 
 
+SAME = """
+import json, sys
+for name in {absent}: sys.modules[name] = None
+from mbprof.pages import live
+ask = lambda name, view, more: live.answer(view, live.text_of(name), {{}}, **more)
+print(json.dumps([ask(*each) for each in {asked}]))
+"""
+
+
+def test_numbers_and_sizes_are_those_of_the_command_without_numpy() -> None:
+    asked: list[tuple[str, str, dict[str, Any]]] = [
+        ("mobilenet_v1", "number", {"asked": "14153119"}),
+        ("shufflenet_v2", "number", {"asked": "146M"}),
+        ("mobilenet_v1", "findings", {}),
+        ("shufflenet_v2", "findings", {}),
+        ("vit", "findings", {}),
+        ("unet", "findings", {}),
+    ]
+    ended = child(sys.executable, "-c", SAME.format(absent=ABSENT, asked=asked))
+    assert ended.status == 0, ended.err
+    expected = [live.answer(view, live.text_of(name), {}, **more) for name, view, more in asked]
+    assert json.loads(ended.out) == json.loads(json.dumps(expected))
+    assert "alpha 0.35, res 96" in expected[0]["title"] + json.dumps(expected[0]["rows"])
+    assert "at least 188" in expected[-1]["sizes"]
+
+
 def test_every_network_and_block_has_a_text() -> None:
     for name in (*zoo.names()[::40], *zoo.block_names()[::10]):
         assert "error" not in live.answer("table", live.text_of(name), {}), name

@@ -2,6 +2,7 @@
 
 import http.client
 import re
+import shutil
 import signal
 import sys
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from mbprof.cli import serve
-from tests.conftest import MBPROF, invoke, started
+from tests.conftest import MBPROF, ROOT, child, invoke, started
 
 
 @pytest.fixture
@@ -37,6 +38,32 @@ def port(built: Path) -> Iterator[int]:
         yield urlsplit(found[1]).port or 0
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=60) == 130
+
+
+def test_a_package_of_the_built_site_is_served(
+    built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkout, packages = tmp_path / "checkout", tmp_path / "packages"
+    for path in ("site/pyproject.toml", "mbprof/__init__.py"):
+        (checkout / path).parent.mkdir(parents=True)
+        shutil.copy(ROOT / path, checkout / path)
+    project = checkout / "site"
+    shutil.move(built, project / "build")
+    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet")
+    wheel = (*pip, "wheel", "--no-deps", "--no-build-isolation", "--no-index")
+    assert child(*wheel, "--wheel-dir", str(tmp_path), str(project)).status == 0
+    (made,) = tmp_path.glob("mbprof_site-*.whl")
+    install = (*pip, "install", "--no-deps", "--no-index", "--target", str(packages), str(made))
+    assert child(*install).status == 0
+    monkeypatch.setenv("PYTHONPATH", str(packages))
+    found = child(sys.executable, "-c", "from mbprof.cli.serve import site; print(site())")
+    assert Path(found.out.strip()) == packages / "mbprof_site"
+    assert (packages / "mbprof_site" / "playground" / "a.wasm").read_bytes() == b"\0asm"
+    serving = (*MBPROF[1:], "serve", "--port", "0", "--no-browser")
+    with started(sys.executable, "-u", *serving) as process:
+        assert process.stdout is not None
+        address = process.stdout.readline().split()[1]
+        assert asked(urlsplit(address).port or 0, "/")[1] == "<title>docs</title>"
 
 
 def asked(port: int, path: str, host: str | None = None, method: str = "GET") -> tuple[int, str]:
@@ -76,6 +103,7 @@ def test_its_headers_allow_nothing_foreign(port: int) -> None:
     assert "'unsafe-inline'" not in inside["Content-Security-Policy"].split("style-src")[0]
     for found in (inside, outside):
         assert found["X-Content-Type-Options"] == "nosniff"
+        assert found["Cross-Origin-Embedder-Policy"] == "require-corp"
         assert "http" not in found["Content-Security-Policy"]
         assert "*" not in found["Content-Security-Policy"]
     assert headers(port, "/playground/a.wasm")["Content-type"] == "application/wasm"
@@ -121,5 +149,5 @@ def test_a_checkout_without_a_site_says_how_to_get_one(
     monkeypatch.setattr("mbprof.__file__", str(tmp_path / "mbprof" / "__init__.py"))
     assert invoke("serve", "--no-browser").err == (
         "error[usage]: there is no built site to serve\n"
-        "  hint: install mbprof_site, or run make site in a checkout\n"
+        "  hint: pip install 'mbprof[serve]', or in a checkout make site\n"
     )

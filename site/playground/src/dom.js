@@ -15,6 +15,9 @@ export const h = (tag, props, ...children) => filled(document.createElement(tag)
 export const s = (tag, props, ...children) => filled(document.createElementNS(SVG, tag), props, children);
 export const byId = (id) => document.getElementById(id);
 
+/** A name that breaks behind its underscores and slashes where there is no room. */
+export const breaking = (name) => name.split(/(?<=[_/])/).flatMap((part, i) => (i ? [h("wbr"), part] : [part]));
+
 /** The number as people read it. */
 export const counted = (number) => number.toLocaleString("en-US");
 export const percent = (part, whole) => (!whole ? "–" : part && part / whole < 0.0005 ? "<0.1" : ((100 * part) / whole).toFixed(1));

@@ -1,6 +1,7 @@
 // The graph: ELK lays it out beside the page, and it is drawn as SVG. Blocks fold.
 import ELK from "elkjs/lib/elk-api.js";
 import { counted, h, s } from "./dom.js";
+import { walked } from "./marks.js";
 
 const MANY = 60;
 const state = { folded: null, name: null, zoom: 1 };
@@ -67,23 +68,16 @@ function shaped(data) {
   };
 }
 
-export async function graph(data, { mark, go, again }, fresh) {
+export async function graph(data, { marked, go, again, fresh }) {
   if (state.name !== data.name) Object.assign(state, { name: data.name, folded: null });
   const { root, blocks } = shaped(data);
   elk ??= new ELK({ workerUrl: new URL("elk-worker.min.js", document.baseURI).href });
   const laid = await elk.layout(root);
   if (!fresh()) return null;
   const turn = (name) => { state.folded[state.folded.has(name) ? "delete" : "add"](name); again(name); };
-  const touched = (node) => ({
-    onmouseenter: () => mark(node.spots ?? [], node.rows),
-    onmouseleave: () => mark([]),
-    onfocus: () => mark(node.spots ?? [], node.rows),
-    onblur: () => mark([]),
-    ondblclick: () => go(node.spots?.[0]),
-  });
   const foldable = (node) =>
     node.block && {
-      tabindex: "0", role: "button", "data-block": node.block, "aria-expanded": String(!state.folded.has(node.block)),
+      role: "button", "data-block": node.block, "aria-expanded": String(!state.folded.has(node.block)),
       onclick: (event) => { event.stopPropagation(); turn(node.block); },
       onkeydown: (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); turn(node.block); } },
     };
@@ -91,12 +85,12 @@ export async function graph(data, { mark, go, again }, fresh) {
     const rect = s("rect", { x: node.x, y: node.y, width: node.width, height: node.height, rx: 5 });
     if (node.children) {
       return [
-        s("g", { class: "group", "aria-label": `block ${node.said[0]}, unfolded`, ...foldable(node) }, rect, s("text", { x: node.x + 9, y: node.y + 17, class: "dim" }, `⊟ ${node.said[0]}`)),
+        s("g", { class: "group", tabindex: "-1", "aria-label": `block ${node.said[0]}, unfolded`, ...foldable(node) }, rect, s("text", { x: node.x + 9, y: node.y + 17, class: "dim" }, `⊟ ${node.said[0]}`)),
         ...node.children.flatMap(drawn),
       ];
     }
     const text = node.said.map((line, i) => s("text", { x: node.x + 9, y: node.y + 18 + 16 * i, class: i && "dim" }, line));
-    return [s("g", { class: `box ${node.block ? "foldable" : ""}`, "aria-label": node.said.join(", "), role: "img", ...foldable(node), ...touched(node) }, rect, text)];
+    return [s("g", { class: `box ${node.block ? "foldable" : ""}`, tabindex: "-1", "aria-label": node.said.join(", "), role: "img", ...foldable(node), ...marked(node.spots ?? [], node.rows, go) }, rect, text)];
   };
   const edges = laid.edges.flatMap((edge) =>
     (edge.sections ?? []).map((section) => {
@@ -109,7 +103,7 @@ export async function graph(data, { mark, go, again }, fresh) {
   const sized = () => { svg.setAttribute("width", laid.width * state.zoom); svg.setAttribute("height", laid.height * state.zoom); };
   const zoomed = (factor) => { state.zoom = Math.min(4, Math.max(0.05, factor ? state.zoom * factor : 1)); sized(); };
   sized();
-  const drawing = h("div", { class: "drawing", tabindex: "0", "aria-label": "Drawing, scrolls" }, svg);
+  const drawing = walked(h("div", { class: "drawing", tabindex: "0", role: "region", "aria-label": "Drawing, scrolls; arrows walk its nodes" }, svg), ".box, .group");
   const every = (closed) => { state.folded = new Set(closed ? blocks : []); again(); };
   return [
     h("div", { class: "tools" },
@@ -118,7 +112,7 @@ export async function graph(data, { mark, go, again }, fresh) {
       h("button", { type: "button", "aria-label": "Larger", onclick: () => zoomed(1.25) }, "+"),
       h("button", { type: "button", "aria-label": "Smaller", onclick: () => zoomed(0.8) }, "−"),
       h("button", { type: "button", onclick: () => zoomed((drawing.clientWidth - 4) / laid.width / state.zoom) }, "Fit width"),
-      h("span", { class: "dim" }, "A click on a block's frame folds it.")),
+      h("span", { class: "dim" }, "A click on a block's frame folds it, one on a layer marks its row and line.")),
     drawing,
   ];
 }

@@ -1,11 +1,17 @@
-// The settings: width and resolution as sliders, further knobs, the scope and the convention.
+// The settings: width and resolution as sliders, further knobs, the scope and the convention. The
+// sliders stand above the tabs, in reach of all of them, and where Sweep is shown large inside it.
 import { h } from "./dom.js";
 
-const SLIDERS = { alpha: [0.1, 2, 0.05], res: [32, 512, 32] };
+/** From where to where a slider goes, in which steps, and the usual values, which have ticks. */
+export const SLIDERS = {
+  alpha: { span: [0.1, 2, 0.05], usual: ["0.25", "0.5", "0.75", "1", "1.4"] },
+  res: { span: [32, 512, 32], usual: ["96", "128", "160", "192", "224"] },
+};
 const ORDER = Object.keys(SLIDERS);
 
-export function settings(form, offers, state, changed) {
+export function settings(form, sweep, offers, state, changed) {
   let shape = "";
+  const inputs = () => [form, sweep].flatMap((place) => [...place.querySelectorAll("[data-knob]")]);
 
   const set = (knob, text) => {
     const value = text.trim();
@@ -26,15 +32,25 @@ export function settings(form, offers, state, changed) {
   }
 
   function follow(name, source) {
-    for (const other of form.querySelectorAll("[data-knob]"))
-      if (other !== source && other.dataset.knob === name) other.value = source.value;
+    for (const other of inputs()) if (other !== source && other.dataset.knob === name) other.value = source.value;
   }
 
-  function slider(knob) {
-    const [min, max, step] = SLIDERS[knob.name];
-    const range = h("input", { type: "range", min, max, step, "data-knob": knob.name, "aria-label": `${knob.name}, ${knob.doc || "resolution"}`, value: state.given[knob.name] ?? knob.value,
+  const said = (knob) => `${knob.name}, ${knob.doc || (knob.name === "res" ? "resolution" : "width")}`;
+
+  function range(knob, list) {
+    const [min, max, step] = SLIDERS[knob.name].span;
+    return h("input", { type: "range", min, max, step, list, "data-knob": knob.name, "aria-label": said(knob), value: state.given[knob.name] ?? knob.value,
       oninput: (event) => { set(knob, event.target.value); follow(knob.name, event.target); } });
-    return h("label", {}, h("span", {}, knob.name), range, field(knob));
+  }
+
+  const slider = (knob) => h("label", {}, h("span", {}, knob.name), range(knob), field(knob));
+
+  function large(knob) {
+    const own = SLIDERS[knob.name].usual;
+    const turn = (value) => { set(knob, value); follow(knob.name, { value }); };
+    return h("div", {}, h("label", {}, h("span", {}, said(knob)), range(knob, `usual-${knob.name}`)),
+      h("datalist", { id: `usual-${knob.name}` }, own.map((value) => h("option", { value }))),
+      h("div", { class: "usual" }, own.map((value) => h("button", { type: "button", "aria-label": `${knob.name} ${value}`, onclick: () => turn(value) }, value))));
   }
 
   const option = (value, said, own) => h("option", { value, selected: own === value }, said);
@@ -50,6 +66,7 @@ export function settings(form, offers, state, changed) {
       slid.sort((a, b) => ORDER.indexOf(a.name) - ORDER.indexOf(b.name));
       const more = knobs.filter((knob) => !slid.includes(knob));
       const open = form.querySelector("details")?.open;
+      sweep.replaceChildren(...slid.map(large));
       form.replaceChildren(
         ...slid.map(slider),
         select("scope", "scope", [option("", `${own} (its own)`, state.scope ?? ""), ...offers.scopes.map((scope) => option(scope, scope, state.scope))]),
@@ -57,7 +74,7 @@ export function settings(form, offers, state, changed) {
         more.length ? h("details", { open }, h("summary", {}, `${more.length} more ${more.length > 1 ? "knobs" : "knob"}`),
           h("div", { class: "more-knobs" }, more.map((knob) => h("label", { title: knob.doc }, knob.name, field(knob))))) : "");
     }
-    for (const input of form.querySelectorAll("[data-knob]"))
+    for (const input of inputs())
       if (input !== document.activeElement) input.value = state.given[input.dataset.knob] ?? knobs.find((knob) => knob.name === input.dataset.knob).value;
   };
 }

@@ -1,5 +1,6 @@
 // The table of layers: sorted by any column, grouped by block, shares drawn as bars.
-import { counted, h, percent } from "./dom.js";
+import { breaking, counted, h, percent } from "./dom.js";
+import { walked } from "./marks.js";
 
 const state = { by: null, down: true, grouped: true, closed: new Set() };
 const COLUMNS = [["name", "layer"], ["op", "op"], ["output", "output"], ["kernel", "kernel"], ["stride", "stride"], ["params", "params"], ["cost", ""]];
@@ -39,7 +40,7 @@ function groups(rows) {
   }));
 }
 
-export function layers(data, { mark, go, again }) {
+export function layers(data, { marked, go, again }) {
   const { unit, total } = data;
   const columns = COLUMNS.filter(([key]) => key !== "cost" || unit).map(([key, said]) => [key, said || unit]);
   const sorted = (key) => {
@@ -53,8 +54,8 @@ export function layers(data, { mark, go, again }) {
     h("th", { scope: "col", class: NUMERIC.has(key) ? "number" : optional(key), "aria-sort": state.by === key && (state.down ? "descending" : "ascending") },
       h("button", { type: "button", onclick: () => sorted(key) }, said, state.by === key ? (state.down ? " ▾" : " ▴") : "")));
   const line = (row, inside) =>
-    h("tr", { class: inside ? "inside" : "", "data-layer": row.name, onmouseenter: () => mark(row.lines), onmouseleave: () => mark([]), ondblclick: () => go(row.lines[1] ?? row.lines[0]) },
-      h("td", {}, row.name), h("td", { class: "spare" }, row.op), h("td", { class: "spare" }, row.output), h("td", { class: "optional" }, row.kernel), h("td", { class: "optional" }, row.stride), ...amounts(row, total, unit));
+    h("tr", { class: inside ? "inside" : "", tabindex: "-1", ...marked(row.lines, [row.name], go) },
+      h("td", {}, breaking(row.name)), h("td", { class: "spare" }, row.op), h("td", { class: "spare" }, row.output), h("td", { class: "optional" }, row.kernel), h("td", { class: "optional" }, row.stride), ...amounts(row, total, unit));
   const body = [];
   if (!state.grouped) body.push(...ordered(data.rows).map((row) => line(row)));
   else
@@ -63,8 +64,8 @@ export function layers(data, { mark, go, again }) {
       const open = !state.closed.has(group.name);
       const turn = () => { state.closed[open ? "add" : "delete"](group.name); again(); };
       body.push(
-        h("tr", { class: "group" },
-          h("th", { scope: "row" }, h("button", { type: "button", "aria-expanded": String(open), onclick: turn }, open ? "▾ " : "▸ ", group.name)),
+        h("tr", { class: "group", ...(open ? {} : marked(group.inside.map((row) => row.lines[0]), group.inside.map((row) => row.name), go)) },
+          h("th", { scope: "row" }, h("button", { type: "button", "aria-expanded": String(open), onclick: turn }, open ? "▾ " : "▸ ", breaking(group.name))),
           h("td", { class: "spare" }, group.op), h("td", { class: "spare" }, group.output), h("td", { class: "optional" }), h("td", { class: "optional" }), ...amounts(group, total, unit)),
         ...(open ? ordered(group.inside).map((row) => line(row, true)) : []));
     }
@@ -80,7 +81,7 @@ export function layers(data, { mark, go, again }) {
     h("div", {},
       h("table", { class: "wide" },
         h("thead", {}, h("tr", {}, head)),
-        h("tbody", {}, body),
+        walked(h("tbody", {}, body), "tr[tabindex]"),
         h("tfoot", {}, h("tr", {}, h("td", {}, "total"), h("td", { class: "spare" }), h("td", { class: "spare" }), h("td", { class: "optional" }), h("td", { class: "optional" }), ...amounts(total, total, unit))))),
     h("ul", { class: "notes" }, data.notes.map((note) => h("li", {}, note))),
   ];

@@ -1,83 +1,109 @@
 import { asker } from "./ask.js";
 import { byId, copied, h } from "./dom.js";
 import { editor } from "./editor.js";
-import { settings } from "./knobs.js";
+import { settings, SLIDERS } from "./knobs.js";
 import { packed, unpacked } from "./link.js";
+import { marks } from "./marks.js";
 import { pick } from "./picker.js";
-import { TABS } from "./views.js";
+import { BESIDE, TABS } from "./views.js";
 
 const FIRST = "mobilenet_v1.yaml";
 const PAUSE = 60;
-const ALPHAS = ["0.25", "0.5", "0.75", "1", "1.4"];
-const SIDES = ["96", "128", "160", "192", "224"];
+const PATIENCE = 700; // so long something computes before it can be stopped
 
 const state = { given: {}, scope: null, convention: "kernels", before: "", tab: "layers", table: null, revision: 0 };
-const panel = byId("panel");
+const panes = { main: byId("content"), beside: byId("beside") };
+const wide = matchMedia("(min-width: 1900px)");
 let offers = null;
 let show_knobs = null;
-let problems = [];
 
+let patience = 0;
 function doing(kind, text) {
-  const status = byId("status");
-  status.classList.toggle("busy", kind === "start" || kind === "busy");
+  const [status, stop] = [byId("status"), byId("stop")];
+  const busy = kind === "start" || kind === "busy";
+  status.classList.toggle("busy", busy);
   status.textContent = kind === "start" ? text : kind === "failed" ? `mbprof did not start: ${text}` : kind === "busy" ? (offers ? "Computing …" : status.textContent) : offers ? `mbprof ${offers.version}, ready` : status.textContent;
+  if (kind === "busy" && offers) patience ||= setTimeout(() => (stop.hidden = false), PATIENCE);
+  else {
+    patience = clearTimeout(patience) ?? 0;
+    if (stop === document.activeElement) byId("panel").focus();
+    stop.hidden = true;
+  }
 }
-const ask = asker(doing);
+const { ask, stop, supersede } = asker(doing);
 const typed = () => ({ text: yaml.text(), given: state.given, scope: state.scope, convention: state.convention });
+const marked = marks(Object.values(panes), (lines) => yaml.mark(lines));
 
 const page = {
-  mark(lines, rows = []) {
-    yaml.mark(lines);
-    for (const row of panel.querySelectorAll(".marked")) row.classList.remove("marked");
-    const names = new Set(rows);
-    for (const row of panel.querySelectorAll("[data-layer]")) row.classList.toggle("marked", names.has(row.dataset.layer));
-  },
+  ...marked,
   go: (line) => yaml.go(line),
-  again: (focus) => draw(focus),
-  ask_again: () => fill(),
   ask: (question) => ask({ ...typed(), ...question }),
   get before() { return state.before; },
   get name() { return state.table?.name; },
   get unit() { return state.table?.unit; },
-  fresh: () => true,
+  at: (name) => state.given[name] ?? state.table.knobs.find((knob) => knob.name === name)?.value,
   grid() {
     const knobs = state.table.knobs;
     const has = (name, kind) => knobs.some((knob) => knob.name === name && knob.kind === kind);
-    return page.ask({ view: "grid", alphas: has("alpha", "number") ? ALPHAS : [], sides: has("res", "size") ? SIDES : [] });
+    return page.ask({ view: "grid", alphas: has("alpha", "number") ? SLIDERS.alpha.usual : [], sides: has("res", "size") ? SLIDERS.res.usual : [] });
   },
 };
 
-let answer = null;
-async function draw(focus) {
-  const tab = state.tab;
-  const revision = state.revision;
-  const content = await TABS[tab].draw(answer, { ...page, fresh: () => tab === state.tab && revision === state.revision });
-  if (!content || tab !== state.tab) return;
-  const [top, left] = [panel.scrollTop, panel.scrollLeft];
-  panel.replaceChildren(...content.filter(Boolean));
-  panel.scrollTo(left, top);
-  if (focus) panel.querySelector(`[data-block="${CSS.escape(focus)}"]`)?.focus();
+/** A place where a tab is shown: what it shows, and the answer that it shows it of. */
+function pane(place, shown) {
+  let answer = null;
+  const now = () => { const [tab, revision] = [shown(), state.revision]; return () => tab === shown() && revision === state.revision; };
+
+  async function draw(focus) {
+    const fresh = now();
+    const content = await TABS[shown()].draw(answer, { ...page, again: draw, ask_again: fill, fresh, width: place.clientWidth });
+    if (!content || !fresh()) return;
+    const opened = !place.querySelector("[data-layers]");
+    const scrolled = place.closest(".scrolls");
+    const [top, left] = [scrolled.scrollTop, scrolled.scrollLeft];
+    place.replaceChildren(...content.filter(Boolean));
+    scrolled.scrollTo(left, top);
+    marked.again(place, opened);
+    if (focus) place.querySelector(`[data-block="${CSS.escape(focus)}"]`)?.focus();
+  }
+
+  /** Ask for what the tab shows, and show it. */
+  async function fill() {
+    if (!state.table || !shown()) return null;
+    const fresh = now();
+    const question = TABS[shown()].question?.(page);
+    if (question && !place.childElementCount) place.replaceChildren(h("p", { class: "dim" }, "Computing …"));
+    const found = question ? await page.ask(question) : state.table;
+    if (!found || !fresh()) return null;
+    answer = found;
+    if (found.stopped) place.replaceChildren(again("Stopped before this was computed.", fill));
+    else if (found.error) place.replaceChildren(h("p", {}, found.error.message), found.error.hint ? h("p", { class: "dim" }, found.error.hint) : "");
+    else await draw();
+    return found;
+  }
+  return fill;
 }
 
-/** Fill the tab that is shown. */
-async function fill() {
-  if (!state.table) return;
-  const { tab, revision } = state;
-  const question = TABS[tab].question?.(page);
-  if (question && !panel.childElementCount) panel.replaceChildren(h("p", { class: "dim" }, "Computing …"));
-  const found = question ? await page.ask(question) : state.table;
-  if (!found || tab !== state.tab || revision !== state.revision) return;
-  answer = found;
-  if (found.error) panel.replaceChildren(h("p", {}, found.error.message), found.error.hint ? h("p", { class: "dim" }, found.error.hint) : "");
-  else await draw();
+const again = (said, action) => h("p", {}, `${said} `, h("button", { type: "button", onclick: action }, "Compute it"));
+const fill_main = pane(panes.main, () => state.tab);
+const fill_beside = pane(panes.beside, () => (wide.matches ? BESIDE[state.tab] : undefined));
+
+function alone() {
+  const beside = wide.matches && BESIDE[state.tab];
+  panes.beside.hidden = !beside;
+  panes.beside.setAttribute("aria-label", beside ? TABS[beside].title : "");
+}
+
+function problem(...said) {
+  byId("problem").replaceChildren(...said);
+  byId("problem").hidden = false;
+  byId("answers").classList.add("stale");
 }
 
 function failed(error) {
   const said = [error.line ? `line ${error.line}: ${error.message}` : error.message, error.hint && `hint: ${error.hint}`, ...error.trace];
   const back = h("button", { type: "button", onclick: () => { state.given = {}; changed(); } }, "Set the knobs back");
-  byId("problem").replaceChildren(said.filter(Boolean).join("\n"), Object.keys(state.given).length ? h("div", {}, back) : "");
-  byId("problem").hidden = false;
-  byId("answers").classList.add("stale");
+  problem(said.filter(Boolean).join("\n"), Object.keys(state.given).length ? h("div", {}, back) : "");
   yaml.show([error]);
 }
 
@@ -85,6 +111,7 @@ async function answered() {
   const revision = ++state.revision;
   const table = await ask({ ...typed(), view: "table" });
   if (!table || revision !== state.revision) return;
+  if (table.stopped) return problem(again("Stopped before this was computed: what stands below is of the text before.", answered));
   if (table.error) return failed(table.error);
   byId("problem").hidden = true;
   byId("answers").classList.remove("stale");
@@ -93,12 +120,12 @@ async function answered() {
   byId("total").textContent = `${table.total.params} params${table.unit ? `, ${table.total.cost} ${table.unit}` : ""}`;
   document.documentElement.dataset.revision = revision;
   show_knobs(table.knobs, table.scope);
-  await fill();
+  const shown = await fill_main();
   if (revision !== state.revision) return;
-  const checked = state.tab === "checks" ? answer : await page.ask({ view: "findings" });
+  fill_beside();
+  const checked = state.tab === "checks" ? shown : await page.ask({ view: "findings" });
   if (!checked || revision !== state.revision) return;
-  problems = checked.findings ?? [];
-  yaml.show(problems);
+  yaml.show(checked.findings ?? []);
   keep();
 }
 
@@ -112,6 +139,7 @@ let timer = 0;
 function changed() {
   clearTimeout(timer);
   state.revision++;
+  supersede();
   timer = setTimeout(() => offers && answered(), PAUSE);
 }
 
@@ -121,11 +149,14 @@ function choose(tab) {
     const own = button.dataset.tab === tab;
     button.setAttribute("aria-selected", String(own));
     button.tabIndex = own ? 0 : -1;
-    if (own) panel.setAttribute("aria-labelledby", button.id);
+    if (own) byId("panel").setAttribute("aria-labelledby", button.id);
   }
-  panel.replaceChildren();
-  page.mark([]);
-  fill();
+  byId("answers").dataset.tab = tab;
+  byId("sweep-knobs").hidden = tab !== "sweep";
+  for (const place of Object.values(panes)) place.replaceChildren();
+  alone();
+  fill_main();
+  fill_beside();
 }
 
 function tabs() {
@@ -146,6 +177,7 @@ function tabs() {
 
 async function take(name) {
   const text = await ask({ view: "text_of", name });
+  if (typeof text !== "string") return;
   Object.assign(state, { given: {}, scope: null, before: text });
   yaml.replace(text);
   changed();
@@ -162,7 +194,9 @@ const first = await opened();
 Object.assign(state, { given: first.given, scope: first.scope, convention: first.convention, before: first.before ?? first.text });
 const yaml = editor(byId("editor"), first.text, changed);
 tabs();
+byId("stop").addEventListener("click", stop);
 byId("share").addEventListener("click", async (event) => copied(await keep(), event.target));
+wide.addEventListener("change", () => { alone(); fill_beside(); });
 window.addEventListener("hashchange", async () => {
   const link = await unpacked(location.hash).catch(() => null);
   if (!link) return;
@@ -172,7 +206,7 @@ window.addEventListener("hashchange", async () => {
 });
 
 offers = await ask({ view: "start" });
-show_knobs = settings(byId("knobs"), offers, state, changed);
+show_knobs = settings(byId("knobs"), byId("sweep-knobs"), offers, state, changed);
 if (!offers.conventions.includes(state.convention)) state.convention = "kernels";
 byId("pick-network").addEventListener("click", async () => {
   offers.networks ??= await ask({ view: "networks" });
@@ -184,3 +218,4 @@ byId("pick-block").addEventListener("click", async () => {
   pick("The block library", [["", offers.described]], take);
 });
 await answered();
+if ("serviceWorker" in navigator) navigator.serviceWorker.register("offline.js").catch(() => {});

@@ -4,7 +4,7 @@ import { counted, h } from "./dom.js";
 
 const state = { domain: null };
 
-export function plane(data, again) {
+export function plane(data, again, width) {
   const here = data.here.macs;
   const all = [...data.own, ...data.others];
   const whole = { x: [Math.min(here, ...all.map((p) => p.macs)) * 0.8, Math.max(here, ...all.map((p) => p.macs)) * 1.25], y: [Math.min(...all.map((p) => p.top1)) - 1, Math.max(...all.map((p) => p.top1)) + 1] };
@@ -23,7 +23,7 @@ export function plane(data, again) {
   const seen = (p) => p.macs >= domain.x[0] && p.macs <= domain.x[1] && p.top1 >= domain.y[0] && p.top1 <= domain.y[1];
   const own = data.own.filter(seen);
   const chart = Plot.plot({
-    width: Math.max(280, Math.min(1100, document.getElementById("panel").clientWidth - 40)),
+    width: Math.max(280, Math.min(1100, width - 10)),
     height: 420, marginLeft: 46, grid: true, ariaLabel: "Top-1 accuracy over multiply-accumulates",
     x: { type: "log", domain: domain.x, label: "MACs, whole network →", tickFormat: "~s" },
     y: { domain: domain.y, label: "↑ top-1, %" },

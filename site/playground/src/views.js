@@ -30,7 +30,8 @@ async function explained(answer, page) {
     if (!chosen.number) return result.replaceChildren();
     result.replaceChildren(h("p", { class: "dim" }, "Looking …"));
     const found = await page.ask({ view: "number", asked: chosen.number });
-    if (found) result.replaceChildren(...(found.error ? [h("p", { class: "hint" }, [found.error.message, found.error.hint].filter(Boolean).join("; "))] : report(found)));
+    if (found?.stopped) result.replaceChildren(h("p", { class: "dim" }, "Stopped before it was looked for everywhere."));
+    else if (found) result.replaceChildren(...(found.error ? [h("p", { class: "hint" }, [found.error.message, found.error.hint].filter(Boolean).join("; "))] : report(found)));
   };
   const form = h("form", { class: "tools", onsubmit: (event) => { event.preventDefault(); search(); } },
     h("label", {}, "Where does a number come from? ", input), h("button", { type: "submit" }, "Ask"));
@@ -40,13 +41,15 @@ async function explained(answer, page) {
 async function swept(answer, page) {
   const { plane } = await import("./plane.js");
   const box = h("div", {});
-  const draw = () => box.replaceChildren(...plane(answer, draw));
+  const draw = () => box.replaceChildren(...plane(answer, draw, page.width));
   draw();
   const rows = h("div", {}, h("p", { class: "dim" }, "Computing the grid …"));
   page.grid().then((grid) => {
-    if (!grid) return;
+    if (grid?.stopped) rows.replaceChildren(h("p", { class: "dim" }, "Stopped."));
+    if (!grid?.cells) return;
     const sides = [...new Set(grid.cells.map((cell) => cell.res))];
     const alphas = [...new Set(grid.cells.map((cell) => cell.alpha))];
+    const here = (alpha, res) => page.at("res") === res && (!alpha || Number(page.at("alpha")) === Number(alpha));
     const at = (alpha, res) => grid.cells.find((cell) => cell.alpha === alpha && cell.res === res);
     rows.replaceChildren(
       h("p", {}, h("strong", {}, `${page.unit || "cost"} and params at usual widths and resolutions`)),
@@ -54,15 +57,18 @@ async function swept(answer, page) {
         h("thead", {}, h("tr", {}, h("th", { scope: "col" }, alphas[0] ? "alpha" : ""), h("th", { scope: "col", class: "number" }, "params"), sides.map((side) => h("th", { scope: "col", class: "number" }, `res ${side}`)))),
         h("tbody", {}, alphas.map((alpha) => h("tr", {}, h("th", { scope: "row" }, alpha),
           h("td", { class: "number" }, sides.map((side) => at(alpha, side)).find(Boolean)?.params ?? "–"),
-          sides.map((side) => h("td", { class: "number" }, at(alpha, side)?.cost ?? "–"))))))));
+          sides.map((side) => h("td", { class: `number ${here(alpha, side) ? "here" : ""}`, "aria-current": here(alpha, side) && "true" }, at(alpha, side)?.cost ?? "–"))))))));
   });
   return [box, rows];
 }
 
+/** What stands beside a tab where the page is wide. */
+export const BESIDE = { layers: "graph", graph: "layers" };
+
 /** Each tab: its name, what it asks, and how the answer is drawn. */
 export const TABS = {
   layers: { title: "Layers", question: null, draw: (table, page) => layers(table, page) },
-  graph: { title: "Graph", question: () => ({ view: "graph" }), draw: (answer, page) => graph({ ...answer, name: page.name }, page, page.fresh) },
+  graph: { title: "Graph", question: () => ({ view: "graph" }), draw: (answer, page) => graph({ ...answer, name: page.name }, page) },
   explain: { title: "Explain", question: () => ({ view: "explain" }), draw: explained },
   checks: {
     title: "Checks", question: () => ({ view: "findings" }),

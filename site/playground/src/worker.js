@@ -9,6 +9,7 @@ async function bytes(name) {
   return answer.arrayBuffer();
 }
 
+let flag = null;
 async function started() {
   say("Loading Python …");
   const archive = bytes("python.zip");
@@ -17,18 +18,23 @@ async function started() {
   python.unpackArchive(await archive, "zip", { extractDir: "/lib/mbprof" });
   say("Starting mbprof …");
   python.runPython("import sys; sys.path.insert(0, '/lib/mbprof')");
-  return python.pyimport("mbprof.pages.live").asked;
+  const ask = python.pyimport("mbprof.pages.live").asked;
+  if (flag) python.setInterruptBuffer(flag);
+  postMessage({ ready: true });
+  return ask;
 }
 
 const ready = started();
 ready.catch((error) => postMessage({ failed: String(error) }));
 onmessage = async ({ data }) => {
+  if ("flag" in data) return (flag = data.flag);
   const ask = await ready;
-  const began = performance.now();
+  if (flag) Atomics.store(flag, 0, 0); // what came too late for the question before
+  const failure = (message) => ({ error: { message, severity: "error", code: "failure", hint: null, trace: [], line: null, column: null } });
   try {
-    const answer = JSON.parse(ask(JSON.stringify(data.question)));
-    postMessage({ id: data.id, answer, ms: performance.now() - began });
+    postMessage({ id: data.id, answer: JSON.parse(ask(JSON.stringify(data.question))) });
   } catch (error) {
-    postMessage({ id: data.id, answer: { error: { message: `mbprof failed: ${String(error).trim().split("\n").pop()}`, severity: "error", code: "failure", hint: null, trace: [], line: null, column: null } } });
+    const last = String(error).trim().split("\n").pop();
+    postMessage({ id: data.id, answer: /KeyboardInterrupt/.test(last) ? { stopped: true } : failure(`mbprof failed: ${last}`) });
   }
 };
