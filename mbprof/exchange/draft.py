@@ -185,7 +185,7 @@ class Draft:
         lines += self._calls(steps)
         if outputs:
             lines.append(f"outputs: [{', '.join(outputs)}]")
-        rows += map(_aside, self._unused)
+        rows += [aside(step.op, step.name) for step in self._unused]
         return "\n".join([*lines, "body:", *rows, ""])
 
     def _step(
@@ -366,10 +366,10 @@ def _own_keys(op: Op) -> list[str]:
     return keys
 
 
-def _aside(step: Step) -> str:
+def aside(op: Op, name: str) -> str:
     """Return the row of a stored tensor that no other row takes."""
-    stored = f"{{{', '.join(_own_keys(step.op))}, out: stored, name: {quoted(step.name)}}}"
-    end = f"{{op: identity, in: stored, name: {quoted(f'{step.name}.unused')}}}"
+    stored = f"{{{', '.join(_own_keys(op))}, out: stored, name: {quoted(name)}}}"
+    end = f"{{op: identity, in: stored, name: {quoted(f'{name}.unused')}}}"
     return f"  - {{side: [{stored}, {end}]}}"
 
 

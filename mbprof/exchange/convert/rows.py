@@ -29,8 +29,8 @@ class Form(NamedTuple):
 class Row(NamedTuple):
     """A row: its op and the ops that follow as keys, the tensors that it takes and makes.
 
-    ``form`` is what rows of one kind have in common; ``values`` are the numbers and activations by
-    which they differ.
+    ``form`` is what rows of one kind have in common; ``values`` are the numbers, activations and
+    paddings by which they differ.
     """
 
     nodes: tuple[Node, ...]
@@ -112,7 +112,7 @@ def usual_norm(graph: Graph) -> Op | None:
 
 
 NUMBER = "number"
-"""What a form says of a key whose value is a number or an activation."""
+"""What a form says of a key whose value is a number, an activation or a padding."""
 
 
 def _keys(node: Node, family: str, values: dict[Slot, Any]) -> tuple[tuple[str, object], ...]:
@@ -122,7 +122,11 @@ def _keys(node: Node, family: str, values: dict[Slot, Any]) -> tuple[tuple[str, 
         value: Any = getattr(node.op, letter.attribute)
         if key == "p":
             value = _padding(node, value, family)
-        elif isinstance(value, tuple) and letter.kind.word in ("pair", "counts"):
+        if key == "p" and node.op.multiplies and value is not None:
+            values[key, -1] = value
+            keys.append((key, NUMBER))
+            continue
+        if isinstance(value, tuple) and letter.kind.word in ("pair", "counts"):
             value = value[0] if value[0] == value[1] else value
         if value and isinstance(value, tuple) and all(isinstance(item, int) for item in value):
             values.update({(key, place): item for place, item in enumerate(value)})
