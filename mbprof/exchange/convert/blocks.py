@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from mbprof.errors import MbprofError
 from mbprof.exchange.convert.arguments import LATE, Arguments, written
 from mbprof.exchange.convert.dense import Dense, dense_rows, growing
-from mbprof.exchange.convert.flow import Keys, cell, constant, flow, image_of, listed, ordered
+from mbprof.exchange.convert.flow import Keys, cell, constant, flow, listed, ordered
 from mbprof.exchange.convert.repeats import Kind, Line, blocks, prefix_of, resolved
 from mbprof.exchange.convert.rows import Row, family_of, rows_of, usual_norm
 from mbprof.exchange.convert.runs import CONVS, Call, merged
-from mbprof.exchange.draft import quoted
+from mbprof.exchange.draft import image_of, quoted
 from mbprof.language.fmt import Shape
 from mbprof.network.graph import IMAGE, Edge, Graph, Node
 from mbprof.network.load import loads

@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from mbprof.exchange.convert.repeats import common
+from mbprof.exchange.convert.rows import uses_of
 from mbprof.language.fmt import Shape
 from mbprof.language.record import record
 from mbprof.network.graph import IMAGE, Edge, Graph, Node
@@ -29,7 +30,7 @@ def spoken(graph: Graph) -> Graph:
     >>> [node.op for node in spoken(loads(text).build().compiled).nodes]
     [Tokens()]
     """
-    uses = Counter(edge for node in graph.nodes for edge in node.inputs) + Counter(graph.outputs)
+    uses = uses_of(graph)
     stands: dict[Edge, Edge] = {}
     nodes = list[Node]()
     names = {node.name for node in graph.nodes}

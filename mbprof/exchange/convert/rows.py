@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -55,6 +56,12 @@ class Row(NamedTuple):
         return any(node.weights is not None for node in self.nodes)
 
 
+def uses_of(graph: Graph) -> Counter[Edge]:
+    """Return how often each tensor is taken, or is an output."""
+    taken = Counter(edge for node in graph.nodes for edge in node.inputs)
+    return taken + Counter(graph.outputs)
+
+
 def rows_of(
     graph: Graph, family: str, norm: Op | None = None, apart: Collection[int] = ()
 ) -> list[Row]:
@@ -63,12 +70,7 @@ def rows_of(
     ``norm`` is the batch norm that can be a key of a row. Nodes that stand ``apart`` have nothing
     behind them in their rows.
     """
-    uses: dict[Edge, int] = {}
-    for node in graph.nodes:
-        for edge in node.inputs:
-            uses[edge] = uses.get(edge, 0) + 1
-    for edge in graph.outputs:
-        uses[edge] = uses.get(edge, 0) + 1
+    uses = uses_of(graph)
     rows, number = [], 0
     while number < len(graph.nodes):
         end = number + 1 if number in apart else _end(graph.nodes, number, uses, norm)
