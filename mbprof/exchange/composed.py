@@ -8,10 +8,11 @@ nothing, and is not said.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
+from mbprof.exchange.rules import new
 from mbprof.language.fmt import Shape
-from mbprof.ops import OPS, Op
+from mbprof.ops import Op
 from mbprof.symbolic.arithmetic import product
 
 
@@ -21,14 +22,8 @@ class Emit(Protocol):
     def __call__(self, op: Op, /, *taken: str, part: str, share: str = "") -> str: ...
 
 
-def _op(word: str, **fields: Any) -> Op:
-    kind: Any = OPS[word]
-    made: Op = kind(**fields)
-    return made
-
-
 def _act(emit: Emit, function: str, x: str, part: str) -> str:
-    return emit(_op("act", function=function), x, part=part)
+    return emit(new("act", function=function), x, part=part)
 
 
 class Cell(NamedTuple):
@@ -70,44 +65,44 @@ def recurrent(
     """
     cell, size = CELLS[layer.cell], layer.projected or layer.hidden
     channels = len(cell.gates) * layer.hidden
-    gates = _op("linear", channels=channels, bias=layer.biased[0])
+    gates = new("linear", channels=channels, bias=layer.biased[0])
     given = emit(gates, x, part="input", share=layer.shares[0])
     if not state:  # the states of the steps before are as many tokens, of this size
-        part = _op("slice", axis=1, stop=size)
+        part = new("slice", axis=1, stop=size)
         state = given if channels == size else emit(part, given, part="state")
-    gates = _op("linear", channels=channels, bias=layer.biased[1])
+    gates = new("linear", channels=channels, bias=layer.biased[1])
     again = emit(gates, state, part="recurrent", share=layer.shares[1])
     made, kept = cell.step(emit, given, again, layer, cells or state)
     if layer.projected:
-        op = _op("linear", channels=size, bias=False)
+        op = new("linear", channels=size, bias=False)
         made = emit(op, made, part="projection", share=layer.shares[2])
     return made, kept
 
 
 def _gate(emit: Emit, gates: str, x: str, which: str, part: str = "") -> str:
-    op = _op("split", parts=len(gates), keep=gates.index(which), axis=1)
+    op = new("split", parts=len(gates), keep=gates.index(which), axis=1)
     return emit(op, x, part=f"{part}{which}")
 
 
 def _lstm(emit: Emit, given: str, again: str, layer: Recurrent, before: str) -> tuple[str, str]:
     """Take c = f·c + i·g and h = o·tanh(c); with peepholes the gates see c, too."""
-    both = emit(_op("add"), given, again, part="sum")
+    both = emit(new("add"), given, again, part="sum")
     i, f, g, o = (_gate(emit, "ifgo", both, which) for which in "ifgo")
     g = _act(emit, layer.function, g, "cell")
 
     def opened(gate: str, cells: str, which: str) -> str:
         if layer.peepholes:
-            weights = emit(_op("param", shape=(1, layer.hidden)), part=f"peephole_{which}")
-            seen = emit(_op("mul"), cells, weights, part=f"seen_{which}")
-            gate = emit(_op("add"), gate, seen, part=f"more_{which}")
+            weights = emit(new("param", shape=(1, layer.hidden)), part=f"peephole_{which}")
+            seen = emit(new("mul"), cells, weights, part=f"seen_{which}")
+            gate = emit(new("add"), gate, seen, part=f"more_{which}")
         return _act(emit, "sigmoid", gate, f"open_{which}")
 
     before = g if layer.projected else before
-    kept = emit(_op("mul"), opened(f, before, "f"), before, part="keep")
-    new = emit(_op("mul"), opened(i, before, "i"), g, part="new")
-    cells = emit(_op("add"), kept, new, part="cells")
+    kept = emit(new("mul"), opened(f, before, "f"), before, part="keep")
+    added = emit(new("mul"), opened(i, before, "i"), g, part="new")
+    cells = emit(new("add"), kept, added, part="cells")
     shown = _act(emit, layer.function, cells, "show")
-    return emit(_op("mul"), opened(o, cells, "o"), shown, part="output"), cells
+    return emit(new("mul"), opened(o, cells, "o"), shown, part="output"), cells
 
 
 def _gru(emit: Emit, given: str, again: str, layer: Recurrent, before: str) -> tuple[str, str]:
@@ -116,19 +111,19 @@ def _gru(emit: Emit, given: str, again: str, layer: Recurrent, before: str) -> t
     for side, part in ((given, "w_"), (again, "u_")):
         sides.append([_gate(emit, "rzn", side, which, part) for which in "rzn"])
     (r, z, n), (r_u, z_u, n_u) = sides
-    r = _act(emit, "sigmoid", emit(_op("add"), r, r_u, part="sum_r"), "reset")
-    z = _act(emit, "sigmoid", emit(_op("add"), z, z_u, part="sum_z"), "update")
-    left = emit(_op("mul"), r, n_u, part="left")
-    n = _act(emit, layer.function, emit(_op("add"), n, left, part="sum_n"), "new")
-    rest = emit(_op("mul"), _act(emit, "neg", z, "rest"), n, part="rested")
-    kept = emit(_op("mul"), z, before, part="keep")
-    made = emit(_op("add"), rest, kept, part="output")
+    r = _act(emit, "sigmoid", emit(new("add"), r, r_u, part="sum_r"), "reset")
+    z = _act(emit, "sigmoid", emit(new("add"), z, z_u, part="sum_z"), "update")
+    left = emit(new("mul"), r, n_u, part="left")
+    n = _act(emit, layer.function, emit(new("add"), n, left, part="sum_n"), "new")
+    rest = emit(new("mul"), _act(emit, "neg", z, "rest"), n, part="rested")
+    kept = emit(new("mul"), z, before, part="keep")
+    made = emit(new("add"), rest, kept, part="output")
     return made, made
 
 
 def _rnn(emit: Emit, given: str, again: str, layer: Recurrent, before: str) -> tuple[str, str]:
     """Take h = tanh(Wx + Uh)."""
-    both = emit(_op("add"), given, again, part="sum")
+    both = emit(new("add"), given, again, part="sum")
     made = _act(emit, layer.function, both, "output")
     return made, made
 
@@ -154,7 +149,7 @@ def stacked(
         states = [state for state, _ in ends]
         x = states[0]
         if len(states) > 1:
-            x = emit(_op("concat", axis=1), *states, part=f"l{number}.both")
+            x = emit(new("concat", axis=1), *states, part=f"l{number}.both")
     return made
 
 
@@ -166,14 +161,14 @@ def interpolated(emit: Emit, x: str, size: tuple[int, int], taps: int) -> str:
     Source: torch.nn.functional.interpolate.
     """
     if taps == 1:
-        return emit(_op("resize", size=size), x, part="near")
+        return emit(new("resize", size=size), x, part="near")
     if taps < 4:
-        near = [emit(_op("resize", size=size), x, part=f"near{n}") for n in range(taps)]
-        parts = [emit(_op("times", by=0.5), one, part=f"weighed{n}") for n, one in enumerate(near)]
+        near = [emit(new("resize", size=size), x, part=f"near{n}") for n in range(taps)]
+        parts = [emit(new("times", by=0.5), one, part=f"weighed{n}") for n, one in enumerate(near)]
     else:
-        bilinear = _op("resize", size=size, mode="bilinear")
+        bilinear = new("resize", size=size, mode="bilinear")
         parts = [emit(bilinear, x, part=f"part{n}") for n in range(taps // 4)]
-    return parts[0] if len(parts) == 1 else emit(_op("add"), *parts, part="all")
+    return parts[0] if len(parts) == 1 else emit(new("add"), *parts, part="all")
 
 
 class Depth(NamedTuple):
@@ -210,26 +205,26 @@ def over_depth(
     missing = max((stops - 1) * depth.stride + (depth.kernel - 1) * depth.dilation + 1 - n, 0)
     before, after = depth.before, depth.after + missing
     if before or after:
-        flat = emit(_op("reshape", to=(c, shape[1], high * wide)), x, part="flat")
-        op = _op("pad", padding=(before, after, 0, 0))
+        flat = emit(new("reshape", to=(c, shape[1], high * wide)), x, part="flat")
+        op = new("pad", padding=(before, after, 0, 0))
         x, n = emit(op, flat, part="padded"), n + missing
-        x = emit(_op("reshape", to=(c, n, high, wide)), x, part="volume")
+        x = emit(new("reshape", to=(c, n, high, wide)), x, part="volume")
     made = []
     for stop in range(stops):
         start = stop * depth.stride
         end = start + (depth.kernel - 1) * depth.dilation + 1
         part, taken = f"at{stop}", x
         if (start, end) != (0, n) or depth.dilation > 1:
-            op = _op("slice", axis=1, start=start, stop=end, step=depth.dilation)
+            op = new("slice", axis=1, start=start, stop=end, step=depth.dilation)
             taken = emit(op, x, part=f"{part}.window")
-        op = _op("reshape", to=(c * depth.kernel, high, wide))
+        op = new("reshape", to=(c * depth.kernel, high, wide))
         made.append(layer(emit(op, taken, part=f"{part}.maps"), part))
     c_out, high, wide = sizes(made[0])
     tensor = made[0]
     if stops > 1:
-        tensor = emit(_op("concat", axis=1), *made, part="depth")
+        tensor = emit(new("concat", axis=1), *made, part="depth")
     whole = (c_out, stops, high, wide)
-    return emit(_op("reshape", to=whole), tensor, part="volumes"), whole
+    return emit(new("reshape", to=whole), tensor, part="volumes"), whole
 
 
 def led(emit: Emit, x: str, shape: Shape, by: str, size: int) -> str:
@@ -237,7 +232,7 @@ def led(emit: Emit, x: str, shape: Shape, by: str, size: int) -> str:
 
     Without it what computes the positions would lead to nothing.
     """
-    flat = emit(_op("reshape", to=(product(shape), 1, 1)), x, part="values")
-    where = emit(_op("reshape", to=(size, 1, 1)), by, part="where")
-    found = emit(_op("crop"), flat, where, part="found")
-    return emit(_op("reshape", to=shape), found, part="placed")
+    flat = emit(new("reshape", to=(product(shape), 1, 1)), x, part="values")
+    where = emit(new("reshape", to=(size, 1, 1)), by, part="where")
+    found = emit(new("crop"), flat, where, part="found")
+    return emit(new("reshape", to=shape), found, part="placed")

@@ -185,7 +185,7 @@ class Draft:
         lines += self._calls(steps)
         if outputs:
             lines.append(f"outputs: [{', '.join(outputs)}]")
-        rows += map(_aside, self._unused)
+        rows += [aside(step.op, step.name) for step in self._unused]
         return "\n".join([*lines, "body:", *rows, ""])
 
     def _step(
@@ -317,8 +317,8 @@ class _Rows:
             taken = taken or re.fullmatch(r"t\d+", name) is not None
             self.called[image.tensor] = (f"input_{number}" if taken else name) if several else "x"
         if not several:
-            return [f"input: {_image(self.images[0].shape)}"]
-        named = (f"  {self.called[i.tensor]}: {_image(i.shape)}" for i in self.images)
+            return [f"input: {image_of(self.images[0].shape)}"]
+        named = (f"  {self.called[i.tensor]}: {image_of(i.shape)}" for i in self.images)
         return ["inputs:", *named]
 
     def group(self, number: int) -> list[Step]:
@@ -366,10 +366,10 @@ def _own_keys(op: Op) -> list[str]:
     return keys
 
 
-def _aside(step: Step) -> str:
+def aside(op: Op, name: str) -> str:
     """Return the row of a stored tensor that no other row takes."""
-    stored = f"{{{', '.join(_own_keys(step.op))}, out: stored, name: {quoted(step.name)}}}"
-    end = f"{{op: identity, in: stored, name: {quoted(f'{step.name}.unused')}}}"
+    stored = f"{{{', '.join(_own_keys(op))}, out: stored, name: {quoted(name)}}}"
+    end = f"{{op: identity, in: stored, name: {quoted(f'{name}.unused')}}}"
     return f"  - {{side: [{stored}, {end}]}}"
 
 
@@ -381,7 +381,8 @@ def _key(step: Step) -> str | None:
     return "true" if usual else None
 
 
-def _image(shape: Shape) -> str:
+def image_of(shape: Shape) -> str:
+    """Write what an input is: an image if it can be one."""
     if len(shape) == 3 and all(side <= LARGEST_RES for side in shape[1:]):
         c, h, w = shape
         return f"{{channels: {c}, res: {h if h == w else f'{h}x{w}'}}}"

@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 
 import mbprof
+from mbprof.exchange.convert.idioms import spoken
 from mbprof.exchange.convert.repeats import Shape, laid
 from mbprof.exchange.convert.rows import Form
 from mbprof.exchange.convert.spec import written
 from mbprof.exchange.flat import draft_of
+from mbprof.exchange.formats import Options
 from mbprof.network.load import Network
+from mbprof.ops.base import total
 from mbprof.spec import zoo
 from tests.conftest import ROOT, invoke, network, run
 
@@ -146,6 +149,59 @@ def test_an_onnx_file_is_converted(tmp_path: Path, name: str, most: int) -> None
     run("convert", str(file), "-o", str(out))
     assert costs(mbprof.load(out).build()) == costs(mbprof.load(file).build())
     assert out.read_text().count("\n") <= most
+
+
+WRITTEN = {
+    "mobilenet_v1": 28,
+    "mobilenet_v2": 39,
+    "mobilenet_v3_large": 40,
+    "efficientnet": 43,
+    "ghostnet": 72,
+    "shufflenet_v2": 41,
+    "resnet50": 26,
+    "densenet": 40,
+    "convnext": 42,
+    "vit": 41,
+}
+"""Lines that a network takes at most when its ONNX file is converted."""
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_a_network_of_the_zoo_comes_back_from_its_onnx_file(name: str) -> None:
+    pytest.importorskip("onnx", reason="reading ONNX files needs the extra onnx")
+    from mbprof.exchange.onnx_out.file import model
+
+    own = network(name)
+    text = written(mbprof.from_onnx(model(own, Options(weights=False))))
+    totals = [made.profile(scope="all").total for made in (mbprof.loads(text).build(), own)]
+    assert totals[0].cost == totals[1].cost
+    assert totals[0].facts.kernels == totals[1].facts.kernels
+    assert text.count("\n") <= WRITTEN[name]
+
+
+def test_moves_are_said_by_what_they_do() -> None:
+    """Each chain costs what the op does; what only looks like one stays as it is."""
+    chains = {
+        "permute, axes: [1, 2, 0]}, {op: reshape, to: [12, 8]": ["tokens"],
+        "reshape, to: [8, 12]}, {op: permute, axes: [1, 0]": ["tokens"],
+        "reshape, to: [2, 4, 3, 4]}, {op: permute, axes: [1, 0, 2, 3]}, "
+        "{op: reshape, to: [8, 3, 4]": ["shuffle"],
+        "permute, axes: [2, 1, 0]}, {op: reshape, to: [12, 8]": ["permute", "reshape"],
+        "reshape, to: [12, 8]}, {op: permute, axes: [1, 0]": ["reshape", "permute"],
+        "tokens}, {op: reshape, to: [3, 4, 8]}, {op: permute, axes: [2, 0, 1]": ["tokens", "maps"],
+        "tokens}, {op: reshape, to: [4, 3, 8]}, {op: permute, axes: [2, 1, 0]": [
+            "tokens",
+            "reshape",
+            "permute",
+        ],
+    }
+    for body, words in chains.items():
+        text = f"{{name: n, input: {{shape: [8, 3, 4]}}, body: [{{op: {body}}}]}}"
+        graph = mbprof.loads(text).build().compiled
+        said = spoken(graph)
+        assert [node.op.word for node in said.nodes] == words
+        assert total(node.facts for node in said.nodes) == total(n.facts for n in graph.nodes)
+        assert said.output_shape == graph.output_shape
 
 
 def test_bad_input_is_one_error_and_writes_nothing(tmp_path: Path) -> None:

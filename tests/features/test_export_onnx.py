@@ -303,9 +303,9 @@ def test_names_that_are_taken_give_way() -> None:
 @pytest.mark.parametrize("name", ["resnet_cifar", "shufflenet_v2"])
 def test_a_network_of_the_zoo_gives_what_pytorch_gives(name: str) -> None:
     pytest.importorskip("torch", reason="torch is not installed")
-    from tests.independent.exported import CLOSE, verdict
+    from tests.independent.exported import computed
 
-    assert verdict(network(name)).difference < CLOSE
+    assert computed(network(name)) == ""
 
 
 def test_many_weights_lie_beside_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,17 +1,12 @@
-"""Every spec of the zoo as files of ONNX and PyTorch that are read again: they cost the same.
+"""A network of the zoo as files of ONNX and PyTorch that are read again: they cost the same.
 
-    python -m tests.independent.reimported [SPEC ...]
-
-Each spec is written as ONNX with its weights as inputs of the model, and as initialisers whose
+It is written as ONNX with its weights as inputs of the model, and as initialisers whose
 values stand in another file, which is not there; and as a module of PyTorch, built without memory.
 Compared are MACs, kernels, trained values and those that are stored besides constants, since a
 file does not tell a constant that is stored, such as a blur, from one that a program computes, such
-as a table of angles. Printed is what differs.
+as a table of angles.
 """
 
-import gc
-import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import Any, TypeAlias
@@ -20,7 +15,6 @@ import mbprof
 from mbprof.exchange.formats import Options
 from mbprof.exchange.onnx_out import file as onnx_out
 from mbprof.exchange.source import torch_file as torch_out
-from mbprof.spec import zoo
 from tests.independent.frameworks import module, network_class
 
 Way: TypeAlias = Callable[[mbprof.Network], Iterator[tuple[str, mbprof.Network]]]
@@ -68,24 +62,3 @@ def differences(
             off = (f"{n} {seen[n]:,} not {wanted[n]:,}" for n in wanted if seen[n] != wanted[n])
             lines.append("; ".join([kind, *off, *(f"no rule for {m}" for m in missing)]))
     return lines
-
-
-def main(names: list[str]) -> int:
-    """Print a line for each spec; return how many differ."""
-    failed = 0
-    for name in names or zoo.spec_names():
-        begun = time.monotonic()
-        try:
-            lines = differences(mbprof.load(name).build())
-        except Exception as error:
-            lines = [f"{type(error).__name__}: {error}".replace("\n", " ")[:400]]
-        failed += bool(lines)
-        seconds = f"{time.monotonic() - begun:.1f} s"
-        print(name, "DIFFERS" if lines else "ok", seconds, *lines, sep="\t", flush=True)
-        gc.collect()
-    print(f"{failed} of {len(names or zoo.spec_names())} specs differ")
-    return failed
-
-
-if __name__ == "__main__":
-    sys.exit(1 if main(sys.argv[1:]) else 0)

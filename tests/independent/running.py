@@ -49,12 +49,18 @@ def outputs(
 
 
 def fit(node: Node, inputs: list[Tensor], own: dict[str, Tensor]) -> None:
-    """Scale the weights, or the variances, of a node to what it is given."""
+    """Scale the weights, or the variances, of a node to what it is given.
+
+    The position with the largest results counts: where a window is padding but for a few positions,
+    the others would otherwise be so large that a softmax chooses, and rounding decides.
+    """
     if "variance" in own and node.op.normalises:
         own["variance"] *= inputs[0].square().mean()
     elif "weight" in own and "gain" not in own:
         quiet = {k: t if k == "weight" else t * 0 for k, t in own.items()}
-        size = OPS[node.op.word](node, inputs, quiet).std(correction=0)
+        made = OPS[node.op.word](node, inputs, quiet)
+        channels = 1 if len(node.out_shapes[0]) == 3 else -1
+        size = made.square().mean(channels).max().sqrt()
         own["weight"] /= size if size > 0 else 1.0
 
 

@@ -16,7 +16,7 @@ from mbprof.symbolic.arithmetic import product
 
 Vector = tuple[Any, ...]
 """A value for each piece of a block, None where the row that has it lacks."""
-_LATE = "kcns"
+LATE = "kcnsp"
 """Arguments that tables of papers have at their end, in this order."""
 _PARTS = (2, 3, 4, 6, 8, 12, 16, 24)
 """What channels are divided by, as for squeeze-and-excitation."""
@@ -88,6 +88,8 @@ class Arguments:
             return f"{self.named('t', ratio)} * in.c"
         if len(stated) == 1:
             return written(stated.pop())
+        if slot[0] == "p":
+            return self.named("p", vector)
         if isinstance(next(iter(stated)), str):
             return f"${self.named(slot[0], vector)}"
         whole = all(isinstance(value, int) for value in stated)
@@ -218,7 +220,7 @@ class Arguments:
 
     def takes(self) -> dict[str, str]:
         """Return the arguments as a block declares them, in the order of its columns."""
-        names = sorted(self.vectors, key=lambda name: (_LATE.find(name), name in self.flags))
+        names = sorted(self.vectors, key=lambda name: (LATE.find(name), name in self.flags))
         return {name: self.declared(name) for name in names}
 
     def declared(self, name: str) -> str:
@@ -226,6 +228,8 @@ class Arguments:
         stated = [value for value in self.vectors[name] if value is not None]
         if name == "s":
             return "1"
+        if any(isinstance(value, tuple) and len(value) == 4 for value in stated):
+            return "same" if "same" in stated else "padding"
         if name in self.flags or isinstance(stated[0], str):
             return written(max(stated, key=stated.count))
         kinds = {type(value).__name__ for value in stated}

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mbprof.errors import MbprofError
-from mbprof.exchange.convert.arguments import Arguments, written
+from mbprof.exchange.convert.arguments import LATE, Arguments, written
 from mbprof.exchange.convert.dense import Dense, dense_rows, growing
-from mbprof.exchange.convert.flow import Keys, cell, constant, flow, image_of, listed, ordered
+from mbprof.exchange.convert.flow import Keys, cell, constant, flow, listed, ordered
 from mbprof.exchange.convert.repeats import Kind, Line, blocks, prefix_of, resolved
 from mbprof.exchange.convert.rows import Row, family_of, rows_of, usual_norm
 from mbprof.exchange.convert.runs import CONVS, Call, merged
-from mbprof.exchange.draft import quoted
+from mbprof.exchange.draft import image_of, quoted
 from mbprof.language.fmt import Shape
 from mbprof.network.graph import IMAGE, Edge, Graph, Node
 from mbprof.network.load import loads
@@ -83,8 +83,11 @@ class _Writer:
             self.rows = rows_of(graph, self.family, self.norm)
         self.defaults = _defaults(self.rows)
         barred = {number for part in self.dense for number in range(part.start, part.end)}
-        found = blocks(self.rows, graph.outputs, barred)
-        texts = [self.written(name, source, scope, found[:n]) for n in range(len(found) + 1)]
+        texts = dict[str | None, None]()
+        for widened in (True, False):
+            found = blocks(self.rows, graph.outputs, barred, widened)
+            tried = (self.written(name, source, scope, found[:n]) for n in range(len(found) + 1))
+            texts |= dict.fromkeys(tried)
         return sorted(filter(None, texts), key=lambda text: text.count("\n"))
 
     def written(self, name: str, source: str, scope: str, kinds: Sequence[Kind]) -> str | None:
@@ -175,7 +178,7 @@ class _Writer:
                 scope = self.rows[piece.start].nodes[0].scope
                 call = Call((piece.taken,), (piece.made,), keys, (prefixes[number],), scope, True)
                 calls[piece.start] = call
-        order = sorted(columns, key=lambda name: "kcns".find(name))
+        order = sorted(columns, key=LATE.find)
         return calls, lines, order
 
     def prefixes(self, kind: Kind) -> tuple[list[str], list[str]]:

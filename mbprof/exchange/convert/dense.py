@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from mbprof.exchange.convert.rows import Row
+from mbprof.exchange.convert.rows import Row, uses_of
 from mbprof.network.graph import Edge, Graph
 
 _LEAST = 3
@@ -47,12 +48,7 @@ def growing(graph: Graph) -> list[list[int]]:
 
 def dense_rows(rows: Sequence[Row], graph: Graph) -> Iterator[Dense]:
     """Yield where the rows of a graph are dense; growing concatenations are rows of their own."""
-    uses: dict[Edge, int] = {}
-    for node in graph.nodes:
-        for edge in node.inputs:
-            uses[edge] = uses.get(edge, 0) + 1
-    for edge in graph.outputs:
-        uses[edge] = uses.get(edge, 0) + 1
+    uses = uses_of(graph)
     made_by = {edge: number for number, row in enumerate(rows) for edge in row.outputs}
     for chain in growing(graph):
         places = [made_by[Edge(number)] for number in chain]
@@ -70,9 +66,7 @@ def dense_rows(rows: Sequence[Row], graph: Graph) -> Iterator[Dense]:
             yield found
 
 
-def _rounds(
-    rows: Sequence[Row], dense: Dense, places: Sequence[int], uses: dict[Edge, int]
-) -> bool:
+def _rounds(rows: Sequence[Row], dense: Dense, places: Sequence[int], uses: Counter[Edge]) -> bool:
     """Whether the rows before each concatenation are those of the first round, in a single line."""
     own = rows[dense.start : dense.start + dense.size]
     before = dense.taken

@@ -7,8 +7,6 @@ import re
 from collections.abc import Mapping, Sequence
 
 from mbprof.exchange.convert.arguments import written
-from mbprof.language.fmt import Shape
-from mbprof.spec.knobs import LARGEST_RES
 
 Keys = dict[str, str]
 """The keys of a row with their texts."""
@@ -57,11 +55,3 @@ def flow(keys: Mapping[str, str]) -> str:
     '{op: conv, c: "max(c, 8)"}'
     """
     return f"{{{', '.join(f'{key}: {cell(value)}' for key, value in keys.items())}}}"
-
-
-def image_of(shape: Shape) -> str:
-    """Write what an input is: an image if it can be one."""
-    if len(shape) == 3 and all(side <= LARGEST_RES for side in shape[1:]):
-        c, h, w = shape
-        return f"{{channels: {c}, res: {h if h == w else f'{h}x{w}'}}}"
-    return f"{{shape: [{', '.join(map(str, shape))}]}}"

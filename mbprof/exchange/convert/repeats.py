@@ -109,8 +109,13 @@ def _ref(edge: Edge, made_by: Mapping[Edge, int], rows: Sequence[Row], start: in
     return number - start, rows[number].outputs.index(edge)
 
 
-def blocks(rows: Sequence[Row], ends: Sequence[Edge], barred: Collection[int] = ()) -> list[Kind]:
-    """Return the blocks that save most lines, one after the other, without some rows."""
+def blocks(
+    rows: Sequence[Row], ends: Sequence[Edge], barred: Collection[int] = (), widened: bool = True
+) -> list[Kind]:
+    """Return the blocks that save most lines, one after the other, without some rows.
+
+    They are ``widened`` by pieces that have more rows or lack some.
+    """
     if len(rows) > MAX_ROWS:
         return []
     found, chosen = list(pieces(rows, ends)), list[Kind]()
@@ -123,7 +128,9 @@ def blocks(rows: Sequence[Row], ends: Sequence[Edge], barred: Collection[int] = 
                 groups[piece.shape].append(piece)
         kinds = [_kind(shape, group) for shape, group in groups.items() if len(group) > 1]
         kinds.sort(key=lambda kind: (-worth(kind, rows), kind.instances[0].piece.start))
-        tried = [_widened(kind, free, groups, rows) for kind in kinds[:_TRIED]]
+        tried = kinds[:_TRIED]
+        if widened:
+            tried = [_widened(kind, free, groups, rows) for kind in tried]
         best = max(tried, key=lambda kind: worth(kind, rows), default=None)
         if best is None or saved(best, rows) < _LEAST:
             return chosen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -29,8 +30,8 @@ class Form(NamedTuple):
 class Row(NamedTuple):
     """A row: its op and the ops that follow as keys, the tensors that it takes and makes.
 
-    ``form`` is what rows of one kind have in common; ``values`` are the numbers and activations by
-    which they differ.
+    ``form`` is what rows of one kind have in common; ``values`` are the numbers, activations and
+    paddings by which they differ.
     """
 
     nodes: tuple[Node, ...]
@@ -55,6 +56,12 @@ class Row(NamedTuple):
         return any(node.weights is not None for node in self.nodes)
 
 
+def uses_of(graph: Graph) -> Counter[Edge]:
+    """Return how often each tensor is taken, or is an output."""
+    taken = Counter(edge for node in graph.nodes for edge in node.inputs)
+    return taken + Counter(graph.outputs)
+
+
 def rows_of(
     graph: Graph, family: str, norm: Op | None = None, apart: Collection[int] = ()
 ) -> list[Row]:
@@ -63,12 +70,7 @@ def rows_of(
     ``norm`` is the batch norm that can be a key of a row. Nodes that stand ``apart`` have nothing
     behind them in their rows.
     """
-    uses: dict[Edge, int] = {}
-    for node in graph.nodes:
-        for edge in node.inputs:
-            uses[edge] = uses.get(edge, 0) + 1
-    for edge in graph.outputs:
-        uses[edge] = uses.get(edge, 0) + 1
+    uses = uses_of(graph)
     rows, number = [], 0
     while number < len(graph.nodes):
         end = number + 1 if number in apart else _end(graph.nodes, number, uses, norm)
@@ -112,7 +114,7 @@ def usual_norm(graph: Graph) -> Op | None:
 
 
 NUMBER = "number"
-"""What a form says of a key whose value is a number or an activation."""
+"""What a form says of a key whose value is a number, an activation or a padding."""
 
 
 def _keys(node: Node, family: str, values: dict[Slot, Any]) -> tuple[tuple[str, object], ...]:
@@ -122,7 +124,11 @@ def _keys(node: Node, family: str, values: dict[Slot, Any]) -> tuple[tuple[str, 
         value: Any = getattr(node.op, letter.attribute)
         if key == "p":
             value = _padding(node, value, family)
-        elif isinstance(value, tuple) and letter.kind.word in ("pair", "counts"):
+        if key == "p" and node.op.multiplies and value is not None:
+            values[key, -1] = value
+            keys.append((key, NUMBER))
+            continue
+        if isinstance(value, tuple) and letter.kind.word in ("pair", "counts"):
             value = value[0] if value[0] == value[1] else value
         if value and isinstance(value, tuple) and all(isinstance(item, int) for item in value):
             values.update({(key, place): item for place, item in enumerate(value)})

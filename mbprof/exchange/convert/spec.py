@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import replace
 
 from mbprof.errors import ExchangeError, MbprofError
 from mbprof.exchange.convert.blocks import same, spec_of
-from mbprof.exchange.draft import quoted
+from mbprof.exchange.convert.idioms import spoken
+from mbprof.exchange.draft import aside, quoted
 from mbprof.exchange.flat import draft_of
 from mbprof.language.fmt import Value
 from mbprof.network.graph import Graph
@@ -21,8 +23,9 @@ _NAMES = 200
 def convert(spec: SpecLike, /, **knobs: Value) -> str:
     """Return a network as the text of a spec: with blocks, repeats and tables, else flat.
 
-    The text compiles to the same layers in the same order, each with the costs that it had. It is
-    of one configuration: knobs of the network have become numbers, but for the resolution.
+    The text compiles to the same layers in the same order, each with the costs that it had; a
+    permute between reshapes is the tokens, maps or shuffle that it makes of what it takes. It is of
+    one configuration: knobs of the network have become numbers, but for the resolution.
 
     Raises: UsageError: no such spec. ExchangeError: what it is cannot be written as a spec.
     MbprofError: there is no network at these values.
@@ -52,10 +55,10 @@ def converted(address: str, given: Given) -> str:
 
 def written(network: Network) -> str:
     """Return a network as a spec, see `convert`."""
-    definition, graph = network.definition, network.compiled
+    definition, graph = network.definition, spoken(network.compiled)
     name = re.sub(r"\W+", "_", definition.name.lower(), flags=re.ASCII).strip("_") or "network"
     source = definition.source or definition.name
-    text = spec_of(graph, name, source, definition.scope)
+    text = _with_unread(graph, name, source, definition.scope)
     if text is None:
         text = draft_of(graph, name, source).text()
         if not same(text, graph, flat=True):
@@ -64,6 +67,22 @@ def written(network: Network) -> str:
         return text
     called = _with_calls(text, graph)
     return called if same(called, graph) else text
+
+
+def _with_unread(graph: Graph, name: str, source: str, scope: str) -> str | None:
+    """Return a spec with blocks, see `spec_of`, and behind them the values that nothing reads."""
+    size = len(graph.nodes)
+    while size >= 2 and graph.nodes[size - 1].side and not graph.nodes[size - 2].inputs:
+        size -= 2
+    rest = graph.nodes[size:]
+    outputs = graph.outputs[: len(graph.outputs) - len(rest) // 2]
+    text = spec_of(replace(graph, nodes=graph.nodes[:size], outputs=outputs), name, source, scope)
+    if text is None or not rest:
+        return text
+    indent = "  " if "\n  rows:\n" in text.partition("\nbody:")[2] else ""
+    asides = (f"{indent}{aside(node.op, node.name)}\n" for node in rest[::2])
+    text += "".join(asides)
+    return text if same(text, graph) else None
 
 
 def _with_calls(text: str, graph: Graph) -> str:

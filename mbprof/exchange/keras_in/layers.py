@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from mbprof.exchange.draft import Draft
-from mbprof.exchange.torch_in.views import Tape, Value, core, new, plain
+from mbprof.exchange.rules import Rules, new
+from mbprof.exchange.torch_in.views import Tape, Value, core, plain
 from mbprof.language.fmt import Shape
 from mbprof.ops import Op
 from mbprof.ops.padding import Pair
@@ -22,18 +23,9 @@ ACTIVATIONS = {
     "swish": "silu",
 }
 Rule: TypeAlias = Callable[["Walk", Any, list[Value], Shape, Any], Value | None]
-LAYERS: dict[str, Rule] = {}
+LAYERS: Rules[Rule] = Rules()
 """By the name of a class, of which subclasses are found, too."""
-
-
-def layer(*names: str) -> Callable[[Rule], Rule]:
-    """Register what layers of some classes are."""
-
-    def register(function: Rule) -> Rule:
-        LAYERS.update(dict.fromkeys(names, function))
-        return function
-
-    return register
+layer = LAYERS.add
 
 
 class Walk:

@@ -8,7 +8,8 @@ from typing import Any
 from mbprof.exchange import composed
 from mbprof.exchange.composed import Recurrent
 from mbprof.exchange.keras_in.layers import LAYERS, Walk, layer
-from mbprof.exchange.torch_in.views import Value, new, plain
+from mbprof.exchange.rules import new
+from mbprof.exchange.torch_in.views import Value, plain
 from mbprof.language.fmt import Shape
 from mbprof.ops import Op
 from mbprof.symbolic.arithmetic import product

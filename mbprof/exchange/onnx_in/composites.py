@@ -10,7 +10,8 @@ from mbprof.exchange.composed import Recurrent
 from mbprof.exchange.onnx_in.convs import maps_of
 from mbprof.exchange.onnx_in.elements import ACTS
 from mbprof.exchange.onnx_in.graph import Node
-from mbprof.exchange.onnx_in.translate import NoRule, Translator, emit_of, led, op, rule
+from mbprof.exchange.onnx_in.translate import Translator, emit_of, led, rule
+from mbprof.exchange.rules import NoRule, new
 from mbprof.ops.base import Op
 
 
@@ -45,7 +46,7 @@ def recurrent(t: Translator, node: Node) -> None:
         made = t.shape(node.outputs[0])
         own = states[0]
         if both:
-            own = emit(op("concat", axis=1), *states, part="states")
+            own = emit(new("concat", axis=1), *states, part="states")
         t.at[node.outputs[0]] = own, t.draft.shape(own)
         assert prod(made) == prod(t.draft.shape(own))
     for output, kind in ((1, 0), (2, 1)):
@@ -54,10 +55,10 @@ def recurrent(t: Translator, node: Node) -> None:
             first = tokens[0] - rows
             parts = [pair[kind] for pair in ends]
             if first:
-                step = op("slice", axis=0, start=first)
+                step = new("slice", axis=0, start=first)
                 parts = [emit(step, own, part=f"end{output}_{n}") for n, own in enumerate(parts)]
             if both:
-                parts = [emit(op("concat", axis=0), *parts, part=f"ends{output}")]
+                parts = [emit(new("concat", axis=0), *parts, part=f"ends{output}")]
             t.at[node.outputs[output]] = parts[0], t.draft.shape(parts[0])
 
 
@@ -66,7 +67,7 @@ def chosen(t: Translator, node: Node) -> None:
     """Each element is compared once at least; as many are taken as there are."""
     x = node.inputs[0]
     axis, shape = t.axis(x, node.attributes.get("axis", -1)), t.shape(x)
-    own = t.emit(node, op("act", function="round"), [t.take(x)], shape, part="compare")
+    own = t.emit(node, new("act", function="round"), [t.take(x)], shape, part="compare")
     for number, name in enumerate(node.outputs):
         if not name:
             continue
@@ -74,7 +75,7 @@ def chosen(t: Translator, node: Node) -> None:
         if made[axis] == shape[axis]:
             t.at[name] = own, shape
         else:
-            part = op("slice", axis=axis, stop=made[axis])
+            part = new("slice", axis=axis, stop=made[axis])
             t.at[name] = t.emit(node, part, [own], made, part=f"taken{number}"), made
 
 
@@ -83,12 +84,12 @@ def largest(t: Translator, node: Node) -> None:
     """Find the largest value along an axis; a Hardmax compares each with it."""
     x, hard = node.inputs[0], node.kind == "Hardmax"
     axis, shape = t.axis(x, node.attributes.get("axis", -1 if hard else 0)), t.shape(x)
-    step: Op = op("max", along=(axis,), keep=True)
+    step: Op = new("max", along=(axis,), keep=True)
     made, own = step.shapes((shape,))[0], t.take(x)
     if shape[axis] > 1:
         own = t.emit(node, step, [own], made, part="largest" if hard else "")
     if hard:
-        t.emit(node, op("add"), [t.take(x), own], shape)
+        t.emit(node, new("add"), [t.take(x), own], shape)
     else:
         t.same_as(node, own, made)
 
@@ -113,9 +114,9 @@ def affine_grid(t: Translator, node: Node) -> None:
     made = t.shape(node.outputs[0])
     pixels, rank = prod(made[:-1]), made[-1]
     emit = emit_of(t, node)
-    grid = emit(op("param", shape=(pixels, rank + 1), trained=False), part="positions")
+    grid = emit(new("param", shape=(pixels, rank + 1), trained=False), part="positions")
     theta = t.take(node.inputs[0], (rank, rank + 1))
-    t.emit(node, op("matmul", transposed=True), [grid, theta], (pixels, rank))
+    t.emit(node, new("matmul", transposed=True), [grid, theta], (pixels, rank))
 
 
 @rule("RoiAlign")
@@ -132,13 +133,13 @@ def roi_align(t: Translator, node: Node) -> None:
     size = (tall * each, broad * each)
     emit = emit_of(t, node)
     many = emit(
-        op("lookup", to=(count * c,)), t.take(node.inputs[0], (c, high, wide)), part="regions"
+        new("lookup", to=(count * c,)), t.take(node.inputs[0], (c, high, wide)), part="regions"
     )
-    points = emit(op("resize", size=size, mode="bilinear"), many, part="points")
+    points = emit(new("resize", size=size, mode="bilinear"), many, part="points")
     own = points
     if each > 1:
         kind = "maxpool" if node.attributes.get("mode") == "max" else "avgpool"
-        own = emit(op(kind, kernel=(each, each), padding="valid"), points, part="cells")
+        own = emit(new(kind, kernel=(each, each), padding="valid"), points, part="cells")
     shape = (count * c, tall, broad)
     own = led(t, node, own, shape, node.inputs[1:3])
     assert prod(rois) == prod(shape)
@@ -158,21 +159,23 @@ def deformed(t: Translator, node: Node) -> None:
     c_out, _, *kernel = weights.shape
     _, _, tall, broad = t.tensor(node.outputs[0]).shape
     emit, taps = emit_of(t, node), prod(kernel)
-    own = emit(op("lookup", to=(c * taps,)), t.take(x, (c, high, wide)), part="taps")
-    own = emit(op("resize", size=(tall, broad), mode="bilinear"), own, part="sampled")
+    own = emit(new("lookup", to=(c * taps,)), t.take(x, (c, high, wide)), part="taps")
+    own = emit(new("resize", size=(tall, broad), mode="bilinear"), own, part="sampled")
     shape = (c * taps, tall, broad)
     own = led(t, node, own, shape, node.inputs[2:3])
     if t.has(node, 4):
         mask = t.take(node.inputs[4])
-        own = emit(op("mul"), own, _over(emit, mask, t.shape(node.inputs[4]), shape), part="masked")
+        own = emit(
+            new("mul"), own, _over(emit, mask, t.shape(node.inputs[4]), shape), part="masked"
+        )
     groups = int(node.attributes.get("group", 1))
-    step = op("conv", channels=c_out, kernel=(1, 1), groups=groups, bias=t.has(node, 3))
+    step = new("conv", channels=c_out, kernel=(1, 1), groups=groups, bias=t.has(node, 3))
     t.emit(node, step, [own], (c_out, tall, broad), share=t.shared(node.inputs[1]))
 
 
 def _over(emit: composed.Emit, mask: str, has: Any, shape: Any) -> str:
     """Repeat a mask of k_h·k_w values for the maps of its group."""
-    return mask if has[0] == shape[0] else emit(op("lookup", to=shape[:1]), mask, part="mask")
+    return mask if has[0] == shape[0] else emit(new("lookup", to=shape[:1]), mask, part="mask")
 
 
 @rule("Col2Im")
@@ -183,8 +186,8 @@ def folded(t: Translator, node: Node) -> None:
         raise NoRule
     size, taps = prod(made), prod(block)
     x = t.take(node.inputs[0], (prod(t.shape(node.inputs[0])),))
-    own = t.emit(node, op("lookup", to=(size, taps)), [x], (size, taps), part="columns")
-    t.emit(node, op("sum", along=(1,), keep=True), [own], (size, 1))
+    own = t.emit(node, new("lookup", to=(size, taps)), [x], (size, taps), part="columns")
+    t.emit(node, new("sum", along=(1,), keep=True), [own], (size, 1))
 
 
 @rule("MeanVarianceNormalization")
@@ -194,7 +197,7 @@ def normalised(t: Translator, node: Node) -> None:
     if len(shape) != 3 or sorted(axes)[-2:] != [2, 3]:
         raise NoRule
     groups = 1 if 1 in axes else shape[0]
-    step = op("gn", groups=groups, scale=False, shift=False)
+    step = new("gn", groups=groups, scale=False, shift=False)
     t.emit(node, step, [t.take(node.inputs[0])], shape)
 
 
@@ -204,9 +207,9 @@ def length(t: Translator, node: Node) -> None:
     if node.attributes.get("p", 2) != 2:
         raise NoRule
     shape, emit = maps_of(t, node.inputs[0]), emit_of(t, node)
-    own = emit(op("act", function="square"), t.take(node.inputs[0], shape), part="square")
-    own = emit(op("sum", along=(1, 2), keep=True), own, part="sum")
-    t.emit(node, op("act", function="sqrt"), [own], (shape[0], 1, 1))
+    own = emit(new("act", function="square"), t.take(node.inputs[0], shape), part="square")
+    own = emit(new("sum", along=(1, 2), keep=True), own, part="sum")
+    t.emit(node, new("act", function="sqrt"), [own], (shape[0], 1, 1))
 
 
 @rule("CenterCropPad")
@@ -220,7 +223,7 @@ def centred(t: Translator, node: Node) -> None:
         sides = (abs(n - m) // 2, abs(n - m) - abs(n - m) // 2, 0, 0)
         if n != m:
             own = t.seen(own, t.draft.shape(own), flat, node.outputs[0])
-            own = emit(op("pad" if m > n else "crop", padding=sides), own, part=f"axis{axis}")
+            own = emit(new("pad" if m > n else "crop", padding=sides), own, part=f"axis{axis}")
     t.same_as(node, own, t.draft.shape(own))
 
 
@@ -232,16 +235,16 @@ def one_hot(t: Translator, node: Node) -> None:
     depth = prod(made) // count
     shape = (count, depth)
     own = t.emit(
-        node, op("lookup", to=(depth,), axis=1), [t.take(x, (count, 1))], shape, part="all"
+        node, new("lookup", to=(depth,), axis=1), [t.take(x, (count, 1))], shape, part="all"
     )
-    t.emit(node, op("act", function="round"), [own], shape)
+    t.emit(node, new("act", function="round"), [own], shape)
 
 
 @rule("RandomNormalLike", "RandomUniformLike", "EyeLike", "Bernoulli")
 def constant(t: Translator, node: Node) -> None:
     """Numbers that only the shape of an input decides."""
     made = t.shape(node.outputs[0])
-    t.emit(node, op("param", shape=made, trained=False), [], made)
+    t.emit(node, new("param", shape=made, trained=False), [], made)
 
 
 @rule("RotaryEmbedding")
@@ -254,7 +257,7 @@ def turned(t: Translator, node: Node) -> None:
     if said.get("rotary_embedding_dim", 0) not in (0, channels):
         raise NoRule
     tokens = (prod(shape) // channels, channels)
-    t.emit(node, op("rope"), [t.take(x, tokens)], tokens)
+    t.emit(node, new("rope"), [t.take(x, tokens)], tokens)
 
 
 @rule("SwiGLU")
@@ -265,10 +268,10 @@ def gated(t: Translator, node: Node) -> None:
     if shape[-1] != 2 * made[-1]:
         raise NoRule
     tokens = (prod(shape[:-1]), shape[-1])
-    halves = [op("split", parts=2, keep=n, axis=1) for n in (0, 1)]
+    halves = [new("split", parts=2, keep=n, axis=1) for n in (0, 1)]
     one, two = (emit(half, t.take(x, tokens), part=f"half{n}") for n, half in enumerate(halves))
-    one = emit(op("act", function="silu"), one, part="silu")
-    t.emit(node, op("mul"), [one, two], (tokens[0], made[-1]))
+    one = emit(new("act", function="silu"), one, part="silu")
+    t.emit(node, new("mul"), [one, two], (tokens[0], made[-1]))
 
 
 @rule("ReduceProd")
@@ -282,12 +285,12 @@ def product(t: Translator, node: Node) -> None:
         raise NoRule
     emit, axis = emit_of(t, node), axes[0]
     parts = [
-        emit(op("slice", axis=axis, start=n, stop=n + 1 if n + 1 < shape[axis] else None),
+        emit(new("slice", axis=axis, start=n, stop=n + 1 if n + 1 < shape[axis] else None),
              t.take(x), part=f"factor{n}") for n in range(shape[axis])
     ]  # fmt: skip
     own = parts[0]
     for number, factor in enumerate(parts[1:]):
-        own = emit(op("mul"), own, factor, part=f"product{number}")
+        own = emit(new("mul"), own, factor, part=f"product{number}")
     t.same_as(node, own, t.draft.shape(own))
 
 

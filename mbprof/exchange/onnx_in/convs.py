@@ -8,7 +8,8 @@ from typing import Any
 
 from mbprof.exchange import composed
 from mbprof.exchange.onnx_in.graph import Node
-from mbprof.exchange.onnx_in.translate import NoRule, Translator, emit_of, op, rule, window
+from mbprof.exchange.onnx_in.translate import Translator, emit_of, rule, window
+from mbprof.exchange.rules import NoRule, new
 from mbprof.language.fmt import Shape
 from mbprof.ops.padding import PADDING_RULES, Pair
 
@@ -93,17 +94,17 @@ def conv(t: Translator, node: Node) -> None:
         raise NoRule
     if node.kind == "FusedConv" and t.has(node, 3):
         own, has = t.at[output]
-        t.emit(node, op("add"), [own, t.take(node.inputs[3], has)], has, output)
+        t.emit(node, new("add"), [own, t.take(node.inputs[3], has)], has, output)
     if function := ACTIVATIONS.get(node.attributes.get("activation", "")):
         own, has = t.at[output]
-        t.emit(node, op("act", function=function), [own], has, output)
+        t.emit(node, new("act", function=function), [own], has, output)
 
 
 def convolution(c_in: int, c_out: int, groups: int, said: dict[str, Any]) -> Any:
     """Return a convolution, a depthwise one where each group is a channel."""
     if groups == c_in > 1 and c_out % groups == 0:
-        return op("dwconv", multiplier=c_out // groups, **said)
-    return op("conv", channels=c_out, groups=groups, **said)
+        return new("dwconv", multiplier=c_out // groups, **said)
+    return new("conv", channels=c_out, groups=groups, **said)
 
 
 def images(t: Translator, name: str) -> int:
@@ -153,12 +154,12 @@ def stacked(
     how["padding"] = (max(more, 0) // 2, (max(more, 0) + 1) // 2, *ends)
     turned = tuple(source[n] for n in order)
     own = t.take(node.inputs[0], source)
-    own = t.emit(node, op("permute", order=order), [own], turned, part="images")
+    own = t.emit(node, new("permute", order=order), [own], turned, part="images")
     shape: Shape = (c, many * high, wide)
     own = t.seen(own, turned, shape, output)
     if more < 0:
         shape = (c, many * high + more, wide)
-        own = t.emit(node, op("crop", padding=(0, -more, 0, 0)), [own], shape, part="crop")
+        own = t.emit(node, new("crop", padding=(0, -more, 0, 0)), [own], shape, part="crop")
     said = {"kernel": kernel, **said, **how}
     step = convolution(c, weights[0], int(node.attributes.get("group", 1)), said)
     made: Shape = (weights[0], many * tall, broad)
@@ -166,7 +167,7 @@ def stacked(
     apart: Shape = (weights[0], many, tall, broad)
     own = t.seen(own, made, apart, output)
     back = tuple(sorted(range(4), key=lambda n: order[n]))
-    t.emit(node, op("permute", order=back), [own], tuple(apart[n] for n in back), output)
+    t.emit(node, new("permute", order=back), [own], tuple(apart[n] for n in back), output)
 
 
 def deep(
@@ -180,7 +181,7 @@ def deep(
     if kernel[0] == 1:
         step = convolution(shape[0], weights[0], groups, said)
     else:
-        step = op("conv", channels=weights[0], groups=groups, **said)
+        step = new("conv", channels=weights[0], groups=groups, **said)
     emit = emit_of(t, node)
 
     def layer(x: str, part: str) -> str:
@@ -246,7 +247,7 @@ def transposed(t: Translator, node: Node) -> None:
     biased, output = t.has(node, 2), node.outputs[0]
     if not biased and (behind := t.bias_behind(node, (channels, *(1,) * rank))) is not None:
         output, biased = behind, True
-    step = op("tconv",
+    step = new("tconv",
         channels=channels, kernel=kernel, stride=stride, padding=(*pads,),
         output_padding=extra if any(extra) else None, dilation=dilation, groups=groups, bias=biased,
     )  # fmt: skip

@@ -5,7 +5,8 @@ from __future__ import annotations
 from math import prod
 
 from mbprof.exchange.onnx_in.graph import Node
-from mbprof.exchange.onnx_in.translate import NoRule, Translator, op, rule
+from mbprof.exchange.onnx_in.translate import Translator, rule
+from mbprof.exchange.rules import NoRule, new
 from mbprof.ops.base import Op
 
 ACTS: dict[str, str] = {
@@ -46,8 +47,8 @@ def gelu(t: Translator, node: Node) -> None:
     shape = t.shape(node.inputs[0])
     size = (*(1,) * (len(shape) - 1), shape[-1])
     taken = [t.take(node.inputs[0]), t.take(node.inputs[1], size)]
-    own = t.emit(node, op("add"), taken, shape, part="bias")
-    t.emit(node, op("act", function=function), [own], shape)
+    own = t.emit(node, new("add"), taken, shape, part="bias")
+    t.emit(node, new("act", function=function), [own], shape)
 
 
 @rule("Clip")
@@ -87,14 +88,14 @@ def act(t: Translator, node: Node, functions: str) -> None:
     if function == "prelu":
         own, shape = t.take(x), t.shape(x)
     for number, first in enumerate(before):
-        own = t.emit(node, op("act", function=first), [own], shape, part=f"{first}{number}")
-    t.emit(node, op("act", function=function), [own], shape)
+        own = t.emit(node, new("act", function=first), [own], shape, part=f"{first}{number}")
+    t.emit(node, new("act", function=function), [own], shape)
 
 
 @rule("Trilu")
 def masked(t: Translator, node: Node) -> None:
     """Set elements above or below a diagonal to zero, which computes nothing."""
-    t.emit(node, op("identity"), [t.take(node.inputs[0])], t.shape(node.inputs[0]))
+    t.emit(node, new("identity"), [t.take(node.inputs[0])], t.shape(node.inputs[0]))
 
 
 @rule("Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual", "And", "Or", "Xor", "Max", "Min",
@@ -106,7 +107,7 @@ def compared(t: Translator, node: Node) -> None:
     taken, shapes = [own for own, _ in operands], [shape for _, shape in operands]
     # A smallest or largest number is as much as a ReLU's zero.
     function = "relu" if node.kind in ("Max", "Min") else "round"
-    step: Op = op("add") if names[1:] else op("act", function=function)
+    step: Op = new("add") if names[1:] else new("act", function=function)
     t.emit(node, step, taken, step.shapes(tuple(shapes))[0])
 
 
@@ -125,13 +126,13 @@ def elementwise(t: Translator, node: Node) -> None:
             own, shape = t.take(other), t.shape(other)
             if prod(shape) != prod(t.shape(node.outputs[0])):
                 raise NoRule
-            t.emit(node, op("times", by=factor if abs(factor) < 1e30 else 1.0), [own], shape)
+            t.emit(node, new("times", by=factor if abs(factor) < 1e30 else 1.0), [own], shape)
             return
     operands = t.aligned(node, names)
     taken = [own for own, _ in operands]
     if kind == "Div":
         shape = operands[1][1]
-        by = t.emit(node, op("act", function="reciprocal"), [taken[1]], shape, part="inverse")
+        by = t.emit(node, new("act", function="reciprocal"), [taken[1]], shape, part="inverse")
         if _is_number(t, names[0]):
             t.same_as(node, by, shape)
             return
@@ -139,11 +140,11 @@ def elementwise(t: Translator, node: Node) -> None:
     if len(taken) == 1:
         t.same(node, names[0])
         return
-    step: Op = op("add") if kind in ("Add", "Sub", "Sum", "Mean") else op("mul")
+    step: Op = new("add") if kind in ("Add", "Sub", "Sum", "Mean") else new("mul")
     made = step.shapes(tuple(shape for _, shape in operands))[0]
     own = t.emit(node, step, taken, made, part="sum" if kind == "Mean" else "")
     if kind == "Mean":
-        t.emit(node, op("times", by=1 / len(names)), [own], made)
+        t.emit(node, new("times", by=1 / len(names)), [own], made)
 
 
 def _is_number(t: Translator, name: str) -> bool:

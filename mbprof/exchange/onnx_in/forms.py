@@ -10,7 +10,8 @@ from mbprof.exchange import composed
 from mbprof.exchange.onnx_in.convs import maps_of
 from mbprof.exchange.onnx_in.graph import Node
 from mbprof.exchange.onnx_in.layers import rows
-from mbprof.exchange.onnx_in.translate import NoRule, Translator, emit_of, led, op, rule
+from mbprof.exchange.onnx_in.translate import Translator, emit_of, led, rule
+from mbprof.exchange.rules import NoRule, new
 from mbprof.language.fmt import Shape
 from mbprof.ops.base import Op
 
@@ -37,7 +38,7 @@ def expanded(t: Translator, node: Node) -> None:
     own, shape = t.aligned(node, [x])[0]
     for axis, size in enumerate(t.shape(made)):
         if shape[axis] != size:
-            step = op("lookup", to=(size,), axis=axis)
+            step = new("lookup", to=(size,), axis=axis)
             shape = step.shapes((shape,))[0]
             own = t.emit(node, step, [own], shape, part=f"axis{axis}")
     t.same_as(node, own, shape)
@@ -56,7 +57,7 @@ def softmax(t: Translator, node: Node) -> None:
         at = 1
     else:
         at = t.axis(x, axis)
-    t.emit(node, op("softmax", axis=at), [t.take(x, shape)], shape)
+    t.emit(node, new("softmax", axis=at), [t.take(x, shape)], shape)
 
 
 @rule("Concat", "QLinearConcat")
@@ -64,25 +65,13 @@ def concat(t: Translator, node: Node) -> None:
     """Put tensors behind each other; those without a batch axis lose the one of 1 in its place."""
     names = [*node.inputs[2::3]] if node.kind == "QLinearConcat" else [*node.inputs]
     names = [name for name in names if prod(t.tensor(name).shape)]
-    out, batch = t.tensor(node.outputs[0]), t.walk.batch
-    axis = t.axis(node.outputs[0], node.attributes.get("axis", 1))
-    taken, shapes = [], []
-    for name in names:
-        tensor = t.tensor(name)
-        sizes = [*tensor.shape]
-        if out.batch is not None:
-            if out.shape[out.batch] == batch:
-                del sizes[out.batch]
-            elif tensor.batch is not None:
-                sizes[out.batch] //= batch
-        shape = tuple(sizes) or (1,)
-        taken.append(t.take(name, shape))
-        shapes.append(shape)
-    if len(taken) == 1:
+    joined = t.aligned(node, names)
+    if len(joined) == 1:
         t.same(node, names[0])
         return
-    step = op("concat", axis=axis)
-    t.emit(node, step, taken, step.shapes(tuple(shapes))[0])
+    taken, shapes = zip(*joined, strict=True)
+    step = new("concat", axis=t.axis(node.outputs[0], node.attributes.get("axis", 1)))
+    t.emit(node, step, taken, step.shapes(shapes)[0])
 
 
 @rule("Transpose")
@@ -100,7 +89,9 @@ def transpose(t: Translator, node: Node) -> None:
     if moving == sorted(moving):
         t.same(node, x)
         return
-    t.emit(node, op("permute", order=tuple(kept)), [t.take(x)], tuple(shape[axis] for axis in kept))
+    t.emit(
+        node, new("permute", order=tuple(kept)), [t.take(x)], tuple(shape[axis] for axis in kept)
+    )
 
 
 @rule("Split")
@@ -109,7 +100,7 @@ def split(t: Translator, node: Node) -> None:
     x, outputs = node.inputs[0], [name for name in node.outputs if name]
     axis = t.axis(x, node.attributes.get("axis", 0))
     shapes = tuple(t.shape(name) for name in outputs)
-    step = op("split", sizes=tuple(shape[axis] for shape in shapes), axis=axis)
+    step = new("split", sizes=tuple(shape[axis] for shape in shapes), axis=axis)
     made = [t.fresh(name) for name in outputs]
     if len(made) == 1:
         t.same(node, x)
@@ -130,12 +121,12 @@ def cut(t: Translator, node: Node) -> None:
     axes = t.values(node, 3, "axes") or [*range(len(starts))]
     steps = t.values(node, 4, "") or [1] * len(starts)
     own, shape, parts = t.take(x), t.shape(x), 0
-    for first, end, axis, step in zip(starts, ends, axes, steps, strict=True):
+    for first, end, axis, by in zip(starts, ends, axes, steps, strict=True):
         n = full[axis % len(full)]
-        at = t.axis(x, axis) if step < 0 else 0
-        begin, stop, stride = slice(first, end, step).indices(n)
-        if step < 0:
-            turned = op("lookup", to=(len(range(begin, stop, stride)),), axis=at)
+        at = t.axis(x, axis) if by < 0 else 0
+        begin, stop, stride = slice(first, end, by).indices(n)
+        if by < 0:
+            turned = new("lookup", to=(len(range(begin, stop, stride)),), axis=at)
             shape = turned.shapes((shape,))[0]
             own = t.emit(node, turned, [own], shape, part=f"turned{axis}")
             continue
@@ -143,7 +134,7 @@ def cut(t: Translator, node: Node) -> None:
             continue
         at = t.axis(x, axis)
         whole: int | None = stop if stop < shape[at] else None
-        step = op("slice", axis=at, start=begin, stop=whole, step=stride)
+        step = new("slice", axis=at, start=begin, stop=whole, step=stride)
         shape = step.shapes((shape,))[0]
         own = t.emit(node, step, [own], shape, part=f"part{parts}" if parts else "part")
         parts += 1
@@ -158,7 +149,7 @@ def gather(t: Translator, node: Node) -> None:
     shape, own = t.shape(x), t.take(x)
     if not indices.fixed:
         to = t.shape(node.inputs[1])
-        step = op("lookup", to=to, axis=axis)
+        step = new("lookup", to=to, axis=axis)
         made = step.shapes((shape,))[0]
         own = t.emit(node, step, [own], made, part="taken")
         t.same_as(node, led(t, node, own, made, node.inputs[1:2]), made)
@@ -169,9 +160,9 @@ def gather(t: Translator, node: Node) -> None:
             t.same(node, x)
             return
         stop = at + 1 if at + 1 < shape[axis] else None
-        step = op("slice", axis=axis, start=at, stop=stop)
+        step = new("slice", axis=axis, start=at, stop=stop)
     else:
-        step = op("lookup", to=tuple(indices.shape), axis=axis)
+        step = new("lookup", to=tuple(indices.shape), axis=axis)
     t.emit(node, step, [own], step.shapes((shape,))[0])
 
 
@@ -187,7 +178,7 @@ def gathered(t: Translator, node: Node) -> None:
         to = t.tensor(node.inputs[1]).shape[:-1]
     else:
         flat, to = (prod(shape),), made
-    step = op("lookup", to=to, axis=0)
+    step = new("lookup", to=to, axis=0)
     has = step.shapes((flat,))[0]
     own = t.emit(node, step, [t.take(x, flat)], has, part="taken")
     t.same_as(node, led(t, node, own, has, node.inputs[1:2]), has)
@@ -201,12 +192,12 @@ def scattered(t: Translator, node: Node) -> None:
     if node.kind == "TensorScatter":
         places, updates = node.inputs[2] if len(node.inputs) > 2 else "", node.inputs[1]
         size = prod(t.shape(updates))
-    new = t.take(updates, (size,))
+    values = t.take(updates, (size,))
     if node.attributes.get("reduction", "none") != "none":
-        new = t.emit(node, op("act", function="neg"), [new], (size,), part="joined")
+        values = t.emit(node, new("act", function="neg"), [values], (size,), part="joined")
     both = (prod(shape) + size,)
-    own = t.emit(node, op("concat"), [t.take(x, (prod(shape),)), new], both, part="both")
-    own = t.emit(node, op("lookup", to=shape), [own], shape, part="placed")
+    own = t.emit(node, new("concat"), [t.take(x, (prod(shape),)), values], both, part="both")
+    own = t.emit(node, new("lookup", to=shape), [own], shape, part="placed")
     t.same_as(node, led(t, node, own, shape, [places]), shape)
 
 
@@ -237,17 +228,17 @@ def reduce(t: Translator, node: Node) -> None:
     axes = tuple(sorted({t.axis(x, axis) for axis in (range(rank) if said is None else said)}))
     own = t.take(x)
     if first := _BEFORE.get(kind):
-        own = t.emit(node, op("act", function=first), [own], shape, part=first)
+        own = t.emit(node, new("act", function=first), [own], shape, part=first)
     if all(shape[axis] == 1 for axis in axes):
         t.same_as(node, own, shape)
         return
     whole = kind == "ReduceMean" and axes == (1, 2) and len(shape) == 3
-    step: Op = op("gap") if whole else op(REDUCED[kind], along=axes, keep=True)
+    step: Op = new("gap") if whole else new(REDUCED[kind], along=axes, keep=True)
     last = _BEHIND.get(kind)
     made = step.shapes((shape,))[0]
     own = t.emit(node, step, [own], made, part="sum" if last else "")
     if last:
-        t.emit(node, op("act", function=last), [own], made)
+        t.emit(node, new("act", function=last), [own], made)
 
 
 @rule("LpNormalization")
@@ -258,7 +249,7 @@ def normalised(t: Translator, node: Node) -> None:
     if node.attributes.get("axis", -1) % rank != rank - 1 or node.attributes.get("p", 2) != 2:
         raise NoRule
     shape = rows(t.shape(x))
-    t.emit(node, op("rms", scale=False), [t.take(x, shape)], shape)
+    t.emit(node, new("rms", scale=False), [t.take(x, shape)], shape)
 
 
 @rule("Pad")
@@ -276,7 +267,7 @@ def pad(t: Translator, node: Node) -> None:
     maps = len(shape) == 3 and not wanted.keys() - {1, 2}
     top, left = wanted.get(1, (0, 0)), wanted.get(2, (0, 0))
     if wanted and maps and min(*top, *left) >= 0:
-        step: Op = op("pad", padding=(*top, *left))
+        step: Op = new("pad", padding=(*top, *left))
         t.emit(node, step, [own], step.shapes((shape,))[0])
         return
     for axis, (before, after) in wanted.items():
@@ -285,7 +276,7 @@ def pad(t: Translator, node: Node) -> None:
         for amounts, make in (((before, after), "pad"), ((-before, -after), "crop")):
             ends = tuple(max(amount, 0) for amount in amounts)
             if any(ends):
-                step = op(make, padding=(*ends, 0, 0))
+                step = new(make, padding=(*ends, 0, 0))
                 flat = step.shapes((flat,))[0]
                 own = t.emit(node, step, [own], flat, part=f"axis{axis}{make}")
         made = (*shape[:axis], flat[1], *shape[axis + 1 :])
@@ -323,7 +314,9 @@ def resize(t: Translator, node: Node) -> None:
         return
     how = "nearest" if taps == 1 else "bilinear"
     step = (
-        op("resize", by=high // shape[1], mode=how) if whole else op("resize", size=size, mode=how)
+        new("resize", by=high // shape[1], mode=how)
+        if whole
+        else new("resize", size=size, mode=how)
     )
     t.emit(node, step, [own], (shape[0], high, wide))
 
@@ -333,7 +326,7 @@ def shuffled(t: Translator, node: Node) -> None:
     """Put channels beside each other, or pixels behind each other."""
     shape, by = maps_of(t, node.inputs[0]), int(node.attributes["blocksize"])
     step: Op = (
-        op("pixelshuffle", by=by) if node.kind == "DepthToSpace" else op("pixelunshuffle", by=by)
+        new("pixelshuffle", by=by) if node.kind == "DepthToSpace" else new("pixelunshuffle", by=by)
     )
     t.emit(node, step, [t.take(node.inputs[0], shape)], step.shapes((shape,))[0])
 
@@ -361,14 +354,14 @@ def einsum(t: Translator, node: Node) -> None:
     s, m, k, n = count
     own_a = _ordered(t, node, node.inputs[0], a, [*stack, *left, *inner], (s, m, k))
     own_b = _ordered(t, node, node.inputs[1], b, [*stack, *inner, *right], (s, k, n))
-    own = t.emit(node, op("matmul"), [own_a, own_b], (s, m, n), part="product")
+    own = t.emit(node, new("matmul"), [own_a, own_b], (s, m, n), part="product")
     axes = [*stack, *left, *right]
     shape = tuple(sizes[c] for c in axes) or (1,)
     own = t.seen(own, (s, m, n), shape, node.outputs[0])
     order = tuple(axes.index(c) for c in made)
     if order != tuple(range(len(axes))):
         shape = tuple(shape[i] for i in order)
-        own = t.emit(node, op("permute", order=order), [own], shape, part="order")
+        own = t.emit(node, new("permute", order=order), [own], shape, part="order")
     t.same_as(node, own, shape)
 
 
@@ -379,7 +372,7 @@ def _ordered(
     order = tuple(own.index(c) for c in axes)
     if order != tuple(range(len(own))):
         shape = tuple(shape[i] for i in order)
-        tensor = t.emit(node, op("permute", order=order), [tensor], shape, part=f"axes_{own}")
+        tensor = t.emit(node, new("permute", order=order), [tensor], shape, part=f"axes_{own}")
     return t.seen(tensor, shape, flat, name)
 
 
@@ -390,6 +383,6 @@ def quantised(t: Translator, node: Node) -> None:
     t.same(node, x)
     shape: Any = t.shape(x)
     flat = (prod(shape),)
-    own = t.emit(node, op("max", along=(0,), keep=True), [t.take(x, flat)], (1,), part="range")
+    own = t.emit(node, new("max", along=(0,), keep=True), [t.take(x, flat)], (1,), part="range")
     for name in node.outputs[1:]:
         t.at[name] = own, (1,)

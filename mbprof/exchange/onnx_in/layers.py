@@ -8,7 +8,8 @@ from typing import Any
 
 from mbprof.exchange.onnx_in.convs import maps_of, over_depth, plane_of, slid
 from mbprof.exchange.onnx_in.graph import Node
-from mbprof.exchange.onnx_in.translate import FUSED, NoRule, Translator, emit_of, op, rule, window
+from mbprof.exchange.onnx_in.translate import FUSED, Translator, emit_of, rule, window
+from mbprof.exchange.rules import NoRule, new
 from mbprof.language.fmt import Shape
 
 
@@ -25,7 +26,7 @@ def linear(
     if not biased and (behind := t.bias_behind(node, (channels,))) is not None:
         output, biased = behind, True
     shape = rows(t.shape(x))
-    step = op("linear", channels=channels, bias=biased)
+    step = new("linear", channels=channels, bias=biased)
     made = (*shape[:-1], channels)
     t.emit(node, step, [tensor or t.take(x, shape)], made, output, share=t.shared(weights))
 
@@ -66,13 +67,13 @@ def matmul(t: Translator, node: Node) -> None:
         flat, channels = rows(across), left.shape[0]
         own = t.seen(turned, across, flat, node.outputs[0])
         made = (*flat[:-1], channels)
-        step = op("linear", channels=channels, bias=False)
+        step = new("linear", channels=channels, bias=False)
         own = t.emit(node, step, [own], made, part="linear", share=t.shared(x))
         wide = (*across[:-1], channels)
         own = t.seen(own, made, wide, node.outputs[0])
         final = (*wide[:-2], wide[-1], wide[-2])
         order = (*range(len(wide) - 2), len(wide) - 1, len(wide) - 2)
-        t.emit(node, op("permute", order=order), [own], final)
+        t.emit(node, new("permute", order=order), [own], final)
         return
     product_of(t, node, (x, name), bool(said.get("transB")))
 
@@ -84,7 +85,7 @@ _LOOSE = re.compile(r"[\w.]+\.(?!\w*(weight|kernel))[a-z_]+")
 def _swapped(t: Translator, node: Node, own: str, shape: Shape, part: str) -> str:
     order = (*range(len(shape) - 2), len(shape) - 1, len(shape) - 2)
     return t.emit(
-        node, op("permute", order=order), [own], tuple(shape[i] for i in order), part=part
+        node, new("permute", order=order), [own], tuple(shape[i] for i in order), part=part
     )
 
 
@@ -117,11 +118,11 @@ def product_of(t: Translator, node: Node, names: tuple[str, str], turned: bool) 
         operand = t.take(name, shape)
         for axis, size in enumerate(full):
             if shape[axis] != size:  # a matrix for several is looked up for each
-                repeat = op("lookup", to=(size,), axis=axis)
+                repeat = new("lookup", to=(size,), axis=axis)
                 shape = repeat.shapes((shape,))[0]
                 operand = t.emit(node, repeat, [operand], shape, part=f"repeat{axis}")
         own.append(t.seen(operand, shape, (*stack, *matrix), name))
-    t.emit(node, op("matmul", transposed=turned), own, (*stack, m, n))
+    t.emit(node, new("matmul", transposed=turned), own, (*stack, m, n))
 
 
 @rule("MaxPool", "AveragePool", "LpPool", "QLinearAveragePool")
@@ -143,7 +144,7 @@ def pool(t: Translator, node: Node) -> None:
         how["dilation"] = dilation
     elif dilation != (1, 1):
         raise NoRule
-    step = op(kind, kernel=kernel, ceil=bool(said.get("ceil_mode", 0)), **how)
+    step = new(kind, kernel=kernel, ceil=bool(said.get("ceil_mode", 0)), **how)
     if step.shapes((shape,)) != (full,):
         sides = (0, 0, 0, 0) if isinstance(how["padding"], str) else how["padding"]
         top, _, left, _ = sides
@@ -152,7 +153,7 @@ def pool(t: Translator, node: Node) -> None:
             reach = (full[1 + axis] - 1) * how["stride"][axis]
             reach += (kernel[axis] - 1) * dilation[axis] + 1
             ends.append(max(reach - before - shape[1 + axis], 0))
-        step = op(kind, kernel=kernel, **{**how, "padding": (top, ends[0], left, ends[1])})
+        step = new(kind, kernel=kernel, **{**how, "padding": (top, ends[0], left, ends[1])})
     t.emit(node, step, [t.take(node.inputs[0], shape)], full)
 
 
@@ -170,7 +171,7 @@ def _pool_volume(t: Translator, node: Node) -> None:
         raise NoRule
     how |= {"dilation": dilation} if largest else {}
     ceil = bool(said.get("ceil_mode", 0))
-    step = op("maxpool" if largest else "avgpool", kernel=window(kernel, 2), ceil=ceil, **how)
+    step = new("maxpool" if largest else "avgpool", kernel=window(kernel, 2), ceil=ceil, **how)
     emit = emit_of(t, node)
 
     def layer(own: str, part: str) -> str:
@@ -178,10 +179,10 @@ def _pool_volume(t: Translator, node: Node) -> None:
         _, high, wide = t.draft.shape(own)
         if deep == 1:
             return own
-        own = emit(op("reshape", to=(shape[0], deep, high * wide)), own, part=f"{part}.deep")
-        along = op("max" if largest else "mean", along=(1,), keep=True)
+        own = emit(new("reshape", to=(shape[0], deep, high * wide)), own, part=f"{part}.deep")
+        along = new("max" if largest else "mean", along=(1,), keep=True)
         own = emit(along, own, part=f"{part}.along")
-        return emit(op("reshape", to=(shape[0], high, wide)), own, part=f"{part}.pooled")
+        return emit(new("reshape", to=(shape[0], high, wide)), own, part=f"{part}.pooled")
 
     over_depth(t, node, layer, deep, output)
 
@@ -196,7 +197,7 @@ def pool_all(t: Translator, node: Node) -> None:
         shape: Shape = (prod(t.shape(node.inputs[0])) // prod(full[2:]), full[2], prod(full[3:]))
     else:
         shape = maps_of(t, node.inputs[0])
-    step = op("gmp") if node.kind == "GlobalMaxPool" else op("gap")
+    step = new("gmp") if node.kind == "GlobalMaxPool" else new("gap")
     t.emit(node, step, [t.take(node.inputs[0], shape)], (shape[0], 1, 1))
 
 
@@ -207,7 +208,7 @@ def batch_norm(t: Translator, node: Node) -> None:
     shape = t.shape(x)
     if len(shape) > 1:
         shape = (shape[0], 1, prod(shape[1:])) if len(shape) != 3 else shape
-    step = op("bn", scale=t.holds(node, 1), shift=t.holds(node, 2))
+    step = new("bn", scale=t.holds(node, 1), shift=t.holds(node, 2))
     t.emit(node, step, [t.take(x, shape)], shape)
 
 
@@ -222,9 +223,9 @@ def layer_norm(t: Translator, node: Node) -> None:
     shape = rows(t.shape(x))
     if axis % rank != rank - 1:
         shape = (whole // size, size) if whole > size else (size,)
-    step: Any = op("ln", scale=t.holds(node, 1), shift=t.holds(node, 2))
+    step: Any = new("ln", scale=t.holds(node, 1), shift=t.holds(node, 2))
     if node.kind != "LayerNormalization":
-        step = op("rms", scale=t.holds(node, 1))
+        step = new("rms", scale=t.holds(node, 1))
     t.emit(node, step, [t.take(x, shape)], shape)
 
 
@@ -235,7 +236,7 @@ def written_out(t: Translator, node: Node) -> None:
     shape = rows(t.shape(node.inputs[0]))
     if prod(scale.shape) != shape[-1]:
         raise NoRule
-    step = op("rms") if node.attributes["f"] == "rms" else op("ln")
+    step = new("rms") if node.attributes["f"] == "rms" else new("ln")
     t.emit(node, step, [t.take(node.inputs[0], shape)], shape)
 
 
@@ -245,8 +246,8 @@ def skip_norm(t: Translator, node: Node) -> None:
     simple = node.kind == "SkipSimplifiedLayerNormalization"
     shape = rows(t.shape(node.inputs[0]))
     taken = [t.take(name, shape) for name in node.inputs[:2]]
-    own = t.emit(node, op("add"), taken, shape, part="add")
-    step: Any = op("rms") if simple else op("ln", shift=t.has(node, 3))
+    own = t.emit(node, new("add"), taken, shape, part="add")
+    step: Any = new("rms") if simple else new("ln", shift=t.has(node, 3))
     t.emit(node, step, [own], shape)
     if len(node.outputs) > 3 and node.outputs[3]:
         t.at[node.outputs[3]] = own, shape
@@ -260,7 +261,7 @@ def group_norm(t: Translator, node: Node) -> None:
     shape = t.shape(node.inputs[0])
     groups = node.attributes.get("num_groups") or node.attributes.get("groups") or shape[0]
     flat = shape if len(shape) == 3 else (shape[0], 1, prod(shape[1:]))
-    step = op("gn", groups=int(groups), scale=t.holds(node, 1), shift=t.holds(node, 2))
+    step = new("gn", groups=int(groups), scale=t.holds(node, 1), shift=t.holds(node, 2))
     t.emit(node, step, [t.take(node.inputs[0], flat)], flat)
 
 
@@ -268,7 +269,7 @@ def group_norm(t: Translator, node: Node) -> None:
 def lrn(t: Translator, node: Node) -> None:
     """Normalise over neighbouring channels."""
     shape = t.shape(node.inputs[0])
-    step = op("lrn", size=int(node.attributes["size"]))
+    step = new("lrn", size=int(node.attributes["size"]))
     t.emit(node, step, [t.take(node.inputs[0])], shape)
 
 
@@ -290,7 +291,7 @@ def attention(t: Translator, node: Node) -> None:
             taken = [_biased(t, node, own, t.shape(n)) for own, n in zip(taken, names, strict=True)]
         elif t.has(node, 3):
             taken.append(t.take(node.inputs[3]))
-        step = op("sdpa", heads=heads, shared=shared if shared != heads else None)
+        step = new("sdpa", heads=heads, shared=shared if shared != heads else None)
         c_v = t.shape(names[2])[1] // shared * heads
         t.emit(node, step, taken, (shape[0], c_v))
         return
@@ -300,27 +301,27 @@ def attention(t: Translator, node: Node) -> None:
     h, n, m = q[0], q[1], k[1]
     emit, others = emit_of(t, node), [t.take(names[1]), t.take(names[2])]
     if h != k[0]:  # several heads share keys and values
-        others = [emit(op("lookup", to=(h,)), own, part="heads") for own in others]
+        others = [emit(new("lookup", to=(h,)), own, part="heads") for own in others]
     scores = t.emit(
         node,
-        op("matmul", transposed=True),
+        new("matmul", transposed=True),
         [t.take(names[0]), others[0]],
         (h, n, m),
         part="qk",
     )
-    scores = t.emit(node, op("times", by=q[2] ** -0.5), [scores], (h, n, m), part="scale")
+    scores = t.emit(node, new("times", by=q[2] ** -0.5), [scores], (h, n, m), part="scale")
     if t.has(node, 3):
         mask = t.tensor(node.inputs[3]).shape
         sizes = ((1,) * 3 + mask)[-3:]
         bias = t.take(node.inputs[3], sizes)
-        scores = t.emit(node, op("add"), [scores, bias], (h, n, m), part="mask")
-    scores = t.emit(node, op("softmax", axis=-1), [scores], (h, n, m), part="softmax")
-    t.emit(node, op("matmul"), [scores, others[1]], (h, n, v[2]))
+        scores = t.emit(node, new("add"), [scores, bias], (h, n, m), part="mask")
+    scores = t.emit(node, new("softmax", axis=-1), [scores], (h, n, m), part="softmax")
+    t.emit(node, new("matmul"), [scores, others[1]], (h, n, v[2]))
 
 
 def _biased(t: Translator, node: Node, own: str, shape: Shape) -> str:
-    bias = t.emit(node, op("param", shape=(1, shape[1])), [], (1, shape[1]), part="bias")
-    return t.emit(node, op("add"), [own, bias], shape, part="add")
+    bias = t.emit(node, new("param", shape=(1, shape[1])), [], (1, shape[1]), part="bias")
+    return t.emit(node, new("add"), [own, bias], shape, part="add")
 
 
 def _packed(t: Translator, node: Node, heads: int) -> None:
@@ -331,10 +332,10 @@ def _packed(t: Translator, node: Node, heads: int) -> None:
     n, _ = t.shape(x)
     channels = weights.shape[1]
     sizes = [int(s) for s in node.attributes.get("qkv_hidden_sizes") or [channels // 3] * 3]
-    step = op("linear", channels=channels, bias=t.has(node, 2))
+    step = new("linear", channels=channels, bias=t.has(node, 2))
     own = t.emit(node, step, [t.take(x)], (n, channels), part="qkv")
     parts = [
-        t.emit(node, op("split", sizes=tuple(sizes), keep=at), [own], (n, size), part="qkv"[at])
+        t.emit(node, new("split", sizes=tuple(sizes), keep=at), [own], (n, size), part="qkv"[at])
         for at, size in enumerate(sizes)
     ]
-    t.emit(node, op("sdpa", heads=heads), parts, (n, sizes[2]))
+    t.emit(node, new("sdpa", heads=heads), parts, (n, sizes[2]))

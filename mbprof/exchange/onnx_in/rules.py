@@ -14,7 +14,8 @@ from mbprof.exchange.onnx_in import forms as onnx_forms  # noqa: F401 - their ru
 from mbprof.exchange.onnx_in import layers as onnx_layers  # noqa: F401 - their rules
 from mbprof.exchange.onnx_in.graph import FLOATS, Node, Walk
 from mbprof.exchange.onnx_in.patterns import recognised
-from mbprof.exchange.onnx_in.translate import Translator, op
+from mbprof.exchange.onnx_in.translate import Translator
+from mbprof.exchange.rules import new
 
 
 def translated(walk: Walk, draft: Draft) -> None:
@@ -35,7 +36,7 @@ def translated(walk: Walk, draft: Draft) -> None:
     for tensor in walk.model.graph.initializer:
         if tensor.name not in walk.taken and tensor.data_type in FLOATS and prod(tensor.dims):
             trained = tensor.name not in walk.constants
-            draft.unused(op("param", shape=(*tensor.dims,) or (1,), trained=trained), tensor.name)
+            draft.unused(new("param", shape=(*tensor.dims,) or (1,), trained=trained), tensor.name)
 
 
 def turned(walk: Walk, nodes: Sequence[Node], draft: Draft) -> list[Node]:

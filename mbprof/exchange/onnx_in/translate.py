@@ -14,8 +14,8 @@ from mbprof.exchange import composed
 from mbprof.exchange.draft import Draft
 from mbprof.exchange.onnx_in.graph import DOMAINS, MULTIPLY, Node, Tensor, Walk
 from mbprof.exchange.onnx_in.patterns import OWN
+from mbprof.exchange.rules import NoRule, Rules, new
 from mbprof.language.fmt import Shape
-from mbprof.ops import OPS
 from mbprof.ops.base import Op
 
 MERGED = 1024
@@ -38,30 +38,12 @@ LAYERS = {
 """Kinds of layers, and what the names of their nodes end in."""
 
 
-class NoRule(Exception):
-    """A node that no op stands for."""
-
-
 WRONG = NoRule, MbprofError, IndexError, KeyError, TypeError, ValueError
 """What a rule raises where it does not fit a node."""
 Rule: TypeAlias = "Callable[[Translator, Node], None]"
-RULES: dict[str, Rule] = {}
-
-
-def rule(*kinds: str) -> Callable[[Rule], Rule]:
-    """Register what translates nodes of some kinds, whatever their domain."""
-
-    def register(function: Rule) -> Rule:
-        RULES.update(dict.fromkeys(kinds, function))
-        return function
-
-    return register
-
-
-def op(word: str, **fields: Any) -> Any:
-    """Return an op, by its word and the names of its fields."""
-    make: Any = OPS[word]
-    return make(**fields)
+RULES: Rules[Rule] = Rules()
+"""What translates nodes of a kind, whatever their domain."""
+rule = RULES.add
 
 
 class Translator:
@@ -176,7 +158,7 @@ class Translator:
         if name not in self.at and not self.made(name):
             own = self.fresh(name)
             trained = bool(tensor.root) and tensor.trained and self.trained(tensor)
-            step = op("param", shape=wanted, trained=trained)
+            step = new("param", shape=wanted, trained=trained)
             self.draft.add(step, [], [own], (wanted,), (tensor.root or name))
             self.at[name] = own, wanted
         own, have = self.at[name]
@@ -203,7 +185,7 @@ class Translator:
         if have == wanted:
             return own
         if (own, wanted) not in self.views:
-            step = op("flatten") if len(wanted) == 1 else op("reshape", to=wanted)
+            step = new("flatten") if len(wanted) == 1 else new("reshape", to=wanted)
             view = self.fresh(name)
             self.draft.add(step, [own], [view], (wanted,), f"{_cleaned(name)}.{step.word}")
             self.views[own, wanted] = view
@@ -314,7 +296,7 @@ class Translator:
         return made
 
     def aligned(self, node: Node, names: Sequence[str]) -> list[tuple[str, Shape]]:
-        """Return tensors that are joined element by element, with as many axes as the output."""
+        """Return tensors that are joined, and their shapes, of as many axes as the output."""
         out = self.tensor(node.outputs[0])
         rank, batch, made = len(out.shape), self.walk.batch, []
         for name in names:

@@ -13,6 +13,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from mbprof.errors import ExchangeError
+from mbprof.exchange.rules import Rules
 from mbprof.exchange.weights import Stored, parameters
 from mbprof.language.fmt import Shape
 from mbprof.network.graph import IMAGE, Edge, Graph, Node
@@ -26,18 +27,9 @@ BATCH = "batch"
 """What the size of the batch is called where it is not given."""
 Written: TypeAlias = str | list[str]
 Values: TypeAlias = "Callable[[Stored], np.ndarray[Any, Any]]"
-WRITERS: dict[str, Callable[[Writer], Written]] = {}
-"""The function of each op, by its word."""
-
-
-def writes(*words: str) -> Callable[[Callable[[Writer], Written]], Callable[[Writer], Written]]:
-    """Register what writes some ops and returns their tensors."""
-
-    def register(function: Callable[[Writer], Written]) -> Callable[[Writer], Written]:
-        WRITERS.update(dict.fromkeys(words, function))
-        return function
-
-    return register
+WRITERS: Rules[Callable[[Writer], Written]] = Rules()
+"""The function that writes an op and returns its tensors, by the op's word."""
+writes = WRITERS.add
 
 
 def batched(graph: Graph) -> list[bool]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import keyword
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple, TypeAlias
 
 WIDTH = 100
@@ -171,22 +172,27 @@ def wrapped(line: str, indent: str, after: str = "") -> list[str]:
     return [indent + head, *body, indent + close + after]
 
 
-def _opening(line: str) -> int | None:
-    """Return where the bracket opens that the line's last character closes."""
-    depth, quoted, stack = 0, "", []
-    for place, sign in enumerate(line):
+def _depths(text: str) -> Iterator[tuple[int, str, int]]:
+    """Yield each character that stands in no quotes: its place, itself, and the brackets around."""
+    depth, quoted = 0, ""
+    for place, sign in enumerate(text):
         if quoted:
             quoted = "" if sign == quoted else quoted
-        elif sign in "\"'":
+            continue
+        if sign in "\"'":
             quoted = sign
-        elif sign in "([{":
-            stack.append(place)
-            depth += 1
-        elif sign in ")]}":
-            start = stack.pop()
-            if place == len(line) - 1 and place - start > 1:
-                return start
-    return None
+        depth -= sign in ")]}"
+        yield place, sign, depth
+        depth += sign in "([{"
+
+
+def _opening(line: str) -> int | None:
+    """Return where the bracket opens that the line's last character closes."""
+    places = list(_depths(line))
+    if not places or places[-1][0] != len(line) - 1 or line[-1] not in ")]}":
+        return None
+    start = max(place for place, _, depth in places[:-1] if depth == places[-1][2])
+    return start if len(line) - 1 - start > 1 else None
 
 
 def parted(text: str) -> list[str]:
@@ -195,20 +201,9 @@ def parted(text: str) -> list[str]:
     >>> parted("a, f(b, c), [d, e]")
     ['a', 'f(b, c)', '[d, e]']
     """
-    parts, depth, start, quoted = [], 0, 0, ""
-    for place, sign in enumerate(text):
-        if quoted:
-            quoted = "" if sign == quoted else quoted
-        elif sign in "\"'":
-            quoted = sign
-        elif sign in "([{":
-            depth += 1
-        elif sign in ")]}":
-            depth -= 1
-        elif sign == "," and depth == 0:
-            parts.append(text[start:place].strip())
-            start = place + 1
-    return [part for part in (*parts, text[start:].strip()) if part]
+    ends = [place for place, sign, depth in _depths(text) if sign == "," and depth == 0]
+    parts = [text[i + 1 : j].strip() for i, j in pairwise([-1, *ends, len(text)])]
+    return [part for part in parts if part]
 
 
 def listed(items: Sequence[str]) -> str:

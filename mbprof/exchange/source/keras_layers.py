@@ -7,28 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from operator import add
-from typing import Any, TypeVar
+from typing import Any
 
 from mbprof.errors import UsageError
 from mbprof.exchange import meaning
+from mbprof.exchange.rules import Rules
 from mbprof.exchange.source.code import Arg, In, Name, New, Text, Written, new
 from mbprof.exchange.source.torch_layers import Writer, pair, written
 from mbprof.network.graph import Graph, Node
 from mbprof.ops.base import channel_axis, channels
 from mbprof.ops.padding import PADDING_RULES, Axis
 
-_T = TypeVar("_T", bound=Callable[..., Written])
-WRITERS: dict[str, Callable[[KerasWriter, Node, Any], Written]] = {}
-
-
-def writes(*words: str) -> Callable[[_T], _T]:
-    """Register a function that says how ops of some words are written."""
-
-    def register(function: _T) -> _T:
-        WRITERS.update(dict.fromkeys(words, function))
-        return function
-
-    return register
+WRITERS: Rules[Callable[[KerasWriter, Node, Any], Written]] = Rules()
+"""How an op is written, by its word."""
+writes = WRITERS.add
 
 
 class KerasWriter(Writer):

@@ -4,28 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from operator import add
-from typing import Any, TypeVar
+from typing import Any
 
 from mbprof.errors import Loc, UsageError
 from mbprof.exchange import meaning
+from mbprof.exchange.rules import Rules
 from mbprof.exchange.source.code import Arg, In, Name, New, Written, new
 from mbprof.exchange.source.torch_helpers import SUFFIX
 from mbprof.network.graph import IMAGE, Edge, Graph, Node
 from mbprof.ops.base import channel_axis, channels
 from mbprof.ops.padding import Axis
 
-_T = TypeVar("_T", bound=Callable[..., Written])
-WRITERS: dict[str, Callable[[Writer, Node, Any], Written]] = {}
-
-
-def writes(*words: str) -> Callable[[_T], _T]:
-    """Register a function that says how ops of some words are written."""
-
-    def register(function: _T) -> _T:
-        WRITERS.update(dict.fromkeys(words, function))
-        return function
-
-    return register
+WRITERS: Rules[Callable[[Writer, Node, Any], Written]] = Rules()
+"""How an op is written, by its word."""
+writes = WRITERS.add
 
 
 class Writer:

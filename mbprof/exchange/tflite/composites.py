@@ -6,8 +6,9 @@ from math import prod
 
 from mbprof.exchange import composed
 from mbprof.exchange.composed import Recurrent
+from mbprof.exchange.rules import NoRule, new
 from mbprof.exchange.tflite.model import Operator
-from mbprof.exchange.tflite.reading import FUSED, MAPS, ROWS, NoRule, Reading, op_of, rule
+from mbprof.exchange.tflite.reading import FUSED, MAPS, ROWS, Reading, rule
 from mbprof.language.fmt import Shape
 from mbprof.ops import Op
 
@@ -93,22 +94,22 @@ def _svdf(reading: Reading, operator: Operator) -> None:
         raise NoRule
     biased = reading.given(operator, 3)
     x = reading.view(operator, reading.take(operator, 0, ROWS), (channels,), "vector")
-    own = emit(op_of("linear", channels=filters, bias=False), x, part="features")
-    own = emit(op_of("reshape", to=(filters, 1, 1)), own, part="newest")
+    own = emit(new("linear", channels=filters, bias=False), x, part="features")
+    own = emit(new("reshape", to=(filters, 1, 1)), own, part="newest")
     if steps > 1:
-        own = emit(op_of("pad", padding=(0, 0, steps - 1, 0)), own, part="memory")
+        own = emit(new("pad", padding=(0, 0, steps - 1, 0)), own, part="memory")
     inside = biased and rank == 1
-    op = op_of("dwconv", kernel=(1, steps), padding="valid", bias=inside)
+    op = new("dwconv", kernel=(1, steps), padding="valid", bias=inside)
     own = emit(op, own, part="time")
     if rank > 1:
-        own = emit(op_of("reshape", to=(filters // rank, rank)), own, part="ranks")
-        own = emit(op_of("sum", along=(1,), keep=True), own, part="sum")
-    own = emit(op_of("flatten"), own, part="units")
+        own = emit(new("reshape", to=(filters // rank, rank)), own, part="ranks")
+        own = emit(new("sum", along=(1,), keep=True), own, part="sum")
+    own = emit(new("flatten"), own, part="units")
     if biased and not inside:
-        bias = emit(op_of("param", shape=(filters // rank,)), part="bias")
-        own = emit(op_of("add"), own, bias, part="biased")
+        bias = emit(new("param", shape=(filters // rank,)), part="bias")
+        own = emit(new("add"), own, bias, part="biased")
     if function := FUSED.get(operator.options.get("FusedActivationFunction", 0)):
-        own = emit(op_of("act", function=function), own, part="act")
+        own = emit(new("act", function=function), own, part="act")
     _made(reading, operator, own)
 
 
@@ -116,13 +117,13 @@ def _svdf(reading: Reading, operator: Operator) -> None:
 def _length(reading: Reading, operator: Operator) -> None:
     """The root of the mean of squares."""
     options, emit = operator.options, emit_of(reading, operator)
-    own = emit(op_of("act", function="square"), reading.take(operator, 0, MAPS), part="square")
+    own = emit(new("act", function="square"), reading.take(operator, 0, MAPS), part="square")
     window = options["FilterHeight"], options["FilterWidth"]
-    op = op_of(
+    op = new(
         "avgpool", kernel=window, stride=(options["StrideH"], options["StrideW"]),
         padding="valid" if options["Padding"] else "tf-same",
     )  # fmt: skip
-    reading.add(operator, op_of("act", function="sqrt"), [emit(op, own, part="mean")], MAPS)
+    reading.add(operator, new("act", function="sqrt"), [emit(op, own, part="mean")], MAPS)
 
 
 @rule("CONV_3D")
@@ -139,12 +140,12 @@ def _conv3d(reading: Reading, operator: Operator) -> None:
     padding = "valid" if options["Padding"] else "tf-same"
     needed = max((stops - 1) * stride[0] + (deep - 1) * dilation[0] + 1 - d, 0)
     depth = composed.Depth(deep, stride[0], dilation[0], 0 if options["Padding"] else needed // 2)
-    op = op_of(
+    op = new(
         "conv", channels=c_out, kernel=(high, wide), stride=stride[1:], dilation=dilation[1:],
         padding=padding, groups=c // c_in, bias=reading.given(operator, 2),
     )  # fmt: skip
     emit, shape = emit_of(reading, operator), (c, d, h, w)
-    x = emit(op_of("permute", order=(3, 0, 1, 2)), reading.take(operator, 0, ROWS), part="first")
+    x = emit(new("permute", order=(3, 0, 1, 2)), reading.take(operator, 0, ROWS), part="first")
     share = reading.names[operator.number]
 
     def layer(x: str, part: str) -> str:
@@ -152,7 +153,7 @@ def _conv3d(reading: Reading, operator: Operator) -> None:
 
     own, _ = composed.over_depth(emit, x, shape, depth, stops, layer, reading.draft.shape)
     back: Shape = (stops, *made, c_out)
-    reading.add(operator, op_of("permute", order=(1, 2, 3, 0)), [own], ROWS, back)
+    reading.add(operator, new("permute", order=(1, 2, 3, 0)), [own], ROWS, back)
 
 
 @rule(*COMPARED)
@@ -172,19 +173,19 @@ def _compared(reading: Reading, operator: Operator) -> None:
         taken.append(reading.view(operator, own, padded, f"operand{place}"))
     wide = [own for own in taken if reading.draft.shape(own) == shape]
     if len(taken) == 1 or not wide:
-        own = emit(op_of("act", function="round"), taken[0], part="compare")
+        own = emit(new("act", function="round"), taken[0], part="compare")
         for axis, size in enumerate(shape):
             if reading.draft.shape(own)[axis] != size:
-                own = emit(op_of("lookup", to=(size,), axis=axis), own, part=f"axis{axis}")
+                own = emit(new("lookup", to=(size,), axis=axis), own, part=f"axis{axis}")
     else:
-        own = emit(op_of("add"), *taken, part="compare")
+        own = emit(new("add"), *taken, part="compare")
     _made(reading, operator, own)
 
 
 @rule(*EACH)
 def _each(reading: Reading, operator: Operator) -> None:
     form = reading.form_of(operator)
-    op = op_of("act", function=EACH[operator.kind])
+    op = new("act", function=EACH[operator.kind])
     reading.add(operator, op, [reading.take(operator, 0, form)], form)
 
 
@@ -192,13 +193,13 @@ def _each(reading: Reading, operator: Operator) -> None:
 def _chosen(reading: Reading, operator: Operator) -> None:
     """Each element of a row is compared once at least; as many are taken as there are."""
     emit = emit_of(reading, operator)
-    own = emit(op_of("act", function="round"), reading.take(operator, 0, ROWS), part="compare")
+    own = emit(new("act", function="round"), reading.take(operator, 0, ROWS), part="compare")
     has = reading.draft.shape(own)
     for place, number in enumerate(operator.outputs):
         count = reading.shape(number, ROWS)[-1]
         part = own
         if count != has[-1]:
-            op = op_of("slice", axis=len(has) - 1, stop=count)
+            op = new("slice", axis=len(has) - 1, stop=count)
             part = emit(op, own, part=f"taken{place}")
         _made(reading, operator, part, place)
 
@@ -207,7 +208,7 @@ def _chosen(reading: Reading, operator: Operator) -> None:
 def _largest(reading: Reading, operator: Operator) -> None:
     rank, number = len(reading.tensor(operator, 0).shape), operator.inputs[0]
     axes = {reading.axis(number, axis % rank, ROWS) for axis in reading.numbers(operator, 1)}
-    op = op_of("max", along=tuple(sorted(axes)), keep=True)
+    op = new("max", along=tuple(sorted(axes)), keep=True)
     own = emit_of(reading, operator)(op, reading.take(operator, 0, ROWS), part="largest")
     _made(reading, operator, own)
 
@@ -220,7 +221,7 @@ def _moved(reading: Reading, operator: Operator) -> None:
     emit, size = emit_of(reading, operator), prod(reading.shape(operator.inputs[0], ROWS))
     shape = reading.shape(operator.outputs[0], ROWS)
     flat = reading.view(operator, reading.take(operator, 0, ROWS), (size,), "flat")
-    own = emit(op_of("lookup", to=shape), flat, part="taken")
+    own = emit(new("lookup", to=shape), flat, part="taken")
     if operator.inputs[1] not in reading.constants:
         where, count = reading.take(operator, 1, ROWS), reading.shape(operator.inputs[1], ROWS)
         own = composed.led(emit, own, shape, where, prod(count))
@@ -231,7 +232,7 @@ def _moved(reading: Reading, operator: Operator) -> None:
 def _constant(reading: Reading, operator: Operator) -> None:
     """Numbers that only a shape decides."""
     shape = reading.shape(operator.outputs[0], ROWS)
-    own = emit_of(reading, operator)(op_of("param", shape=shape, trained=False), part="values")
+    own = emit_of(reading, operator)(new("param", shape=shape, trained=False), part="values")
     _made(reading, operator, own)
 
 
@@ -241,5 +242,5 @@ def _one_hot(reading: Reading, operator: Operator) -> None:
     emit, count = emit_of(reading, operator), prod(reading.shape(operator.inputs[0], ROWS))
     depth = prod(reading.shape(operator.outputs[0], ROWS)) // count
     column = reading.view(operator, reading.take(operator, 0, ROWS), (count, 1), "column")
-    own = emit(op_of("lookup", to=(depth,), axis=1), column, part="all")
-    _made(reading, operator, emit(op_of("act", function="round"), own, part="compare"))
+    own = emit(new("lookup", to=(depth,), axis=1), column, part="all")
+    _made(reading, operator, emit(new("act", function="round"), own, part="compare"))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from mbprof.exchange.rules import NoRule, new
 from mbprof.exchange.tflite.model import Operator
-from mbprof.exchange.tflite.reading import MAPS, ROWS, NoRule, Reading, op_of, rule
+from mbprof.exchange.tflite.reading import MAPS, ROWS, Reading, rule
 from mbprof.language.fmt import Shape
 
 HANDED_ON = {"QUANTIZE", "DEQUANTIZE", "CAST", "FAKE_QUANT", "DENSIFY", "BITCAST"}
@@ -17,20 +18,20 @@ VIEWS = {"RESHAPE", "SQUEEZE", "EXPAND_DIMS"}
 def _resize(reading: Reading, operator: Operator) -> None:
     size = reading.shape(operator.outputs[0], MAPS)[1:]
     mode = "bilinear" if operator.kind == "RESIZE_BILINEAR" else "nearest"
-    op = op_of("resize", size=size, mode=mode)
+    op = new("resize", size=size, mode=mode)
     reading.add(operator, op, [reading.take(operator, 0, MAPS)], MAPS)
 
 
 @rule("SPACE_TO_DEPTH", "DEPTH_TO_SPACE")
 def _shuffle(reading: Reading, operator: Operator) -> None:
     word = "pixelunshuffle" if operator.kind == "SPACE_TO_DEPTH" else "pixelshuffle"
-    op = op_of(word, by=operator.options["BlockSize"])
+    op = new(word, by=operator.options["BlockSize"])
     reading.add(operator, op, [reading.take(operator, 0, MAPS)], MAPS)
 
 
 @rule("LOCAL_RESPONSE_NORMALIZATION")
 def _lrn(reading: Reading, operator: Operator) -> None:
-    op = op_of("lrn", size=2 * operator.options["Radius"] + 1)
+    op = new("lrn", size=2 * operator.options["Radius"] + 1)
     reading.add(operator, op, [reading.take(operator, 0, MAPS)], MAPS)
 
 
@@ -63,9 +64,7 @@ def _pad(reading: Reading, operator: Operator) -> None:
     if not made:
         reading.hand_on(operator, {form: taken})
         return
-    reading.add(
-        operator, op_of("pad", **made), [taken], form, None if form == MAPS else (1, *wanted)
-    )
+    reading.add(operator, new("pad", **made), [taken], form, None if form == MAPS else (1, *wanted))
 
 
 @rule("TRANSPOSE")
@@ -83,7 +82,7 @@ def _transpose(reading: Reading, operator: Operator) -> None:
         key = reading.view(operator, taken, reading.shape(operator.outputs[0], ROWS))
         reading.hand_on(operator, {ROWS: key})
         return
-    reading.add(operator, op_of("permute", order=order), [taken], ROWS, made)
+    reading.add(operator, new("permute", order=order), [taken], ROWS, made)
 
 
 @rule("STRIDED_SLICE")
@@ -132,7 +131,7 @@ def _sliced(reading: Reading, operator: Operator, parts: list[tuple[int, int, in
         reading.hand_on(operator, {form: key})
         return
     for place, (axis, start, stop, by) in enumerate(steps, 1):
-        op = op_of("slice", axis=axis, start=start, stop=stop, step=by)
+        op = new("slice", axis=axis, start=start, stop=stop, step=by)
         shape = (*shape[:axis], -(-(stop - start) // by), *shape[axis + 1 :])
         if place < len(steps):
             taken = reading.step(operator, op, taken, shape, f"slice{place}")
@@ -151,7 +150,7 @@ def _gather(reading: Reading, operator: Operator) -> None:
         rows = reading.trained(source.number, source.shape, "table")
         given = reading.shape(places.number, ROWS)
         made: Shape = (*source.shape[:axis], *given, *source.shape[axis + 1 :])
-        reading.add(operator, op_of("lookup", to=given, axis=axis), [rows], ROWS, made)
+        reading.add(operator, new("lookup", to=given, axis=axis), [rows], ROWS, made)
         return
     if places.number not in reading.constants:
         raise NoRule
@@ -162,7 +161,7 @@ def _gather(reading: Reading, operator: Operator) -> None:
     to = places.shape or (1,)
     kept = form if len(places.shape) == 1 and len(reading.shape(out, ROWS)) == len(shape) else ROWS
     made = (*shape[:own], *to, *shape[own + 1 :])
-    reading.add(operator, op_of("lookup", to=to, axis=own), [taken], kept, made)
+    reading.add(operator, new("lookup", to=to, axis=own), [taken], kept, made)
 
 
 @rule(*VIEWS)
@@ -179,7 +178,7 @@ def _view(reading: Reading, operator: Operator) -> None:
         reading.hand_on(operator, {ROWS: taken})
         return
     vector = len(shape) == 1
-    op = op_of("flatten") if vector else op_of("reshape", to=shape)
+    op = new("flatten") if vector else new("reshape", to=shape)
     reading.add(operator, op, [taken], ROWS)
 
 
@@ -203,7 +202,7 @@ def _concat(reading: Reading, operator: Operator) -> None:
         reading.hand_on(operator, {form: taken[0]})
         return
     axis = reading.axis(out, operator.options["Axis"], form)
-    reading.add(operator, op_of("concat", axis=axis), taken, form)
+    reading.add(operator, new("concat", axis=axis), taken, form)
 
 
 @rule("SPLIT", "SPLIT_V")
@@ -221,7 +220,7 @@ def _split(reading: Reading, operator: Operator) -> None:
         reading.hand_on(operator, {form: taken})
         return
     sizes = tuple(shape[own] for shape in shapes)
-    op = op_of("split", parts=len(keys), sizes=() if len({*sizes}) == 1 else sizes, axis=own)
+    op = new("split", parts=len(keys), sizes=() if len({*sizes}) == 1 else sizes, axis=own)
     reading.draft.add(op, [taken], keys, shapes, reading.names[operator.number])
 
 
@@ -234,7 +233,7 @@ def _unpack(reading: Reading, operator: Operator) -> None:
     part = (*shape[:own], 1, *shape[own + 1 :])
     parts = [f"{reading.key(number)}_part" for number in operator.outputs]
     if count > 1:
-        op = op_of("split", parts=count, axis=own)
+        op = new("split", parts=count, axis=own)
         reading.draft.add(op, [taken], parts, (part,) * count, reading.names[operator.number])
     else:
         parts = [taken]
@@ -259,7 +258,7 @@ def _pack(reading: Reading, operator: Operator) -> None:
     if len(taken) == 1:
         reading.hand_on(operator, {ROWS: taken[0]})
         return
-    reading.add(operator, op_of("concat", axis=own), taken, ROWS)
+    reading.add(operator, new("concat", axis=own), taken, ROWS)
 
 
 @rule("TILE", "BROADCAST_TO")
@@ -277,7 +276,7 @@ def _repeated(reading: Reading, operator: Operator) -> None:
         reading.hand_on(operator, {form: taken})
         return
     for axis in grown:
-        op = op_of("lookup", to=(ends[axis],), axis=axis)
+        op = new("lookup", to=(ends[axis],), axis=axis)
         shape = (*shape[:axis], ends[axis], *shape[axis + 1 :])
         if axis != grown[-1]:
             taken = reading.step(operator, op, taken, shape, f"axis{axis}")

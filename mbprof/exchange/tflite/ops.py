@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from math import prod
 from typing import Any
 
+from mbprof.exchange.rules import NoRule, new
 from mbprof.exchange.tflite.model import Operator
-from mbprof.exchange.tflite.reading import MAPS, ROWS, NoRule, Reading, formed, op_of, rule
+from mbprof.exchange.tflite.reading import MAPS, ROWS, Reading, formed, rule
 from mbprof.ops import Op
 from mbprof.ops.base import channel_axis
 
@@ -83,11 +84,11 @@ def _conv(reading: Reading, operator: Operator) -> None:
         "bias": _bias(reading, operator),
     }
     if operator.kind == "DEPTHWISE_CONV_2D":
-        op = op_of("dwconv", **made, multiplier=per_group // c)
+        op = new("dwconv", **made, multiplier=per_group // c)
     elif per_group == 1 and c > 1:
-        op = op_of("dwconv", **made, multiplier=out // c)
+        op = new("dwconv", **made, multiplier=out // c)
     else:
-        op = op_of("conv", **made, channels=out, groups=c // per_group)
+        op = new("conv", **made, channels=out, groups=c // per_group)
     reading.add(operator, op, [taken, *reading.weights(operator, 1)], MAPS)
 
 
@@ -105,7 +106,7 @@ def _transposed(reading: Reading, operator: Operator) -> None:
         "stride": stride,
         "bias": _bias(reading, operator, 3),
     }
-    op = op_of("tconv", **common, padding=_padding(operator.options))
+    op = new("tconv", **common, padding=_padding(operator.options))
     if list(op.shapes((reading.draft.shape(taken),))[0][1:]) != made:
         # The file states the size, of which there are several that make the input's.
         left = [
@@ -114,7 +115,7 @@ def _transposed(reading: Reading, operator: Operator) -> None:
         (top, bottom), (before, after) = ((n // 2, n - n // 2) for n in (max(n, 0) for n in left))
         extra = (max(-left[0], 0), max(-left[1], 0))
         sides = (top, bottom, before, after)
-        op = op_of("tconv", **common, padding=sides, output_padding=extra if any(extra) else None)
+        op = new("tconv", **common, padding=sides, output_padding=extra if any(extra) else None)
     reading.add(operator, op, [taken], MAPS)
 
 
@@ -129,10 +130,10 @@ def _linear(reading: Reading, operator: Operator) -> None:
     made = (*flat[:-1], out)
     if brought := reading.weights(operator, 1):
         left = reading.view(operator, taken, (vectors, features), "rows")
-        op = op_of("matmul", transposed=True)
+        op = new("matmul", transposed=True)
         reading.add(operator, op, [left, *brought], ROWS, (vectors, out))
         return
-    op = op_of("linear", channels=out, bias=_bias(reading, operator))
+    op = new("linear", channels=out, bias=_bias(reading, operator))
     form = reading.usual(operator.outputs[0])
     reading.add(operator, op, [taken], form, made)
 
@@ -148,7 +149,7 @@ def _matmul(reading: Reading, operator: Operator) -> None:
     if right.number in reading.constants and prod(right.shape) == prod(right.shape[-2:]):
         columns = right.shape[-2] if turned else right.shape[-1]
         reading.weights(operator, 1)
-        op = op_of("linear", channels=columns, bias=False)
+        op = new("linear", channels=columns, bias=False)
         rows = (prod(shape[:-1]), shape[-1])
         taken = reading.view(operator, left, rows, "rows")
         reading.add(operator, op, [taken], ROWS, (rows[0], columns))
@@ -160,13 +161,13 @@ def _matmul(reading: Reading, operator: Operator) -> None:
         raise NoRule
     if len(shape) == 1:  # a single row
         left, made = reading.view(operator, left, (1, *shape), "row"), (1, *made)
-    reading.add(operator, op_of("matmul", transposed=turned), [left, other], ROWS, made)
+    reading.add(operator, new("matmul", transposed=turned), [left, other], ROWS, made)
 
 
 def _swapped(reading: Reading, operator: Operator, taken: str) -> str:
     shape = reading.draft.shape(taken)
     last = len(shape) - 1
-    op = op_of("permute", order=(*range(last - 1), last, last - 1))
+    op = new("permute", order=(*range(last - 1), last, last - 1))
     return reading.step(operator, op, taken, (*shape[:-2], shape[-1], shape[-2]), "swapped")
 
 
@@ -176,11 +177,11 @@ def _pool(reading: Reading, operator: Operator) -> None:
     window = _pair(options, "FilterHeight", "FilterWidth")
     stride, padding = _pair(options, "StrideH", "StrideW"), _padding(options)
     if reading.draft.shape(taken)[1:] == window and padding == "valid":
-        op = op_of("gmp" if operator.kind.startswith("MAX") else "gap")
+        op = new("gmp" if operator.kind.startswith("MAX") else "gap")
         reading.add(operator, op, [taken], MAPS)
         return
     word = "maxpool" if operator.kind.startswith("MAX") else "avgpool"
-    op = op_of(word, kernel=window, stride=stride, padding=padding)
+    op = new(word, kernel=window, stride=stride, padding=padding)
     reading.add(operator, op, [taken], MAPS)
 
 
@@ -202,16 +203,16 @@ def _elementwise(reading: Reading, operator: Operator) -> None:
         return
     taken = [_operand(reading, operator, place, form) for place in range(len(numbers))]
     if operator.kind in _DIVIDED:
-        below, inverse = reading.draft.shape(taken[1]), op_of("act", function="reciprocal")
+        below, inverse = reading.draft.shape(taken[1]), new("act", function="reciprocal")
         taken[1] = reading.step(operator, inverse, taken[1], below, "inverse")
     if operator.kind == "SQUARED_DIFFERENCE":
         shape = reading.shape(number, form)
         less = f"{reading.key(number)}_less"
         name = f"{reading.names[operator.number]}/less"
-        reading.draft.add(op_of("add"), taken, [less], (shape,), name)
-        reading.add(operator, op_of("act", function="square"), [less], form)
+        reading.draft.add(new("add"), taken, [less], (shape,), name)
+        reading.add(operator, new("act", function="square"), [less], form)
         return
-    reading.add(operator, op_of(ELEMENTWISE[operator.kind]), taken, form)
+    reading.add(operator, new(ELEMENTWISE[operator.kind]), taken, form)
 
 
 def _single(reading: Reading, number: int) -> bool:
@@ -222,13 +223,13 @@ def _single(reading: Reading, number: int) -> bool:
 def _with_number(reading: Reading, operator: Operator, place: int) -> Op:
     """Return what multiplies by a number or its inverse, or compares with one."""
     if operator.kind in ("MAXIMUM", "MINIMUM"):
-        return op_of("act", function="relu")
+        return new("act", function="relu")
     tensor = reading.tensor(operator, place)
     values = tensor.values()
     factor = 1.0 if values is None else (values[0] - tensor.zero) * tensor.scale
     if operator.kind == "DIV":
         factor = 1 / factor if factor else 1.0
-    return op_of("times", by=factor if abs(factor) < _LARGEST else 1.0)
+    return new("times", by=factor if abs(factor) < _LARGEST else 1.0)
 
 
 def _operand(reading: Reading, operator: Operator, place: int, form: str) -> str:
@@ -254,7 +255,7 @@ def _activation(reading: Reading, operator: Operator) -> None:
         function = "gelu_tanh" if operator.options.get("Approximate") else "gelu"
     form = reading.form_of(operator)
     taken = reading.take(operator, 0, form)
-    reading.add(operator, op_of("act", function=function), [taken], form)
+    reading.add(operator, new("act", function=function), [taken], form)
 
 
 @rule("PRELU")
@@ -264,25 +265,25 @@ def _prelu(reading: Reading, operator: Operator) -> None:
     shape = reading.draft.shape(taken)
     of_channels = prod(slopes.shape) == slopes.shape[-1] == shape[channel_axis(shape)]
     if slopes.number in reading.constants and of_channels:
-        reading.add(operator, op_of("act", function="prelu"), [taken], form)
+        reading.add(operator, new("act", function="prelu"), [taken], form)
         return
     # A slope for each element: max(x, 0) + a·min(x, 0), a comparison for either part.
     scale = _operand(reading, operator, 1, form)
-    relu = op_of("act", function="relu")
+    relu = new("act", function="relu")
     above, below = (reading.step(operator, relu, taken, shape, what) for what in ("max", "min"))
     name = reading.names[operator.number]
     bent = f"{below}_bent"
-    reading.draft.add(op_of("mul"), [below, scale], [bent], (shape,), f"{name}/slopes")
-    reading.add(operator, op_of("add"), [above, bent], form)
+    reading.draft.add(new("mul"), [below, scale], [bent], (shape,), f"{name}/slopes")
+    reading.add(operator, new("add"), [above, bent], form)
 
 
 @rule("RSQRT")
 def _inverse_root(reading: Reading, operator: Operator) -> None:
     form = reading.form_of(operator)
     taken = reading.take(operator, 0, form)
-    root = op_of("act", function="sqrt")
+    root = new("act", function="sqrt")
     taken = reading.step(operator, root, taken, reading.draft.shape(taken), "root")
-    reading.add(operator, op_of("act", function="reciprocal"), [taken], form)
+    reading.add(operator, new("act", function="reciprocal"), [taken], form)
 
 
 @rule("POW")
@@ -292,7 +293,7 @@ def _power(reading: Reading, operator: Operator) -> None:
     values = reading.tensor(operator, 1).values() if _single(reading, operator.inputs[1]) else None
     function = {2.0: "square", 0.5: "sqrt", -1.0: "reciprocal"}.get(values[0] if values else 0.0)
     taken = reading.take(operator, 0, form)
-    reading.add(operator, op_of("act", function=function or "exp"), [taken], form)
+    reading.add(operator, new("act", function=function or "exp"), [taken], form)
 
 
 @rule("L2_NORMALIZATION")
@@ -302,7 +303,7 @@ def _length(reading: Reading, operator: Operator) -> None:
     taken = reading.take(operator, 0, form)
     if form == ROWS and len(reading.draft.shape(taken)) == 3:
         raise NoRule
-    reading.add(operator, op_of("rms", scale=False), [taken], form)
+    reading.add(operator, new("rms", scale=False), [taken], form)
 
 
 @rule("SOFTMAX", "LOG_SOFTMAX")
@@ -310,7 +311,7 @@ def _softmax(reading: Reading, operator: Operator) -> None:
     form = reading.form_of(operator)
     taken = reading.take(operator, 0, form)
     rows = form == ROWS and len(reading.draft.shape(taken)) == 3
-    op = op_of("softmax", axis=-1) if rows else op_of("softmax")
+    op = new("softmax", axis=-1) if rows else new("softmax")
     reading.add(operator, op, [taken], form)
 
 
@@ -324,8 +325,8 @@ def _reduced(reading: Reading, operator: Operator) -> None:
     shape = reading.draft.shape(taken)
     if operator.kind == "MEAN" and form == MAPS and axes == (1, 2):
         form = MAPS if keep else ROWS
-        reading.add(operator, op_of("gap"), [taken], form, (shape[0], 1, 1))
+        reading.add(operator, new("gap"), [taken], form, (shape[0], 1, 1))
         return
-    op = op_of(REDUCED[operator.kind], along=axes, keep=keep or len(axes) == len(shape))
+    op = new(REDUCED[operator.kind], along=axes, keep=keep or len(axes) == len(shape))
     made = op.shapes((shape,))[0]
     reading.add(operator, op, [taken], form if keep else ROWS, made)

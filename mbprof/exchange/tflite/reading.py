@@ -9,44 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from mbprof.errors import ExchangeError, ShapeError
 from mbprof.exchange.draft import Draft
+from mbprof.exchange.rules import NoRule, Rules, new
 from mbprof.exchange.tflite.model import Model, Operator, Tensor
 from mbprof.exchange.tflite.names import layer_names
 from mbprof.language.fmt import Shape
-from mbprof.ops import OPS, Op
+from mbprof.ops import Op
 
 FUSED = {1: "relu", 2: "relu6", 3: "relu6", 4: "tanh"}
 """Activations by the numbers of the schema's ActivationFunctionType; see `ACTIVATIONS`."""
 MAPS, ROWS = "maps", "rows"
 
 
-class NoRule(Exception):
-    """An operator, with these options or inputs, that the language has no op for."""
-
-
 Rule = Callable[["Reading", Operator], None]
-RULES: dict[str, Rule] = {}
+RULES: Rules[Rule] = Rules()
 """What reads an operator, by its name in the schema."""
-
-
-def rule(*kinds: str) -> Callable[[Rule], Rule]:
-    """Register what reads some operators."""
-
-    def register(function: Rule) -> Rule:
-        RULES.update(dict.fromkeys(kinds, function))
-        return function
-
-    return register
-
-
-def op_of(word: str, **values: Any) -> Op:
-    """Return an op of the language."""
-    kind: Any = OPS[word]
-    op: Op = kind(**values)
-    return op
+rule = RULES.add
 
 
 @dataclass(slots=True)
@@ -191,7 +171,7 @@ class Reading:
                 forms[form] = before
             else:
                 forms[form] = f"{self.key(number)}_{form}"
-                view = op_of("reshape", to=shape)
+                view = new("reshape", to=shape)
                 self.draft.add(view, [before], [forms[form]], (shape,), f"{name}/{form}")
         return forms[form]
 
@@ -200,7 +180,7 @@ class Reading:
         key = f"{self.key(number)}_{what}_{'x'.join(map(str, shape))}"
         if key not in self.forms.setdefault(number, {}):
             name = self.model.tensors[number].name.rpartition("/")[2] or "values"
-            self.draft.add(op_of("param", shape=shape), [], [key], (shape,), name)
+            self.draft.add(new("param", shape=shape), [], [key], (shape,), name)
             self.forms[number][key] = key
             self.draft.bits[key] = self.model.tensors[number].bits
         return key
@@ -231,9 +211,9 @@ class Reading:
         name = self.names[operator.number]
         chain: list[tuple[Op, Shape]] = [(op, shape or wanted)]
         if shape is not None and shape != wanted:
-            chain.append((op_of("reshape", to=wanted), wanted))
+            chain.append((new("reshape", to=wanted), wanted))
         if function:
-            chain.append((op_of("act", function=function), wanted))
+            chain.append((new("act", function=function), wanted))
         taken = list(inputs)
         for step, (each, made) in enumerate(chain, 1):
             key = self.key(number) if step == len(chain) else f"{self.key(number)}_{step}"
@@ -252,7 +232,7 @@ class Reading:
         """Return a tensor in another shape, itself if it has it already."""
         if self.draft.shape(taken) == shape:
             return taken
-        return self.step(operator, op_of("reshape", to=shape), taken, shape, what)
+        return self.step(operator, new("reshape", to=shape), taken, shape, what)
 
     def hand_on(self, operator: Operator, taken: Mapping[str, str]) -> None:
         """Let the output of an operator be its input."""

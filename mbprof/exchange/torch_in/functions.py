@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from mbprof.exchange.rules import new
 from mbprof.exchange.torch_in.layers import reduced, reduction
 from mbprof.exchange.torch_in.record import Call, Recorder, tensors, word_of
 from mbprof.exchange.torch_in.rules import first, rule
-from mbprof.exchange.torch_in.views import new
 
 EACH: dict[str, str] = {
     **dict.fromkeys(["sqrt", "exp", "log", "erf", "sin", "cos", "abs", "softplus"], ""),

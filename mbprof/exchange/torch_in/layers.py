@@ -6,10 +6,11 @@ from typing import Any
 
 from torch import Tensor
 
+from mbprof.exchange.rules import new
 from mbprof.exchange.torch_in.products import padding
 from mbprof.exchange.torch_in.record import Call, Recorder, word_of
 from mbprof.exchange.torch_in.rules import channels_first, first, over_maps, pair, rule
-from mbprof.exchange.torch_in.views import Value, new, plain
+from mbprof.exchange.torch_in.views import Value, plain
 from mbprof.ops import Op
 from mbprof.symbolic.arithmetic import product
 

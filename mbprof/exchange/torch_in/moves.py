@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from mbprof.exchange import composed
+from mbprof.exchange.rules import new
 from mbprof.exchange.torch_in.record import Call, Recorder, Static, tensors, word_of
 from mbprof.exchange.torch_in.rules import emit_of, first, led, over_maps, rule
-from mbprof.exchange.torch_in.views import Value, new, plain
+from mbprof.exchange.torch_in.views import Value, plain
 from mbprof.symbolic.arithmetic import product
 
 VIEWS = (

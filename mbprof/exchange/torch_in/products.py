@@ -6,9 +6,10 @@ from typing import Any
 
 from torch import Tensor
 
+from mbprof.exchange.rules import new
 from mbprof.exchange.torch_in.record import Call, Recorder
 from mbprof.exchange.torch_in.rules import over_maps, pair, rule
-from mbprof.exchange.torch_in.views import Value, core, new, plain
+from mbprof.exchange.torch_in.views import Value, core, plain
 from mbprof.language.fmt import Shape
 from mbprof.ops import Op
 from mbprof.ops.padding import Padding

@@ -17,7 +17,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from mbprof.errors import ExchangeError, MbprofError
 from mbprof.exchange.draft import Draft
-from mbprof.exchange.torch_in.views import Tape, Value, new, plain
+from mbprof.exchange.rules import new
+from mbprof.exchange.torch_in.views import Tape, Value, plain
 from mbprof.ops import OPS
 from mbprof.ops.base import Free
 from mbprof.symbolic.arithmetic import product

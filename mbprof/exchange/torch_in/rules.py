@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from torch import Tensor
 
 from mbprof.exchange import composed
 from mbprof.exchange.composed import Emit
+from mbprof.exchange.rules import Rules, new
 from mbprof.exchange.torch_in.record import Call, Recorder, Rule, tensors
-from mbprof.exchange.torch_in.views import Value, new
+from mbprof.exchange.torch_in.views import Value
 from mbprof.language.fmt import Shape
 from mbprof.ops import Op
 from mbprof.ops.padding import Pair
 from mbprof.symbolic.arithmetic import product
 
-RULES: dict[str, Rule] = {}
+RULES: Rules[Rule] = Rules()
 """By the name of a function, as `word_of` writes it."""
+rule = RULES.add
 HEAVY = frozenset(
     {"conv1d", "conv2d", "conv3d", "convolution", "conv_transpose1d", "conv_transpose2d"}
     | {"linear", "matmul", "rmatmul", "mm", "bmm", "addmm", "baddbmm", "einsum"}
@@ -26,22 +28,6 @@ HEAVY = frozenset(
 """What multiplies and accumulates: it is recorded even where it depends on stored tensors only."""
 WITHIN = frozenset(("multi_head_attention_forward",))
 """Functions of several ops, which are recorded as those."""
-
-
-def rule(*words: str) -> Callable[[Rule], Rule]:
-    """Register a rule for functions.
-
-    Raises: ValueError: one of them has a rule.
-    """
-
-    def register(function: Rule) -> Rule:
-        for word in words:
-            if word in RULES:
-                raise ValueError(f"{word} has two rules")
-            RULES[word] = function
-        return function
-
-    return register
 
 
 def emit_of(r: Recorder) -> Emit:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import accumulate
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from mbprof.exchange.draft import Draft
+from mbprof.exchange.rules import new
 from mbprof.language.fmt import Shape, Shapes
 from mbprof.language.source import MAX_LISTED
-from mbprof.ops import OPS, Op
+from mbprof.ops import Op
 from mbprof.symbolic.arithmetic import product
 
 _FEW = 8
@@ -32,13 +33,6 @@ class Value(NamedTuple):
     tensor: str
     seen: Shape = ()
     order: tuple[int, ...] = ()
-
-
-def new(word: str, **fields: Any) -> Op:
-    """Return an op by its word and the attributes of its class."""
-    kind: Any = OPS[word]
-    made: Op = kind(**fields)
-    return made
 
 
 def core(shape: Shape) -> Shape:

@@ -9,9 +9,10 @@ from torch import Tensor
 
 from mbprof.exchange import composed
 from mbprof.exchange.composed import Depth, Recurrent
+from mbprof.exchange.rules import new
 from mbprof.exchange.torch_in.record import Call, Recorder, word_of
 from mbprof.exchange.torch_in.rules import emit_of, first, rule
-from mbprof.exchange.torch_in.views import Value, new
+from mbprof.exchange.torch_in.views import Value
 from mbprof.language.fmt import Shape
 from mbprof.ops import Op
 from mbprof.symbolic.arithmetic import product
