@@ -15,7 +15,8 @@ from mbprof.network.optional import Unsettled
 from mbprof.network.places import Places
 from mbprof.network.rows import totals
 from mbprof.spec.model import Definition
-from mbprof.symbolic.trace import MAX_TERMS, Trace
+from mbprof.symbolic.columns import taken
+from mbprof.symbolic.trace import Trace
 
 if TYPE_CHECKING:
     from mbprof.symbolic.program import Program
@@ -84,8 +85,6 @@ class Engine:
         """
         import numpy as np
 
-        from mbprof.symbolic.program import taken
-
         results = [np.empty(count, dtype=np.int64) for _ in range(self.width)]
         pending = np.arange(count)
         if len(self.paths) > FEW:
@@ -122,7 +121,7 @@ class Engine:
         errors: Any,
     ) -> tuple[Any, Any]:
         """Cost rows by a build where it holds for them; return those, and those that are left."""
-        from mbprof.symbolic.program import DONE, LARGE, OTHER, taken
+        from mbprof.symbolic.program import DONE, LARGE, OTHER
 
         state, counted = path.runner.run(taken(columns, rows, count), len(rows))
         done, large, left = (
@@ -217,17 +216,17 @@ class Engine:
         try:
             graph = self.build(values, symbols)
         except Unsettled as step:
-            self.work += MAX_TERMS - trace.left
+            self.work += trace.spent
             self.asked.add(step.args[0])
             return self.trace(columns, lane)
         except MbprofError as why:
             error = why
-            if trace.left < 0:
+            if trace.spent > trace.most:
                 raise
             program = Program(trace, [])
         else:
             program = Program(trace, list(self.count(graph)))
-        self.work += MAX_TERMS - trace.left
+        self.work += trace.spent
         return Path(Runner(program), program.asked, error)
 
 

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mbprof.symbolic.arithmetic import OPERATIONS
+from mbprof.symbolic.columns import Column, taken
 from mbprof.symbolic.symbols import Atom, Condition, Guard, Monomial, Terms, Whole, atoms_of
 from mbprof.symbolic.trace import Trace
 
-Column = Any
 BLOCK = 1 << 12
 """So many configurations are computed at a time: their columns stay in the fast caches."""
 FITS = 2**62
@@ -300,10 +300,3 @@ class _Sizes(Run):
 def sized(terms: Terms) -> Terms:
     """Return the sum of what no part of a sum exceeds, of atoms that are none of them negative."""
     return tuple((product, abs(factor)) for product, factor in terms)
-
-
-def taken(columns: Mapping[str, Column], rows: Column, count: int) -> Mapping[str, Column]:
-    """Return some rows of the columns; all of them as they are."""
-    if len(rows) == count:
-        return columns
-    return {name: column[rows] for name, column in columns.items()}
