@@ -18,6 +18,7 @@ from pathlib import Path
 
 from mbprof.cli.manual import kinds
 from mbprof.pages import topics
+from mbprof.spec.folders import BLOCKS, SPECS
 
 SITE = Path(__file__).resolve().parent
 ROOT = SITE.parent
@@ -33,6 +34,12 @@ POLICY = (
 UNSEARCHED = re.compile("^## (Rows|Stages|Knobs|What each counter says)$", re.M)
 """What all networks have; words such as conv would be found in each of them."""
 CHUNK = 16
+PAGES = {
+    Path("specs", name): to
+    for names, to in ((SPECS, "networks"), (BLOCKS, "blocks"))
+    for name in names
+}
+"""Where the pages of what lies in a folder of the zoo are."""
 
 
 def chosen(networks: Sequence[str]) -> dict[str, topics.Kind]:
@@ -51,7 +58,7 @@ def settled(text: str, file: Path, networks: Sequence[str]) -> str:
     def led(match: re.Match[str]) -> str:
         picture, words, target, anchor = match.groups()
         path = (file.parent / target).resolve().relative_to(ROOT)
-        to = {"specs": "networks", "specs/blocks": "blocks"}.get(str(path.parent))
+        to = PAGES.get(path.parent)
         if to and path.suffix == ".yaml":
             path = Path(to, f"{path.stem}.md")
         elif not picture and (path.suffix != ".md" or path.parts[0] == "reports"):

@@ -29,7 +29,8 @@ from mbprof.language.fmt import LONGEST, Env, Value, flag_meant, parse, plain, s
 from mbprof.language.record import record
 from mbprof.language.source import Scalar
 from mbprof.symbolic.arithmetic import FUNCTIONS, OPERATIONS, Inexact, is_flag, is_number, is_whole
-from mbprof.symbolic.symbols import Condition, bounded, chosen, inside, is_open
+from mbprof.symbolic.choice import chosen
+from mbprof.symbolic.symbols import Condition, bounded, inside, is_open
 
 MAX_LENGTH = 400
 MAX_DEPTH = 40

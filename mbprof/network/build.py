@@ -167,7 +167,9 @@ class _Builder(Layers):
             if j and not frame.inside:
                 frame.look_at(frame.previous[0])
             present = there if j < least else (times > j).flag * there
-            self.perhaps(present, step, frame, table, j)
+            # What the first round hands on may have another shape than what it takes.
+            known = (times > 0).flag if j and not least else 1
+            self.perhaps(present * known, step, frame, table, j)
         frame.env.update(i=first, j=0)
         return times * there
 

@@ -309,6 +309,11 @@ def load(name: str) -> Convention:
     """
     if name.endswith((".yaml", ".yml")) or "/" in name:
         return _read(Path(name), Path(name).stat().st_mtime_ns if is_file(name) else 0)
+    return _brought(name)
+
+
+@lru_cache(maxsize=64)
+def _brought(name: str) -> Convention:
     path = _FOLDER / f"{name}.yaml"
     if not name or not is_file(path):
         raise unknown("convention", name, names())

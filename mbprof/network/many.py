@@ -15,8 +15,9 @@ from mbprof.network.optional import Unsettled
 from mbprof.network.places import Places
 from mbprof.network.rows import totals
 from mbprof.spec.model import Definition
-from mbprof.symbolic.lanes import has_numpy, taken
-from mbprof.symbolic.trace import MAX_TERMS, Trace
+from mbprof.symbolic.columns import taken
+from mbprof.symbolic.lanes import has_numpy, only
+from mbprof.symbolic.trace import Trace
 
 if TYPE_CHECKING:
     from mbprof.symbolic.program import Program
@@ -88,8 +89,6 @@ class Engine:
             return self.run_plain(columns, count, errors)
         import numpy as np
 
-        from mbprof.symbolic.program import taken as rows_of
-
         results = [np.empty(count, dtype=np.int64) for _ in range(self.width)]
         pending = np.arange(count)
         if len(self.paths) > FEW:
@@ -112,7 +111,7 @@ class Engine:
             served, pending = self.serve(path, columns, count, pending, results, errors)
             if len(served) and len(self.paths) > FEW:
                 self.places.tell_apart(set().union(*(path.asked for path in self.paths)))
-                self.places.learn(rows_of(columns, served, count), len(served), tried)
+                self.places.learn(taken(columns, served, count), len(served), tried)
             tried += 1
         return results
 
@@ -129,7 +128,7 @@ class Engine:
                     break
                 self.paths.append(self.trace(columns, pending[0]))
             path = self.paths[tried]
-            part = {name: taken(column, pending) for name, column in columns.items()}
+            part = {name: only(column, pending) for name, column in columns.items()}
             rows, counted = path.program.plain(part, len(pending))
             served, taken_here = [pending[row] for row in rows], set(rows)
             if served and path.error is not None:
@@ -152,9 +151,8 @@ class Engine:
     ) -> tuple[Any, Any]:
         """Cost rows by a build where it holds for them; return those, and those that are left."""
         from mbprof.symbolic.program import DONE, LARGE, OTHER
-        from mbprof.symbolic.program import taken as rows_of
 
-        state, counted = path.runner.run(rows_of(columns, rows, count), len(rows))
+        state, counted = path.runner.run(taken(columns, rows, count), len(rows))
         done, large, left = (
             (rows, rows[:0], rows[:0])
             if state is None
@@ -251,17 +249,17 @@ class Engine:
         try:
             graph = self.build(values, symbols)
         except Unsettled as step:
-            self.work += MAX_TERMS - trace.left
+            self.work += trace.spent
             self.asked.add(step.args[0])
             return self.trace(columns, lane)
         except MbprofError as why:
             error = why
-            if trace.left < 0:
+            if trace.spent > trace.most:
                 raise
             program = Program(trace, [])
         else:
             program = Program(trace, list(self.count(graph)))
-        self.work += MAX_TERMS - trace.left
+        self.work += trace.spent
         return Path(Runner(program), program.asked, error)
 
 

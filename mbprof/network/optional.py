@@ -15,7 +15,8 @@ from mbprof.network.frame import Frame, Tensor, Tensors
 from mbprof.network.graph import IMAGE, Edge, Node
 from mbprof.ops.base import Facts
 from mbprof.spec.model import Step
-from mbprof.symbolic.symbols import Whole, chosen, is_open
+from mbprof.symbolic.choice import chosen
+from mbprof.symbolic.symbols import Whole, is_open
 
 
 class Unsettled(Exception):

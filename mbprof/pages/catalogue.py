@@ -18,7 +18,7 @@ from mbprof.output import Column, Note, Report
 from mbprof.output.formats import stamp
 from mbprof.output.model import line
 from mbprof.output.writers import Result
-from mbprof.spec import index, zoo
+from mbprof.spec import folders, index, zoo
 from mbprof.spec import names as spec_names
 from mbprof.spec.block import LoneBlock, lone
 from mbprof.spec.knobs import USUAL
@@ -95,7 +95,7 @@ def catalogue(text: str = "", convention: str = DEFAULT, scope: str | None = Non
     >>> [entry.costs for entry in catalogue("V1_cifar")]
     [{'macs': 46354432}]
     """
-    wanted, indexed = text.lower(), index.rows(zoo.folder()) or {}
+    wanted, indexed = text.lower(), index.rows(folders.folder()) or {}
     names = sorted(indexed or zoo.names())
 
     def family(name: str) -> str:
@@ -114,7 +114,7 @@ def catalogue(text: str = "", convention: str = DEFAULT, scope: str | None = Non
 
 def index_of_the_zoo() -> str:
     """Return the text of ``specs/index.csv``: each name built with its defaults."""
-    folder = zoo.folder()
+    folder = folders.folder()
     entries = [_entry(name, DEFAULT, None)._asdict() for name in zoo.names()]
     joined = {"flavours": " ".join, "knobs": " ".join}
     return index.written(
@@ -258,7 +258,7 @@ def library_names(library: str, text: str = "") -> LibraryNames:
     >>> [known.spec for known in library_names("torchvision", "wide_resnet50").known]
     ['wide_resnet50_2']
     """
-    folder = zoo.folder()
+    folder = folders.folder()
     if library not in (libraries := spec_names.libraries(folder)):
         raise unknown("library", library, libraries)
     names = spec_names.names(folder, library)

@@ -26,7 +26,8 @@ from mbprof.output import inert
 from mbprof.output.formats import stamp
 from mbprof.output.model import Report
 from mbprof.output.writers import render
-from mbprof.spec import index, zoo
+from mbprof.spec import folders, index, zoo
+from mbprof.spec.folders import BLOCKS, SPECS, found
 from mbprof.spec.knobs import Knob
 from mbprof.spec.sections import SCOPES
 
@@ -97,7 +98,7 @@ def networks() -> list[Data]:
 
     Where it is not of the specs that are there, files have their names only.
     """
-    rows = index.rows(zoo.folder())
+    rows = index.rows(folders.folder())
     if rows is None:
         return [{"name": name, "family": "", "doc": ""} for name in zoo.spec_names()]
     return [
@@ -124,10 +125,8 @@ def text_of(name: str) -> str:
     That is its file, or for a preset a spec that extends it.
     Raises: UsageError: the zoo has none of that name.
     """
-    folder = zoo.folder()
-    for path in (folder / f"{name}.yaml", folder / "blocks" / f"{name}.yaml"):
-        if name.isidentifier() and path.is_file():
-            return path.read_text(encoding="utf-8")
+    if (path := found(folders.folder(), (*SPECS, *BLOCKS), name)) is not None:
+        return path.read_text(encoding="utf-8")
     if name not in zoo.names():
         raise unknown("network", name, [*zoo.names(), *zoo.block_names()])
     return f"name: my_{name}\nextend: {name}\n"

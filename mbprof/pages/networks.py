@@ -15,7 +15,7 @@ from mbprof.output import inert, prose
 from mbprof.pages.topics import Kind, address_of, facts, joined
 from mbprof.pages.zoo import claimed, drawings
 from mbprof.published.totals import totals, ways
-from mbprof.spec import index, zoo
+from mbprof.spec import folders, index, zoo
 from mbprof.spec import names as spec_names
 from mbprof.spec.model import Definition
 
@@ -114,8 +114,8 @@ def _presets(definition: Definition) -> Rows:
 def _called() -> dict[str, list[list[str]]]:
     """Return what libraries call each network of the zoo."""
     found: dict[str, list[list[str]]] = {}
-    for library in spec_names.libraries(zoo.folder()):
-        for known in spec_names.names(zoo.folder(), library).values():
+    for library in spec_names.libraries(folders.folder()):
+        for known in spec_names.names(folders.folder(), library).values():
             name, _, flavour = known.spec.partition("@")
             typed = prose.code(f"{library}:{known.name}")
             row = [library, typed, flavour, inert.markdown(spelled(known.knobs))]
@@ -140,7 +140,7 @@ def _rows(definition: Definition) -> Iterator[str]:
 
 
 def _brief(name: str) -> str:
-    row = (index.rows(zoo.folder()) or {}).get(name)
+    row = (index.rows(folders.folder()) or {}).get(name)
     if row is None:
         return prose.text(load(name).definition.doc)
     counts = f"{fmt.integer(int(row['params']))} params, {fmt.integer(int(row['macs']))} MACs"

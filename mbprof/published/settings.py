@@ -18,7 +18,7 @@ from mbprof.language.fmt import Value, parse
 from mbprof.network.load import Spec, load
 from mbprof.published.counted import Bits
 from mbprof.published.rows import for_name
-from mbprof.spec import names, zoo
+from mbprof.spec import folders, names, zoo
 from mbprof.spec.knobs import WIDTH
 from mbprof.spec.sections import Claim
 from mbprof.spec.usual import ALPHAS, CLASSES, MORE_CLASSES, MORE_SIDES, SIDES
@@ -82,7 +82,7 @@ def called(spec: Spec) -> tuple[str, str]:
     """Return the zoo's name of a spec and its flavour; no name if the zoo does not have it."""
     address = spec.address or spec.name
     if address.partition("@")[0] not in zoo.names():
-        if names.named(zoo.folder(), address) is None:
+        if names.named(folders.folder(), address) is None:
             return "", ""
         address = spec.name
     stem, _, flavour = address.partition("@")
@@ -173,8 +173,8 @@ def _published(
         numbers = {WIDTH: row.alpha, "res": row.resolution}
         turned = {name: number for name, number in numbers.items() if number is not None}
         add(own, {**row.knobs, **turned}, _SERIES)
-    for library in names.libraries(zoo.folder()) if stem else ():
-        for known in names.names(zoo.folder(), library).values():
+    for library in names.libraries(folders.folder()) if stem else ():
+        for known in names.names(folders.folder(), library).values():
             if known.spec == own:  # of other flavours the zoo's totals know
                 add(known.spec, {n: parse(text) for n, text in known.knobs.items()}, _SERIES)
     return settings

@@ -21,7 +21,7 @@ from mbprof.network import conventions
 from mbprof.network.conventions import Count
 from mbprof.network.load import load
 from mbprof.published.counted import PLAIN, Counted, counts, kinds
-from mbprof.spec import index, names, zoo
+from mbprof.spec import folders, index, names, zoo
 
 _FILE = "totals.csv"
 _KEYS = ("name", "knobs", "res")
@@ -48,7 +48,7 @@ def totals(wanted: Iterable[str] | None = None) -> list[Total]:
     >>> [total.values[0] for total in totals(["mobilenet_v1_cifar"])]
     [3195328]
     """
-    known = _read(zoo.folder())
+    known = _read(folders.folder())
     every = zoo.names() if wanted is None else list(wanted)
     if known is None:
         return [total for name in every if name for total in _made(name)]
@@ -63,7 +63,7 @@ def listed(name: str, turned: Mapping[str, Value], convention: str) -> Count | N
     >>> listed("mobilenet_v1", {}, "trainable")
     Count(params=4231976, costs=(568740352,))
     """
-    rows = _read(zoo.folder()) or {}
+    rows = _read(folders.folder()) or {}
     columns = [at for at, way in enumerate(ways()) if way.convention == convention]
     for row in rows.get(name.partition("@")[0], ()) if columns else ():
         if row[0] == name and len(row[1].split()) == len(turned):
@@ -90,7 +90,7 @@ def written() -> str:
         for total in _made(name):
             at = " ".join(f"{knob}={plain(value)}" for knob, value in total.knobs.items())
             writer.writerow([total.name, at, plain(total.res), *_shortened(total.values)])
-    return f"# {_digest(zoo.folder())}\n{text.getvalue()}"
+    return f"# {_digest(folders.folder())}\n{text.getvalue()}"
 
 
 def _shortened(values: Sequence[int]) -> Iterator[str]:
@@ -151,7 +151,7 @@ def _made(name: str) -> Iterator[Total]:
 
 
 def _libraries(address: str) -> Iterator[dict[str, Value]]:
-    for library in names.libraries(zoo.folder()):
-        for known in names.names(zoo.folder(), library).values():
+    for library in names.libraries(folders.folder()):
+        for known in names.names(folders.folder(), library).values():
             if known.spec == address:
                 yield {knob: parse(value) for knob, value in known.knobs.items()}

@@ -12,6 +12,8 @@ from functools import lru_cache
 from pathlib import Path
 from zlib import adler32, crc32
 
+from mbprof.spec.folders import BLOCKS, SPECS, listed
+
 COLUMNS = ("name", "family", "flavours", "knobs", "scope", "params", "macs", "source", "doc")
 
 
@@ -21,7 +23,7 @@ def digest(folder: Path) -> str:
     It tells a change from none, and keeps nobody from making one.
     """
     text = b""
-    for path in sorted([*folder.glob("*.yaml"), *(folder / "blocks").glob("*.yaml")]):
+    for path in listed(folder, (*SPECS, *BLOCKS)):
         own = path.read_bytes().replace(b"\r\n", b"\n")
         text += f"{path.name} {len(own)}\n".encode() + own
     return f"{len(text)}-{crc32(text):08x}{adler32(text):08x}"

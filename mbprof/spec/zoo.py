@@ -41,6 +41,7 @@ from mbprof.language.source import (
 from mbprof.spec import foreign, index
 from mbprof.spec import names as library_names
 from mbprof.spec.flavours import check_chain, flavoured, preset_changes
+from mbprof.spec.folders import BLOCKS, SPECS, folder, found, listed
 from mbprof.spec.knobs import Given, turned
 from mbprof.spec.model import Block, Definition, named_after
 from mbprof.spec.overlay import overlay
@@ -49,22 +50,15 @@ from mbprof.spec.sections import presets
 
 _LONGEST = 200
 """No name of a spec or block has more characters; the system takes no name of more than 255."""
-_PACKAGE = Path(__file__).parent.parent
 NOTHING: Given = {}
 _SPEC_KEYS = {"input", "body", "extend"}
 """One of them makes a mapping a spec."""
 
 
-def folder() -> Path:
-    """Return the folder of the zoo: in the wheel inside the package, in a checkout beside it."""
-    packed = _PACKAGE / "specs"
-    return packed if packed.is_dir() else _PACKAGE.parent / "specs"
-
-
 @lru_cache(maxsize=1)
 def spec_names() -> list[str]:
     """Return the names of the zoo's files, without presets, in alphabetical order."""
-    return sorted(path.stem for path in folder().glob("*.yaml"))
+    return sorted(path.stem for path in listed(folder(), SPECS))
 
 
 @lru_cache(maxsize=1)
@@ -78,26 +72,32 @@ def names() -> list[str]:
 @lru_cache(maxsize=1)
 def block_names() -> list[str]:
     """Return the names of the block library."""
-    return sorted(path.stem for path in (folder() / "blocks").glob("*.yaml"))
+    return sorted(path.stem for path in listed(folder(), BLOCKS))
 
 
 @lru_cache(maxsize=1024)
 def block_tree(name: str) -> Map | None:
     """Return the tree of a block of the library, or None."""
-    if not name.isidentifier() or not is_file(folder() / "blocks" / f"{name}.yaml"):
-        return None
-    return _file(f"blocks/{name}")
+    path = found(folder(), BLOCKS, name)
+    return None if path is None else _tree(_read(path))
 
 
 @lru_cache(maxsize=512)
-def _text(name: str) -> str:
-    return read(folder() / f"{name}.yaml").text
-
-
-@lru_cache(maxsize=512)
-def _file(name: str) -> Map:
+def _read(path: Path) -> Source:
     """Read a file of the zoo once; it is known by its path inside the project."""
-    return _tree(Source(f"specs/{name}.yaml", _text(name)))
+    return Source(f"specs/{path.relative_to(folder()).as_posix()}", read(path).text)
+
+
+def _source(stem: str) -> Source:
+    """Return a file of the zoo that is there."""
+    path = found(folder(), SPECS, stem)
+    assert path is not None
+    return _read(path)
+
+
+@lru_cache(maxsize=512)
+def _file(stem: str) -> Map:
+    return _tree(_source(stem))
 
 
 def _tree(source: Source) -> Map:
@@ -333,13 +333,13 @@ def _packed(name: str) -> tuple[str, str | None] | None:
     """Return the file of the zoo that a name stands for, and the preset; None if there is none."""
     if not name.isidentifier():
         return None
-    if is_file(folder() / f"{name}.yaml"):
+    if found(folder(), SPECS, name):
         return name, None
     named = re.compile(rf"\b{name}\b")
     # Most presets are called like their spec; other files are ruled out by a look at their text,
     # before they are parsed.
     for stem in sorted(spec_names(), key=lambda stem: not name.startswith(stem)):
-        text = _text(stem)
+        text = _source(stem).text
         if name in text and named.search(text) and name in presets(_file(stem)):
             return stem, name
     return None

@@ -8,13 +8,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Context, Decimal, InvalidOperation
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from mbprof.errors import KnobError, LimitError, Loc, UsageError
 from mbprof.language.fmt import Value, parse
 from mbprof.language.record import record
 from mbprof.language.source import Scalar
 from mbprof.spec.knobs import Knob, checked, knob_of, read
+from mbprof.symbolic.columns import wide
 
 if TYPE_CHECKING:
     from mbprof.network.load import Spec
@@ -27,6 +28,8 @@ MAX_DIGITS = 300
 MAX_QUOTED = 60
 EXACT = Context(prec=4 * MAX_DIGITS)
 CHUNK = 1 << 15
+PACKED = 1 << 8
+"""So many combinations of values are drawn as one number at most."""
 Column: TypeAlias = Any
 
 
@@ -48,6 +51,17 @@ class Axis:
     def cells(self) -> Column:
         """The values as a column."""
         return column(self.values)
+
+    @cached_property
+    def narrow(self) -> Column:
+        """The values as a column; whole numbers have as few bits as they need."""
+        import numpy as np
+
+        if self.cells.dtype != np.int64:
+            return self.cells
+        kinds = (np.int8, np.int16, np.int32, np.int64)
+        tried = (self.cells.astype(kind) for kind in kinds)
+        return next(cells for cells in tried if np.array_equal(cells, self.cells))
 
 
 def axis(knob: Knob, values: Iterable[Value], loc: Loc | None = None) -> Axis:
@@ -194,10 +208,14 @@ class Grid:
 
     @property
     def count(self) -> int:
-        return math.prod(len(axis.values) for axis in self.axes)
+        return _combinations(self.axes)
+
+    def drawn(self, start: int, stop: int) -> dict[str, Column]:
+        """Return some combinations."""
+        return self.rows(start, stop)
 
     def rows(self, start: int, stop: int) -> dict[str, Column]:
-        """Return, for some combinations, the number of the value on each axis."""
+        """Return some combinations, whole numbers in 64 bits."""
         import numpy as np
 
         sizes = tuple(len(axis.values) for axis in self.axes)
@@ -208,7 +226,14 @@ class Grid:
         }
 
 
-@record
+class Pack(NamedTuple):
+    """Axes whose values one number stands for: how many such there are, and the values of each."""
+
+    size: int
+    tables: Mapping[str, Column]
+
+
+@dataclass(frozen=True)
 class Random:
     """Combinations drawn at random, each axis by itself; the seed decides on all of them."""
 
@@ -221,22 +246,56 @@ class Random:
             raise UsageError("--random must be at least 1 and --seed at least 0")
         limited(self.count, "--random")
 
-    def rows(self, start: int, stop: int) -> dict[str, Column]:
-        """Return some of the combinations; chunks are drawn independently of each other."""
+    @cached_property
+    def packs(self) -> list[Pack]:
+        """The axes of single values, as many together as one number can stand for."""
+        import numpy as np
+
+        together: list[list[Axis]] = []
+        for axis in (axis for axis in self.axes if not axis.continuous):
+            last = together[-1] if together else []
+            if last and _combinations([*last, axis]) <= PACKED:
+                last.append(axis)
+            else:
+                together.append([axis])
+        packs = []
+        for axes in together:
+            sizes = tuple(len(axis.values) for axis in axes)
+            places = np.unravel_index(np.arange(math.prod(sizes)), sizes)
+            named = zip(axes, places, strict=True)
+            tables = {axis.knob.name: axis.narrow[place] for axis, place in named}
+            packs.append(Pack(math.prod(sizes), tables))
+        return packs
+
+    def drawn(self, start: int, stop: int) -> dict[str, Column]:
+        """Return some of the combinations; chunks are drawn independently of each other.
+
+        Whole numbers have as few bits as they need, see `wide`.
+        """
         import numpy as np
 
         rng = np.random.default_rng((self.seed, start // CHUNK))
         columns, count = {}, stop - start
-        for axis in self.axes:
+        for pack in self.packs:
+            kind = np.uint8 if pack.size <= PACKED else np.int64
+            number = rng.integers(0, pack.size, count, dtype=kind).astype(np.intp)
+            columns.update({name: table.take(number) for name, table in pack.tables.items()})
+        for axis in (axis for axis in self.axes if axis.continuous):
             low, high = map(_side, (axis.values[0], axis.values[-1]))
-            if not axis.continuous:
-                drawn = axis.cells.take(rng.integers(0, len(axis.values), count))
-            elif axis.knob.kind == "number":
-                drawn = rng.uniform(low, high, count)
-            else:
-                drawn = rng.integers(low, high, count, endpoint=True)
-            columns[axis.knob.name] = drawn
-        return columns
+            columns[axis.knob.name] = (
+                rng.uniform(low, high, count)
+                if axis.knob.kind == "number"
+                else rng.integers(low, high, count, endpoint=True)
+            )
+        return {axis.knob.name: columns[axis.knob.name] for axis in self.axes}
+
+    def rows(self, start: int, stop: int) -> dict[str, Column]:
+        """Return some of the combinations, whole numbers in 64 bits."""
+        return wide(self.drawn(start, stop))
+
+
+def _combinations(axes: Sequence[Axis]) -> int:
+    return math.prod(len(axis.values) for axis in axes)
 
 
 @record
@@ -247,8 +306,10 @@ class Listed:
     columns: Mapping[str, Column]
     count: int
 
-    def rows(self, start: int, stop: int) -> dict[str, Column]:
+    def drawn(self, start: int, stop: int) -> dict[str, Column]:
         return {name: column[start:stop] for name, column in self.columns.items()}
+
+    rows = drawn
 
 
 Plan: TypeAlias = Grid | Random | Listed

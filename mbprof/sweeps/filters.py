@@ -16,6 +16,7 @@ from mbprof.output.model import Column as ReportColumn
 from mbprof.output.model import standing
 from mbprof.sweeps.axes import CHUNK, Column, column, sides
 from mbprof.sweeps.front import unbeaten
+from mbprof.symbolic.columns import picked, wide
 
 MAX_PATHS = 256
 """So often rows may differ in how a condition is answered; the rest are asked one by one."""
@@ -90,7 +91,7 @@ class Where:
                 lanes[f"{name}.h"], lanes[f"{name}.w"] = sides(cells)
             else:
                 lanes[name] = column(cells.tolist()) if cells.dtype == object else cells
-        return lanes
+        return wide(lanes)
 
     def _env(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return what the condition is asked with: the values of lanes and the fixed knobs."""
@@ -164,7 +165,8 @@ class Reducer:
 
     def add(self, columns: Mapping[str, Column]) -> None:
         """Take further rows into account."""
-        self.waiting.append(self.promising(columns) if self.held else columns)
+        # Of rows that are picked, those that nobody keeps are not taken along.
+        self.waiting.append(dict(self.promising(columns) if self.held else columns))
         # The rows are looked through anew when they have doubled, not with every chunk.
         if not self.held or sum(map(height, self.waiting)) >= max(AT_ONCE, height(self.held)):
             self.settle()
@@ -190,8 +192,7 @@ class Reducer:
 
     def kept(self, columns: Mapping[str, Column]) -> dict[str, Column]:
         """Return the rows that are kept of some alone."""
-        rows = self.best(columns)
-        return {name: column[rows] for name, column in columns.items()}
+        return dict(picked(columns, self.best(columns)))
 
     def best(self, columns: Mapping[str, Column]) -> Column:
         """Return the numbers of the rows that are kept."""
@@ -254,7 +255,7 @@ class Front(Reducer):
             no_more = np.logical_and.reduce([own <= cost for cost, own in pairs])
             less = np.logical_or.reduce([own < cost for cost, own in pairs])
             rows = rows[~(no_more & less)]
-        return {name: column[rows] for name, column in columns.items()}
+        return picked(columns, rows)
 
 
 def _cost(name: str, column: Column, most: bool) -> Column:
@@ -310,8 +311,7 @@ class First(Reducer):
         ):
             return columns
         # What is as good as the last one comes behind it.
-        rows = ~(column <= held[-1])
-        return {name: column[rows] for name, column in columns.items()}
+        return picked(columns, ~(column <= held[-1]))
 
 
 @dataclass(slots=True)

@@ -23,6 +23,7 @@ from mbprof.published.estimate import Joined
 from mbprof.spec.sections import chosen_scope
 from mbprof.sweeps.axes import CHUNK, Column, Grid, Plan, sides
 from mbprof.sweeps.filters import Where
+from mbprof.symbolic.columns import Picked, wide
 
 Chunk: TypeAlias = Mapping[str, Column]
 SPEC = "spec"
@@ -92,7 +93,7 @@ class Sweep:
         of = stamp(self.spec.name, self.fixed, self.scope, conventions.load(self.convention))
         return of if self.needs is None else {**of, **self.needs.stamp}
 
-    def chunk(self, start: int, stop: int) -> dict[str, Column]:
+    def chunk(self, start: int, stop: int) -> Mapping[str, Column]:
         """Cost some rows of the plan.
 
         Raises: MbprofError: a configuration makes no network, of whatever size; the message
@@ -100,7 +101,7 @@ class Sweep:
         """
         import numpy as np
 
-        rows = self.plan.rows(start, stop)
+        rows = self.plan.drawn(start, stop)
         count = stop - start
         results, errors = self.costed(rows, count)
         refused = np.zeros(count, bool) if errors is None else errors != None  # noqa: E711
@@ -108,13 +109,13 @@ class Sweep:
             raise errors[refused.argmax()]
         columns = {**rows, **results}
         if self.accuracies is not None:
-            columns.update(self.accuracies.columns(rows, count))
+            columns.update(self.accuracies.columns(wide(rows), count))
         if self.where is not None:
             # What makes no network meets no condition.
             made = np.flatnonzero(~refused)
-            part = columns if len(made) == count else {n: c[made] for n, c in columns.items()}
-            kept = self.where.holds(part, len(made))
-            return {name: column[kept] for name, column in part.items()}
+            part = columns if len(made) == count else Picked(columns, made)
+            return Picked(columns, made[self.where.holds(part, len(made))])
+        columns = wide(columns)
         if self.refuses:
             for name in results:
                 columns[name] = np.where(refused, np.nan, columns[name].astype(object))
@@ -337,7 +338,7 @@ class Job:
             for start in range(0, job.plan.count, CHUNK):
                 yield Span(name, start, min(start + CHUNK, job.plan.count))
 
-    def chunk(self, name: str, start: int, stop: int) -> dict[str, Column]:
+    def chunk(self, name: str, start: int, stop: int) -> Chunk:
         """Cost some rows of the plan of one spec.
 
         Raises: MbprofError: a configuration makes no network; the message names it.

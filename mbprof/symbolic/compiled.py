@@ -16,11 +16,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mbprof.symbolic.columns import wide
 from mbprof.symbolic.program import DONE, FITS, LARGE, OTHER, Program, Run, sized
 from mbprof.symbolic.symbols import MOST, Atom, Guard
 
 WHOLE, DOUBLE, FLAG = "i64", "double", "i1"
 SIGNS = {"+": "add", "-": "sub", "*": "mul", "/": "div"}
+NARROW = {"i8": np.int8, "i16": np.int16, "i32": np.int32, WHOLE: np.int64, DOUBLE: np.float64}
+"""How numbers lie in memory; the narrower they are, the more of them a cache holds."""
 COMPARED = {"==": ("eq", "oeq"), "!=": ("ne", "une"), "<": ("slt", "olt"), "<=": ("sle", "ole"),
             ">": ("sgt", "ogt"), ">=": ("sge", "oge")}  # fmt: skip
 """Comparisons of whole numbers and of doubles."""
@@ -205,11 +208,13 @@ class Writing(Run):
             return _divisible(self.operand(v), divisor, self.operand(floor))
         if atom.op in LINES:
             return LINES[atom.op](*map(self.operand, atom.args))
-        kind = WHOLE if atom.whole else DOUBLE
-        place = len(self.taken)
+        kind, place = lies(atom), len(self.taken)
         self.taken.append(atom)
         at = self.text.value("ptr", f"getelementptr {kind}, ptr %c{place}, i64 %i")
-        return self.text.value(kind, f"load {kind}, ptr {at.name}")
+        own = self.text.value(kind, f"load {kind}, ptr {at.name}")
+        if kind in (WHOLE, DOUBLE):
+            return own
+        return self.text.value(WHOLE, f"sext {kind} {own.name} to {WHOLE}")
 
     def operand(self, argument: Any) -> Value:
         return self.text.constant(super().operand(argument))
@@ -222,6 +227,16 @@ class Writing(Run):
     def answers(self, guard: Guard) -> Value:
         right = self.answer(guard.op, guard.args)
         return right if guard.answer else right.bits("xor", 1)
+
+
+def lies(atom: Atom) -> str:
+    """Return how the column of an atom lies in memory: that of a knob as narrow as it can be."""
+    if not atom.whole:
+        return DOUBLE
+    if atom.op != "input":
+        return WHOLE
+    ends = np.array([atom.low, atom.high])
+    return next(kind for kind, of in NARROW.items() if np.array_equal(ends.astype(of), ends))
 
 
 class Sizes(Run):
@@ -246,19 +261,22 @@ class Sizes(Run):
 
 
 class Kernel(NamedTuple):
-    """A compiled program: the atoms that it takes, and the function; what it lives in is kept."""
+    """A compiled program: the atoms that it takes, as which numbers, and the function.
 
-    taken: Sequence[Atom]
+    What the function lives in is kept.
+    """
+
+    taken: Mapping[Atom, Any]
     run: Callable[..., None]
     engine: Any
 
     def columns(self, program: Program, columns: Mapping[str, Any], count: int) -> list[Any]:
         """Return the columns that it takes, each whole in memory."""
-        before = Run(program.plans, columns)
+        knobs = all(atom.op == "input" for atom in self.taken)
+        before = Run(program.plans, columns if knobs else wide(columns))
         taken = []
         with np.errstate(all="ignore"):
-            for atom in self.taken:
-                kind = np.int64 if atom.whole else np.float64
+            for atom, kind in self.taken.items():
                 column = np.ascontiguousarray(before.computed(atom), dtype=kind)
                 taken.append(column if len(column) == count else np.repeat(column, count))
         return taken
@@ -362,4 +380,5 @@ def compiled(program: Program) -> Kernel | None:
     engine.finalize_object()
     pointers = [ctypes.c_void_p] * (len(taken) + len(program.outputs) + 1)
     signature = ctypes.CFUNCTYPE(None, ctypes.c_int64, *pointers)
-    return Kernel(taken, signature(engine.get_function_address("rows")), engine)
+    kinds = {atom: NARROW[lies(atom)] for atom in taken}
+    return Kernel(kinds, signature(engine.get_function_address("rows")), engine)

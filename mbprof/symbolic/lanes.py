@@ -64,7 +64,7 @@ def column(values: Sequence[float]) -> Column:
     return Lanes(map(float, values) if doubles else values)
 
 
-def taken(whole: Column, rows: Iterable[int]) -> Lanes:
+def only(whole: Column, rows: Iterable[int]) -> Lanes:
     """Return some rows of a column."""
     return Lanes([whole[row] for row in rows])
 

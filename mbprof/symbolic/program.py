@@ -11,6 +11,7 @@ from itertools import compress, repeat
 from typing import Any, NamedTuple
 
 from mbprof.symbolic.arithmetic import OPERATIONS
+from mbprof.symbolic.columns import taken
 from mbprof.symbolic.lanes import Column, Lanes
 from mbprof.symbolic.symbols import Atom, Condition, Guard, Monomial, Terms, Whole, atoms_of
 from mbprof.symbolic.trace import Trace
@@ -339,10 +340,3 @@ class _Sizes(Run):
 def sized(terms: Terms) -> Terms:
     """Return the sum of what no part of a sum exceeds, of atoms that are none of them negative."""
     return tuple((product, abs(factor)) for product, factor in terms)
-
-
-def taken(columns: Mapping[str, Column], rows: Column, count: int) -> Mapping[str, Column]:
-    """Return some rows of the columns; all of them as they are."""
-    if len(rows) == count:
-        return columns
-    return {name: column[rows] for name, column in columns.items()}

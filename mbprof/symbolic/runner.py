@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mbprof.symbolic.columns import wide
 from mbprof.symbolic.program import Program
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Runner:
         if self.kernel is not None:
             return self.kernel(self.program, columns, count)
         start = time.thread_time()
-        found = self.program.run(columns, count)
+        found = self.program.run(wide(columns), count)
         self.seconds += time.thread_time() - start
         if self.seconds > COMPILING:
             self.consider()

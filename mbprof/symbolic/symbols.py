@@ -71,18 +71,6 @@ def is_open(value: object) -> TypeGuard[Condition]:
     return isinstance(value, Condition) and value.trace.open
 
 
-def chosen(flag: Whole, yes: Any, no: Any) -> Any:
-    """Return one of two whole numbers: ``yes`` where a flag is 1."""
-    difference = yes - no
-    if isinstance(difference, int) and difference == 0:
-        return yes
-    (a, b), (c, d) = bounds(yes), bounds(no)
-    multiple = math.gcd(*(x.multiple if isinstance(x, Whole) else x for x in (yes, no)))
-    value = whole_value(yes if flag.value else no)
-    args = tuple(map(key, (flag, yes, no)))
-    return flag.trace.atom("chosen", args, value, min(a, c), max(b, d), multiple)
-
-
 def _comparison(op: str, holds: Operator) -> Operator:
     return lambda self, other: self._compare(op, other, holds)
 
@@ -92,6 +80,7 @@ class Varying:
 
     __slots__ = ()
     value: Any
+    trace: Any
 
     __eq__ = _comparison("==", operator.eq)
     __ne__ = _comparison("!=", operator.ne)
@@ -203,7 +192,7 @@ class Whole(Varying):
     def __add__(self, other: Any) -> Any:
         if isinstance(other, WholeNumber):
             terms = dict(self.terms)
-            for monomial, factor in _terms(other):
+            for monomial, factor in terms_of(other):
                 terms[monomial] = terms.get(monomial, 0) + factor
             return self.trace.polynomial(terms, self.value + whole_value(other))
         return self.real() + other
@@ -226,7 +215,7 @@ class Whole(Varying):
             return self.as_atom() * other.as_atom()
         terms: dict[Monomial, int] = {}
         for left, p in self.terms:
-            for right, q in _terms(other):
+            for right, q in terms_of(other):
                 both = self.trace.product(left, right)
                 terms[both] = terms.get(both, 0) + p * q
         return self.trace.polynomial(terms, self.value * whole_value(other))
@@ -298,7 +287,8 @@ class Whole(Varying):
     __index__ = __int__
 
 
-def _terms(x: Any) -> Terms:
+def terms_of(x: Any) -> Terms:
+    """Return a whole number as a sum of products of atoms."""
     return x.terms if isinstance(x, Whole) else (((), x),)
 
 
@@ -327,16 +317,16 @@ def _floor_divide(x: Whole | int, y: Whole | int) -> Any:
     trace = x.trace if isinstance(x, Whole) else y.trace  # type: ignore[union-attr]
     value = whole_value(x) // whole_value(y)
     if isinstance(y, int):
-        exact = {m: f // y for m, f in _terms(x) if f % y == 0}
-        rest = {m: f for m, f in _terms(x) if f % y}
+        exact = {m: f // y for m, f in terms_of(x) if f % y == 0}
+        rest = {m: f for m, f in terms_of(x) if f % y}
         if set(rest) <= {()}:
-            return trace.polynomial({m: f // y for m, f in _terms(x)}, value)
+            return trace.polynomial({m: f // y for m, f in terms_of(x)}, value)
         if exact:
             values = (f * math.prod(trace.atoms[n].value for n in m) for m, f in exact.items())
             taken = sum(values)
             remainder = trace.polynomial(rest, whole_value(x) - taken * y)
             return trace.polynomial(exact, taken) + _floor_divide(remainder, y)
-    elif (common := _divided_terms(_terms(x), y.terms)) is not None:
+    elif (common := _divided_terms(terms_of(x), y.terms)) is not None:
         return trace.polynomial(common, value)
     (a, b), (c, d) = bounds(x), bounds(y)
     corners = [p // q for p in (a, b) for q in (c, d) if q] or [value]

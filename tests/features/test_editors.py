@@ -11,7 +11,7 @@ import yaml
 
 from mbprof.language.source import Entry, Map, Node, Seq, parse, read
 from mbprof.ops import OPS
-from mbprof.spec import zoo
+from mbprof.spec import folders, zoo
 from mbprof.spec.schema import schema
 from tests.conftest import ROOT, child
 
@@ -134,8 +134,11 @@ def keys(node: Node) -> Iterator[Entry]:
 
 
 def test_every_key_has_a_description_where_it_is_hovered_over(tmp_path: Path) -> None:
-    paths = [zoo.folder() / f"{name}.yaml" for name in HOVERED]
-    paths += [zoo.folder() / "blocks" / "inv_res.yaml", zoo.folder() / "blocks" / "uib.yaml"]
+    paths = [folders.folder() / f"{name}.yaml" for name in HOVERED]
+    paths += [
+        folders.folder() / "blocks" / "inv_res.yaml",
+        folders.folder() / "blocks" / "uib.yaml",
+    ]
     documents = {path.name: path.read_text() for path in paths}
     found = [(path.name, entry.key) for path in paths for entry in keys(parse(read(path)))]
     # The server looks for no description of a key that is a number, such as that of a row.

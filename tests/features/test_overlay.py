@@ -112,7 +112,7 @@ def test_an_op_in_a_block_of_its_name_is_the_op(
     (tmp_path / "blocks" / "conv.yaml").write_text(text)
     (tmp_path / "conv.yaml").write_text(text)
     monkeypatch.setattr(zoo, "folder", lambda: tmp_path)
-    for cache in (zoo.block_tree, zoo.block_names, zoo._text, zoo._file):
+    for cache in (zoo.block_tree, zoo.block_names, zoo._read, zoo._file):
         cache.cache_clear()
     try:
         for name in ("conv", str(tmp_path / "conv.yaml")):
@@ -120,7 +120,7 @@ def test_an_op_in_a_block_of_its_name_is_the_op(
             assert (err, status) == ("", 0)
             assert "144" in out
     finally:
-        for cache in (zoo.block_tree, zoo.block_names, zoo._text, zoo._file):
+        for cache in (zoo.block_tree, zoo.block_names, zoo._read, zoo._file):
             cache.cache_clear()
 
 

@@ -19,7 +19,7 @@ from mbprof.cli.run import app
 from mbprof.errors import UsageError
 from mbprof.output.model import Brief
 from mbprof.output.writers import Result
-from mbprof.spec import zoo
+from mbprof.spec import folders
 from tests.conftest import ROOT
 
 SPEC = "mobilenet_v1"
@@ -68,7 +68,7 @@ NO_FUNCTION = {"serve", "watch"}
 
 
 def zoo_text(name: str) -> str:
-    return (zoo.folder() / f"{name}.yaml").read_text(encoding="utf-8")
+    return (folders.folder() / f"{name}.yaml").read_text(encoding="utf-8")
 
 
 def said(answer: Any) -> Any:
@@ -89,7 +89,7 @@ def test_every_command_is_a_function_and_the_other_way_round() -> None:
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_name_a_path_a_spec_and_a_network_are_taken_alike(name: str) -> None:
-    call, path = FUNCTIONS[name], zoo.folder() / f"{SPEC}.yaml"
+    call, path = FUNCTIONS[name], folders.folder() / f"{SPEC}.yaml"
     expected = said(call(SPEC))
     assert said(call(mbprof.load(SPEC))) == expected
     assert said(call(mbprof.load(SPEC).build())) == expected

@@ -213,7 +213,7 @@ def test_a_space_is_one_build_and_equals_networks_that_were_measured(space: str)
         assert [column.tolist() for column in engine.run(columns, 1)] == measured, row
 
 
-@pytest.mark.parametrize("space", ["attentive_nas", "fbnet", "proxyless_nas"])
+@pytest.mark.parametrize("space", ["attentive_nas", "fbnet", "mnasnet_space", "proxyless_nas"])
 def test_every_network_of_a_space_is_of_one_build(space: str) -> None:
     spec, rng = mbprof.load(space).definition, np.random.default_rng(7)
     chosen = {name: knob.one_of for name, knob in spec.knobs.items() if knob.one_of}
@@ -227,6 +227,31 @@ def test_every_network_of_a_space_is_of_one_build(space: str) -> None:
         given = {name: column[row].item() for name, column in columns.items()}
         total = mbprof.table(mbprof.load(space), **given).total
         assert [column[row].item() for column in counts] == [total.params, total.cost]
+
+
+def test_cells_of_darts_are_those_of_its_code() -> None:
+    path = ROOT / "tests" / "independent" / "data" / "space_networks.csv"
+    with path.open(encoding="utf-8") as file:
+        table = csv.DictReader(line for line in file if not line.startswith("#"))
+        rows = [row for row in table if row["space"] == "darts"]
+    assert rows
+    for row in rows:
+        given = {name: int(value) for name, value in map(_pair, row["knobs"].split())}
+        total = mbprof.table(mbprof.load("darts"), scope="all", **given).total
+        assert (total.params, total.cost) == (int(row["params"]), int(row["macs"]))
+
+
+def test_the_space_of_mnasnet_holds_mobilenet_v2_and_what_a_gate_adds() -> None:
+    default = mbprof.table(mbprof.load("mnasnet_space"), scope="all").total
+    named = mbprof.table(mbprof.load("mobilenet_v2@torchvision"), scope="all").total
+    assert (default.params, default.cost) == (named.params, named.cost)
+    # MnasNet-A1, but for its fifth block, whose 112 channels are no choice of 96.
+    a1 = {"o2": 4, "n2": 2, "o3": 3, "k3": 5, "r3": 4, "f3": 1.25, "n3": 3, "f4": 1.25, "n4": 4,
+          "r5": 4, "n5": 2, "k6": 5, "r6": 4, "n6": 3}  # fmt: skip
+    text = "name: a1\nextend: mnasnet\nbody: {rows: {5: {c: 96}}}\n"
+    ours = mbprof.table(mbprof.load("mnasnet_space"), scope="all", **a1).total
+    theirs = mbprof.table(mbprof.loads(text), scope="all").total
+    assert (ours.params, ours.cost) == (theirs.params, theirs.cost)
 
 
 def _ends(knob: Any) -> tuple[int, int]:

@@ -19,7 +19,7 @@ from mbprof.ops import OPS
 from mbprof.output.model import Screen
 from mbprof.published import totals
 from mbprof.published.verify import verify
-from mbprof.spec import index, zoo
+from mbprof.spec import folders, index, zoo
 from mbprof.spec.knobs import KNOB_KEYS
 from mbprof.spec.reader import BLOCK_KEYS, INPUT_KEYS, SPEC_KEYS
 from mbprof.spec.schema import FORMATS, schema
@@ -109,7 +109,7 @@ def test_the_committed_schema_is_the_generated_one() -> None:
 
 
 def test_the_committed_index_is_of_the_specs_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = index.rows(zoo.folder())
+    rows = index.rows(folders.folder())
     assert rows is not None, "run make index"
     for name in sorted(rows)[::40]:
         total = mbprof.load(name).build().profile().total
@@ -124,7 +124,7 @@ def test_the_committed_index_is_of_the_specs_as_they_are(monkeypatch: pytest.Mon
 def test_the_committed_totals_are_of_the_specs_and_conventions_as_they_are(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert totals._read(zoo.folder()) is not None, "run make index"
+    assert totals._read(folders.folder()) is not None, "run make index"
     rows = totals.totals()
     for row in rows[::150]:
         network = mbprof.load(row.name).build(**row.knobs)

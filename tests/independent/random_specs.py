@@ -13,7 +13,7 @@ import mbprof
 from mbprof.errors import MbprofError
 from mbprof.language.fmt import Shape
 from mbprof.ops.conv import FUNCTIONS
-from mbprof.spec import zoo
+from mbprof.spec import folders
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 WHICH = {True: "true", False: "false"}
@@ -232,7 +232,7 @@ STEPS: dict[int, list[Callable[[Draw, Shape], str]]] = {
 def examples() -> dict[str, tuple[dict[str, Any], set[str]]]:
     """Return the blocks of the library that take one stack of maps: example and arguments."""
     found = {}
-    for path in sorted((zoo.folder() / "blocks").glob("*.yaml")):
+    for path in sorted((folders.folder() / "blocks").glob("*.yaml")):
         tree = yaml.safe_load(path.read_text(encoding="utf-8"))
         example = tree.get("example", {})
         if str(example.get("in", "")).count("x") == 2 and "in" not in tree:

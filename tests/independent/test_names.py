@@ -14,10 +14,10 @@ import pytest
 import mbprof
 from mbprof.language.fmt import Value
 from mbprof.pages.catalogue import library_names
-from mbprof.spec import names, zoo
+from mbprof.spec import folders, names
 from tests.conftest import invoke, run
 
-FOLDER = zoo.folder()
+FOLDER = folders.folder()
 DATA = Path(__file__).parent / "data"
 with (DATA / "zoo_totals.csv").open(newline="") as file:
     MEASURED = list(csv.DictReader(file))

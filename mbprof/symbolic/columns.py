@@ -1,0 +1,56 @@
+"""Columns of configurations by name: some of their rows, and as wide as arithmetic needs them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+Column = Any
+
+
+def wide(columns: Mapping[str, Column]) -> dict[str, Column]:
+    """Return columns in which nothing overflows at once: whole numbers have 64 bits.
+
+    >>> import numpy as np
+    >>> (wide({"k": np.array([100], np.int8)})["k"] * 100).tolist()
+    [10000]
+    """
+    return {name: _wide(column) for name, column in columns.items()}
+
+
+def _wide(column: Column) -> Column:
+    kind = column.dtype
+    return column.astype("int64") if kind.kind == "i" and kind.itemsize < 8 else column
+
+
+def taken(columns: Mapping[str, Column], rows: Column, count: int) -> Mapping[str, Column]:
+    """Return some rows of the columns; all of them as they are."""
+    if len(rows) == count:
+        return columns
+    return {name: column[rows] for name, column in columns.items()}
+
+
+class Picked(Mapping[str, Column]):
+    """Some rows of columns, each column picked when it is asked for, as `wide`."""
+
+    def __init__(self, columns: Mapping[str, Column], rows: Column) -> None:
+        self.columns, self.rows = columns, rows
+
+    def __getitem__(self, name: str) -> Column:
+        return _wide(self.columns[name][self.rows])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.columns)
+
+    def __len__(self) -> int:
+        return len(self.columns)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return dict, (dict(self),)
+
+
+def picked(columns: Mapping[str, Column], rows: Column) -> Picked:
+    """Return some rows of columns, of which some may have been picked already."""
+    if isinstance(columns, Picked):
+        return Picked(columns.columns, columns.rows[rows])
+    return Picked(columns, rows)
