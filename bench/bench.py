@@ -155,8 +155,8 @@ def main() -> int:
         print(f"--   the playground is left out; missing: {missing}")
     else:
         for name, figure, unit, most in page.figures():
-            limit = f"{most} {unit}" if most else "none"
-            line(name, f"{figure:,.1f} {unit}", limit, not most or figure <= most)
+            bound = f"{most} {unit}" if most else "none"
+            line(name, f"{figure:,.1f} {unit}", bound, not most or figure <= most)
     rows = measured.measurements()
     for terms, rank, error in measured.outcomes(rows):
         fit = f"{len(rows)} networks timed, half fitted by {', '.join(terms)}"
