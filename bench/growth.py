@@ -13,14 +13,14 @@ import mbprof
 from mbprof.output.writers import render
 
 ROWS, SHORT, LONG = 3_000, 1, 10
-"""A chain has so many rows, each so often; one for a formula has a tenth of the rows."""
+"""A chain has so many rows, each so often."""
 MOST = 100_000
 """So many layers are within the budget of a text."""
 
 
-def chain(rounds: int, kernel: int = 3, count: int = ROWS) -> str:
+def chain(rounds: int, kernel: int = 3) -> str:
     rows = "".join(
-        f"  - {{op: conv, k: {kernel}, c: {8 + i % 8}, n: {rounds}}}\n" for i in range(count)
+        f"  - {{op: conv, k: {kernel}, c: {8 + i % 8}, n: {rounds}}}\n" for i in range(ROWS)
     )
     return f"name: chain\ninput: {{res: 8}}\nbody:\n{rows}"
 
@@ -34,7 +34,7 @@ def seconds(work: Callable[[], object]) -> float:
 def works(rounds: int) -> dict[str, Callable[[], object]]:
     """Return what is done with a chain, by the command that does it."""
     spec, other = mbprof.loads(chain(rounds)), mbprof.loads(chain(rounds, 1))
-    network, small = spec.build(), mbprof.loads(chain(rounds, count=ROWS // 10))
+    network = spec.build()
     return {
         "build": spec.build,
         "table": lambda: render(mbprof.table(spec).report("data"), "csv"),
@@ -43,7 +43,7 @@ def works(rounds: int) -> dict[str, Callable[[], object]]:
         "graph": lambda: network.graph,
         "diff": lambda: mbprof.diff(spec, other),
         "compare": lambda: mbprof.compare(spec, other),
-        "formula": lambda: mbprof.formula(small, by="net"),
+        "formula": lambda: mbprof.formula(spec, by="net"),
     }
 
 

@@ -236,7 +236,7 @@ def test_cells_of_darts_are_those_of_its_code() -> None:
         rows = [row for row in table if row["space"] == "darts"]
     assert rows
     for row in rows:
-        given = {name: int(value) for name, value in map(_pair, row["knobs"].split())}
+        given: Any = {name: int(value) for name, value in map(_pair, row["knobs"].split())}
         total = mbprof.table(mbprof.load("darts"), scope="all", **given).total
         assert (total.params, total.cost) == (int(row["params"]), int(row["macs"]))
 
@@ -246,7 +246,8 @@ def test_the_space_of_mnasnet_holds_mobilenet_v2_and_what_a_gate_adds() -> None:
     named = mbprof.table(mbprof.load("mobilenet_v2@torchvision"), scope="all").total
     assert (default.params, default.cost) == (named.params, named.cost)
     # MnasNet-A1, but for its fifth block, whose 112 channels are no choice of 96.
-    a1 = {"o2": 4, "n2": 2, "o3": 3, "k3": 5, "r3": 4, "f3": 1.25, "n3": 3, "f4": 1.25, "n4": 4,
+    a1: Any = {"o2": 4, "n2": 2, "o3": 3, "k3": 5, "r3": 4, "f3": 1.25, "n3": 3, "f4": 1.25,
+          "n4": 4,
           "r5": 4, "n5": 2, "k6": 5, "r6": 4, "n6": 3}  # fmt: skip
     text = "name: a1\nextend: mnasnet\nbody: {rows: {5: {c: 96}}}\n"
     ours = mbprof.table(mbprof.load("mnasnet_space"), scope="all", **a1).total
