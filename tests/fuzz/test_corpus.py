@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.fuzz.case import Case
-from tests.fuzz.mutants import CORPUS
+from tests.fuzz.seeds import CORPUS
 
 FILES = sorted(CORPUS.glob("*.json"))
 
