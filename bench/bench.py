@@ -147,7 +147,7 @@ def main() -> int:
             line("the same over NumPy's columns", f"{quick / slow:.0f} x", "none", True)
     rate = spaces.to_a_front(10 * COUNT)
     line("networks of Once-for-all's space to a front", f"{rate / 1e6:.1f} M", "none", True)
-    faster, work = jobs.speed()
+    faster, work, _ = jobs.speed()
     line("10 M to a front by two processes over one", f"{faster:.2f} x", "1.7 x", faster >= 1.7)
     line("processor time of the two over that of the one", f"{work:.2f} x", "1.2 x", work < 1.2)
     rows = measured.measurements()
