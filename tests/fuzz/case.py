@@ -20,7 +20,7 @@ from tests.conftest import Ended, invoke
 SECONDS = {"list": 20.0, "verify": 30.0, "report": 20.0, "accuracy": 10.0, "plot": 10.0}
 """Seconds of processor time that a command has whatever its input, 2 if it is not named."""
 MEGABYTES = 300
-LAYERS, MOST = 20_000, 125_000
+LAYERS, MOST = 10_000, 125_000
 """Layers of a network that is costed in 2 s; of one of more it takes longer, up to the most."""
 _LIVE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 """What no terminal may be sent, but for line breaks and tabs."""
