@@ -152,7 +152,7 @@ def main() -> int:
     line("networks of Once-for-all's space to a front", f"{rate / 1e6:.1f} M", said, quick)
     for of, found, beside, holds in spaces.searched():
         line(of, found, beside, holds)
-    faster, work = jobs.speed()
+    faster, work, _ = jobs.speed()
     line("10 M to a front by two processes over one", f"{faster:.2f} x", "1.7 x", faster >= 1.7)
     line("processor time of the two over that of the one", f"{work:.2f} x", "1.2 x", work < 1.2)
     if missing := page.lacks():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import signal
 
 
 def main() -> None:
@@ -14,6 +15,12 @@ def main() -> None:
     """
     gc.set_threshold(100_000)
     atexit.register(gc.freeze)
+    # To be interrupted while modules are loaded is no news, and their code may lose an exception.
+    interrupted = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if interrupted:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     from mbprof.cli.run import run
 
+    if interrupted:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     run()

@@ -47,6 +47,11 @@ def run() -> None:
         silence()
         what = f"use {error.filename}" if error.filename else "write standard output"
         complain(f"error[usage]: cannot {what}: {error.strerror or error}")
+    except RuntimeError as error:
+        # A class that was being made puts an error of its own around what interrupted it.
+        if not isinstance(error.__cause__, KeyboardInterrupt):
+            raise
+        status = 130
     except SystemExit:
         # Typer has put something in its place: the reader, such as head, has seen enough.
         if sys.stdout is out:

@@ -14,9 +14,9 @@ from mbprof.spec.model import Part, Step, Table, Template, Wiring, texts
 from mbprof.symbolic.arithmetic import product
 from mbprof.symbolic.symbols import bounded
 
-MAX_STEPS = 1_000_000
+MAX_STEPS = 500_000
 """Steps, each round of a repeat and each edge of the graph counted."""
-MAX_READ = 8_000_000
+MAX_READ = 4_000_000
 """Characters of names, arguments and expressions, as often as they are read."""
 
 

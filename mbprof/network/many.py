@@ -69,6 +69,8 @@ class Engine:
     """Whether some configuration made no network so far."""
     open: bool = False
     """Whether a trace leaves open what is there, so that it serves many structures."""
+    limit: int = MAX_WORK
+    """So many terms are added up at most."""
     partial: bool = False
     """Whether what is beyond the most networks is refused, rather than all."""
     work: int = 0
@@ -176,7 +178,7 @@ class Engine:
         """Why no further network is made, if so."""
         if self.most is not None and len(self.paths) >= self.most:
             return LimitError(f"the configurations make more than {self.most} networks")
-        if self.work < MAX_WORK:
+        if self.work < self.limit:
             return None
         return LimitError(
             f"the configurations make more than {len(self.paths):,} different networks; to make "

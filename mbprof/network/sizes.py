@@ -10,7 +10,7 @@ from mbprof.errors import LimitError, Loc, MbprofError, UsageError
 from mbprof.language.fmt import Value, either, integer, size
 from mbprof.language.progressions import Numbers
 from mbprof.network.build import build
-from mbprof.network.many import Engine
+from mbprof.network.many import MAX_WORK, Engine
 from mbprof.output import Column, Report
 from mbprof.output.formats import stamp
 from mbprof.output.writers import Result
@@ -24,6 +24,10 @@ FEWER = 1024
 """So many sizes are looked at without NumPy, or four times that of the image."""
 MAX_PATHS = 256
 """Into so many classes the sizes may fall, each of which is built once."""
+HINTED = 1_000_000
+"""So many terms are added up for a hint: about a second."""
+USUAL = (*range(1, 257), *range(256 + 16, 2048 + 1, 16))
+"""Sizes of which one makes a network, if any does."""
 HIGH, WIDE = "res.h", "res.w"
 
 
@@ -37,11 +41,15 @@ class Walk:
 
     definition: Definition
     knobs: Mapping[str, Value]
+    limit: int = MAX_WORK
+    """So many terms are added up at most."""
     engine: Engine = field(init=False)
 
     def __post_init__(self) -> None:
         ranges = dict.fromkeys((HIGH, WIDE), (1, LARGEST_RES))
-        self.engine = Engine(self.definition, self.knobs, ranges, lambda graph: (), 0, MAX_PATHS)
+        self.engine = Engine(
+            self.definition, self.knobs, ranges, lambda graph: (), 0, MAX_PATHS, limit=self.limit
+        )
 
     def errors(self, high: Sequence[int], wide: Sequence[int]) -> list[MbprofError | None]:
         """Return why images of some heights and widths make no network, None where they do.
@@ -234,8 +242,10 @@ def _side(numbers: Numbers, simple: bool) -> dict[str, Any]:
     return {"multiple_of": form.multiple_of, "offset": form.offset, "min": form.min}
 
 
-def walked(definition: Definition, knobs: Mapping[str, Value]) -> Sizes:
+def walked(definition: Definition, knobs: Mapping[str, Value], walk: Walk | None = None) -> Sizes:
     """Return which sizes make a network, with the other knobs as they are.
+
+    ``walk`` may know some of it already.
 
     Raises: UsageError: its input is no image. MbprofError: no size does; the error is that of the
     size that is given. LimitError: there are too many cases.
@@ -244,7 +254,7 @@ def walked(definition: Definition, knobs: Mapping[str, Value]) -> Sizes:
         raise UsageError(f"the input of {definition.name} is no image, so that it has no sizes")
     high, wide = image = size(knobs["res"])
     top = LARGEST_RES if has_numpy() else min(LARGEST_RES, max(FEWER, 4 * max(image)))
-    walk, every = Walk(definition, knobs), range(1, top + 1)
+    walk, every = walk or Walk(definition, knobs), range(1, top + 1)
     squares = walk.along(every, every)
     refused = walk.errors([high], [wide])[0]
     if refused is not None and squares.works:
@@ -282,10 +292,14 @@ def possible(definition: Definition, knobs: Mapping[str, Value]) -> bool:
 def nearby(definition: Definition, knobs: Mapping[str, Value], error: MbprofError) -> str | None:
     """Return the hint of a size that makes no network: which near it do, and what helps at all.
 
-    Where none does, or a few small ones that have no room to differ, the hint is the error's own.
+    Where none that is usual does, or a few small ones that have no room to differ, or where that
+    is much work, the hint is the error's own.
     """
     try:
-        found = walked(definition, knobs)
+        walk = Walk(definition, knobs, HINTED)
+        if not any(size is None for size in walk.errors(USUAL, USUAL)):
+            return error.hint
+        found = walked(definition, knobs, walk)
     except MbprofError:
         return error.hint
     if not any(side.values[-1:] > [side.top // 2] for _, side in found.lines):

@@ -71,7 +71,8 @@ def _chunks(
     elif jobs > 1:
         from mbprof.sweeps import pool
 
-        results = pool.results(Work(job, rule and InOrder(rule)), job.spans(), jobs)
+        most = pool.AHEAD if rule is None else pool.FAR
+        results = pool.results(Work(job, rule and InOrder(rule)), job.spans(), jobs, most)
     else:
         results = map(Work(job, None), job.spans())
     with closing(results) if isinstance(results, Generator) else nullcontext():

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from mbprof import __version__
 from mbprof.errors import LimitError, UsageError
+from mbprof.output.files import undisturbed
 from mbprof.sweeps.pool import alone, apart
 
 S = TypeVar("S")
@@ -69,7 +70,8 @@ def _client(address: str, jobs: int) -> Iterator[Any]:
             # What is ended closes one line after another, and says so of each even when it is over.
             logging.getLogger("distributed").setLevel(logging.CRITICAL)
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="mbprof-"))
-            with apart():
+            # One that a signal finds half started takes ten seconds to end, and complains of it.
+            with undisturbed(), apart():
                 address = stack.enter_context(
                     LocalCluster(
                         n_workers=jobs, threads_per_worker=1, dashboard_address=None,

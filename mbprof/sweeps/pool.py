@@ -32,10 +32,16 @@ LOSING = "<frozen importlib"
 """The code of imports, which swallows an exception here and there."""
 AHEAD = 32
 """So many results wait at most for the one that is next, besides two for each process."""
+FAR = 2048
+"""The same of results that are small: so many are done here while other processes start."""
 
 
-def results(work: Callable[[S], R], items: Iterable[S], jobs: int) -> Generator[R]:
+def results(
+    work: Callable[[S], R], items: Iterable[S], jobs: int, most: int = AHEAD
+) -> Generator[R]:
     """Yield the result of every item in order; this process is one of those that work.
+
+    At most so many results wait for the one that is next, besides two for each process.
 
     The others are spawned, as on every platform, and killed when the results are no longer wanted;
     however this one ends, they hear of it through a pipe.
@@ -78,7 +84,7 @@ def results(work: Callable[[S], R], items: Iterable[S], jobs: int) -> Generator[
                 ahead()
                 if not waiting:
                     return
-                while waiting[0] not in ended and len(waiting) < AHEAD + 2 * jobs:
+                while waiting[0] not in ended and len(waiting) < most + 2 * jobs:
                     item = next(left, None)
                     if item is None:
                         break

@@ -4,6 +4,7 @@ import importlib.util
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 import pandas
@@ -129,3 +130,24 @@ def test_without_the_extra_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_sweep_of_this_machine_loads_dask() -> None:
     asked = ("sweep", "mobilenet_v1", "--alpha", "0.5", "--format", "csv")
     assert not {"dask", "distributed", "multiprocessing.pool"} & loaded_by(*asked)
+
+
+def test_a_signal_waits_until_a_cluster_has_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    class Cluster:
+        def __init__(self, **given: object) -> None:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.01)
+            seen.append("started")
+
+        def __enter__(self) -> "Cluster":
+            return self
+
+        def __exit__(self, *why: object) -> None:
+            seen.append("ended")
+
+    monkeypatch.setattr("distributed.LocalCluster", Cluster)
+    with pytest.raises(KeyboardInterrupt):
+        next(cluster.results(str, [1], "local", 1))
+    assert seen == ["started", "ended"]

@@ -164,3 +164,35 @@ def test_no_process_outlives_one_that_was_killed(tmp_path: Path) -> None:
         process.wait()
         for part in tmp_path.iterdir():
             part.unlink()  # which nobody was left to do
+
+
+LOADING = """
+import os, signal, sys, types
+import mbprof.cli
+
+class Loaded(types.ModuleType):
+    def __getattr__(self, name):
+        os.kill(os.getpid(), signal.SIGINT)
+
+sys.modules["mbprof.cli.run"] = Loaded("run")
+mbprof.cli.main()
+"""
+
+
+@proc
+def test_an_interrupt_while_modules_are_loaded_is_silent(tmp_path: Path) -> None:
+    with started(sys.executable, "-c", LOADING, cwd=tmp_path) as process:
+        assert process.communicate(timeout=60)[0] == ""
+        assert process.returncode == -signal.SIGINT
+
+
+def test_an_interrupt_of_a_class_that_is_made_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Field:
+        def __set_name__(self, owner: type, name: str) -> None:
+            raise KeyboardInterrupt
+
+    def load(*args: object, **given: object) -> object:
+        return type("Made", (), {"field": Field()})
+
+    monkeypatch.setattr("mbprof.network.load.load", load)
+    assert invoke("table", "mobilenet_v1").status == 130

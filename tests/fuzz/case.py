@@ -22,6 +22,8 @@ SECONDS = {"list": 20.0, "verify": 30.0, "report": 20.0, "accuracy": 10.0, "plot
 """Seconds of processor time that a command has whatever its input, 2 if it is not named."""
 MEGABYTES = 300
 BINARY = (".onnx", ".tflite")
+LAYERS, MOST = 10_000, 125_000
+"""Layers of a network that is costed in 2 s; of one of more it takes longer, up to the most."""
 _LIVE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 """What no terminal may be sent, but for line breaks and tabs."""
 
@@ -36,9 +38,11 @@ class TooSlow(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What was typed, ``load`` and a file or a command line, and the files beside it.
+    """What was typed, and the files beside it.
 
-    What is no text, by the ending of its name, stands there in base 64.
+    That is a command line; or ``build`` and a file, which is loaded, built and costed; or ``load``
+    and a file, which is swept and written in closed form, too. What is no text, by the ending of
+    its name, stands there in base 64.
     """
 
     argv: tuple[str, ...]
@@ -54,17 +58,26 @@ class Case:
         """Return it as a file of the corpus."""
         return json.dumps({"argv": self.argv, "files": self.files}, indent=1) + "\n"
 
+    @property
+    def seconds(self) -> float:
+        """The processor time that it has."""
+        return SECONDS.get(self.argv[0], 2.0)
+
     def run(self, folder: Path) -> str:
         """Run it in an empty folder and return how it ended.
 
         Raises: Broken, TooSlow, and whatever mbprof lets through.
         """
-        for name, text in self.files.items():
-            binary = name.endswith(BINARY)
-            data = base64.b64decode(text) if binary else text.encode("utf-8", "surrogatepass")
-            (folder / name).write_bytes(data)
-        with limited(SECONDS.get(self.argv[0], 2.0)), contextlib.chdir(folder):
-            return _load(self) if self.argv[0] == "load" else _command(self, folder)
+        large = MOST / LAYERS if self.argv[0] in ("build", "load") else 1
+        with limited(self.seconds * large):
+            if self.argv[0] in ("build", "load"):
+                return _load(self.files[self.argv[1]], self.argv[0] == "load")
+            for name, text in self.files.items():
+                binary = name.endswith(BINARY)
+                data = base64.b64decode(text) if binary else text.encode("utf-8", "surrogatepass")
+                (folder / name).write_bytes(data)
+            with contextlib.chdir(folder):
+                return _command(self, folder)
 
 
 @contextlib.contextmanager
@@ -91,11 +104,10 @@ def _said(work: Callable[[], Any]) -> Any:
         return error.message
 
 
-def _load(case: Case) -> str:
-    """Load, build, cost; then a sweep says what a single run says."""
+def _load(text: str, more: bool) -> str:
+    """Load, build, cost; with ``more`` what else costs a network agrees."""
     try:
-        spec = mbprof.loads(case.files[case.argv[1]])
-        knobs = [name for name in ("alpha", "res", "classes") if name in spec.knobs]
+        spec = mbprof.loads(text)
         profile = spec.build().profile()
     except MbprofError as error:
         require(str(error).startswith(("s.yaml", "<", "error")) or ":" in str(error), "no place")
@@ -103,7 +115,16 @@ def _load(case: Case) -> str:
     rows, total = profile.rows, profile.total
     require(sum(row.params for row in rows) == total.params, "params are no sum")
     require(sum(row.cost for row in rows) == total.cost, "costs are no sum")
-    require(json.loads(json.dumps(profile.to_dict(), allow_nan=False)) is not None, "no JSON")
+    require(bool(json.dumps(profile.to_dict(), allow_nan=False)), "no JSON")
+    if more:
+        _same_swept(spec)
+        _same_written(spec)
+    return f"built: {len(rows)}"
+
+
+def _same_swept(spec: Any) -> None:
+    """A sweep says what a single run says, errors included."""
+    knobs = [name for name in ("alpha", "res", "classes") if name in spec.knobs]
     for knob in knobs[:2]:
         value = spec.knobs[knob]
         value = value[0] if isinstance(value, tuple) else value
@@ -113,7 +134,17 @@ def _load(case: Case) -> str:
             single = _said(partial(_totals, spec, knob, number))
             swept = _said(partial(_swept, spec, knob, number))
             require(single == swept, f"{knob}={number}: run {single}, sweep {swept}")
-    return "built"
+
+
+def _same_written(spec: Any) -> None:
+    """A closed form, where there is one, gives what a single run does at the network's size."""
+    total = spec.build().profile().total
+    try:
+        formula = mbprof.formula(spec, by="net")
+        written = formula.evaluate(**{symbol.name: symbol.value for symbol in formula.symbols})
+    except MbprofError:
+        return
+    require(tuple(written[:2]) == (total.params, total.cost), f"formula {written}, run {total}")
 
 
 def _totals(spec: Any, knob: str, value: Any) -> tuple[int, int]:
@@ -148,14 +179,16 @@ def _command(case: Case, folder: Path) -> str:
         require(live is None, f"prints {live.group()!r}" if live else "")
     _check_format(case, ended)
     files = {path.name for path in folder.iterdir()} - set(case.files)
-    named = {word for word in case.argv if not word.startswith("-")}
+    named = set(case.argv)
+    named |= {word.removesuffix(".md") for word in named if case.argv[0] == "report"}  # charts
     require(files <= named, f"leaves {sorted(files - named)}")
     require(ended.status != 2 or not files, f"an error leaves {sorted(files)}")
     return f"status {ended.status}"
 
 
 def _check_format(case: Case, ended: Ended) -> None:
-    if ended.status == 2 or "--format" not in case.argv or "-o" in case.argv:
+    elsewhere = {"-o", "--output", "--help"} & set(case.argv)
+    if ended.status == 2 or elsewhere or "--format" not in case.argv[:-1]:
         return
     form = case.argv[case.argv.index("--format") + 1]
     if form in ("json", "sarif"):
@@ -170,6 +203,13 @@ def _check_format(case: Case, ended: Ended) -> None:
 
 
 def timed(case: Case, folder: Path) -> tuple[str, float]:
-    """Run a case and return how it ended, and the seconds of processor time."""
+    """Run a case and return how it ended, and the seconds of processor time.
+
+    Raises: TooSlow, also where the exception that stops it was lost; see `Case.run`.
+    """
     start = time.process_time()
-    return case.run(folder), time.process_time() - start
+    how, took = case.run(folder), time.process_time() - start
+    layers = int(how.partition(": ")[2] or 0)
+    if took > case.seconds * max(1, layers / LAYERS):
+        raise TooSlow(f"{took:.1f} s")
+    return how, took

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.fuzz.case import Case
-from tests.fuzz.mutants import CORPUS
+from tests.fuzz.case import Case, timed
+from tests.fuzz.seeds import CORPUS
 
 FILES = sorted(CORPUS.glob("*.json"))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_what_broke_once_does_not_any_more(path: Path, tmp_path: Path) -> None:
-    assert Case.read(path).run(tmp_path)
+    assert timed(Case.read(path), tmp_path)
