@@ -130,11 +130,11 @@ def main() -> int:
         lines.append("\t".join([name, str(seen.pairs), str(seen.built), seconds, said]))
         print(lines[-1], file=log or sys.stdout, flush=True)
     fields = [line.split("\t") for line in lines]
-    wrong = sum(line[4] != "ok" for line in fields)
-    sizes = sum(line[4].count(";") + 1 for line in fields if line[4] != "ok")
+    wrong = [line[4] for line in fields if line[4] != "ok"]
+    sizes = sum(said.count(";") + 1 for said in wrong)
     pairs = sum(int(line[1]) for line in fields)
-    print(f"{sizes} of {pairs:,} sizes differ, in {wrong} of {len(fields)} specs")
-    return wrong
+    print(f"{sizes} of {pairs:,} sizes differ, in {len(wrong)} of {len(fields)} specs")
+    return len(wrong)
 
 
 if __name__ == "__main__":
