@@ -143,7 +143,7 @@ def test_a_block_of_tokens_by_itself(text: str, n: int, c: int, fits: bool) -> N
     n, c = (64 * n, 48 * c) if fits else (n, c)
     found = kept(text)
     values = {"C": c, "N": n}
-    arguments = {"c": c} if "c" in {each.name for each in found.symbols} else {}
+    arguments: dict[str, Any] = {"c": c} if "c" in {each.name for each in found.symbols} else {}
     try:
         lines, total = evaluated(found, **values, **arguments)
     except UsageError:
