@@ -58,10 +58,11 @@ fuzz: $(READY)  ## search for inputs that break something: SECONDS=600 SEED=7 fo
 signals: $(READY)  ## end commands at random moments and look for what is left: TIMES=20 for fewer
 	$(BIN)/python -m tests.fuzz.signals $(if $(TIMES),--times $(TIMES)) $(if $(SEED),--seed $(SEED))
 
-nightly: $(VENV)/.frameworks  ## every spec of the zoo exported, run, and compared; 10,000 random networks counted by frameworks
+nightly: $(VENV)/.frameworks  ## every spec of the zoo exported, run, and compared, and built at every size; 10,000 random networks counted by frameworks
 	$(BIN)/python -m tests.independent.exported
 	$(BIN)/python -m tests.independent.reimported
 	$(BIN)/python -m tests.independent.exported_code
+	$(BIN)/python -m tests.independent.sizes_everywhere
 	EXAMPLES=10000 $(BIN)/python -m pytest $(PARALLEL) tests/independent/test_differential.py tests/independent/test_spaces.py
 
 bench: $(READY)  ## speed and memory, as ratios within one run
