@@ -59,8 +59,9 @@ fuzz: $(READY)  ## search for inputs that break something: SECONDS=600 SEED=7 fo
 signals: $(READY)  ## end commands at random moments and look for what is left: TIMES=20 for fewer
 	$(BIN)/python -m tests.fuzz.signals $(if $(TIMES),--times $(TIMES)) $(if $(SEED),--seed $(SEED))
 
-nightly: $(VENV)/.frameworks  ## every network of the zoo exported, run and read again; those of timm read; 10,000 random networks counted by frameworks
+nightly: $(VENV)/.frameworks  ## every network of the zoo exported, run and read again, and built at every size; those of timm read; 10,000 random networks counted by frameworks
 	$(BIN)/python -m tests.independent.nightly
+	$(BIN)/python -m tests.independent.sizes_everywhere
 	EXAMPLES=10000 $(BIN)/python -m pytest $(PARALLEL) tests/independent/test_differential.py tests/independent/test_spaces.py
 
 bench: $(READY)  ## speed and memory, as ratios within one run

@@ -23,7 +23,7 @@ from mbprof.formulas.closed import Formula, Line
 from mbprof.formulas.collect import Collector, Items, Letters
 from mbprof.formulas.conditions import equal, pinned, stated
 from mbprof.formulas.naming import Variables, replaced
-from mbprof.language.fmt import Value, parse, plain
+from mbprof.language.fmt import Shape, Shapes, Value, parse, plain
 from mbprof.language.record import record
 from mbprof.language.source import Entry, Scalar, value_of
 from mbprof.network import conventions
@@ -56,8 +56,16 @@ INSTEAD: tuple[dict[str, Value], ...] = ({}, {"c": CHANNELS}, {"s": 2})
 """Arguments to try one after the other, before those of its example, until the block fits."""
 PREFIX = "block/"
 """What the names of the block's layers begin with."""
-INPUT = {"C": "the channels", "H": "the height", "W": "the width"}
+LETTERS = {
+    "C": "the channels",
+    "H": "the height",
+    "W": "the width",
+    "N": "the number of tokens",
+}
 """The letters of formulas for the input."""
+MAPS: Shape = (CHANNELS, SIDE, SIDE)
+TOKENS: Shape = (196, CHANNELS)
+"""What stands for an input of maps, and for one of tokens."""
 
 
 def formula(
@@ -111,15 +119,10 @@ def formula_at(
     named = isinstance(spec, str | Path)
     opened = open_either(str(spec), "spec or block", given) if named else as_spec(spec)
     if isinstance(opened, OpenedBlock):
-        tries = [(values, CHANNELS) for values in INSTEAD]
-        if opened.node.get("example") is not None:
-            example = alone(opened)
-            values = {name: parse(value) for name, value in example.arguments.items()}
-            tries.append((values, channels_of(example.images[0])))
         failed: list[MbprofError] = []
-        for values, channels in tries:
+        for values, images in _tries(opened):
             try:
-                return answer(*block_spec(opened, {**values, **given}, channels), PREFIX)
+                return answer(*block_spec(opened, {**values, **given}, images), PREFIX)
             except (ShapeError, SpecError, UsageError) as error:
                 failed.append(error)
         raise failed[0]
@@ -129,6 +132,30 @@ def formula_at(
     alpha = definition.knobs.get("alpha")
     free = alpha is not None and alpha.kind == "number" and not alpha.one_of
     return answer(definition, ("alpha", *sizes) if free else sizes)
+
+
+def _tries(opened: OpenedBlock) -> list[tuple[dict[str, Value], Shapes]]:
+    """Return the arguments and the inputs to try a block with, one after the other.
+
+    Those that its example or its spec's first call shows come last for maps, whose sides may be
+    any, and alone for others: the number and channels of tokens are often those of arguments.
+    """
+    usual = [(dict(values), (MAPS,)) for values in INSTEAD]
+    try:
+        shown = opened.node.get("example") is not None or opened.around is not None
+        example = alone(opened) if shown else None
+    except MbprofError:
+        example = None
+    if example is None:
+        return [*usual, ({}, (TOKENS,))]
+    values = {name: parse(value) for name, value in example.arguments.items()}
+    if len({*example.images}) > 1:
+        return [(values, example.images)]
+    image = example.images[0]
+    if len(image) == 2:
+        return [(values, (image,))]
+    wide: Shape = (channels_of(image), *MAPS[1:])
+    return [*usual, (values, (wide,)), (values, (image,))]
 
 
 @record
@@ -269,18 +296,19 @@ def unclashed(names: Mapping[str, Loc | None], letters: Iterable[str], owner: st
         if letter in names:
             raise KnobError(
                 f"{letter} of {owner} cannot stand in a formula, where {letter} stands "
-                f"for {INPUT[letter]} of the input",
+                f"for {LETTERS[letter]} of the input",
                 names[letter],
                 hint=f"give it another name than {', '.join(letters)}",
             )
 
 
 def block_spec(
-    source: OpenedBlock, given: Given, channels: int = CHANNELS
+    source: OpenedBlock, given: Given, images: Shapes = (MAPS,)
 ) -> tuple[Definition, tuple[str, ...]]:
     """Return a spec that is one block, and which of its knobs are symbols unless told otherwise.
 
-    ``channels`` stand for those of the input.
+    ``images`` stand for its inputs: one for all of them, maps (C, H, W) or tokens (N, C), whose
+    sizes are symbols; several are as they are.
     Raises: UsageError: an argument without a value. KnobError: a value that an argument does not
     take. SourceError, SpecError: the block cannot be read.
 
@@ -291,7 +319,8 @@ def block_spec(
     takes, outer = source.signature().takes, source.knobs
     places: dict[str, Loc | None] = {name: entry.value.loc for name, entry in outer.items()}
     places |= {name: argument.loc for name, argument in takes.items()}
-    unclashed(places, INPUT, source.text)
+    letters = () if images[1:] else ("C", "H", "W") if len(images[0]) == 3 else ("C", "N")
+    unclashed(places, letters, source.text)
     filled = ((name, _knob(argument, given.get(name))) for name, argument in takes.items())
     knobs = {name: knob for name, knob in filled if knob is not None}
     free = [
@@ -310,18 +339,24 @@ def block_spec(
         name: Entry(Scalar(name, place), Scalar(plain(knob.default), place))
         for name, knob in knobs.items()
     }
-    square = ((channels, SIDE, SIDE),)
-    opened = by_itself(source, PREFIX.rstrip("/"), square, place, arguments, {**outer, **declared})
-    image = opened.definition.inputs[0]
-    usual = {name: knob for name, knob in opened.definition.knobs.items() if name != image.knob}
-    width = Knob("C", channels, "int", "input channels", least=1)
+    around = {**outer, **declared}
+    opened = by_itself(source, PREFIX.rstrip("/"), images, place, arguments, around)
+    inputs, sizes = opened.definition.inputs, {}
+    usual = {n: k for n, k in opened.definition.knobs.items() if n not in {i.knob for i in inputs}}
+    if letters == ("C", "N"):
+        n, c = images[0]
+        sizes = {"C": Knob("C", c, "int", "input channels", least=1)}
+        sizes["N"] = Knob("N", n, "int", "input tokens", least=1)
+        shape = Bound(Scalar("N×C", place), lambda env: (env["N"], env["C"]))
+        inputs = (replace(inputs[0], shape=shape),)
+    elif letters:
+        sizes = {"C": Knob("C", images[0][0], "int", "input channels", least=1)}
+        channels = Bound(Scalar("C", place), lambda env: env["C"])
+        inputs = (replace(inputs[0], knob="", channels=channels),)
     made = replace(
-        opened.definition,
-        name=source.text,
-        inputs=(replace(image, knob="", channels=Bound(Scalar("C", place), lambda env: env["C"])),),
-        knobs={**usual, **knobs, "C": width},
+        opened.definition, name=source.text, inputs=inputs, knobs={**usual, **knobs, **sizes}
     )
-    return made, (*(name for name in free if name in knobs), "C", "H", "W")
+    return made, (*(name for name in free if name in knobs), *letters)
 
 
 def _knob(argument: Argument, given: Scalar | Value) -> Knob | None:

@@ -130,6 +130,38 @@ def test_a_block_by_itself(text: str, data: st.DataObject) -> None:
     assert lines == names
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "vision_transformer:encoder", "vision_transformer:packed_swiglu", "pit:encoder",
+        "cait:attention", "hiera:hiera", "tnt:inner_encoder", "volo:class_block",
+    ],
+)  # fmt: skip
+@settings(deadline=None, max_examples=8)
+@given(n=st.integers(1, 40), c=st.integers(1, 300), fits=st.booleans())
+def test_a_block_of_tokens_by_itself(text: str, n: int, c: int, fits: bool) -> None:
+    n, c = (64 * n, 48 * c) if fits else (n, c)
+    found = kept(text)
+    values = {"C": c, "N": n}
+    arguments: dict[str, Any] = {"c": c} if "c" in {each.name for each in found.symbols} else {}
+    try:
+        lines, total = evaluated(found, **values, **arguments)
+    except UsageError:
+        assert not fits
+        return
+    profile = mbprof.block(text, (n, c), **arguments).profile()
+    assert total == profile.total[:2]
+    block = text.partition(":")[2]
+    costs = costs_of(profile, "layer")
+    assert lines == {name.removeprefix(f"{block}/"): cost for name, cost in costs.items()}
+
+
+def test_a_block_of_several_inputs_has_a_formula() -> None:
+    found = kept("biased_scores")
+    profile = mbprof.block("biased_scores").profile()
+    assert evaluated(found)[1] == profile.total[:2]
+
+
 @pytest.mark.parametrize("convention", ["kernels", "fvcore", "keras", "ptflops", "calflops"])
 @pytest.mark.parametrize("name", BLOCKS)
 def test_a_block_costs_what_the_command_block_says(name: str, convention: str) -> None:

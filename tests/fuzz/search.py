@@ -121,7 +121,9 @@ def warm() -> None:
     gc.freeze()
 
 
-def _tried(seed: int, shares: Shares, start: int, stop: int, at: mmap.mmap, out: Connection) -> None:
+def _tried(
+    seed: int, shares: Shares, start: int, stop: int, at: mmap.mmap, out: Connection
+) -> None:
     """Try the cases of some numbers, and send where it ended and what it found."""
     tally = Tally()
     least = _written()
@@ -187,9 +189,7 @@ class Worker:
         return number, tally
 
 
-def searched(
-    seed: int, shares: Shares, start: int, jobs: int, until: float
-) -> Iterator[Tally]:
+def searched(seed: int, shares: Shares, start: int, jobs: int, until: float) -> Iterator[Tally]:
     """Try cases from a number on until a time; yield what each process found."""
     left: list[tuple[int, int]] = []
     batches = ((first, first + BATCH) for first in count(start, BATCH))

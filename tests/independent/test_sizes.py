@@ -2,7 +2,6 @@
 
 import json
 from itertools import product
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -10,29 +9,8 @@ from hypothesis import strategies as st
 
 import mbprof
 from mbprof.errors import MbprofError
-from mbprof.network.build import build
 from tests.conftest import invoke, run
-
-TOP = 400
-
-
-def makes(spec: mbprof.Spec, high: int, wide: int) -> bool:
-    """Build a spec at a size, and say whether that makes a network."""
-    try:
-        build(spec.definition, {**spec.knobs, "res": (high, wide)}, costed=False)
-    except MbprofError:
-        return False
-    return True
-
-
-def said(side: dict[str, Any], exceptions: list[int]) -> set[int]:
-    """Return the sizes up to TOP that a side of the JSON stands for."""
-    if "holds" in side:
-        listed = (range(first, last + 1, step) for first, last, step in side["holds"])
-        return {number for part in listed for number in part if number <= TOP}
-    every = range(side["min"], TOP + 1)
-    fits = {n for n in every if n % side["multiple_of"] == side["offset"]}
-    return fits - {*exceptions}
+from tests.independent.sizes_everywhere import TOP, makes, square
 
 
 # Windows that shrink maps, stride-2 halves beside pools, patches with windows, fusions at four
@@ -46,10 +24,9 @@ def said(side: dict[str, Any], exceptions: list[int]) -> set[int]:
 )  # fmt: skip
 def test_sizes_of_the_zoo_are_those_that_can_be_built(name: str, step: int) -> None:
     spec = mbprof.load(name)
-    data = mbprof.sizes(spec).to_dict()
-    both = said(data["height"], data["exceptions"]) & said(data["width"], data["exceptions"])
+    good = square(mbprof.sizes(spec).to_dict())
     some = {*range(1, TOP + 1, step), *range(28, 36), *range(224, 229)}
-    assert {n for n in some if makes(spec, n, n)} == both & some
+    assert {n for n in some if makes(spec, n, n)} == good & some
 
 
 STRIDED = st.sampled_from(
