@@ -63,8 +63,9 @@ def _sum(tally: Tally) -> None:
     loads, pipelines, files, faults = kinds.values()
     print(
         f"up to case {tally.upto:,}: {loads:,} loads, {tally.ended['load: built']:,} built, "
-        f"{pipelines:,} pipelines, {files:,} files, {faults:,} faults of {len(tally.faults)} kinds; "
-        f"the slowest took {tally.slowest:.0%} of its time; {tally.seconds:,.0f} s of processor time",
+        f"{pipelines:,} pipelines, {files:,} files, {faults:,} faults of {len(tally.faults)} "
+        f"kinds; the slowest took {tally.slowest:.0%} of its time; "
+        f"{tally.seconds:,.0f} s of processor time",
         flush=True,
     )
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import mbprof
-from mbprof.spec import index, zoo
+from mbprof.spec import folders, index, zoo
 from tests.independent import exported, imported, reimported
 
 LOG = Path("build/nightly.csv")
@@ -77,7 +77,7 @@ def _of_zoo() -> Iterator[str]:
 
 
 def _sizes() -> dict[str, int]:
-    rows = index.rows(zoo.folder()) or {}
+    rows = index.rows(folders.folder()) or {}
     return {name: int(row["params"]) * 8 + int(row["macs"]) for name, row in rows.items()}
 
 
