@@ -31,6 +31,10 @@ _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _NEGATED = {"!=": "==", ">=": "<", ">": "<="}
 
 
+MAX_SUMS = 60_000_000
+"""So many terms a formula adds up at most: as much as 30,000 layers ask for."""
+
+
 class Fixed(Exception):
     """Internal: a value that a build has to know is denied."""
 
@@ -40,7 +44,7 @@ class ForcedTrace(Trace):
 
     def __init__(self, shared: Trace | None = None, answers: Answers | None = None) -> None:
         super().__init__()
-        self.told = answers or {}
+        self.most, self.told = MAX_SUMS, answers or {}
         if shared is not None:
             self.atoms, self.numbers = shared.atoms, shared.numbers
 

@@ -17,7 +17,6 @@ from mbprof.ops.base import Facts
 from mbprof.spec import steps
 from mbprof.spec.knobs import COUNTERS
 from mbprof.spec.model import Definition, Step, texts
-from mbprof.symbolic.trace import OF_LAYER, traced
 
 FREE = Facts()
 _FOLLOWED = steps.OpStep | steps.BranchStep
@@ -66,7 +65,6 @@ class Layers:
         self.sides: list[Edge] = []
         self.bare: set[Edge] = set()  # what stands for the scores of classifiers that are left out
         self.stop_at = knobs.get("final_endpoint")
-        self.trace = traced(knobs.values())
 
     def norm(self, op: Op, taken: Tensor) -> Op:
         """Return what stands in the place of an op: of a batch norm what ``norm:`` says."""
@@ -122,8 +120,6 @@ class Layers:
             rate = max((tensor.rate for tensor in taken), default=1)
             like = (op, shapes, stride, rate, self.scope)
             if (kind := self.kinds.get(like)) is None:
-                if self.trace is not None:
-                    self.trace.most += OF_LAYER
                 kind = self.kinds[like] = self.kind(*like)
             self.work.spend(len(kind.outputs) - 1)
             self.work.read(kind.patterns)

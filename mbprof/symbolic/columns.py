@@ -50,7 +50,17 @@ class Picked(Mapping[str, Column]):
 
 
 def picked(columns: Mapping[str, Column], rows: Column) -> Picked:
-    """Return some rows of columns, of which some may have been picked already."""
+    """Return some rows of columns, by number or mask, of which some may have been picked already.
+
+    >>> import numpy as np
+    >>> some = picked({"k": np.array([5, 6, 7])}, np.array([False, True, True]))
+    >>> picked(some, np.array([1]))["k"].tolist()
+    [7]
+    """
+    import numpy as np
+
+    rows = np.asarray(rows)
+    rows = np.flatnonzero(rows) if rows.dtype == bool else rows.astype(np.intp, copy=False)
     if isinstance(columns, Picked):
         return Picked(columns.columns, columns.rows[rows])
     return Picked(columns, rows)

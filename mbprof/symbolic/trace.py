@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from mbprof.errors import LimitError
@@ -14,7 +14,6 @@ from mbprof.symbolic.symbols import (
     Guard,
     Monomial,
     Real,
-    Varying,
     Whole,
     bounds,
     double,
@@ -23,8 +22,6 @@ from mbprof.symbolic.symbols import (
 
 MAX_TERMS = 2_000_000
 """So many terms are added up in a trace at most; a sum counts as 20 more, a guard as 1,000."""
-OF_LAYER = 1_000
-"""So many more for each layer: long networks ask for as much as they are long."""
 
 
 class Trace:
@@ -156,12 +153,6 @@ class Trace:
     def fix(self, args: tuple[Any, ...]) -> None:
         """Note that two numbers are equal, and that what follows is computed with the value."""
         self.decide("==", args, True)
-
-
-def traced(values: Iterable[Any]) -> Trace | None:
-    """Return the trace of the symbols among some values, if there are any."""
-    parts = (part for value in values for part in (value if isinstance(value, tuple) else (value,)))
-    return next((part.trace for part in parts if isinstance(part, Varying)), None)
 
 
 def _corners(plain: Callable[..., float], doubles: Sequence[Any]) -> tuple[float, float]:

@@ -124,7 +124,7 @@ def test_what_asks_for_too_much_ends_soon(body: str, blocks: str) -> None:
     start = time.process_time()
     with pytest.raises(LimitError) as error:
         mbprof.loads(text).build()
-    assert time.process_time() - start < 4  # 2 s where nothing else runs
+    assert time.process_time() - start < 6  # half of that and less where nothing else runs
     assert error.value.loc is not None
 
 
