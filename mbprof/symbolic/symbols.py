@@ -80,7 +80,6 @@ class Varying:
 
     __slots__ = ()
     value: Any
-    trace: Any
 
     __eq__ = _comparison("==", operator.eq)
     __ne__ = _comparison("!=", operator.ne)

@@ -7,7 +7,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import mbprof
-from mbprof.exchange.torch_in import module as torch_in
+from mbprof.exchange.torch_in.module import built, library, on_meta
 
 
 class Counted(TorchDispatchMode):  # type: ignore[misc]
@@ -42,10 +42,10 @@ def misread(address: str) -> str:
 
     Raises: Exception: what the library or mbprof refuses.
     """
-    module, shape, _ = torch_in.built(address)
+    module, shape, _ = built(address)
     trained = sum(parameter.numel() for parameter in module.parameters())
     with torch.no_grad(), Counted() as counted:
-        torch_in.on_meta(module)(torch.empty((1, *shape), device="meta"))
+        on_meta(module)(torch.empty((1, *shape), device="meta"))
     profile = mbprof.from_torch(module, shape).profile("trainable")
     seen, wanted = (profile.total.params, profile.total.cost), (trained, counted.macs)
     said = [f"params and MACs are {seen}, not {wanted}"] if seen != wanted else []
@@ -54,7 +54,7 @@ def misread(address: str) -> str:
 
 def addresses() -> Iterator[str]:
     """Yield torchvision's classifiers, then timm's models: one of each of its modules at a time."""
-    models: Any = torch_in.library("torchvision").models
+    models: Any = library("torchvision").models
     yield from (f"torchvision:{name}" for name in models.list_models(module=models))
     import timm
 
