@@ -167,7 +167,7 @@ def test_what_the_networks_of_a_sweep_may_take_is_bounded_and_said(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     engine = separate(monkeypatch)
-    monkeypatch.setattr(many, "MAX_WORK", 1)
+    engine.limit = 1
     with pytest.raises(LimitError) as error:
         engine.run({name: np.array(values) for name, values in GRID.items()}, len(GRID["a"]))
     assert error.value.message == (
