@@ -12,6 +12,7 @@ from mbprof.checks.walks import (
     bends,
     channels,
     climb,
+    is_dense,
     made,
     poolings,
     producer,
@@ -37,12 +38,13 @@ def _gates(subject: Subject) -> Iterator[tuple[Node, Edge, Edge]]:
 
 @rule("MB309", WARNING)
 def open_gate(subject: Subject) -> Iterator[Found]:
-    """A gate that ends in a ReLU or the like.
+    """A gate that ends in a ReLU or the like, or in nothing.
 
     Looked at are products of two tensors of which one, the gate, ends in a ReLU and has fewer
     elements than the other before it is repeated or resized, or is made by layers from the other.
-    One with fewer elements may end in no kin of the ReLU, such as SiLU or GELU, either. A product
-    of two projections, as in a gated linear unit, is none.
+    One with fewer elements may end in no kin of the ReLU, such as SiLU or GELU, either, nor may one
+    that layers make from pooled maps end in a layer. A product of two projections, as in a gated
+    linear unit, is none.
 
     Why: a gate says how much of a map passes; a ReLU has no upper end, and shuts half of the gates
     for good. SE-ResNet-50 is worse with it than without squeeze-and-excitation.
@@ -53,7 +55,11 @@ def open_gate(subject: Subject) -> Iterator[Found]:
     bad = []
     for node, gate, scaled in _gates(subject):
         act = made(subject.graph, gate)
-        if act is None or not activates(act):
+        if act is None:
+            continue
+        if not activates(act):
+            if area(subject.graph.shape(scaled)) > 1 and _unbounded(subject, gate, act):
+                bad.append((node, act))
             continue
         function = FUNCTIONS[act.op.function]
         cut = function.non_negative and not function.saturates
@@ -67,11 +73,18 @@ def open_gate(subject: Subject) -> Iterator[Found]:
             bad.append((node, act))
     if bad:
         node, act = bad[0]
+        by = act.op.function if activates(act) else "what a layer gives"
         said = (
             f"{fmt.several(len(bad), 'gate')} that cannot say how much passes: {act.layer} weighs "
-            f"{node.layer} by {act.op.function}"
+            f"{node.layer} by {by}"
         )
         yield Found(said, [act for _, act in bad], {"gates": len(bad)})
+
+
+def _unbounded(subject: Subject, gate: Edge, last: Node) -> bool:
+    """Whether a gate is what a layer gives, perhaps through a norm, from maps that were pooled."""
+    layer = producer(subject.graph, last.inputs[0]) if last.op.keeps_linear else last
+    return layer is not None and is_dense(layer) and bool(poolings(subject.graph, gate))
 
 
 def _made_from(subject: Subject, number: int, scaled: Edge) -> bool:
