@@ -14,7 +14,7 @@ from mbprof.language.dtypes import Dtype
 from mbprof.language.record import record
 from mbprof.network.graph import Graph
 from mbprof.network.measures import COLUMNS as MEASURED
-from mbprof.network.measures import Traffic, traffics
+from mbprof.network.measures import traffics
 from mbprof.output.model import Column
 from mbprof.symbolic.arithmetic import added, maximum
 
@@ -102,16 +102,10 @@ class Needs:
             if room is not None:
                 beyond = maximum(weights - room, 0)
                 room, weights = room - (weights - beyond), beyond
-            for moved, speed in zip(_ways(device, layer, dtype, weights), device.bandwidth,
-                                    strict=False):  # fmt: skip
+            activations = dtype.size(layer.taken + layer.given)
+            for moved, speed in device.ways(activations, weights):
                 time = maximum(time, _times(moved, 1 / speed))
             yield time + (round(device.launch * _PICO) if device.launch else 0)
-
-
-def _ways(device: Device, layer: Traffic, dtype: Dtype, weights: Any) -> tuple[Any, ...]:
-    """Return the bytes over each of the device's memories."""
-    activations = dtype.size(layer.taken + layer.given)
-    return (activations, weights) if len(device.bandwidth) == 2 else (activations + weights,)
 
 
 def _times(count: Any, seconds: float) -> Any:

@@ -294,8 +294,8 @@ def _roofline(
             room, weights = room - kept, weights - kept
             streamed += weights
         activations = batch * dtype.size(layer.taken + layer.given)
-        ways = (activations, weights) if len(device.bandwidth) == 2 else (activations + weights,)
-        memory = max((b / s for b, s in zip(ways, device.bandwidth, strict=False)), default=0.0)
+        ways = device.ways(activations, weights)
+        memory = max((moved / speed for moved, speed in ways), default=0.0)
         use = None
         if device.array:
             taken = cycles.get(name, 0)
@@ -306,7 +306,8 @@ def _roofline(
             compute = macs / peak_of(device, dtype.activation)
         works = macs or activations or weights
         launch = device.launch if works else 0.0
-        made.append(Layer(name, macs, activations + weights, compute, memory, launch, use))
+        all_moved = sum(moved for moved, _ in ways) if ways else activations + weights
+        made.append(Layer(name, macs, all_moved, compute, memory, launch, use))
     return made, streamed
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mbprof.device.systolic import DATAFLOWS, Array
 from mbprof.errors import SpecError, UsageError, nearest, unknown
@@ -34,7 +34,7 @@ KEYS = {
     "sources": "where each number comes from",
     "peak": "MACs a second by the type of numbers, such as {int8: 64e9}; dense",
     "bandwidth": "bytes a second to and from memory off the chip; or {activations: B, weights: B} "
-    "of two memories that work at the same time",
+    "of two memories that work at the same time; {weights: B} where activations stay on the chip",
     "onchip": "bytes of weights that stay on the chip; those beyond are streamed every time",
     "launch": "seconds that each op takes at least besides, 0 unless given",
     "ram": "bytes of memory for activations",
@@ -69,20 +69,28 @@ class Fit(NamedTuple):
 class Device:
     """A device: MACs a second by type, bytes a second, and what else its file says of it.
 
-    ``bandwidth`` holds one number for a single memory, or one for activations and one for weights.
+    ``bandwidth`` holds one number for a single memory, or one for activations, which is None where
+    they stay on the chip, and one for weights.
     """
 
     name: str
     doc: str = ""
     sources: tuple[str, ...] = ()
     peak: Mapping[str, float] | None = None
-    bandwidth: tuple[float, ...] = ()
+    bandwidth: tuple[float] | tuple[float | None, float] | tuple[()] = ()
     onchip: int | None = None
     launch: float = 0.0
     ram: int | None = None
     flash: int | None = None
     array: Array | None = None
     fit: Fit | None = None
+
+    def ways(self, activations: Any, weights: Any) -> list[tuple[Any, float]]:
+        """Return bytes and bytes a second over each memory off the chip."""
+        if len(self.bandwidth) == 1:
+            return [(activations + weights, self.bandwidth[0])]
+        pairs = zip((activations, weights), self.bandwidth, strict=False)
+        return [(moved, speed) for moved, speed in pairs if speed is not None]
 
 
 def names() -> list[str]:
@@ -178,9 +186,11 @@ def _peaks(tree: Map) -> dict[str, float]:
     return {name: _positive(tree, name, "peak") for name in tree.entries}
 
 
-def _pair(tree: Map) -> tuple[float, float]:
+def _pair(tree: Map) -> tuple[float | None, float]:
     known_keys(tree, ("activations", "weights"), "bandwidth")
-    return _positive(tree, "activations", "bandwidth"), _positive(tree, "weights", "bandwidth")
+    stay = tree.get("activations") is None
+    activations = None if stay else _positive(tree, "activations", "bandwidth")
+    return activations, _positive(tree, "weights", "bandwidth")
 
 
 def _array(tree: Map) -> Array:

@@ -148,6 +148,11 @@ def test_a_signal_waits_until_a_cluster_has_started(monkeypatch: pytest.MonkeyPa
             seen.append("ended")
 
     monkeypatch.setattr("distributed.LocalCluster", Cluster)
-    with pytest.raises(KeyboardInterrupt):
-        next(cluster.results(str, [1], "local", 1))
+    # A shell starts what runs in its background with the signal ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            next(cluster.results(str, [1], "local", 1))
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert seen == ["started", "ended"]

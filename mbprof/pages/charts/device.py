@@ -94,7 +94,7 @@ def roofline(specs: Sequence[Spec], options: Options) -> Figure:
     network = specs[0].build(**single(specs[0], options, "roofline"))
     found = latency(network, options.device, dtype=options.dtype)
     peak, speeds = (found.device.peak or {}).get(found.dtype.activation), found.device.bandwidth
-    if peak is None or len(speeds) != 1:
+    if peak is None or len(speeds) != 1:  # A memory of each kind has a roof of its own.
         raise UsageError(f"{found.device.name} has no peak and one bandwidth, as a roof has")
     power, letter = style.unit(int(peak))
     layers = [layer for layer in found.layers if layer.macs and layer.moved]
