@@ -213,6 +213,7 @@ class _Builder:
     def __init__(self, source: Source, yaml: Any, loader: Any) -> None:
         self.source, self.yaml, self.left = source, yaml, MAX_VALUES
         self.texts: dict[str, str] = {}
+        self.line = 0
         self.events: Iterator[Event] = yaml.parse(source.text, Loader=loader)
 
     def document(self) -> Node:
@@ -231,13 +232,20 @@ class _Builder:
 
     def loc(self, event: Any) -> Loc:
         mark, end = event.start_mark, event.end_mark
-        return Loc(self.source, mark.line + 1, mark.column + 1, (end.line + 1, end.column + 1))
+        until = self.number(end), end.column + 1
+        return Loc(self.source, self.number(mark), mark.column + 1, until)
+
+    def number(self, mark: Any) -> int:
+        """Return the number of a line, which is one object for all that stands there."""
+        if mark.line + 1 != self.line:
+            self.line = mark.line + 1
+        return self.line
 
     def around(self, start: Any, end: Any, parts: list[Node]) -> Loc:
         """Return the place of a collection; without brackets it ends as its last part does."""
         last = parts[-1].loc if parts and not start.flow_style else self.loc(end)
         mark = start.start_mark
-        return Loc(self.source, mark.line + 1, mark.column + 1, last.until)
+        return Loc(self.source, self.number(mark), mark.column + 1, last.until)
 
     def node(self, event: Any, depth: int) -> Node:
         yaml, outside = self.yaml, "are not part of the spec language"

@@ -19,7 +19,7 @@ from mbprof.network.measures import Measures, Traffic, said_of
 from mbprof.network.rows import FIELDS, GROUPINGS, Row, Total, costed, merged, stored, summed
 from mbprof.ops.base import FACTS, STORED
 from mbprof.output.formats import stamp
-from mbprof.output.model import Column, Later, Note, Report, order
+from mbprof.output.model import Column, Later, Note, Report, Rows, order
 from mbprof.output.writers import Result
 from mbprof.spec.sections import SCOPES, chosen_scope
 
@@ -224,7 +224,7 @@ class Table(Result):
         profile = self.profile
         shown = columns(self.columns, self.by, layout, profile.convention)
         found, more = self._measures(shown)
-        rows = tuple(_values(row, profile, more) for row in self.rows)
+        rows = Rows(lambda row: _values(row, profile, more), self.rows)
         total = _values(profile.total, profile, {"total": more.get("", {})})
 
         def data() -> dict[str, Any]:
@@ -279,7 +279,7 @@ def _values(
     return values | row.facts._asdict() | more.get(values["name"], {})
 
 
-def _data(row: dict[str, Any]) -> dict[str, Any]:
+def _data(row: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: list(value) if isinstance(value, tuple) else value
         for name, value in row.items()

@@ -14,6 +14,8 @@ from mbprof.language import fmt
 from mbprof.language.record import record
 
 Cell: TypeAlias = Any
+T = TypeVar("T")
+R = TypeVar("R", bound="Report")
 _LONGEST = 160
 
 
@@ -85,13 +87,28 @@ class Later(Mapping[str, Any]):
         return len(self.made)
 
 
+class Rows(Sequence[Mapping[str, Cell]]):
+    """Rows that are made where they are looked at: a long table need not be there twice."""
+
+    def __init__(self, make: Callable[[T], Mapping[str, Cell]], of: Sequence[T]) -> None:
+        self.make, self.of = make, of
+
+    def __len__(self) -> int:
+        return len(self.of)
+
+    def __getitem__(self, number: Any) -> Any:
+        if isinstance(number, slice):
+            return Rows(self.make, self.of[number])
+        return self.make(self.of[number])
+
+
 @record
 class Report:
     """A table to be written; every format shows the same values."""
 
     title: str
     columns: tuple[Column, ...]
-    rows: tuple[Mapping[str, Cell], ...]
+    rows: Sequence[Mapping[str, Cell]]
     data: Any
     total: Mapping[str, Cell] | None = None
     notes: tuple[str | Note, ...] = ()
@@ -140,9 +157,6 @@ class Report:
             column.written(self.total) if self.total.get(column.name) is not None else ""
             for column in self.columns
         ]
-
-
-R = TypeVar("R", bound=Report)
 
 
 def arranged(

@@ -177,7 +177,7 @@ class Accuracies(Result):
     table: Report
 
     @property
-    def rows(self) -> tuple[Mapping[str, Any], ...]:
+    def rows(self) -> Sequence[Mapping[str, Any]]:
         """A mapping for each published row, with ``params`` and the computed costs by name."""
         return self.table.rows
 
