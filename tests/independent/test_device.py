@@ -25,6 +25,7 @@ from mbprof.device.training import training
 from mbprof.language.fmt import parse
 from mbprof.network.measures import traffics
 from mbprof.network.reach import reached
+from mbprof.spec import zoo
 from tests.conftest import network
 
 DATA = Path(__file__).parent / "data" / "device"
@@ -168,13 +169,12 @@ def test_without_time_the_bound_still_holds(plan: Plan) -> None:
     assert possible(plan, best.order)
 
 
-@pytest.mark.parametrize(
-    "name", ["nasnet", "inception_v3", "pnasnet", "densenet121", "resnet50", "mobilenet_v3_small"]
-)
+@pytest.mark.parametrize("name", zoo.spec_names())
 def test_the_best_order_of_a_network_is_no_worse_than_its_own(name: str) -> None:
     found = memory(network(name), dtype="int8", inplace=["add"])
     assert found.best.peak <= found.peak_bytes
     assert found.best.peak == found.plan.peak(found.best.order)
+    assert found.best.bound == found.best.peak, "it is proven to be the best"
     assert possible(found.plan, found.best.order)
 
 
