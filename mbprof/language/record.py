@@ -1,12 +1,16 @@
-"""Frozen dataclasses that are made quickly: there are many of them wherever a program starts."""
+"""Objects that are made quickly: frozen dataclasses, and what works while the collector rests."""
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Callable
 from dataclasses import MISSING, FrozenInstanceError, dataclass, field, fields
+from functools import wraps
 from operator import attrgetter
-from typing import Any, TypeVar, dataclass_transform
+from typing import Any, ParamSpec, TypeVar, dataclass_transform
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
@@ -36,6 +40,28 @@ def record(made: type[T]) -> type[T]:
     for name in shared.keys() - own:
         setattr(kind, name, shared[name])
     return kind  # type: ignore[no-any-return]  # dataclass() of a type variable is Any
+
+
+def at_once(work: Callable[P, T]) -> Callable[P, T]:
+    """Let a function work without a search for garbage: it makes much that stays, and no cycles.
+
+    Such searches, one for every 700 objects, take half of the time of a long spec.
+
+    >>> at_once(gc.isenabled)(), gc.isenabled()
+    (False, True)
+    """
+
+    @wraps(work)
+    def run(*args: P.args, **named: P.kwargs) -> T:
+        if not gc.isenabled():
+            return work(*args, **named)
+        gc.disable()
+        try:
+            return work(*args, **named)
+        finally:
+            gc.enable()
+
+    return run
 
 
 class _Init:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from mbprof.errors import (
     LimitError,
@@ -27,10 +27,7 @@ from mbprof.errors import (
 )
 from mbprof.language import fmt
 from mbprof.language.fmt import Value
-from mbprof.language.record import record
-
-if TYPE_CHECKING:
-    from yaml import Event
+from mbprof.language.record import at_once, record
 
 MAX_BYTES = 1 << 24
 MAX_DEPTH = 24
@@ -182,6 +179,7 @@ def decode(name: str, data: bytes, what: str = "spec") -> Source:
     return Source(name, text, what)
 
 
+@at_once
 def parse(source: Source) -> Node:
     """Turn a source into its located tree.
 
@@ -214,17 +212,17 @@ class _Builder:
         self.source, self.yaml, self.left = source, yaml, MAX_VALUES
         self.texts: dict[str, str] = {}
         self.line = 0
-        self.events: Iterator[Event] = yaml.parse(source.text, Loader=loader)
+        self.event: Callable[[], Any] = loader(source.text).get_event
 
     def document(self) -> Node:
-        next(self.events)
-        first = next(self.events)
+        self.event()
+        first = self.event()
         if isinstance(first, self.yaml.StreamEndEvent):
             hint = f"a {self.source.what} needs at least {_HELD[self.source.what][1]}"
             raise SourceError(f"{self.source.name} is empty", hint=hint)
-        root = self.node(next(self.events), 0)
-        next(self.events)
-        more = next(self.events)
+        root = self.node(self.event(), 0)
+        self.event()
+        more = self.event()
         if not isinstance(more, self.yaml.StreamEndEvent):
             message = f"a second document; a {self.source.what} is one document"
             raise SourceError(message, self.loc(more))
@@ -247,8 +245,17 @@ class _Builder:
         mark = start.start_mark
         return Loc(self.source, self.number(mark), mark.column + 1, last.until)
 
+    def brackets(self, start: Any, end: Any) -> bool:
+        """Whether there are round brackets in square or curly ones."""
+        between = start.start_mark.index, end.end_mark.index
+        return start.flow_style and self.source.text.find("(", *between) >= 0
+
     def node(self, event: Any, depth: int) -> Node:
         yaml, outside = self.yaml, "are not part of the spec language"
+        self.left -= 1
+        if self.left < 0:
+            message = f"{self.source.name} holds more than {MAX_VALUES:,} values"
+            raise LimitError(message, self.loc(event))
         if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
             alias = isinstance(event, yaml.AliasEvent)
             noun, nouns = ("alias (*", "aliases") if alias else ("anchor (&", "anchors")
@@ -256,10 +263,6 @@ class _Builder:
             raise SourceError(f"an {noun}{event.anchor}); {nouns} {outside}", self.loc(event), hint)
         if event.tag is not None and event.tag != "!":
             raise SourceError(f"a tag ({event.tag}); tags {outside}", self.loc(event))
-        self.left -= 1
-        if self.left < 0:
-            message = f"{self.source.name} holds more than {MAX_VALUES:,} values"
-            raise LimitError(message, self.loc(event))
         if isinstance(event, yaml.ScalarEvent):
             text = self.texts.setdefault(event.value, event.value)  # most values stand there often
             return Scalar(text, self.loc(event), bool(event.style))
@@ -270,17 +273,17 @@ class _Builder:
 
     def sequence(self, start: Any, depth: int) -> Seq:
         items = []
-        while not isinstance(event := next(self.events), self.yaml.SequenceEndEvent):
+        while not isinstance(event := self.event(), self.yaml.SequenceEndEvent):
             items.append(self.node(event, depth + 1))
-        if start.flow_style:
+        if self.brackets(start, event):
             _uncut(items)
         return Seq(tuple(items), self.around(start, event, items))
 
     def mapping(self, start: Any, depth: int) -> Map:
         parts: list[Node] = []
-        while not isinstance(event := next(self.events), self.yaml.MappingEndEvent):
+        while not isinstance(event := self.event(), self.yaml.MappingEndEvent):
             parts.append(self.node(event, depth + 1))
-        if start.flow_style:
+        if self.brackets(start, event):
             _uncut(parts)
         entries: dict[str, Entry] = {}
         for key, value in zip(parts[::2], parts[1::2], strict=True):

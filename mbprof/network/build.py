@@ -15,6 +15,7 @@ from mbprof.errors import (
     nearest,
 )
 from mbprof.language.fmt import Shapes, Value, several
+from mbprof.language.record import at_once
 from mbprof.language.source import Scalar
 from mbprof.network.frame import Frame, Tensor, Tensors
 from mbprof.network.graph import IMAGE, Call, Edge, Graph, once
@@ -43,6 +44,7 @@ class _Met(Exception):
     """The block that is looked for is called; the arguments are its inputs and what it is given."""
 
 
+@at_once
 def build(
     spec: Definition,
     knobs: Mapping[str, Value],

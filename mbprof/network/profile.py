@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mbprof.errors import UsageError, nearest
 from mbprof.language import dtypes, fmt
 from mbprof.language.fmt import Ratio, Shape, Value, spelled
-from mbprof.language.record import record
+from mbprof.language.record import at_once, record
 from mbprof.network import conventions, measures
 from mbprof.network.columns import column, columns, known
 from mbprof.network.conventions import UNITS, Convention
@@ -50,6 +50,7 @@ class Profile(Result):
     """What was costed."""
 
     @classmethod
+    @at_once
     def of(
         cls,
         graph: Graph,

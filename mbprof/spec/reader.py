@@ -8,6 +8,7 @@ from functools import partial
 
 from mbprof.errors import KnobError, Loc, SpecError, unknown
 from mbprof.language.fmt import Value
+from mbprof.language.record import at_once
 from mbprof.language.source import (
     Entry,
     Map,
@@ -116,6 +117,7 @@ class SpecReader:
     knobs: dict[str, Knob] = field(default_factory=lambda: {**sized(), **builtin()})
     steps: StepReader = field(init=False)
 
+    @at_once
     def spec(self, root: Map, path: str, flavour: str | None = None) -> Definition:
         """Read a spec whose ``extend`` and flavour are already laid over it.
 
