@@ -181,6 +181,7 @@ def keras_result(
     with torch.no_grad():
         net(*inputs, training=False)
         keras_filled(net, graph, exported.paths, values)
+        net.requires_grad_(False)  # PyTorch's counter takes a trained tensor for one that it made.
         counter = FlopCounterMode(display=False)
         with counter:
             outputs = net(*inputs, training=False)
