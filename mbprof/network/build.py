@@ -114,7 +114,8 @@ class _Builder(Layers):
             results = taken_under(results, 1)
             ends = (*(result.edge for result in results), *self.sides)
             check_taken(self.nodes, ends, self.choices)
-        return assembled(spec, self.nodes, starts, results, self.sides, idle)
+        handed_on = {choice.without for choice in self.choices}
+        return assembled(spec, self.nodes, starts, results, self.sides, idle, handed_on)
 
     def table(self, table: Table, frame: Frame) -> None:
         """Run the steps of a table; rows are counted at the top and where a table names them."""

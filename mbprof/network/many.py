@@ -255,9 +255,13 @@ class Engine:
             self.asked.add(step.args[0])
             return self.trace(columns, lane)
         except MbprofError as why:
-            error = why
             if trace.spent > trace.most:
-                raise
+                if not self.open:
+                    raise
+                # What is there is asked of each network, where to leave it open is too much.
+                self.open, self.work = False, self.work + trace.spent
+                return self.trace(columns, lane)
+            error = why
             program = Program(trace, [])
         else:
             program = Program(trace, list(self.count(graph)))

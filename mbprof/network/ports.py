@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from mbprof.errors import SpecError, UnusedError, WiringError
@@ -45,8 +45,11 @@ def assembled(
     results: Tensors,
     sides: Sequence[Edge],
     idle: Sequence[str],
+    handed_on: Collection[Edge] = (),
 ) -> Graph:
     """Return the graph of nodes that lead from inputs to results; ``idle`` are inputs not named.
+
+    ``handed_on`` is what stands for the output of a step that may not be there.
 
     Raises: SpecError: there are no nodes. WiringError: a result is an input. UnusedError: nobody
     takes an input, or an output that is no result.
@@ -60,6 +63,8 @@ def assembled(
     named = tuple(name.text for name in names)
     graph = Graph(once(nodes), starts, (*edges, *sides), named)
     for edge in graph.unused():
+        if edge in handed_on:
+            continue
         if edge.node != IMAGE or starts[edge.port].name in idle:
             raise _unused(spec, graph, edge)
     return graph

@@ -7,6 +7,7 @@ import operator
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
+from itertools import chain
 from typing import Any, ClassVar, NamedTuple, TypeVar, dataclass_transform
 
 from mbprof.errors import ShapeError
@@ -115,9 +116,8 @@ def total(facts: Iterable[Facts]) -> Facts:
     5
     """
     rows = list(facts)
-    # Either way is right; sum is faster for plain numbers, which the ends of a network show.
-    plain = not rows or {int} == set(map(type, (*rows[0], *rows[-1])))
-    adding = sum if plain else added
+    # Either way is right; sum is faster for plain numbers.
+    adding = sum if {int} == set(map(type, chain.from_iterable(rows))) else added
     return Facts(*map(adding, zip(*rows, strict=True))) if rows else Facts()
 
 

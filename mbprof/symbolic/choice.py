@@ -18,7 +18,9 @@ def chosen(flag: Whole, yes: Any, no: Any) -> Any:
     multiple = math.gcd(*(x.multiple if isinstance(x, Whole) else x for x in (yes, no)))
     value = whole_value(yes if flag.value else no)
     args = tuple(map(key, (flag, yes, no)))
-    return flag.trace.atom("chosen", args, value, min(a, c), max(b, d), multiple)
+    made = flag.trace.atom("chosen", args, value, min(a, c), max(b, d), multiple)
+    # One of several that exclude each other is taken, and all give the same.
+    return flag.trace.domain.settled(made) if a <= d and c <= b else made
 
 
 def _under(flag: Whole, value: Any, answer: bool) -> Any:

@@ -12,6 +12,7 @@ import mbprof
 from mbprof.errors import LimitError
 from mbprof.network import many
 from mbprof.network.many import Engine, counter, outputs
+from mbprof.symbolic import trace
 from tests.conftest import ROOT
 
 CONVENTIONS = ("kernels", "fvcore", "ptflops", "torchinfo")
@@ -213,7 +214,9 @@ def test_a_space_is_one_build_and_equals_networks_that_were_measured(space: str)
         assert [column.tolist() for column in engine.run(columns, 1)] == measured, row
 
 
-@pytest.mark.parametrize("space", ["attentive_nas", "fbnet", "mnasnet_space", "proxyless_nas"])
+@pytest.mark.parametrize(
+    "space", ["attentive_nas", "darts", "fbnet", "mnasnet_space", "proxyless_nas"]
+)
 def test_every_network_of_a_space_is_of_one_build(space: str) -> None:
     spec, rng = mbprof.load(space).definition, np.random.default_rng(7)
     chosen = {name: knob.one_of for name, knob in spec.knobs.items() if knob.one_of}
@@ -227,6 +230,61 @@ def test_every_network_of_a_space_is_of_one_build(space: str) -> None:
         given = {name: column[row].item() for name, column in columns.items()}
         total = mbprof.table(mbprof.load(space), **given).total
         assert [column[row].item() for column in counts] == [total.params, total.cost]
+
+
+OPERATIONS = """
+name: net
+input: {channels: 4, res: 16}
+padding: torch
+knobs:
+  o: {default: 1, one_of: [1, 2, 3]}
+  p: {default: 1, one_of: [1, 2]}
+blocks:
+  pick:
+    inputs: [x, y]
+    takes: {second: flag}
+    body: [{op: identity, in: y, when: second}]
+  edge:
+    takes: {s: int}
+    body:
+      - {op: maxpool, k: 3, s: s, p: 1, when: o == 1}
+      - {op: avgpool, k: 3, s: s, p: 1, when: o == 2}
+      - {op: conv, k: 3, s: s, c: in.c, when: o == 3}
+body:
+  - {op: conv, k: 1, c: 8, out: a}
+  - {op: conv, k: 3, s: 2, c: 8, out: b}
+  - {op: pick, in: [a, b], second: p == 2, out: d}
+  - {op: edge, in: d, s: 2 if p == 1 else 1}
+  - {op: add, in: [_, b]}
+"""
+
+
+def test_one_of_several_operations_that_stride_is_taken_in_one_build() -> None:
+    """All give the same shape, whichever it is, from either of two maps."""
+    spec = mbprof.loads(OPERATIONS)
+    columns = {"o": np.array([1, 2, 3, 1, 2, 3]), "p": np.array([1, 1, 1, 2, 2, 2])}
+    engine = Engine(
+        spec.definition, spec.knobs, {"o": (1, 3), "p": (1, 2)}, counter("kernels", "all"), 2,
+        open=True,
+    )  # fmt: skip
+    counts = [column.tolist() for column in engine.run(columns, 6)]
+    assert len(engine.paths) == 1
+    assert list(zip(*counts, strict=True)) == [
+        tuple(spec.build(o=o, p=p).profile("kernels", "all").total[:2])
+        for o, p in zip(columns["o"].tolist(), columns["p"].tolist(), strict=True)
+    ]
+
+
+def test_where_it_is_too_much_to_leave_open_what_is_there_each_network_is_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(trace, "MAX_TERMS", 2_650)
+    engine = separate(monkeypatch)
+    engine.open = True
+    counts = engine.run({name: np.array(values) for name, values in GRID.items()}, len(GRID["a"]))
+    assert not engine.open
+    expected = alone(network(["left out", "repeated", "a kernel"]), GRID, "kernels")
+    assert list(zip(*(column.tolist() for column in counts), strict=True)) == expected
 
 
 def test_cells_of_darts_are_those_of_its_code() -> None:

@@ -122,6 +122,17 @@ def convolutions_of_sequences() -> Any:
 
 
 @module
+def pooled_to_a_grid() -> Any:
+    layers = [
+        nn.Conv2d(3, 8, 3, padding=1),
+        nn.AdaptiveMaxPool2d((8, 4)),
+        nn.Flatten(),
+        nn.Linear(256, 5),
+    ]
+    return nn.Sequential(*layers), image(3, 32, 16)
+
+
+@module
 def convolutions_of_volumes() -> Any:
     layers = [nn.Conv3d(1, 4, 3, padding=1, stride=(1, 2, 2)), nn.BatchNorm3d(4), nn.ReLU(),
               nn.MaxPool3d(2), nn.Conv3d(4, 6, (3, 1, 1), dilation=(2, 1, 1)),

@@ -171,10 +171,17 @@ def _adaptive(r: Recorder, c: Call) -> object:
     out = first(c.out)
     dims = 1 if "1d" in c.func.__name__ else 2
     size, largest = pair(tuple(out.shape[-dims:]), dims), "max" in c.func.__name__
-    if size != (1, 1) and largest:
-        return NotImplemented
-    whole: Op = new("gmp") if largest else new("gap")
-    op = whole if size == (1, 1) else new("adaptiveavgpool", size=size)
+    taken = pair(tuple(c.args[0].shape[-dims:]), dims)
+    op: Op
+    if size == (1, 1):
+        op = new("gmp") if largest else new("gap")
+    elif not largest:
+        op = new("adaptiveavgpool", size=size)
+    elif any(a % b for a, b in zip(taken, size, strict=True)):
+        return NotImplemented  # Windows differ from place to place.
+    else:
+        windows = tuple(a // b for a, b in zip(taken, size, strict=True))
+        op = new("maxpool", kernel=windows, stride=windows)
     over_maps(r, op, c, dims)
     return None
 
