@@ -246,10 +246,11 @@ class Engine:
 
         trace = Trace(self.open)
         error: MbprofError | None = None
+        outputs: list[Any] = []
         values = _values(columns, lane)
         symbols = {name: trace.input(name, at, *self.ranges[name]) for name, at in values.items()}
         try:
-            graph = self.build(values, symbols)
+            outputs = list(self.count(self.build(values, symbols)))
         except Unsettled as step:
             self.work += trace.spent
             self.asked.add(step.args[0])
@@ -262,9 +263,7 @@ class Engine:
                 self.open, self.work = False, self.work + trace.spent
                 return self.trace(columns, lane)
             error = why
-            program = Program(trace, [])
-        else:
-            program = Program(trace, list(self.count(graph)))
+        program = Program(trace, outputs)
         self.work += trace.spent
         return Path(Runner(program), program.asked, error)
 
