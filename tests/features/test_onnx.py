@@ -510,6 +510,9 @@ def test_bad_files_are_refused_in_a_sentence(tmp_path: Path) -> None:
     assert "an input of 4 channels" in refused(path, odd.SerializeToString())
     strange = made([node("y = my.ops:Swirl(x)")])
     assert "cannot be inferred" in refused(path, strange.SerializeToString())
+    for equation in ("bhnd,éé>bhnm", "ab cd-", "a.b,cd->ab"):  # ONNX itself never ends with them.
+        product = made([onnx.helper.make_node("Einsum", ["x", "x"], ["y"], equation=equation)])
+        assert "has no equation" in refused(path, product.SerializeToString())
     assert "has no input" in refused(path, made(["y = Relu(w)"], weights={"x": (4,), "w": (4,)})
                                      .SerializeToString())  # fmt: skip
 

@@ -263,6 +263,10 @@ class Walk:
             schema = onnx.defs.get_schema(node.kind, version, node.domain)
         except onnx.defs.SchemaError:
             return {}
+        equation = str(node.attributes.get("equation", "")).replace(" ", "")
+        if node.kind == "Einsum" and not _EQUATION.fullmatch(equation):  # ONNX never ends with it.
+            message = f"{self.source}: {node.name} ({node.known}) has no equation: {equation!r}"
+            raise ExchangeError(message, hint="such as ij,jk->ik")
         types, data = {}, {}
         for name, tensor in zip(node.inputs, taken, strict=True):
             if tensor is None:
@@ -341,6 +345,7 @@ def steps_first(model: Any) -> set[str]:
 
 
 FLOATS = {TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.DOUBLE}
+_EQUATION = re.compile(r"TERM(,TERM)*(->TERM)?".replace("TERM", r"[A-Za-z]*(\.{3}[A-Za-z]*)?"))
 _PARAMETER = re.compile(r"[^:]+\.[a-z_]\w*")  # the name of what a module stores, and of no literal
 MULTIPLY = {"Conv", "ConvTranspose", "Gemm", "MatMul"}
 """Layers that a network runs even where no image decides what they take."""
