@@ -31,7 +31,7 @@ BATCH = 1000
 """So many cases a process tries; the next one knows nothing of them."""
 KEPT = 60
 """Megabytes that cases leave behind, such as caches, after which a process has tried enough."""
-HANGS = 600
+HANGS = 120
 """Seconds by the clock after which a case waits for something that never comes."""
 ALONE = {"OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
 """Threads and what is set aside for them are no memory of a case."""
