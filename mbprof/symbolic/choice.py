@@ -19,8 +19,12 @@ def chosen(flag: Whole, yes: Any, no: Any) -> Any:
     value = whole_value(yes if flag.value else no)
     args = tuple(map(key, (flag, yes, no)))
     made = flag.trace.atom("chosen", args, value, min(a, c), max(b, d), multiple)
-    # One of several that exclude each other is taken, and all give the same.
-    return flag.trace.domain.settled(made) if a <= d and c <= b else made
+    if a > d or c > b:
+        return made
+    from mbprof.symbolic.domain import settled  # which few networks need
+
+    # One of several that exclude each other may be taken, and all give the same.
+    return settled(made)
 
 
 def _under(flag: Whole, value: Any, answer: bool) -> Any:

@@ -15,6 +15,18 @@ MOST = 128
 """So many values of the knobs together are looked at."""
 
 
+def settled(number: Whole) -> int | Whole:
+    """Return a number as a plain one if all values of its knobs give the same.
+
+    Known are those of few knobs that are whole numbers, `MOST` values of all together.
+    """
+    trace = number.trace
+    if trace.domain is None:
+        trace.domain = Domain(trace)
+    found: int | Whole = trace.domain.settled(number)
+    return found
+
+
 class Domain:
     """The whole numbers of a trace over all values that their knobs can have."""
 

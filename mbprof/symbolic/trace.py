@@ -5,8 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mbprof.errors import LimitError
 from mbprof.symbolic.symbols import (
@@ -20,9 +19,6 @@ from mbprof.symbolic.symbols import (
     double,
     key,
 )
-
-if TYPE_CHECKING:
-    from mbprof.symbolic.domain import Domain
 
 MAX_TERMS = 2_000_000
 """So many terms are added up in a trace at most; a sum counts as 20 more, a guard as 1,000."""
@@ -41,13 +37,8 @@ class Trace:
         self.numbers: dict[tuple[Any, ...], int] = {}
         self.guards: dict[tuple[Any, ...], Guard] = {}
         self.ranges: dict[Monomial, tuple[int, int]] = {}
-
-    @cached_property
-    def domain(self) -> Domain:
-        """What its numbers are over all values of few knobs."""
-        from mbprof.symbolic.domain import Domain
-
-        return Domain(self)
+        self.domain: Any = None
+        """What is known of its numbers over all values of few knobs, once that was asked."""
 
     def input(self, name: str, value: Any, low: Any, high: Any, step: int = 1) -> Any:
         """Return the symbol of a knob that takes values from low to high in steps.
