@@ -517,6 +517,20 @@ def test_bad_files_are_refused_in_a_sentence(tmp_path: Path) -> None:
                                      .SerializeToString())  # fmt: skip
 
 
+def test_a_byte_that_begins_no_field_is_said_wherever_it_stands(tmp_path: Path) -> None:
+    path = tmp_path / "net.onnx"
+    # Weights whose values are passed over, with the results behind them.
+    whole = made(["y = Conv(x, w)"], weights={"w": (600, 4, 3, 3)}).SerializeToString()
+    said = set()
+    for at in (*range(40), *range(len(whole) - 60, len(whole))):
+        path.write_bytes(whole[:at] + b"\x07" + whole[at + 1 :])
+        try:
+            mbprof.load(path).build()
+        except mbprof.MbprofError as error:
+            said.add(" ".join(str(error).partition(": ")[2].split()[1:6]))
+    assert "is no ONNX file: byte" in said
+
+
 def test_weights_in_other_files_are_not_needed_and_never_outside_the_folder(tmp_path: Path) -> None:
     path = tmp_path / "net.onnx"
     model = made(["y = Conv(x, w)"], weights={"w": (6, 4, 3, 3)})

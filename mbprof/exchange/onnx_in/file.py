@@ -36,11 +36,9 @@ def read(text: str, given: Given) -> Source:
     try:
         if path.is_dir():
             raise SourceError(f"{text} is a directory, not an ONNX file")
-        with (
-            path.open("rb") as file,
-            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
-            memoryview(data) as view,
-        ):
+        with path.open("rb") as file:
+            # Nobody closes it before an error that holds a part of it is gone.
+            view = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
             kept = without_values(view, text)
     except OSError as error:
         raise SourceError(
