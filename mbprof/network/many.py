@@ -250,22 +250,33 @@ class Engine:
         values = _values(columns, lane)
         symbols = {name: trace.input(name, at, *self.ranges[name]) for name, at in values.items()}
         try:
-            outputs = list(self.count(self.build(values, symbols)))
+            graph = self.build(values, symbols)
         except Unsettled as step:
             self.work += trace.spent
             self.asked.add(step.args[0])
             return self.trace(columns, lane)
         except MbprofError as why:
             if trace.spent > trace.most:
-                if not self.open:
-                    raise
-                # What is there is asked of each network, where to leave it open is too much.
-                self.open, self.work = False, self.work + trace.spent
-                return self.trace(columns, lane)
+                return self.closed(trace, columns, lane, why)
             error = why
+        else:
+            try:
+                outputs = list(self.count(graph))
+            except LimitError as why:
+                return self.closed(trace, columns, lane, why)
         program = Program(trace, outputs)
         self.work += trace.spent
         return Path(Runner(program), program.asked, error)
+
+    def closed(self, trace: Trace, columns: Mapping[str, Any], lane: int, why: MbprofError) -> Path:
+        """Ask each network what is there, where to leave that open is too much.
+
+        Raises: MbprofError: that was asked already.
+        """
+        if not self.open:
+            raise why
+        self.open, self.work = False, self.work + trace.spent
+        return self.trace(columns, lane)
 
 
 def _values(columns: Mapping[str, Any], lane: int) -> dict[str, Any]:

@@ -222,7 +222,12 @@ class SpecReader:
         """Return the inputs of a spec by their names, of which the only one is ``input``."""
         several = root.get("inputs")
         if several is None:
-            return {"input": mapping(required(root, "input", "the spec"), "input")}
+            only = mapping(required(root, "input", "the spec"), "input")
+            for key, entry in only.entries.items():
+                if key not in INPUT_KEYS and isinstance(entry.value, Map):
+                    hint = "several inputs stand under inputs:"
+                    raise SpecError(f"input has no key {key!r}", entry.key.loc, hint)
+            return {"input": only}
         if "input" in root.entries:
             raise SpecError("give either input or inputs", root.entries["inputs"].key.loc)
         entries = mapping(several, "inputs").entries
