@@ -121,6 +121,7 @@ $(READY): pyproject.toml constraints.txt
 $(LOWEST)/.ready: pyproject.toml
 	$(PYTHON) -m venv --clear $(LOWEST)
 	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check uv
+	printf 'click<8.3\npyparsing<3.3\n' > $(LOWEST)/constraints.txt
 	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST) --resolution lowest-direct \
-	  --editable '.[dev]' 'click<8.3' 'pyparsing<3.3'
+	  --constraints $(LOWEST)/constraints.txt --editable '.[dev]'
 	touch $(LOWEST)/.ready
