@@ -382,15 +382,17 @@ def identifier(scalar: Scalar, what: str, reserved: Collection[str] = ()) -> str
     return name
 
 
-def known_keys(node: Map, allowed: Iterable[str], what: str) -> None:
-    """Refuse keys that are not allowed.
+def known_keys(node: Map, allowed: Iterable[str], what: str, of_maps: str = "") -> None:
+    """Refuse keys that are not allowed; ``of_maps`` is what is said of one that holds a mapping.
 
     Raises: SpecError: with the nearest allowed key.
     """
     names = dict.fromkeys(allowed)
     for key, entry in node.entries.items():
         if key not in names:
-            raise SpecError(f"{what} has no key {key!r}", entry.key.loc, nearest(key, names))
+            known = nearest(key, names)
+            hint = of_maps if of_maps and isinstance(entry.value, Map) else known
+            raise SpecError(f"{what} has no key {key!r}", entry.key.loc, hint)
 
 
 def few(items: Collection[object], what: str, loc: Loc) -> None:

@@ -197,7 +197,7 @@ class SpecReader:
         of = {name: f"{name}_" if number else "" for number, name in enumerate(images)}
         knobs: dict[str, Knob] = {}
         for name, node in nodes.items():
-            known_keys(node, INPUT_KEYS, name)
+            known_keys(node, INPUT_KEYS, name, "several inputs stand under inputs:")
             if name in of:
                 knobs |= _sized(name, node, of[name])
             elif wrong := next((key for key in node.entries if key != "shape"), None):
@@ -222,12 +222,7 @@ class SpecReader:
         """Return the inputs of a spec by their names, of which the only one is ``input``."""
         several = root.get("inputs")
         if several is None:
-            only = mapping(required(root, "input", "the spec"), "input")
-            for key, entry in only.entries.items():
-                if key not in INPUT_KEYS and isinstance(entry.value, Map):
-                    hint = "several inputs stand under inputs:"
-                    raise SpecError(f"input has no key {key!r}", entry.key.loc, hint)
-            return {"input": only}
+            return {"input": mapping(required(root, "input", "the spec"), "input")}
         if "input" in root.entries:
             raise SpecError("give either input or inputs", root.entries["inputs"].key.loc)
         entries = mapping(several, "inputs").entries
