@@ -196,8 +196,9 @@ class SpecReader:
         images = [name for name, node in nodes.items() if "shape" not in node.entries]
         of = {name: f"{name}_" if number else "" for number, name in enumerate(images)}
         knobs: dict[str, Knob] = {}
+        of_maps = "several inputs stand under inputs:" if "input" in root.entries else ""
         for name, node in nodes.items():
-            known_keys(node, INPUT_KEYS, name, "several inputs stand under inputs:")
+            known_keys(node, INPUT_KEYS, name, of_maps)
             if name in of:
                 knobs |= _sized(name, node, of[name])
             elif wrong := next((key for key in node.entries if key != "shape"), None):

@@ -31,16 +31,20 @@ class Domain:
     """The whole numbers of a trace over all values that their knobs can have."""
 
     def __init__(self, trace: Trace) -> None:
-        self.atoms, self.plans = trace.atoms, Plans(trace.atoms)
+        self.trace, self.atoms, self.plans = trace, trace.atoms, Plans(trace.atoms)
         self.knobs: list[frozenset[int] | None] = []
         """The inputs that each atom depends on; None where they have too many values."""
         self.runs: dict[frozenset[int], Run] = {}
 
     def settled(self, number: Whole) -> int | Whole:
-        """Return a number as a plain one if all values of its knobs give the same."""
+        """Return a number as a plain one if all values of its knobs give the same.
+
+        Raises: LimitError: the trace asks too much.
+        """
         knobs = self.together(n for monomial, _ in number.terms for n in monomial)
-        if knobs is None:
+        if not knobs:
             return number
+        self.trace.spend(self.count(knobs))
         if knobs not in self.runs:
             names = [self.atoms[n].args[0] for n in sorted(knobs)]
             lanes = zip(*product(*map(self.values, sorted(knobs))), strict=True)
@@ -72,4 +76,8 @@ class Domain:
             if own is None:
                 return None
             found |= own
-        return found if math.prod(len(self.values(n)) for n in found) <= MOST else None
+        return found if self.count(found) <= MOST else None
+
+    def count(self, knobs: Iterable[int]) -> int:
+        """Return how many values inputs have together."""
+        return math.prod(len(self.values(number)) for number in knobs)
