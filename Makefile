@@ -3,12 +3,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LOWEST := .venv-lowest
+PEERS := .venv-peers
 PARALLEL := --numprocesses=auto --maxprocesses=16 --dist=worksteal
 
 SECONDS := 60
 PYTHONS := python3.11 python3.12 python3.13
 
-.PHONY: run frameworks editors test lint types tests test-lowest test-pythons fuzz signals nightly bench schema index reports site site-wheel playground clean
+.PHONY: run frameworks editors test lint types tests test-lowest test-pythons fuzz signals nightly bench peers schema index reports site site-wheel playground clean
 
 run: $(READY)  ## set up and print the first table
 	@$(BIN)/mbprof table mobilenet_v1
@@ -67,6 +68,17 @@ nightly: $(VENV)/.frameworks  ## every network of the zoo exported, run and read
 bench: $(READY)  ## speed and memory, as ratios within one run
 	$(BIN)/python bench/bench.py
 
+peers: $(READY) $(PEERS)/.ready  ## what other counters take for a network, into the table of the README
+	$(BIN)/python bench/peers.py $(PEERS)/bin/python
+
+# What they stand on is newest, but for PyTorch, which is that of the tests.
+$(PEERS)/.ready: constraints.txt
+	$(PYTHON) -m venv --clear $(PEERS)
+	grep '^torch==' constraints.txt > $(PEERS)/constraints.txt
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint $(PEERS)/constraints.txt torch torchinfo fvcore ptflops thop calflops transformers onnx-tool
+	touch $(PEERS)/.ready
+
 schema: $(READY)  ## regenerate the JSON Schema for editors
 	$(BIN)/mbprof schema -o specs/spec.schema.json
 
@@ -108,7 +120,7 @@ site/playground/node_modules/.ready: site/playground/package-lock.json
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(LOWEST) .venv-other build dist site/build .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(LOWEST) $(PEERS) .venv-other build dist site/build .mypy_cache .pytest_cache .ruff_cache
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

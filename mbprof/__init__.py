@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from mbprof.exchange.convert.spec import convert as convert
     from mbprof.exchange.formats import export as export
     from mbprof.exchange.onnx_in.file import from_onnx as from_onnx
-    from mbprof.exchange.torch_in.module import from_torch as from_torch
+    from mbprof.exchange.torch_in import from_torch as from_torch
     from mbprof.formulas import Formula as Formula
     from mbprof.formulas import formula as formula
     from mbprof.network.load import Network as Network
@@ -100,7 +100,7 @@ _HOMES = {
     "device.training": "Training training",
     "errors": "MbprofError",
     "exchange.convert.spec": "convert",
-    "exchange.torch_in.module": "from_torch",
+    "exchange.torch_in": "from_torch",
     "exchange.onnx_in.file": "from_onnx",
     "exchange.formats": "export",
     "formulas": "Formula formula",

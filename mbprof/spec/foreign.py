@@ -69,10 +69,10 @@ ENDINGS: dict[str, Reader] = {
     ".tflite": Reader("tflite.file", "tflite", "TensorFlow Lite files", "tflite", True),
 }
 """By the ending of a file, in lower case."""
-_TORCH = Reader("torch_in.module", "torch", "networks of PyTorch", "torch")
+TORCH = Reader("torch_in.module", "torch", "networks of PyTorch", "torch")
 PREFIXES: dict[str, Reader] = {
-    "timm": _TORCH,
-    "torchvision": _TORCH,
+    "timm": TORCH,
+    "torchvision": TORCH,
     "keras": Reader("keras_in.module", "keras", "networks of Keras", "keras"),
 }
 """By what stands before the first colon of an address."""
@@ -87,7 +87,7 @@ def reader_of(text: str) -> Reader | None:
     if colon and prefix in PREFIXES:
         return PREFIXES[prefix]
     if _FILE.fullmatch(text):
-        return _TORCH
+        return TORCH
     return ENDINGS.get(Path(text).suffix.lower())
 
 
@@ -121,7 +121,7 @@ def called(text: str, given: Given) -> Source | None:
     here = [*sys.path, str(Path.cwd())]
     if where not in sys.modules and not PathFinder.find_spec(where.partition(".")[0], here):
         return None
-    return _read(_TORCH, text, given)
+    return _read(TORCH, text, given)
 
 
 def live(text: str) -> bool:
@@ -134,9 +134,9 @@ def live(text: str) -> bool:
     """
     where, _, name = text.partition(":")
     dotted = _DOTTED.fullmatch(where) and _DOTTED.fullmatch(name) and where not in PREFIXES
-    if reader_of(text) is not _TORCH and not dotted:
+    if reader_of(text) is not TORCH and not dotted:
         return False
-    library(_TORCH)
+    library(TORCH)
     return True
 
 
@@ -148,16 +148,22 @@ def program(address: str) -> Program | None:
     reader = reader_of(address)
     if reader is None or not reader.executes:
         return None
-    library(reader)
-    found: Program = import_module(f"mbprof.exchange.{reader.module}").program(address)
+    found: Program = module(reader).program(address)
     return found
 
 
 def _read(reader: Reader, text: str, given: Given) -> Source:
-    library(reader)
-    module = import_module(f"mbprof.exchange.{reader.module}")
-    made: Source = module.read(text, given)
+    made: Source = module(reader).read(text, given)
     return made
+
+
+def module(reader: Reader) -> ModuleType:
+    """Import what reads a format.
+
+    Raises: ExchangeError: the library that it needs is not installed.
+    """
+    library(reader)
+    return import_module(f"mbprof.exchange.{reader.module}")
 
 
 def library(reader: Reader) -> ModuleType:

@@ -70,12 +70,14 @@ def _client(address: str, jobs: int) -> Iterator[Any]:
             # What is ended closes one line after another, and says so of each even when it is over.
             logging.getLogger("distributed").setLevel(logging.CRITICAL)
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="mbprof-"))
+            # No dashboard, and its port is any: the usual one may be another cluster's.
             # One that a signal finds half started takes ten seconds to end, and complains of it.
             with undisturbed(), apart():
                 address = stack.enter_context(
                     LocalCluster(
-                        n_workers=jobs, threads_per_worker=1, dashboard_address=None,
-                        local_directory=folder, silence_logs=logging.CRITICAL,
+                        n_workers=jobs, threads_per_worker=1, local_directory=folder,
+                        silence_logs=logging.CRITICAL, dashboard_address="127.0.0.1:0",
+                        scheduler_kwargs={"dashboard": False},
                     )
                 )  # fmt: skip
             workers.callback(_forsake, address)

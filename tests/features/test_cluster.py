@@ -24,7 +24,7 @@ CLUSTER = """
 import os, sys, time
 from distributed import Client, LocalCluster
 if __name__ == "__main__":
-    with LocalCluster(n_workers=2, threads_per_worker=2, dashboard_address=None,
+    with LocalCluster(n_workers=2, threads_per_worker=2, dashboard_address=":0",
                       local_directory=sys.argv[1]) as cluster, Client(cluster) as client:
         print(cluster.scheduler_address, *client.run(os.getpid).values(), flush=True)
         sys.stdin.read()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import hypothesis
 import numpy as np
 import pytest
 from hypothesis import given
@@ -245,6 +246,7 @@ def test_bars_are_summed_up_as_a_table_is(by: str) -> None:
     assert "convention thop" in caption(made)
 
 
+@hypothesis.settings(deadline=None)  # the first pictures take longest
 @given(st.floats(1.0, 900.0), st.just(1.0) | st.floats(1.001, 5e4))
 def test_an_axis_has_three_ticks_at_least(low: float, span: float) -> None:
     with style.look():

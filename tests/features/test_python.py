@@ -4,6 +4,7 @@ import gzip
 import inspect
 import pydoc
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,8 @@ from mbprof.errors import UsageError
 from mbprof.output.model import Brief
 from mbprof.output.writers import Result
 from mbprof.spec import folders
-from tests.conftest import ROOT
+from mbprof.spec.foreign import ENDINGS, PREFIXES
+from tests.conftest import ROOT, child
 
 SPEC = "mobilenet_v1"
 FUNCTIONS: dict[str, Callable[[Any], Any]] = {
@@ -270,6 +272,31 @@ def test_names_are_found_by_completion_and_help() -> None:
     for name in mbprof.__all__:
         value = getattr(mbprof, name)
         assert name == "__version__" or inspect.getdoc(value), name
+
+
+LIBRARIES = sorted({reader.library for reader in {*ENDINGS.values(), *PREFIXES.values()}})
+WITHOUT = f"""
+import pydoc, sys
+sys.modules.update(dict.fromkeys({LIBRARIES}))
+import mbprof
+pydoc.plain(pydoc.render_doc(mbprof))
+for call in (mbprof.from_torch, mbprof.from_onnx):
+    try:
+        call(object())
+    except mbprof.MbprofError as error:
+        print(error)
+"""
+
+
+def test_names_are_there_without_the_libraries_that_some_need() -> None:
+    ended = child(sys.executable, "-c", WITHOUT)
+    assert (ended.err, ended.status) == ("", 0)
+    assert ended.out == (
+        "error[exchange]: reading networks of PyTorch needs the library torch\n"
+        "  hint: pip install 'mbprof[torch]'\n"
+        "error[exchange]: reading ONNX files needs the library onnx\n"
+        "  hint: pip install 'mbprof[onnx]'\n"
+    )
 
 
 def test_the_list_of_the_front_is_no_list_of_the_package() -> None:

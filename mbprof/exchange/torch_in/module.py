@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch.overrides import TorchFunctionMode
@@ -36,27 +36,14 @@ from mbprof.exchange.torch_in.views import plain
 from mbprof.spec import foreign
 from mbprof.spec.knobs import Given
 
-if TYPE_CHECKING:
-    from mbprof.network.load import Network
-
 Shape = tuple[int, ...]
 _USUAL = (3, 224, 224)
 """The image that a network takes of which nothing is known."""
 
 
-def from_torch(module: Any, example: Any = _USUAL, name: str = "") -> Network:
-    """Return a PyTorch module as a network, which every function takes.
-
-    ``example`` is what the module is called with: a tensor, a tuple of several, a mapping of named
-    ones, or a shape (C, H, W). The first axis of its tensors is the batch, of which one image is
-    counted; their values do not matter. The module is copied without weights and stays as it is.
-
-    Raises: ExchangeError: it is no module, it cannot be copied, or it does not run on the example.
-    """
-    from mbprof.network.load import loads
-
-    called = name or type(module).__name__
-    return loads(_draft(module, example, called, called).text(), called).build()
+def spec_of(module: Any, example: Any, name: str) -> Source:
+    """Return the flat spec of a module; see `from_torch`."""
+    return Source(name, _draft(module, example, name, name).text())
 
 
 def read(text: str, given: Given) -> Source:

@@ -73,7 +73,7 @@ def look(theme: str = "light") -> Iterator[None]:
     """
     settings = {**SETTINGS, **themes.theme(theme).settings}
     with style.context(["default", settings]), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        warnings.filterwarnings("ignore", "Glyph .* missing from (current )?font")
         yield
 
 
