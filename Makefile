@@ -85,8 +85,10 @@ schema: $(READY)  ## regenerate the JSON Schema for editors
 index: $(READY)  ## regenerate what mbprof list and explain --number --all read
 	$(BIN)/python -c "from mbprof.pages.catalogue import index_of_the_zoo as made; text = made(); \
 	  open('specs/index.csv', 'w', encoding='utf-8').write(text)"
-	$(BIN)/python -c "from mbprof.published.totals import written as made; text = made(); \
-	  open('specs/totals.csv', 'w', encoding='utf-8').write(text)"
+	for file in totals claimed; do \
+	  $(BIN)/python -c "from mbprof.published.$$file import written as made; text = made(); \
+	    open('specs/$$file.csv', 'w', encoding='utf-8').write(text)" || exit 1; \
+	done
 
 reports: $(READY)  ## regenerate the committed reports
 	$(BIN)/mbprof report --all reports

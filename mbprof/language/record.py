@@ -80,7 +80,7 @@ def _initializer(kind: Any) -> Any:
 
     ``object.__setattr__``, which a frozen dataclass calls, takes nearly twice the time.
     """
-    known: dict[str, Any] = {"_missing": MISSING}
+    known: dict[str, Any] = {"__name__": kind.__module__, "_missing": MISSING}
     asked, named, lines = ["self"], ["*"], []
     parts = [part for part in fields(kind) if part.init]
     for part in parts:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -12,15 +12,24 @@ from mbprof.errors import MbprofError
 from mbprof.language.counts import Quantity
 from mbprof.language.fmt import integer
 from mbprof.network import conventions
-from mbprof.published.counted import BIASED, Counted, factors, kinds
+from mbprof.published.counted import BIASED, Counted, factors
 
 CHANCE = Fraction(1, 15)
 """A match is an answer where fewer counts than this print like the number by chance."""
 NEAR = Fraction(1, 4)
 """Counts so near to the number, in parts of it, say how dense counts lie there."""
 
-Network: TypeAlias = tuple[str, Callable[[], Sequence[int]]]
-"""The address of a network, and what returns all its counts, see `kinds`."""
+Counts: TypeAlias = Iterable[tuple[Counted, int]]
+"""Numbers that a network has, and what each of them counts."""
+
+
+class Network(NamedTuple):
+    """A network by its address, and what returns its counts: as it is within the scope, or all."""
+
+    address: str
+    within: Callable[[], Counts]
+    every: Callable[[], Counts]
+
 
 _KINDS = {"params": "params", "macs": "cost"}
 
@@ -60,7 +69,7 @@ class Trials:
     told: bool = True
     """Whether the number has digits enough to tell a match from chance."""
 
-    def answer(self, quantity: str, convention: str, networks: Sequence[Network]) -> Tried | None:
+    def answer(self, quantity: str, convention: str, networks: Iterable[Network]) -> Tried | None:
         """Return the first count that prints like the number, where that is hardly chance.
 
         With c different counts within a fourth of the number and a rounding that is r wide, in
@@ -79,24 +88,29 @@ class Trials:
         return None
 
     def rings(
-        self, quantity: str, convention: str, networks: Sequence[Network]
+        self, quantity: str, convention: str, networks: Iterable[Network]
     ) -> Iterator[list[Tried]]:
         """Yield rings: kinds of values, tools, other scopes, folded or doubled, other flavours.
 
         ``networks`` are those of the flavours, the claim's own first.
         """
-        (own, count), *others = networks
-        found = _tried(own, count(), quantity)
-        found.sort(key=lambda t: t.counted.convention != convention)
-        plain = [t for t in found if t.factor == 1 and not t.counted.folded]
-        like = [t for t in plain if t.counted.scope == self.scope]
+
+        def own(trial: Tried) -> bool:
+            return trial.counted.convention != convention
+
+        others = iter(networks)
+        network = next(others)
+        like = sorted(_tried(network.address, network.within(), quantity), key=own)
+        like = [t for t in like if t.factor == 1]
         yield [t for t in like if not _tool(t.counted.convention)]
         yield [t for t in like if _tool(t.counted.convention)]
+        found = sorted(_tried(network.address, network.every(), quantity), key=own)
+        plain = [t for t in found if t.factor == 1 and not t.counted.folded]
         yield [t for t in plain if t.counted.scope != self.scope]
         yield [t for t in found if t.factor != 1 or t.counted.folded]
-        for flavour, count in others if self.told else ():
+        for other in others if self.told else ():
             with suppress(MbprofError):
-                found = _tried(flavour, count(), quantity)
+                found = _tried(other.address, other.every(), quantity)
                 yield [t for t in found if t.factor == 1 and not t.counted.folded]
 
     def brief(self) -> str:
@@ -133,10 +147,10 @@ def _tool(name: str) -> bool:
     return bool(conventions.load(name).tool)
 
 
-def _tried(flavour: str, values: Sequence[int], quantity: str) -> list[Tried]:
+def _tried(flavour: str, counts: Counts, quantity: str) -> list[Tried]:
     return [
         Tried(flavour, counted, factor.times, int(value))
-        for counted, value in zip(kinds(), values, strict=True)
+        for counted, value in counts
         if counted.quantity == _KINDS[quantity] and counted.view != BIASED
         for factor in factors(counted)
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
@@ -20,9 +20,9 @@ from mbprof.output import Column, Report
 from mbprof.output.formats import stamp
 from mbprof.output.model import line
 from mbprof.output.writers import Result
-from mbprof.published.counted import counts
-from mbprof.published.totals import listed
-from mbprof.published.trials import Network, Trials, rounded
+from mbprof.published import claimed
+from mbprof.published.counted import counts, kinds
+from mbprof.published.trials import Counts, Network, Trials, rounded
 from mbprof.spec import zoo
 from mbprof.spec.sections import Claim
 
@@ -88,36 +88,46 @@ def verify(*specs: SpecLike) -> Verdicts:
     >>> sorted({verdict.verdict for verdict in verify("mobilenet_v1")})
     ['holds', 'rounded otherwise', 'wrong at its source']
     """
-    chosen = specs or zoo.spec_names()
-    return Verdicts(verdict for s in chosen for verdict in _spec(as_spec(s)))
+    if not specs:
+        return Verdicts(verdict for name in zoo.spec_names() for verdict in _of_zoo(name))
+    return Verdicts(verdict for s in specs for verdict in _spec(as_spec(s)))
+
+
+def _of_zoo(name: str) -> Iterator[Verdict]:
+    opened = zoo.open(name)
+    assert isinstance(opened, zoo.OpenedSpec), "the zoo's specs are no blocks"
+    return _Networks(name, {}, True).verdicts(opened.claims)
 
 
 def _spec(spec: Spec) -> Iterator[Verdict]:
     name = spec.address or spec.name
     of_zoo = name.partition("@")[0] in zoo.names() and zoo.load(name) is spec.definition
-    networks = _Networks({name: spec}, of_zoo)
-    for claim in spec.definition.published:
-        stem = claim.preset or name.partition("@")[0]
-        asked = f"{stem}@{claim.flavour}" if claim.flavour else stem
-        flavours = [f"{stem}@{f}" for f in spec.definition.flavours if stem in zoo.names()]
-        names = dict.fromkeys((asked, stem, *flavours))
-        try:
-            others = [(n, partial(networks.counts, n, claim)) for n in names]
-            yield from _claim(claim, networks.count(asked, claim), others)
-        except MbprofError as error:
-            raise error.at(claim.loc) from None
+    return _Networks(name, {name: spec}, of_zoo).verdicts(spec.definition.published)
 
 
 @dataclass(slots=True)
 class _Networks:
-    """What is claimed of: each spec is loaded once, and each network built once at most."""
+    """What is claimed of: each spec is loaded once at most, each network built once at most."""
 
+    name: str
     specs: dict[str, Spec]
     of_zoo: bool
-    """Whether the claims are the zoo's own, whose totals are known."""
+    """Whether the claims are the zoo's own, of which it is known what they are of."""
     graphs: dict[Any, Graph] = field(default_factory=dict)
     tried: dict[Any, list[Any]] = field(default_factory=dict)
     formulas: dict[Any, dict[str, Any]] = field(default_factory=dict)
+
+    def verdicts(self, claims: Iterable[Claim]) -> Iterator[Verdict]:
+        """Yield what comes of each number of some claims."""
+        for claim in claims:
+            asked = claimed.called(self.name.partition("@")[0], claim)
+            try:
+                counted = claimed.count(asked, claim) if self.of_zoo else None
+                if counted is None:
+                    counted = totals(self.graph(asked, claim), claim.convention, claim.scope)
+                yield from _claim(asked, claim, counted, partial(self.candidates, asked, claim))
+            except MbprofError as error:
+                raise error.at(claim.loc) from None
 
     def spec(self, asked: str) -> Spec:
         """Return a spec."""
@@ -132,46 +142,40 @@ class _Networks:
             self.graphs[key] = self.spec(asked).build(**claim.at).compiled
         return self.graphs[key]
 
-    def counts(self, asked: str, claim: Claim) -> list[Any]:
-        """Return all counts of the network at a claim's settings."""
-        key = _place(asked, claim)
-        if key not in self.tried:
-            self.tried[key] = counts(self.graph(asked, claim), known=self.formulas)
-        return self.tried[key]
+    def candidates(self, asked: str, claim: Claim) -> Iterator[Network]:
+        """Yield what a number may be of: the network that is named, and its other flavours."""
+        yield self.network(asked, claim)
+        stem = asked.partition("@")[0]
+        if stem in zoo.names():
+            flavours = (f"{stem}@{flavour}" for flavour in self.spec(self.name).definition.flavours)
+            for other in dict.fromkeys((stem, *flavours)):
+                if other != asked:
+                    yield self.network(other, claim)
 
-    def count(self, asked: str, claim: Claim) -> Count:
-        """Return what a claim is of; what the zoo's totals have is not built again."""
-        stem, _, flavour = asked.partition("@")
-        if self.of_zoo and claim.scope == "all" and stem in zoo.names():
-            usual = flavour and flavour == zoo.load(stem).flavour
-            turned = _turned(self.spec(asked), claim.at) if claim.at else {}
-            counted = listed(stem if usual else asked, turned, claim.convention)
-            if counted is not None:
-                return counted
-        return totals(self.graph(asked, claim), claim.convention, claim.scope)
+    def network(self, asked: str, claim: Claim) -> Network:
+        """Return a network at a claim's settings, by its counts."""
+
+        def within() -> Counts:
+            known = claimed.known(asked, claim) if self.of_zoo else None
+            own = (pair for pair in every() if pair[0] in set(claimed.ways(claim.scope)))
+            return own if known is None else known
+
+        def every() -> Counts:
+            key = _place(asked, claim)
+            if key not in self.tried:
+                self.tried[key] = counts(self.graph(asked, claim), known=self.formulas)
+            return zip(kinds(), self.tried[key], strict=True)
+
+        return Network(asked, within, every)
 
 
 def _place(asked: str, claim: Claim) -> tuple[str, str]:
     return asked, repr(sorted(claim.at.items()))
 
 
-def _turned(spec: Spec, at: Mapping[str, Value]) -> dict[str, Value]:
-    """Return the settings that are no defaults."""
-    knobs = spec.definition.knobs
-    squares = {
-        n: (v, v)
-        for n, v in at.items()
-        if isinstance(v, int) and n in knobs and knobs[n].kind == "size"
-    }
-    return {n: v for n, v in {**at, **squares}.items() if n not in knobs or knobs[n].default != v}
-
-
 def _claim(
-    claim: Claim,
-    counted: Count,
-    networks: Sequence[Network],
+    asked: str, claim: Claim, counted: Count, candidates: Callable[[], Iterator[Network]]
 ) -> Iterator[Verdict]:
-    asked, _ = networks[0]
     about = (asked, claim.at, claim.scope, claim.convention)
     numbers = (("params", claim.params, counted.params), ("macs", claim.macs, counted.cost))
     given = [(name, said, computed) for name, said, computed in numbers if said is not None]
@@ -189,7 +193,7 @@ def _claim(
             verdict, how = ROUNDED, rounding
         else:
             trials = Trials(said, asked, claim.scope)
-            found = trials.answer(name, claim.convention, networks)
+            found = trials.answer(name, claim.convention, candidates())
             if found is not None:
                 how = found.said(asked, claim.scope)
                 verdict = AS.format(found.counted.convention)

@@ -38,6 +38,8 @@ def test_a_record_is_a_frozen_dataclass(given: Any) -> None:
     for name in ("x", "y", "seen", "name", "far"):
         assert getattr(ours, name) == getattr(theirs, name)
     assert replace(ours, x=5) == POINTS[0](5, ours.y, name=ours.name)
+    own, usual = (point.__init__ for point in POINTS)
+    assert (own.__module__, own.__qualname__) == (usual.__module__, usual.__qualname__)
     assert ours == replace(ours, seen=[7])
     assert hash(ours) == hash(replace(ours, seen=[7]))
     with pytest.raises(FrozenInstanceError, match="cannot assign to field 'x'"):
