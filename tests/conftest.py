@@ -78,7 +78,9 @@ def invoke(*arguments: str, stdin: str = "", width: int = 80) -> Ended:
     """Run a command in this process, as typed in a terminal that is so many columns wide."""
     texts = {"stdin": stdin, "stdout": "", "stderr": ""}
     streams = {
-        name: io.TextIOWrapper(io.BytesIO(text.encode()), encoding="utf-8")
+        name: io.TextIOWrapper(
+            io.BytesIO(text.encode()), encoding="utf-8", errors="backslashreplace"
+        )
         for name, text in texts.items()
     }
     with pytest.MonkeyPatch.context() as patch:

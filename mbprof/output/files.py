@@ -55,9 +55,13 @@ def bytes_to(path: str | Path | None) -> Iterator[IO[bytes]]:
 
     A symbolic link stays, and what it points to is replaced; devices, pipes and open files
     (``/dev/stdout``, ``/dev/fd/N``) are written to as they are.
-    Raises: UsageError: it cannot be written; a file that was there before is untouched.
+    Raises: UsageError: it cannot be written, or nobody said that it should go to a terminal; a file
+    that was there before is untouched.
     """
     if _is_standard(path):
+        if path is None and sys.stdout.isatty():
+            hint = "-o FILE writes a file, -o - writes it here all the same"
+            raise UsageError("what was asked for is no text, and this is a terminal", hint=hint)
         with _standard():
             yield sys.stdout.buffer
         return

@@ -220,6 +220,20 @@ def test_open_files_are_written_where_they_stand(tmp_path: Path) -> None:
     assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
 
 
+@pytest.mark.parametrize(
+    ("words", "seen"), [((), b"error[usage]: what was asked for"), (("-o", "-"), b"mbprof")]
+)
+def test_what_is_no_text_goes_to_a_terminal_only_if_asked_to(
+    words: tuple[str, ...], seen: bytes
+) -> None:
+    terminal, end = os.openpty()
+    with open(end, "w") as out:  # noqa: PTH123 - it has no path
+        command = (*MBPROF, "export", "squeezenet", "--no-weights", "--to", "onnx", *words)
+        with started(*command, out=out):
+            assert seen in os.read(terminal, 1000)
+    os.close(terminal)
+
+
 def test_a_named_pipe_is_written_to(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)

