@@ -209,6 +209,9 @@ class Front(Reducer):
     """The rows that no other row beats in every column, in their order."""
 
     goals: tuple[tuple[str, bool], ...]
+    rivals: list[tuple[Any, ...]] | None = field(default=None, init=False)
+    """The costs of some rows that are held, from the middle of the front on: most rows fall to the
+    first; None where others are held now."""
 
     @classmethod
     def parse(cls, text: str, names: Sequence[str]) -> Front:
@@ -239,23 +242,33 @@ class Front(Reducer):
     def promising(self, columns: Mapping[str, Column]) -> Mapping[str, Column]:
         import numpy as np
 
-        costs, held = (
-            [_cost(name, of[name], most) for name, most in self.goals]
-            for of in (columns, self.held)
-        )
-        count = height(columns)
-        if not height(self.held) or any(cost.dtype == object for cost in (*costs, *held)):
+        costs = [_cost(name, columns[name], most) for name, most in self.goals]
+        if self.rivals is None:
+            self.rivals = self._rivals()
+        if any(cost.dtype == object for cost in costs):
             return columns
-        # From one to the next of the front, from its middle on: most rows fall at the first.
-        order = np.lexsort(held[::-1])
-        places = order[np.linspace(0, len(order) - 1, min(RIVALS, len(order))).astype(int)]
-        rows = np.arange(count)
-        for place in np.roll(places, -(len(places) // 2)):
-            pairs = [(cost[rows], own[place]) for cost, own in zip(costs, held, strict=True)]
+        rows = np.arange(height(columns))
+        for rival in self.rivals:
+            pairs = [(cost[rows], own) for cost, own in zip(costs, rival, strict=True)]
             no_more = np.logical_and.reduce([own <= cost for cost, own in pairs])
             less = np.logical_or.reduce([own < cost for cost, own in pairs])
             rows = rows[~(no_more & less)]
         return picked(columns, rows)
+
+    def settle(self) -> None:
+        if self.waiting:
+            self.rivals = None
+        Reducer.settle(self)
+
+    def _rivals(self) -> list[tuple[Any, ...]]:
+        import numpy as np
+
+        held = [_cost(name, self.held[name], most) for name, most in self.goals]
+        if not height(self.held) or any(cost.dtype == object for cost in held):
+            return []
+        order = np.lexsort(held[::-1])
+        places = order[np.linspace(0, len(order) - 1, min(RIVALS, len(order))).astype(int)]
+        return [tuple(own[place] for own in held) for place in np.roll(places, -(len(places) // 2))]
 
 
 def _cost(name: str, column: Column, most: bool) -> Column:

@@ -452,3 +452,22 @@ def test_the_first_rows_as_they_come_end_the_stream() -> None:
 def test_resolutions_are_sorted_by_their_area() -> None:
     ask = ("mobilenet_v1", "--res", "96,64x128,160x100,128", "--sort", "res")
     assert [row["res"] for row in rows(*ask)] == ["128", "160x100", "96", "64x128"]
+
+
+def test_a_front_is_sorted_when_it_changes_and_not_for_every_chunk(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[Front] = []
+    rivals = Front._rivals
+
+    def counted(rule: Front) -> list[tuple[Any, ...]]:
+        asked.append(rule)
+        return rivals(rule)
+
+    monkeypatch.setattr(Front, "_rivals", counted)
+    front = Front.parse("a,b", ["a", "b"])
+    chunk = {"a": np.zeros(1000, dtype=int), "b": np.zeros(1000, dtype=int)}
+    for _ in range(1000):  # equal rows stay, all of them
+        front.add(chunk)
+    assert len(front.columns["a"]) == 1_000_000
+    assert len(asked) < 10
