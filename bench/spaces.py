@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 import mbprof
-from mbprof.sweeps.axes import CHUNK, Random
+from mbprof.sweeps.axes import CHUNK, Random, read_axis
 from mbprof.sweeps.chunks import chunks
 from mbprof.sweeps.filters import Front, Where, height, reduced
 from mbprof.sweeps.spaces.choices import choices
@@ -24,6 +24,14 @@ NAME = "ofa_mobilenet_v3"
 COUNT = 1_000_000
 CHUNKS, ROUNDS = 16, 5
 LIMIT = 300_000_000
+SPACES = {
+    "attentive_nas": {},
+    "resnet50": {"n2": "1:4", "n3": "1:8", "n4": "1:36", "n5": "1:4"},
+    "proxyless_nas": {},
+    "fbnet": {},
+    "mnasnet_space": {},
+}
+"""Structure as knobs: all of a space, or those that are given."""
 STAGES = ((24, 2, False), (40, 2, True), (80, 2, False), (112, 1, True), (160, 2, True))
 """Channels, stride and whether blocks squeeze, of each of the five stages: arXiv:1908.09791, which
 takes them from MobileNetV3-Large, arXiv:1905.02244, table 1."""
@@ -134,6 +142,21 @@ def price(asked: Job) -> tuple[float, float]:
     return time.process_time() - start, expected
 
 
+def whole() -> Iterator[tuple[str, float]]:
+    """Yield networks a second of some sweeps by NumPy, from the spec to the last of them."""
+    for name, turned in SPACES.items():
+        spec = mbprof.load(name)
+        knobs = spec.definition.knobs
+        drawn = [read_axis(knobs[knob], text, None, random=True) for knob, text in turned.items()]
+        axes = tuple(drawn) or choices(spec, {}).axes
+        with compiling(math.inf):
+            start = time.process_time()
+            rows = sum(map(height, chunks(plan_sweeps([spec], [Random(axes, COUNT, seed=1)]))))
+            took = time.process_time() - start
+        assert rows == COUNT
+        yield f"{name}, {', '.join(turned) or f'its {len(axes)} knobs'}", COUNT / took
+
+
 def to_a_front(count: int) -> float:
     """Return how many networks a second are drawn, costed, and kept where none beats them."""
     asked = job(count)
@@ -165,3 +188,5 @@ if __name__ == "__main__":
     print(f"{alone(job(COUNT), math.inf):.2e} a second by NumPy, alone")
     print(f"{alone(job(COUNT), 0):.2e} a second where there is a compiler, alone")
     print(f"{to_a_front(COUNT):.2e} a second to a front")
+    for name, rate in whole():
+        print(f"{rate:.2e} a second of {name}")

@@ -195,7 +195,7 @@ def label_points(
     drawn: Figure, axes: Axes, places: Sequence[tuple[float, float]], names: Sequence[str]
 ) -> None:
     """Write names beside points, see `labels.arranged`; a thin line leads to those far off."""
-    drawn.canvas.draw()  # what is free is known when the layout is
+    drawn.draw_without_rendering()  # what is free is known when the layout is
     pixels = [(float(x), float(y)) for x, y in map(axes.transData.transform, places)]
     sizes = []
     for name, place in zip(names, places, strict=True):
