@@ -30,7 +30,8 @@ CHARTS: Formats[Callable[[Figure], bytes]] = Formats()
 
 def _saved(format: str, metadata: Mapping[str, Any], figure: Figure) -> bytes:
     """Return a figure as the bytes of a file, without its date."""
-    figure.draw_without_rendering()  # ticks can change when the layout does; the second time it settles
+    # Ticks can change when the layout does; the second time it settles.
+    figure.draw_without_rendering()
     out = io.BytesIO()
     figure.savefig(out, format=format, dpi=200, metadata=dict(metadata))
     return out.getvalue()
