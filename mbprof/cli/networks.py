@@ -423,13 +423,12 @@ def plan_of(
     """Return which configurations the command line asks for."""
     from pathlib import Path
 
-    from mbprof.sweeps.axes import planned
+    from mbprof.sweeps.axes import chosen, planned
     from mbprof.sweeps.configs import read_configs
 
     if configs is not None:
         if given or random is not None:
             raise UsageError("--configs says all there is to cost; leave the axes and --random out")
         return planned(spec, {}, read_configs(Path(configs)))
-    if not given:
-        raise UsageError("there is nothing to sweep", hint="give an axis, such as --alpha 0.5,1.0")
-    return planned(spec, given, None, random, seed)
+    axes = given or chosen(spec, "give an axis, such as --alpha 0.5,1.0")
+    return planned(spec, axes, None, random, seed)

@@ -37,8 +37,7 @@ def called(stem: str, claim: Claim) -> str:
 def known(asked: str, claim: Claim) -> list[tuple[Counted, int]] | None:
     """Return all counts of a network at a claim's settings; None where the file has none.
 
-    >>> (first, *_) = zoo.open("mobilenet_v1").claims
-    >>> known("mobilenet_v1", first)[0][1]
+    >>> known("mobilenet_v1", zoo.load("mobilenet_v1").published[0])[0][1]
     3185088
     """
     wanted = [asked, setting(claim.at), claim.scope]

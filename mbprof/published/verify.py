@@ -24,7 +24,7 @@ from mbprof.published import claimed
 from mbprof.published.counted import counts, kinds
 from mbprof.published.trials import Counts, Network, Trials, rounded
 from mbprof.spec import zoo
-from mbprof.spec.sections import Claim
+from mbprof.spec.sections import Claim, claims
 
 HOLDS, ROUNDED, OTHER = "holds", "rounded otherwise", "of another network or a budget"
 ERRATUM, UNEXPLAINED = "wrong at its source", "unexplained"
@@ -96,7 +96,8 @@ def verify(*specs: SpecLike) -> Verdicts:
 def _of_zoo(name: str) -> Iterator[Verdict]:
     opened = zoo.open(name)
     assert isinstance(opened, zoo.OpenedSpec), "the zoo's specs are no blocks"
-    return _Networks(name, {}, True).verdicts(opened.claims)
+    # Nothing else of the spec has to be read.
+    return _Networks(name, {}, True).verdicts(claims(opened.root.get("published")))
 
 
 def _spec(spec: Spec) -> Iterator[Verdict]:
@@ -117,9 +118,9 @@ class _Networks:
     tried: dict[Any, list[Any]] = field(default_factory=dict)
     formulas: dict[Any, dict[str, Any]] = field(default_factory=dict)
 
-    def verdicts(self, claims: Iterable[Claim]) -> Iterator[Verdict]:
-        """Yield what comes of each number of some claims."""
-        for claim in claims:
+    def verdicts(self, published: Iterable[Claim]) -> Iterator[Verdict]:
+        """Yield what comes of each number that was published."""
+        for claim in published:
             asked = claimed.called(self.name.partition("@")[0], claim)
             try:
                 counted = claimed.count(asked, claim) if self.of_zoo else None

@@ -46,7 +46,7 @@ from mbprof.spec.knobs import Given, turned
 from mbprof.spec.model import Block, Definition, named_after
 from mbprof.spec.overlay import overlay
 from mbprof.spec.reader import BLOCK_KEYS, SpecReader
-from mbprof.spec.sections import Claim, claims, presets
+from mbprof.spec.sections import presets
 
 _LONGEST = 200
 """No name of a spec or block has more characters; the system takes no name of more than 255."""
@@ -132,14 +132,6 @@ class OpenedSpec:
         """The spec, read as if no preset were asked for."""
         reader = SpecReader(block_tree, block_names)
         return reader.spec(self.root, self.own.loc.source.name, self.flavour or None)
-
-    @cached_property
-    def claims(self) -> tuple[Claim, ...]:
-        """What is published of it, read without the rest.
-
-        Raises: SpecError: an unknown key, a number that is none.
-        """
-        return claims(self.root.get("published"))
 
     @cached_property
     def definition(self) -> Definition:

@@ -14,7 +14,7 @@ from mbprof.errors import KnobError, LimitError, Loc, UsageError
 from mbprof.language.fmt import Value, parse
 from mbprof.language.record import record
 from mbprof.language.source import Scalar
-from mbprof.spec.knobs import Knob, checked, knob_of, read
+from mbprof.spec.knobs import USUAL, Knob, checked, knob_of, read
 from mbprof.symbolic.columns import wide
 
 if TYPE_CHECKING:
@@ -345,6 +345,23 @@ def sides(column: Column) -> tuple[Column, Column]:
     pairs = [size if isinstance(size, tuple) else (size, size) for size in column.tolist()]
     sizes = np.array(pairs, dtype=np.int64).reshape(-1, 2)
     return sizes[:, 0], sizes[:, 1]
+
+
+def chosen(spec: Spec, nothing: str) -> dict[str, list[Any]]:
+    """Return the values of all knobs that say which they take: a sweep where no other is asked for.
+
+    Those that every spec has are left as they are.
+    Raises: UsageError: no knob does; ``nothing`` is the hint.
+
+    >>> from mbprof.network.load import load
+    >>> chosen(load("resnet50"), "")
+    {'unit': ['res_basic', 'res_bottleneck']}
+    """
+    knobs = spec.definition.knobs.values()
+    own = {k.name: list(k.one_of) for k in knobs if k.one_of and k.name not in USUAL}
+    if own:
+        return own
+    raise UsageError("there is nothing to sweep", hint=nothing)
 
 
 def planned(

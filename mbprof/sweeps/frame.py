@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from mbprof.device.lanes import needs
 from mbprof.errors import UsageError
 from mbprof.network.load import SpecLike, as_spec
-from mbprof.sweeps.axes import Column, planned
+from mbprof.sweeps.axes import Column, chosen, planned
 from mbprof.sweeps.chunks import chunks as costed
 from mbprof.sweeps.filters import Front, reduced
 from mbprof.sweeps.sweep import PROBLEM, Job, plan_sweeps
@@ -47,7 +47,8 @@ def sweep(
 
     An axis is a list of values, a single one, or text as the command line has it, such as
     ``0.25:1.0:0.25``; with ``random``, which draws so many configurations, a range is
-    ``0.25:1.0``. ``configs`` has a column for each knob instead. With ``accuracy``, a series of
+    ``0.25:1.0``. Without an axis all knobs with ``one_of`` vary. ``configs`` has a column for each
+    knob instead. With ``accuracy``, a series of
     published accuracies or ``default``, their columns stand beside; with a ``dtype`` activations,
     live bytes at the peak and bytes of weights, with a ``device`` nanoseconds. ``jobs`` are
     processes.
@@ -66,8 +67,8 @@ def sweep(
     loaded = as_spec(spec)
     if configs is not None and (axes or random is not None):
         raise UsageError("give either axes or configs")
-    if configs is None and not axes:
-        raise UsageError("there is nothing to sweep", hint="give an axis, such as alpha=[0.5]")
+    if configs is None:
+        axes = axes or chosen(loaded, "give an axis, such as alpha=[0.5]")
     plan = planned(loaded, axes, configs, random, seed)
     job = plan_sweeps([loaded], [plan], convention, scope, where, accuracy, needs(dtype, device))
     front = Front.parse(pareto, job.names) if pareto else None

@@ -365,7 +365,7 @@ def plan_sweeps(
     """Check and assemble the sweep of one spec or of several: see `plan_sweep`.
 
     The scope of several is the one that the specs agree on, else ``all``.
-    Raises: UsageError: a spec is given twice; see `plan_sweep`.
+    Raises: UsageError: a spec is given twice, or they vary other knobs; see `plan_sweep`.
     """
     if len(specs) > 1:
         scope = scope or common_scope(specs)
@@ -377,6 +377,12 @@ def plan_sweeps(
         # Two files can bear one name.
         label = spec.name if before is None else path
         jobs[label] = plan_sweep(spec, plan, convention, scope, where, accuracy, needs)
+    varied = {label: [axis.knob.name for axis in job.plan.axes] for label, job in jobs.items()}
+    (first, names), *others = varied.items()
+    for label, own in others:
+        if own != names:
+            message = f"{first} and {label} vary other knobs"
+            raise UsageError(message, hint="sweep one by itself, or give an axis that both have")
     refuses = any(job.refuses for job in jobs.values())
     for job in jobs.values():
         job.refuses = refuses

@@ -471,3 +471,14 @@ def test_a_front_is_sorted_when_it_changes_and_not_for_every_chunk(
         front.add(chunk)
     assert len(front.columns["a"]) == 1_000_000
     assert len(asked) < 10
+
+
+def test_a_sweep_without_an_axis_varies_what_a_space_chooses_from() -> None:
+    frame = mbprof.sweep("nas_bench_201")
+    assert len(frame.drop_duplicates()) == len(frame) == 5**6
+    text = command("sweep", "ofa_mobilenet_v3", "--random", "1", "--format", "csv")
+    ((*_, params, macs),) = rows = list(csv.reader(io.StringIO(text)))[1:]
+    names = [k.name for k in mbprof.load("ofa_mobilenet_v3").definition.knobs.values() if k.one_of]
+    knobs = dict(zip(names, map(int, rows[0]), strict=False))
+    total = mbprof.load("ofa_mobilenet_v3").build(**knobs).profile().total
+    assert (total.params, total.cost) == (int(params), int(macs))
