@@ -22,6 +22,8 @@ MAX_PATHS = 256
 """So often rows may differ in how a condition is answered; the rest are asked one by one."""
 AT_ONCE = 4 * CHUNK
 """So many rows wait before they are looked through."""
+PARTS = 256
+"""Of so many chunks at most rows wait."""
 RIVALS = 16
 """With so many rows of a front others are compared before they wait."""
 
@@ -162,13 +164,20 @@ class Reducer:
 
     held: dict[str, Column] = field(default_factory=dict, kw_only=True)
     waiting: list[Mapping[str, Column]] = field(default_factory=list, kw_only=True)
+    rows: int = field(default=0, init=False)
+    """How many wait."""
 
     def add(self, columns: Mapping[str, Column]) -> None:
         """Take further rows into account."""
         # Of rows that are picked, those that nobody keeps are not taken along.
-        self.waiting.append(dict(self.promising(columns) if self.held else columns))
+        left = dict(self.promising(columns) if self.held else columns)
+        if self.held and not height(left):
+            return
+        self.waiting.append(left)
+        self.rows += height(left)
         # The rows are looked through anew when they have doubled, not with every chunk.
-        if not self.held or sum(map(height, self.waiting)) >= max(AT_ONCE, height(self.held)):
+        many = self.rows >= max(AT_ONCE, height(self.held)) or len(self.waiting) >= PARTS
+        if many or not self.held:
             self.settle()
 
     @property
@@ -188,7 +197,7 @@ class Reducer:
         if self.waiting:
             parts = [self.held, *self.waiting] if self.held else self.waiting
             self.held = self.kept({n: np.concatenate([p[n] for p in parts]) for n in parts[0]})
-            self.waiting = []
+            self.waiting, self.rows = [], 0
 
     def kept(self, columns: Mapping[str, Column]) -> dict[str, Column]:
         """Return the rows that are kept of some alone."""
