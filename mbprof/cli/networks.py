@@ -8,6 +8,7 @@ from typer import Argument, Option
 
 from mbprof.cli.options import (
     HELP,
+    INTERRUPTED,
     AlphasOption,
     Budgets,
     ConventionOption,
@@ -149,7 +150,7 @@ def sweep(
     try:
         write(job, out.format, out.path, kept, jobs, out.screen, scheduler)
     except KeyboardInterrupt:
-        complain("interrupted; no file was written")
+        complain(INTERRUPTED)
         raise
 
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 HELP = "help"
 """What is asked of ``--columns`` to list them."""
+INTERRUPTED = "interrupted; no file was written"
+"""What a sweep says that is interrupted."""
 
 
 def _names(kind: str) -> Sequence[str]:

@@ -10,13 +10,15 @@ from typing import Any
 import typer
 
 from mbprof.cli.manual import app
-from mbprof.cli.options import complain
+from mbprof.cli.options import INTERRUPTED, complain
 from mbprof.errors import MbprofError
 
 __all__ = ["app", "run"]
 
 _MISTYPED: Any = typer.BadParameter.__mro__[2]
 """What typer raises where it cannot read a command line; it has no name of its own for it."""
+SAYING = 0.1
+"""Seconds that the last word of a process may take."""
 
 
 def run() -> None:
@@ -76,8 +78,17 @@ def _abandon() -> None:
 
 
 def _terminated(number: int, frame: object) -> None:
-    """End at once: what was begun is thrown away, and no process is left behind."""
+    """End at once: what was begun is thrown away, and no process is left behind.
+
+    An interrupt comes here where a sweep takes too long to put all away, and is said all the same.
+    """
     _abandon()
+    if number == signal.SIGINT:
+        from threading import Thread
+
+        saying = Thread(target=complain, args=(INTERRUPTED,), daemon=True)
+        saying.start()
+        saying.join(SAYING)  # nobody may be reading
     for child in getattr(sys.modules.get("multiprocessing"), "active_children", tuple)():
         child.kill()
     os._exit(128 + number)

@@ -196,3 +196,26 @@ def test_an_interrupt_of_a_class_that_is_made_is_one(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr("mbprof.network.load.load", load)
     assert invoke("table", "mobilenet_v1").status == 130
+
+
+IMPATIENT = """
+import sys
+from mbprof import cli
+from mbprof.sweeps import pool
+if __name__ == "__main__":
+    pool.PATIENCE = 0.0
+    sys.argv = ["mbprof", *sys.argv[1:]]
+    cli.main()
+"""
+
+
+def test_an_interrupt_is_said_though_what_it_ends_takes_too_long(tmp_path: Path) -> None:
+    path = tmp_path / "sweep.csv"
+    work = (*LONG, "-o", str(path))
+    with started(sys.executable, "-c", IMPATIENT, *work) as process:
+        assert process.stdout is not None
+        until(lambda: any(tmp_path.iterdir()), 60)
+        os.killpg(process.pid, signal.SIGINT)
+        text, _ = process.communicate(timeout=60)
+    assert (text, process.returncode) == ("interrupted; no file was written\n", 130)
+    assert list(tmp_path.iterdir()) == []
