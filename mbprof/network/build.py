@@ -243,7 +243,7 @@ class _Builder(Layers):
         if self.opened:
             taken = taken_under(taken, self.present)
         if wiring.stated is not None and j == 0:
-            compare(self.spec.width, wiring.stated, taken[0], frame)
+            compare(self.spec.width, wiring.stated, taken, frame)
         start = len(self.nodes)
         made = _STEPS[type(step)](self, step, taken, frame)
         if wiring.share is not None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from mbprof.errors import ShapeError
 from mbprof.language.expr import Expr
-from mbprof.network.frame import Frame, Tensor
+from mbprof.network.frame import Frame, Tensors
 from mbprof.network.graph import IMAGE
 from mbprof.ops.base import channel_axis
 from mbprof.ops.fields import Bound, whole
@@ -28,11 +28,15 @@ def scaling(
     return {letter: partial(scaled, letter) for letter in rules}
 
 
-def compare(width: Mapping[str, Expr], stated: Bound, taken: Tensor, frame: Frame) -> None:
-    """Refuse an input of other channels than the row states, scaled as c is, or as they are.
+def compare(width: Mapping[str, Expr], stated: Bound, inputs: Tensors, frame: Frame) -> None:
+    """Refuse a first input of other channels than the row states, scaled as c is, or as they are.
 
-    Raises: ShapeError: they are others.
+    Raises: ShapeError: they are others, or nothing comes in.
     """
+    if not inputs:
+        message = "the row states input channels, and nothing comes in"
+        raise ShapeError(message, stated.loc, "leave c_in out")
+    taken = inputs[0]
     rules = {} if frame.inside or taken.edge.node == IMAGE else width
     rule = rules.get("c_in", rules.get("c"))
     channels: int = stated.evaluate(frame.env)
