@@ -22,6 +22,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import ClassVar, NamedTuple
@@ -34,8 +35,8 @@ _LISTED = 40
 _YAML = (".yaml", ".yml")
 _SEARCHED = 1000
 """Files of a folder among which a near one is looked for."""
-_NAME = re.compile(r"\w+|\S")
-_WORD = re.compile(r"\S{300,}")
+_NAME = r"\w+|\S"
+_WORD = r"\S{300,}"
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 """Printable characters that nobody sees; selectors of variants are besides."""
 
@@ -92,7 +93,7 @@ def span(loc: Loc | None) -> dict[str, int | None]:
     while column == 1 and line > loc.line:  # behind the break, or the empty lines, of a folded text
         line, column = line - 1, len(loc.source.line(line - 1)) + 1
     if (line, column) <= (loc.line, loc.column):
-        found = _NAME.match(loc.source.line(loc.line), loc.column - 1)
+        found = re.compile(_NAME).match(loc.source.line(loc.line), loc.column - 1)
         line, column = loc.line, loc.column + (len(found[0]) if found else 0)
     return {"line": loc.line, "column": loc.column, "end_line": line, "end_column": column}
 
@@ -263,7 +264,7 @@ def wrapped(line: str, width: int | None, margin: str = "    ") -> list[str]:
 
 def _shortened(text: str) -> str:
     """Return a text without the middle of a word that nobody would read to its end."""
-    return _WORD.sub(lambda word: f"{word[0][:40]}…{word[0][-8:]}", text)
+    return re.sub(_WORD, lambda word: f"{word[0][:40]}…{word[0][-8:]}", text)
 
 
 def _excerpt(loc: Loc, width: int | None) -> list[str]:
@@ -292,6 +293,7 @@ def visible(text: str, kept: str = "") -> str:
     return "".join(char if char in kept or _shows(char) else _code(char) for char in text)
 
 
+@lru_cache(4096)
 def _shows(char: str) -> bool:
     variant = "\u180b" <= char <= "\u180f" or "\ufe00" <= char <= "\ufe0f" or char >= "\U000e0000"
     shown = char.isprintable() or char == "\N{NO-BREAK SPACE}"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 from mbprof.errors import Loc, MbprofError, span
 from mbprof.language.docs import docstring
 from mbprof.language.fmt import Value, plain
-from mbprof.language.record import record
+from mbprof.language.record import NamedTuple, record
 from mbprof.language.source import Scalar
 from mbprof.network import conventions
 from mbprof.network.graph import Graph, Node

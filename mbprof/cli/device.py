@@ -1,6 +1,6 @@
 """Commands about devices: the memory that a network needs there, and the time that it takes."""
 
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 from typer import Argument, Exit, Option
 
@@ -19,6 +19,7 @@ from mbprof.cli.options import (
     listed,
 )
 from mbprof.errors import UsageError
+from mbprof.language.record import NamedTuple
 
 BatchOption = Annotated[int, Option("--batch", metavar="N", help="images at a time")]
 

@@ -10,13 +10,14 @@ from contextlib import suppress
 from functools import update_wrapper
 from inspect import Parameter, Signature, signature
 from shutil import get_terminal_size
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 from typer import Argument, Option
 from typer.core import TyperCommand
 
 from mbprof.errors import MbprofError, UsageError
+from mbprof.language.record import NamedTuple
 
 if TYPE_CHECKING:
     from mbprof.language.source import Scalar

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
 from mbprof.errors import LimitError
 from mbprof.language.fmt import Shape
+from mbprof.language.record import NamedTuple
 from mbprof.network.graph import layers
 from mbprof.network.load import Network
 from mbprof.network.profile import Profile

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
-from mbprof.language.record import record
+from mbprof.language.record import NamedTuple, record
 from mbprof.network.graph import IMAGE, Edge, Graph, Node, layers
 
 Pairs: TypeAlias = Mapping[int, int]

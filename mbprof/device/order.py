@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from heapq import heappop, heappush, nsmallest
-from typing import NamedTuple
 
 from mbprof.device.plan import Plan
+from mbprof.language.record import NamedTuple
 
 SECONDS = 5.0
 """How long the search goes on, unless it is told otherwise."""

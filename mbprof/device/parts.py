@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
 from operator import add
-from typing import Any, NamedTuple
+from typing import Any
 
 from mbprof.device.lanes import TIME, Needs
 from mbprof.device.latency import latency
 from mbprof.device.plan import plan, weights_of
+from mbprof.language.record import NamedTuple
 from mbprof.network.load import Network
 from mbprof.network.rows import Row
 from mbprof.output.model import Column

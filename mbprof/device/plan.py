@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import field
 from itertools import starmap
-from typing import Any, NamedTuple
+from typing import Any
 
 from mbprof.errors import unknown
 from mbprof.language import dtypes
 from mbprof.language.dtypes import Dtype
 from mbprof.language.fmt import Shape
-from mbprof.language.record import record
+from mbprof.language.record import NamedTuple, record
 from mbprof.network.graph import IMAGE, Edge, Graph, Node, fold
 from mbprof.network.measures import hands_on
 from mbprof.ops.base import Facts

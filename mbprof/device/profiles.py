@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from mbprof.device.systolic import DATAFLOWS, Array
 from mbprof.errors import SpecError, UsageError, nearest, unknown
 from mbprof.language import dtypes
 from mbprof.language.dtypes import BITS, Dtype
-from mbprof.language.record import record
+from mbprof.language.record import NamedTuple, record
 from mbprof.language.source import (
     Map,
     is_file,

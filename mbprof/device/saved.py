@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
 
+from mbprof.language.record import NamedTuple
 from mbprof.network.graph import IMAGE, Edge, Graph, Node
 from mbprof.ops.base import Free
 from mbprof.symbolic.arithmetic import product

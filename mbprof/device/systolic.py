@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
+from mbprof.language.record import NamedTuple
 from mbprof.network.graph import Node
 from mbprof.symbolic.arithmetic import ceil_div, product
 

@@ -8,10 +8,11 @@ nothing, and is not said.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from mbprof.exchange.rules import new
 from mbprof.language.fmt import Shape
+from mbprof.language.record import NamedTuple
 from mbprof.ops import Op
 from mbprof.symbolic.arithmetic import product
 

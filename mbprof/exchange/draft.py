@@ -7,10 +7,10 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
 from mbprof.errors import ExchangeError, MbprofError
 from mbprof.language.fmt import Shape, Shapes, show
+from mbprof.language.record import NamedTuple
 from mbprof.ops import Op
 from mbprof.ops.base import Letter
 from mbprof.ops.form import Split

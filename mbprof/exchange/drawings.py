@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from mbprof.language.fmt import show
+from mbprof.language.record import NamedTuple
 from mbprof.network.graph import IMAGE, Edge, Graph, layers
 from mbprof.output import inert
 

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from mbprof.errors import UsageError
+from mbprof.language.record import NamedTuple
 from mbprof.output.formats import Formats
 
 if TYPE_CHECKING:

@@ -8,9 +8,10 @@ PyTorch's.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from mbprof.language.fmt import Shape
+from mbprof.language.record import NamedTuple
 from mbprof.ops.padding import PADDING_RULES, Axis, Pair
 
 if TYPE_CHECKING:

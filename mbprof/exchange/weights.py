@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from mbprof.errors import UsageError
 from mbprof.language.fmt import Shape
+from mbprof.language.record import NamedTuple
 from mbprof.network.graph import Graph, Node
 from mbprof.ops.base import STORED, channels
 from mbprof.symbolic.arithmetic import product

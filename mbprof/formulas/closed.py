@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any
 
 from mbprof.errors import KnobError, UsageError, nearest
 from mbprof.formulas.builds import Domain
 from mbprof.formulas.conditions import NO_VALUE, broken
 from mbprof.formulas.text import Condition, Latex, Range, Symbol, Text, Tree
 from mbprof.language.fmt import Value, spelled
-from mbprof.language.record import record
+from mbprof.language.record import NamedTuple, record
 from mbprof.network.conventions import Convention
 from mbprof.output import Column, Report
 from mbprof.output.formats import stamp

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from mbprof.formulas.text import Call, Number, Product, Rounded, Sum, Symbol, Tree
+from mbprof.language.record import NamedTuple
 from mbprof.symbolic.arithmetic import OPERATIONS
 from mbprof.symbolic.symbols import Atom, Monomial, Terms, Whole, key
 from mbprof.symbolic.trace import Trace

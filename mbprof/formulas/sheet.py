@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 from mbprof.errors import UsageError, nearest
 from mbprof.formulas.closed import COUNTS, Formula
@@ -23,6 +23,7 @@ from mbprof.formulas.text import (
     symbols,
 )
 from mbprof.language.fmt import integer, plain
+from mbprof.language.record import NamedTuple
 from mbprof.network.conventions import UNITS
 from mbprof.output import inert
 from mbprof.output.formats import Formats, to_json

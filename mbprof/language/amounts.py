@@ -8,7 +8,7 @@ from mbprof.errors import UsageError
 
 _UNITS = {"": 1, **{f"{p}b": 1000 ** (i + 1) for i, p in enumerate("kmgt")}}
 _UNITS |= {"b": 1, **{f"{p}ib": 1024 ** (i + 1) for i, p in enumerate("kmgt")}}
-_AMOUNT = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,9})?)\s*([kmgt]?i?b?)", re.IGNORECASE)
+_AMOUNT = r"(?i)([0-9]{1,18}(?:\.[0-9]{1,9})?)\s*([kmgt]?i?b?)"
 
 
 def read_bytes(text: str) -> int:
@@ -19,7 +19,7 @@ def read_bytes(text: str) -> int:
     >>> read_bytes("320KB"), read_bytes("8 GiB"), read_bytes("1.5MB")
     (320000, 8589934592, 1500000)
     """
-    matched = _AMOUNT.fullmatch(text.strip())
+    matched = re.fullmatch(_AMOUNT, text.strip())
     unit = matched[2].lower() if matched else ""
     if matched is None or unit not in _UNITS:
         raise UsageError(f"{text!r} is no number of bytes", hint="write 320KB, 8GiB or 262144")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from mbprof.errors import SpecError
 from mbprof.language import fmt
+from mbprof.language.record import NamedTuple
 from mbprof.language.source import Scalar
 from mbprof.symbolic.symbols import inside
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from mbprof.errors import unknown
+from mbprof.language.record import NamedTuple
 from mbprof.symbolic.arithmetic import ceil_div
 
 BITS = {"float32": 32, "float16": 16, "bfloat16": 16, "int16": 16, "int8": 8, "int4": 4}

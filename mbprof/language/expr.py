@@ -21,12 +21,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import field
 from functools import lru_cache
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 from mbprof.errors import ExpressionError, nearest, unknown
 from mbprof.language import counts
 from mbprof.language.fmt import LONGEST, Env, Value, flag_meant, parse, plain, several
-from mbprof.language.record import record
+from mbprof.language.record import NamedTuple, record
 from mbprof.language.source import Scalar
 from mbprof.symbolic.arithmetic import FUNCTIONS, OPERATIONS, Inexact, is_flag, is_number, is_whole
 from mbprof.symbolic.choice import chosen

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
+from mbprof.language.record import NamedTuple
 from mbprof.symbolic.symbols import inside
 
 Value: TypeAlias = "int | float | bool | str | tuple[Value, ...] | None"
@@ -35,7 +36,7 @@ LONGEST = 40
 _WHOLE = re.compile(r"[-+]?[0-9]+")
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?|(?P<no>[-+]?(nan|inf(inity)?))", re.I)
 _SIZE = re.compile(r"(-?[0-9]{1,18})\s*[xX×]\s*(-?[0-9]{1,18})")
-_DIGITS = re.compile(r"[-+.\deE]+")
+_DIGITS = r"[-+.\deE]+"
 
 
 def parse(text: str) -> Value:
@@ -52,7 +53,7 @@ def parse(text: str) -> Value:
     if text in constants:
         return constants[text]
     if len(text) > LONGEST:
-        if _DIGITS.fullmatch(text):
+        if re.fullmatch(_DIGITS, text):
             raise ValueError(f"must have at most {LONGEST} characters")
         return text
     if size := _SIZE.fullmatch(text):

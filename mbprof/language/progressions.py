@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import compress
-from typing import NamedTuple
+
+from mbprof.language.record import NamedTuple
 
 LONGEST_PERIOD = 4096
 MOST_EXCEPTIONS = 8

@@ -7,12 +7,12 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from mbprof.errors import ExpressionError, SpecError, closest, unknown
 from mbprof.language.expr import Expr, unlimited
 from mbprof.language.fmt import Shape
-from mbprof.language.record import record
+from mbprof.language.record import NamedTuple, record
 from mbprof.language.source import (
     Map,
     Scalar,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 from mbprof.errors import LimitError, Loc, UnusedError, WiringError, unknown
 from mbprof.language.fmt import Shape, Shapes, several
+from mbprof.language.record import NamedTuple
 from mbprof.language.source import Scalar
 from mbprof.network.graph import Call, Edge
 from mbprof.ops.base import channel_axis

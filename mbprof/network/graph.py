@@ -8,11 +8,11 @@ from dataclasses import replace
 from functools import cache
 from itertools import groupby
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from mbprof.errors import Loc
 from mbprof.language.fmt import Shape, Shapes, several, show
-from mbprof.language.record import record
+from mbprof.language.record import NamedTuple, record
 from mbprof.ops import OPS, Op
 from mbprof.ops.base import Facts
 from mbprof.output.model import Brief

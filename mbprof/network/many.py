@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from mbprof.errors import LimitError, MbprofError
 from mbprof.language.fmt import Value, spelled
+from mbprof.language.record import NamedTuple
 from mbprof.network import conventions
 from mbprof.network.build import build
 from mbprof.network.graph import Graph

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from mbprof.language import dtypes, fmt
 from mbprof.language.dtypes import Dtype
-from mbprof.language.record import record
+from mbprof.language.record import NamedTuple, record
 from mbprof.network.graph import IMAGE, Edge, Graph, Node, fold, layers
 from mbprof.ops.base import Free, Op
 from mbprof.output.model import Column

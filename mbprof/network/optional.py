@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
+from mbprof.language.record import NamedTuple
 from mbprof.network.frame import Frame, Tensor, Tensors
 from mbprof.network.graph import IMAGE, Edge, Node
 from mbprof.ops.base import Facts

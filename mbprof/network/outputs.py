@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
 
 from mbprof.errors import MbprofError
 from mbprof.language import fmt
 from mbprof.language.fmt import Value
+from mbprof.language.record import NamedTuple
 from mbprof.language.source import Node as Tree
 from mbprof.network.frame import Frame, Tensor
 from mbprof.network.graph import Edge, Graph, Node

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from mbprof.language.fmt import Shape
+from mbprof.language.record import NamedTuple
 from mbprof.network.graph import IMAGE, Graph, Node
 from mbprof.ops.base import Op
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 from mbprof.language.fmt import Shape, several, show
-from mbprof.language.record import record
+from mbprof.language.record import NamedTuple, record
 from mbprof.network import conventions
 from mbprof.network.conventions import Convention, Count
 from mbprof.network.graph import Graph, Node, fold, layers

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from mbprof.errors import LimitError, Loc, MbprofError, UsageError
 from mbprof.language.fmt import Value, either, integer, size
 from mbprof.language.progressions import Numbers
+from mbprof.language.record import NamedTuple
 from mbprof.network.build import build
 from mbprof.network.many import MAX_WORK, Engine
 from mbprof.output import Column, Report

@@ -8,11 +8,11 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from itertools import chain
-from typing import Any, ClassVar, NamedTuple, TypeVar, dataclass_transform
+from typing import Any, ClassVar, TypeVar, dataclass_transform
 
 from mbprof.errors import ShapeError
 from mbprof.language.fmt import Shape, Shapes, show
-from mbprof.language.record import record
+from mbprof.language.record import NamedTuple, record
 from mbprof.ops.fields import Kind
 from mbprof.ops.padding import Axis, Padding, Pair
 from mbprof.symbolic.arithmetic import added, product

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from mbprof.errors import ShapeError
 from mbprof.language.fmt import Shape, Shapes
+from mbprof.language.record import NamedTuple
 from mbprof.ops.base import (
     Facts,
     Geometry,

@@ -7,9 +7,10 @@ padding before and after. The frameworks agree at even sizes and differ at odd o
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from mbprof.errors import ShapeError
+from mbprof.language.record import NamedTuple
 from mbprof.symbolic.arithmetic import ceil_div, maximum
 
 Pair: TypeAlias = tuple[int, int]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import PurePath
-from typing import IO, TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from typing import IO, TYPE_CHECKING, Any, Generic, TypeVar
 
 from mbprof import __version__
 from mbprof.errors import UsageError, unknown
 from mbprof.language import fmt
 from mbprof.language.fmt import Ratio, Value
+from mbprof.language.record import NamedTuple
 from mbprof.output import inert
 
 if TYPE_CHECKING:

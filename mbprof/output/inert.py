@@ -11,14 +11,14 @@ import re
 
 from mbprof.errors import visible
 
-_COMMAND = re.compile(r"^( *):(?=:)|##(?=\w*\[)", re.M)
+_COMMAND = r"(?m)^( *):(?=:)|##(?=\w*\[)"
 """What makes a line of a log a command to the machine that runs the job."""
-_MARKDOWN = re.compile(
+_MARKDOWN = (
     r"(?P<alone>(?<!\w)@(?=\w)|(?<=\w)@(?=[\w-]+\.\w)|(?<!\w)#(?=\d))"
     r"|(?P<end>:(?=//)|(?<=\bwww)\.)|[\\`*_|<\[\]~$]|&(?=#?\w+;)"
 )
 """Mentions, addresses and numbers of issues; addresses of pages; signs of markup."""
-_MARKDOWN_START = re.compile(
+_MARKDOWN_START = (
     r"^(?:(?=>|#{1,6}(?: |$)|[-+](?: |$)|(?:-[ -]*|=[= ]*)$|::)|(\d{1,9})(?=[.)](?: |$)))"
 )
 _LATEX = {
@@ -26,10 +26,10 @@ _LATEX = {
     "%": r"\%", "_": r"\_", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}",
     "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
 }  # fmt: skip
-_RARE = re.compile(r"[^\n -~]")
+_RARE = r"[^\n -~]"
 _COMPUTED = re.compile(r"\s*[=+\-@\t\r＝＋－＠]")
-_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.I)
-_LINK = re.compile(r"[\\\[\]]")
+_NUMBER = r"(?i)[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?"
+_LINK = r"[\\\[\]]"
 
 
 def terminal(text: str) -> str:
@@ -40,7 +40,9 @@ def terminal(text: str) -> str:
     >>> terminal("a\tb\n::error::c")
     'a\\x09b\n\\x3a:error::c'
     """
-    return _COMMAND.sub(lambda m: "#\\x23" if m[1] is None else f"{m[1]}\\x3a", visible(text, "\n"))
+    return re.sub(
+        _COMMAND, lambda m: "#\\x23" if m[1] is None else f"{m[1]}\\x3a", visible(text, "\n")
+    )
 
 
 def line(text: str) -> str:
@@ -60,8 +62,8 @@ def markdown(text: str) -> str:
     >>> markdown("1. https://x.org")
     '1\\. https\\://x.org'
     """
-    escaped = _MARKDOWN.sub(_escaped, visible(text.replace("\n", " ")).lstrip(" "))
-    return _MARKDOWN_START.sub(lambda m: f"{m[1] or ''}\\", escaped)
+    escaped = re.sub(_MARKDOWN, _escaped, visible(text.replace("\n", " ")).lstrip(" "))
+    return re.sub(_MARKDOWN_START, lambda m: f"{m[1] or ''}\\", escaped)
 
 
 def _escaped(sign: re.Match[str]) -> str:
@@ -127,7 +129,7 @@ def cell(text: str) -> str:
     >>> cell("=1+1"), cell("conv_1"), cell("-0.5")
     ("'=1+1", 'conv_1', '-0.5')
     """
-    computed = _COMPUTED.match(text) and not _NUMBER.fullmatch(text)
+    computed = _COMPUTED.match(text) and not re.fullmatch(_NUMBER, text)
     return ("'" if computed else "") + terminal(text)
 
 
@@ -137,8 +139,8 @@ def json(text: str) -> str:
     >>> json('"a\x7f\u202e##[b"')
     '"a\\u007f\\u202e#\\u0023[b"'
     """
-    shown = _RARE.sub(lambda m: m[0] if visible(m[0]) == m[0] else _number(m[0]), text)
-    return _COMMAND.sub(lambda m: m[0] if m[1] is not None else "#\\u0023", shown)
+    shown = re.sub(_RARE, lambda m: m[0] if visible(m[0]) == m[0] else _number(m[0]), text)
+    return re.sub(_COMMAND, lambda m: m[0] if m[1] is not None else "#\\u0023", shown)
 
 
 def _number(char: str) -> str:
@@ -155,4 +157,4 @@ def sarif(text: str) -> str:
     'see \\[a\\](b)'
     """
     shown = visible(text, "\n")
-    return _LINK.sub(r"\\\g<0>", shown) if "](" in shown else shown
+    return re.sub(_LINK, r"\\\g<0>", shown) if "](" in shown else shown

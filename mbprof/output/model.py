@@ -7,11 +7,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from mbprof.errors import UsageError, nearest, visible
 from mbprof.language import fmt
-from mbprof.language.record import record
+from mbprof.language.record import NamedTuple, record
 
 Cell: TypeAlias = Any
 T = TypeVar("T")

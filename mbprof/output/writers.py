@@ -25,7 +25,7 @@ _GAP = 2
 _NARROWEST_NAME = 12
 _NARROWEST_WRAP = 16
 _NARROWEST_PROSE = 22
-_SINGLE = re.compile("[ -~\\xa0-\\xac\\xae-\\u02ff\\u0370-\\u0482–—…\\u2500-\\u25fc]*")
+_SINGLE = "[ -~\\xa0-\\xac\\xae-\\u02ff\\u0370-\\u0482–—…\\u2500-\\u25fc]*"
 """Signs that are one column wide in every terminal."""
 Writer: TypeAlias = Callable[[Report, Screen], str]
 
@@ -132,7 +132,7 @@ def _drawn(report: Report, screen: Screen) -> str:
         lines = inert.terminal(report.text).split("\n")
         below = [part for line in lines for part in _broken(line, screen.width)]
     texts = (above, below, heads, *cells, total or ())
-    if screen.colours or not all(map(_SINGLE.fullmatch, chain.from_iterable(texts))):
+    if screen.colours or not all(map(re.compile(_SINGLE).fullmatch, chain.from_iterable(texts))):
         return _by_rich(report, screen, above, below, heads, cells, total)
     drawn = [part for line in above for part in _folded(line, screen.width)]
     if report.text is not None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from mbprof.errors import UsageError, nearest, unknown
 from mbprof.language import fmt
 from mbprof.language.fmt import spelled
-from mbprof.language.record import record
+from mbprof.language.record import NamedTuple, record
 from mbprof.network import conventions
 from mbprof.network.columns import cost_columns
 from mbprof.network.conventions import DEFAULT, UNITS, Convention

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
-from typing import NamedTuple, cast
+from typing import cast
 
 from mbprof.device.lanes import TIME, Needs
 from mbprof.errors import LimitError, MbprofError, UsageError
 from mbprof.language.fmt import Value, plain, several, spelled
+from mbprof.language.record import NamedTuple
 from mbprof.network.conventions import DEFAULT
 from mbprof.network.load import Spec, load
 from mbprof.published import accuracy

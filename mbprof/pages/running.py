@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
 from mbprof.device.lanes import COLUMNS, needs
 from mbprof.device.latency import latency
 from mbprof.device.plan import Rules, plan, weight_bytes
 from mbprof.language import dtypes
+from mbprof.language.record import NamedTuple
 from mbprof.network.load import Spec
 from mbprof.output import inert, render
 from mbprof.pages.markdown import folded, numbered, tabled, worded

@@ -10,11 +10,11 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import mbprof
 from mbprof.errors import UsageError, nearest
-from mbprof.language.record import record
+from mbprof.language.record import NamedTuple, record
 from mbprof.output import Formats, Screen, inert, prose
 from mbprof.output.formats import stamp, to_json
 from mbprof.output.model import Brief

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
-from typing import NamedTuple
 
+from mbprof.language.record import NamedTuple
 from mbprof.spec.model import Block, Step, Table, Wiring, written
 from mbprof.spec.steps import OpStep
 

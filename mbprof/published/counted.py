@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields as fields_of
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
+from mbprof.language.record import NamedTuple
 from mbprof.network import conventions
 from mbprof.network.conventions import Convention, Measure, NodeNames
 from mbprof.network.graph import Graph, Node, fold

@@ -6,11 +6,11 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from mbprof.errors import UsageError
 from mbprof.language.fmt import Value, plain
-from mbprof.language.record import record
+from mbprof.language.record import NamedTuple, record
 from mbprof.network.load import SpecLike, as_spec
 from mbprof.output import Column, Report
 from mbprof.output.formats import stamp

@@ -6,10 +6,11 @@ import bisect
 import math
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import Any
 
 from mbprof.language.counts import Quantity
 from mbprof.language.fmt import Value
+from mbprof.language.record import NamedTuple
 from mbprof.output.formats import stamp
 from mbprof.output.model import line
 from mbprof.published.counted import FOLDED, Bits, Counted, Factor

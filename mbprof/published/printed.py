@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from mbprof.language import fmt
+from mbprof.language.record import NamedTuple
 from mbprof.output.model import Column
 
 COLUMNS = (

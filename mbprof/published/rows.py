@@ -9,10 +9,11 @@ import csv
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from mbprof.errors import UsageError, nearest
 from mbprof.language.fmt import Value, parse
+from mbprof.language.record import NamedTuple
 from mbprof.output.model import line
 from mbprof.spec import zoo
 from mbprof.spec.model import Definition

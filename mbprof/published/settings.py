@@ -10,11 +10,12 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Any
 
 from mbprof.errors import MbprofError
 from mbprof.language.counts import Quantity, read
 from mbprof.language.fmt import Value, parse
+from mbprof.language.record import NamedTuple
 from mbprof.network.load import Spec, load
 from mbprof.published.counted import Bits
 from mbprof.published.rows import for_name

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field, replace
-from typing import TYPE_CHECKING, Any, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from mbprof.errors import UsageError
 from mbprof.language import fmt
 from mbprof.language.fmt import Value
-from mbprof.language.record import record
+from mbprof.language.record import NamedTuple, record
 from mbprof.network import conventions
 from mbprof.network.conventions import Convention, Measure
 from mbprof.network.graph import Graph, Node, fold

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import lru_cache
-from typing import NamedTuple
 
 from mbprof.errors import MbprofError
 from mbprof.language.fmt import Value, parse, plain
+from mbprof.language.record import NamedTuple
 from mbprof.network.load import load
 from mbprof.published import tabled
 from mbprof.published.counted import PLAIN, Counted, counts, kinds

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from mbprof.language.fmt import Value
+from mbprof.language.record import NamedTuple
 from mbprof.network.load import Network, Spec
 from mbprof.network.many import Engine
 from mbprof.published.counted import counts, kinds

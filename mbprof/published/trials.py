@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from mbprof.errors import MbprofError
 from mbprof.language.counts import Quantity
 from mbprof.language.fmt import integer
+from mbprof.language.record import NamedTuple
 from mbprof.network import conventions
 from mbprof.published.counted import BIASED, Counted, factors
 

@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from mbprof.errors import MbprofError
 from mbprof.language import fmt
 from mbprof.language.counts import read
 from mbprof.language.fmt import Value, spelled
+from mbprof.language.record import NamedTuple
 from mbprof.network.conventions import Count
 from mbprof.network.graph import Graph
 from mbprof.network.load import Spec, SpecLike, as_spec, load

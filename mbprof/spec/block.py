@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from mbprof.errors import KnobError, Loc, SpecError, UsageError, nearest
 from mbprof.language.fmt import Images, Shape, Shapes, Value, plain, several
-from mbprof.language.record import record
+from mbprof.language.record import NamedTuple, record
 from mbprof.language.source import Entry, Map, Node, Scalar, Seq, mapping, value_of, word, words
 from mbprof.spec.knobs import USUAL
 from mbprof.spec.model import Block, Definition, written

@@ -11,10 +11,11 @@ from importlib import import_module
 from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
 from mbprof.errors import MissingError, Source, UsageError
 from mbprof.language.fmt import Shape
+from mbprof.language.record import NamedTuple
 from mbprof.language.source import Scalar
 from mbprof.spec.knobs import Given
 
@@ -77,8 +78,8 @@ PREFIXES: dict[str, Reader] = {
 }
 """By what stands before the first colon of an address."""
 
-_DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
-_FILE = re.compile(rf".+\.py:{_DOTTED.pattern}")
+_DOTTED = r"[^\W\d]\w*(\.[^\W\d]\w*)*"
+_FILE = rf".+\.py:{_DOTTED}"
 
 
 def reader_of(text: str) -> Reader | None:
@@ -86,7 +87,7 @@ def reader_of(text: str) -> Reader | None:
     prefix, colon, _ = text.partition(":")
     if colon and prefix in PREFIXES:
         return PREFIXES[prefix]
-    if _FILE.fullmatch(text):
+    if re.fullmatch(_FILE, text):
         return TORCH
     return ENDINGS.get(Path(text).suffix.lower())
 
@@ -116,7 +117,7 @@ def called(text: str, given: Given) -> Source | None:
     Raises: ExchangeError: see `source`.
     """
     where, _, name = text.partition(":")
-    if not (_DOTTED.fullmatch(where) and _DOTTED.fullmatch(name)):
+    if not (re.fullmatch(_DOTTED, where) and re.fullmatch(_DOTTED, name)):
         return None
     here = [*sys.path, str(Path.cwd())]
     if where not in sys.modules and not PathFinder.find_spec(where.partition(".")[0], here):
@@ -133,7 +134,7 @@ def live(text: str) -> bool:
     (False, False)
     """
     where, _, name = text.partition(":")
-    dotted = _DOTTED.fullmatch(where) and _DOTTED.fullmatch(name) and where not in PREFIXES
+    dotted = re.fullmatch(_DOTTED, where) and re.fullmatch(_DOTTED, name) and where not in PREFIXES
     if reader_of(text) is not TORCH and not dotted:
         return False
     library(TORCH)

@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-from typing import NamedTuple
 
 from mbprof.errors import Source, SourceError, closest
+from mbprof.language.record import NamedTuple
 from mbprof.language.source import decode, is_file
 
 _SPLIT = re.compile(r"((?:[^:{]|\{[^}]*\})*):(.+)", re.S)

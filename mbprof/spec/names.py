@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
 
 from mbprof.errors import UsageError, nearest
+from mbprof.language.record import NamedTuple
 
 
 class Known(NamedTuple):

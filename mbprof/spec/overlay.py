@@ -14,7 +14,7 @@ from mbprof.errors import SpecError, nearest
 from mbprof.language.fmt import several
 from mbprof.language.source import Entry, Map, Node, Scalar, Seq, left_out
 
-_NUMBER = re.compile("[0-9]{1,9}")
+_NUMBER = "[0-9]{1,9}"
 
 Merge = Callable[[Node, Node], Node]
 """Lays a new value over an old one."""
@@ -94,7 +94,7 @@ def _rows(base: Map, changes: Map) -> Seq:
     )
     items: list[Node | None] = list(rows.items)
     for key, entry in changes.entries.items():
-        number = _NUMBER.fullmatch(key)
+        number = re.fullmatch(_NUMBER, key)
         if number is None or int(key) >= len(items):
             numbers = [str(i) for i in range(len(items))]
             raise SpecError(

@@ -8,11 +8,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Context, Decimal, InvalidOperation
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from mbprof.errors import KnobError, LimitError, Loc, UsageError
 from mbprof.language.fmt import Value, parse
-from mbprof.language.record import record
+from mbprof.language.record import NamedTuple, record
 from mbprof.language.source import Scalar
 from mbprof.spec.knobs import USUAL, Knob, checked, knob_of, read
 from mbprof.symbolic.columns import wide

@@ -6,13 +6,13 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import repeat
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 from mbprof.compare.side_by_side import common_scope
 from mbprof.device.lanes import Needs
 from mbprof.errors import MbprofError, UsageError
 from mbprof.language.fmt import Value, plain
-from mbprof.language.record import record
+from mbprof.language.record import NamedTuple, record
 from mbprof.network import conventions
 from mbprof.network.graph import Graph
 from mbprof.network.load import Spec

@@ -1,12 +1,14 @@
-"""Records are frozen dataclasses, but for the time that they take to make."""
+"""Records are frozen dataclasses, and named tuples are, but for the time that they take to make."""
 
 import pickle
+import typing
 from dataclasses import FrozenInstanceError, dataclass, field, replace
 from inspect import signature
 from typing import Any
 
 import pytest
 
+from mbprof.language import record as records
 from mbprof.language.record import record
 
 
@@ -88,3 +90,66 @@ def test_records_extend_one_another_and_are_sent() -> None:
     assert Plain(3).a == 3
     assert Wide(4) == Wide(4, 1) != Base(4)
     assert pickle.loads(pickle.dumps(Wide(4, 5))) == Wide(4, 5)
+
+
+class Ours(records.NamedTuple):
+    """A tuple whose parts have names."""
+
+    x: int
+    y: str = "b"
+
+    @property
+    def both(self) -> str:
+        return f"{self.x}{self.y}"
+
+
+class Theirs(typing.NamedTuple):
+    """The same, as Python makes it."""
+
+    x: int
+    y: str = "b"
+
+    @property
+    def both(self) -> str:
+        return f"{self.x}{self.y}"
+
+
+class Larger(Ours):
+    """A class that adds no field."""
+
+    __slots__ = ()
+
+
+@pytest.mark.parametrize("given", [((1,), {}), ((1, "c"), {}), ((), {"y": "d", "x": 3})])
+def test_a_named_tuple_is_that_of_typing(given: Any) -> None:
+    ours, theirs = (kind(*given[0], **given[1]) for kind in (Ours, Theirs))
+    assert repr(ours).removeprefix("Ours") == repr(theirs).removeprefix("Theirs")
+    assert ours == theirs
+    assert hash(ours) == hash(theirs)
+    assert ours.both == theirs.both
+    assert ours._asdict() == theirs._asdict()
+    assert ours._replace(y="z") == theirs._replace(y="z")
+    assert not hasattr(ours, "__dict__")
+    assert pickle.loads(pickle.dumps(ours)) == ours
+    with pytest.raises(AttributeError):
+        ours.x = 3  # type: ignore[misc]
+    match ours:
+        case Ours(x, y):
+            assert (x, y) == tuple(theirs)
+
+
+@pytest.mark.parametrize("given", [((), {}), ((1, "a", 2), {}), ((1,), {"z": 3})])
+def test_a_named_tuple_says_what_it_lacks_as_that_of_typing_does(given: Any) -> None:
+    said = []
+    for kind in (Ours, Theirs):
+        with pytest.raises(TypeError) as error:
+            kind(*given[0], **given[1])
+        said.append(str(error.value).replace(kind.__name__, "Point"))
+    assert said[0] == said[1]
+
+
+def test_a_named_tuple_shows_its_arguments_and_is_extended() -> None:
+    for name in ("_fields", "_field_defaults", "__match_args__", "__slots__"):
+        assert getattr(Ours, name) == getattr(Theirs, name)
+    assert list(signature(Ours).parameters) == list(signature(Theirs).parameters)
+    assert (type(Larger(1)._replace(x=2)), Larger(1).both) == (Larger, "1b")

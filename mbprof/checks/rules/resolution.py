@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from functools import partial
-from typing import NamedTuple
 
 from mbprof.checks.model import ADVICE, WARNING, Found, Subject, Undecided, rule
 from mbprof.checks.walks import area, widest
 from mbprof.errors import LimitError
 from mbprof.language import fmt
+from mbprof.language.record import NamedTuple
 from mbprof.network.graph import IMAGE, Graph, Node
 from mbprof.network.sizes import walked
 from mbprof.ops.padding import Axis

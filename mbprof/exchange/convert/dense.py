@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from mbprof.exchange.convert.rows import Row, uses_of
+from mbprof.language.record import NamedTuple
 from mbprof.network.graph import Edge, Graph
 
 _LEAST = 3

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from mbprof.exchange.convert.rows import Form, Row
-from mbprof.language.record import record
+from mbprof.language.record import NamedTuple, record
 from mbprof.network.graph import Edge
 
 LONGEST = 40

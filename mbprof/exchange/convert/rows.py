@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from mbprof.errors import ShapeError
+from mbprof.language.record import NamedTuple
 from mbprof.network.graph import Edge, Graph, Node
 from mbprof.ops import Op
 from mbprof.ops.padding import PADDING_RULES, Padding

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from mbprof.exchange.convert.flow import Keys
+from mbprof.language.record import NamedTuple
 from mbprof.network.graph import Edge
 from mbprof.ops import OPS
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 from mbprof.language.fmt import Shape
+from mbprof.language.record import NamedTuple
 
 Infer: TypeAlias = Callable[[str, Sequence[Shape], Mapping[str, Any]], Shape | None]
 

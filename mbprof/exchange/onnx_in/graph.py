@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any
 
 import onnx
 from onnx import TensorProto, numpy_helper
@@ -16,6 +16,7 @@ from mbprof.exchange.onnx_in import fused as onnx_fused
 from mbprof.exchange.onnx_in import values as onnx_values
 from mbprof.exchange.onnx_in.batch import Axis, follow, without
 from mbprof.language.fmt import Shape
+from mbprof.language.record import NamedTuple
 
 MAX_NODES = 50_000
 """Nodes of a graph, those of functions and branches counted as often as they are there."""

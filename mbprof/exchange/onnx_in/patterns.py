@@ -10,9 +10,10 @@ import ast
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from mbprof.exchange.onnx_in.graph import Node, Tensor
+from mbprof.language.record import NamedTuple
 
 OWN = "mbprof"
 """The domain of what patterns make: ``act`` and ``norm``."""

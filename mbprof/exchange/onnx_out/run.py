@@ -8,11 +8,12 @@ import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from mbprof.errors import MissingError
 from mbprof.exchange.formats import Options
 from mbprof.exchange.onnx_out.file import model
+from mbprof.language.record import NamedTuple
 from mbprof.network.load import Network
 
 _ENDING = "_kernel_time"

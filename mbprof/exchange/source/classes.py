@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, count, product
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 from mbprof.exchange.source.code import (
     Arg,
@@ -26,6 +26,7 @@ from mbprof.exchange.source.code import (
 )  # fmt: skip
 from mbprof.exchange.source.order import interleaved
 from mbprof.exchange.values import Arguments
+from mbprof.language.record import NamedTuple
 from mbprof.network.graph import IMAGE, Call, Edge, Graph, Node
 from mbprof.ops.base import channels
 

@@ -6,7 +6,9 @@ import keyword
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
+
+from mbprof.language.record import NamedTuple
 
 WIDTH = 100
 """Columns of a line, as the formatters of Python are told."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from itertools import groupby, pairwise, takewhile
-from typing import Any, NamedTuple
+from typing import Any
 
 from mbprof.exchange.source.classes import Class, Key, Ref, Scope
 from mbprof.exchange.source.code import WIDTH, Arg, literal, made, wrapped
+from mbprof.language.record import NamedTuple
 
 _PAD = " " * 8
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from mbprof.exchange.source.classes import Class, Classes, Key, Ref, Scope
 from mbprof.exchange.source.code import Arg, In, Own, identifier, made, slots, wrapped
 from mbprof.exchange.source.loops import Run, constructed, runs
+from mbprof.language.record import NamedTuple
 
 
 class Dialect(NamedTuple):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from mbprof.exchange.source import torch_forms
 from mbprof.exchange.source.classes import classes
 from mbprof.exchange.source.python import Dialect, file, paths
 from mbprof.exchange.source.torch_helpers import HELPERS, SIMPLE
 from mbprof.exchange.source.torch_layers import WRITERS, Writer
+from mbprof.language.record import NamedTuple
 
 if TYPE_CHECKING:
     from mbprof.exchange.formats import Options

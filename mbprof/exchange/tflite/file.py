@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple
 
 from mbprof.errors import ExchangeError, Source
 from mbprof.exchange.draft import Draft
 from mbprof.exchange.tflite.model import Model, opened
 from mbprof.exchange.tflite.names import distinct, layer_names
 from mbprof.exchange.tflite.reading import Reading
+from mbprof.language.record import NamedTuple
 from mbprof.spec import foreign
 from mbprof.spec.foreign import Program
 from mbprof.spec.knobs import Given

@@ -10,11 +10,12 @@ import struct
 from collections.abc import Mapping, Sequence
 from math import prod
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from mbprof.errors import ExchangeError
 from mbprof.exchange.tflite.flatbuffer import Bytes, Malformed, Table
 from mbprof.language.fmt import Shape
+from mbprof.language.record import NamedTuple
 
 MAX_TENSORS = 100_000
 MAX_RANK = 16

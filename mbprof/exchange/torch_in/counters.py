@@ -12,9 +12,10 @@ import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.metadata import packages_distributions
-from typing import Any, NamedTuple
+from typing import Any
 
 from mbprof.errors import UsageError
+from mbprof.language.record import NamedTuple
 from mbprof.spec import foreign
 from mbprof.spec.knobs import Given
 

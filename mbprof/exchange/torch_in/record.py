@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 from torch.overrides import TorchFunctionMode
@@ -19,6 +19,7 @@ from mbprof.errors import ExchangeError, MbprofError
 from mbprof.exchange.draft import Draft
 from mbprof.exchange.rules import new
 from mbprof.exchange.torch_in.views import Tape, Value, plain
+from mbprof.language.record import NamedTuple
 from mbprof.ops import OPS
 from mbprof.ops.base import Free
 from mbprof.symbolic.arithmetic import product

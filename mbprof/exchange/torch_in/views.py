@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import accumulate
-from typing import NamedTuple
 
 from mbprof.exchange.draft import Draft
 from mbprof.exchange.rules import new
 from mbprof.language.fmt import Shape, Shapes
+from mbprof.language.record import NamedTuple
 from mbprof.language.source import MAX_LISTED
 from mbprof.ops import Op
 from mbprof.symbolic.arithmetic import product

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mbprof.device.lanes import TIME, Needs, needs
 from mbprof.errors import UsageError
-from mbprof.language.record import record
+from mbprof.language.record import NamedTuple, record
 from mbprof.network import conventions
 from mbprof.network.conventions import DEFAULT
 from mbprof.network.load import Spec, spec_at

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from matplotlib import colormaps, rcParams
 
 from mbprof.errors import unknown
+from mbprof.language.record import NamedTuple
 
 
 class Theme(NamedTuple):

@@ -10,7 +10,7 @@ from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from mbprof.errors import LimitError, MbprofError
 from mbprof.formulas import Formula
@@ -20,6 +20,7 @@ from mbprof.formulas.request import formula_at
 from mbprof.formulas.script import Inexact, javascript
 from mbprof.formulas.text import GREEK, Condition, Range, Text, symbols
 from mbprof.language import fmt
+from mbprof.language.record import NamedTuple
 from mbprof.network.load import Network
 from mbprof.network.profile import Profile, heading, incomplete
 from mbprof.network.rows import Row

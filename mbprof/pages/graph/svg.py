@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from mbprof.errors import unknown
 from mbprof.exchange.drawings import Box
 from mbprof.language.fmt import percent
+from mbprof.language.record import NamedTuple
 from mbprof.output import inert
 from mbprof.pages.graph.layout import laid_out
 

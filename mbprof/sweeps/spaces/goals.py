@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from mbprof.errors import UsageError, unknown
+from mbprof.language.record import NamedTuple
 from mbprof.sweeps.axes import Column
 from mbprof.sweeps.front import unbeaten
 from mbprof.sweeps.spaces.choices import Choices

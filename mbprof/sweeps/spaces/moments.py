@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import reduce
-from typing import NamedTuple
 
+from mbprof.language.record import NamedTuple
 from mbprof.sweeps.axes import Column
 from mbprof.sweeps.spaces.parts import ROWS, Group, Held, Parts, TooMuch
 

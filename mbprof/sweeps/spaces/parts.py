@@ -12,8 +12,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
+from mbprof.language.record import NamedTuple
 from mbprof.sweeps.axes import Column
 from mbprof.sweeps.spaces.choices import Choices
 from mbprof.symbolic.program import Program, Run

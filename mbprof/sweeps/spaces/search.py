@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from mbprof import __version__
 from mbprof.errors import UsageError
 from mbprof.language import fmt
 from mbprof.language.fmt import Value, plain, spelled
-from mbprof.language.record import record
+from mbprof.language.record import NamedTuple, record
 from mbprof.network.load import Spec, SpecLike, as_spec
 from mbprof.output import REPORTS, Column, Formats, Report, Screen
 from mbprof.output.writers import Result

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from mbprof.errors import UsageError
 from mbprof.language import fmt
 from mbprof.language.counts import read
-from mbprof.language.record import record
+from mbprof.language.record import NamedTuple, record
 from mbprof.network.load import Spec, SpecLike, as_spec
 from mbprof.output import Column, Report
 from mbprof.output.writers import Result
