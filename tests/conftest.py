@@ -90,9 +90,20 @@ def invoke(*arguments: str, stdin: str = "", width: int = 80) -> Ended:
             patch.setattr(sys, name, stream)
         with pytest.raises(SystemExit) as stopped:
             cli.main()
-    for stream in streams.values():
-        stream.seek(0)
-    return Ended(streams["stdout"].read(), streams["stderr"].read(), int(stopped.value.code or 0))
+    out, err = (_printed(streams[name]) for name in ("stdout", "stderr"))
+    return Ended(out, err, int(stopped.value.code or 0))
+
+
+def _printed(stream: io.TextIOWrapper) -> str:
+    """Return what was printed; of what is no text, such as a network's weights, the beginning."""
+    stream.flush()
+    written: bytes = stream.buffer.getvalue()  # type: ignore[attr-defined]
+    try:
+        written.decode()
+    except UnicodeDecodeError as error:
+        return written[: error.end].decode(errors="backslashreplace")
+    stream.seek(0)
+    return stream.read()
 
 
 def run(*arguments: str, status: int = 0, stdin: str = "", width: int = 80) -> str:

@@ -154,10 +154,6 @@ class Step(Part):
         """What it is in a word, and what it says."""
         raise NotImplementedError
 
-    def place(self, letter: str | None) -> Loc:
-        """Return where a key of the step stands, or the step itself."""
-        return self.wiring.loc
-
 
 @record
 class Table(Part):
