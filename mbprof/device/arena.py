@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
+from itertools import chain
 
 from mbprof.device.plan import Span
 
@@ -22,20 +24,20 @@ def offsets(buffers: Sequence[Span], alignment: int = ALIGNMENT) -> list[int]:
     sizes = [aligned(buffer.size, alignment) for buffer in buffers]
     numbers = range(len(buffers))
     offsets = [0] * len(buffers)
-    placed: list[int] = []
+    alive: dict[int, list[int]] = defaultdict(list)
+    begun: dict[int, list[int]] = defaultdict(list)
     for number in sorted(numbers, key=lambda n: (-sizes[n], -n)):
         own, place = buffers[number], 0
-        beside = [
-            other
-            for other in placed
-            if buffers[other].first <= own.last and own.first <= buffers[other].last
-        ]
+        later = (begun[step] for step in range(own.first + 1, own.last + 1))
+        beside = chain(alive[own.first], *later)
         for other in sorted(beside, key=lambda n: offsets[n]):
             if offsets[other] - place >= sizes[number]:
                 break
             place = max(place, offsets[other] + sizes[other])
         offsets[number] = place
-        placed.append(number)
+        begun[own.first].append(number)
+        for step in range(own.first, own.last + 1):
+            alive[step].append(number)
     return offsets
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from mbprof.device.plan import Rules, plan, weight_bytes
 from mbprof.device.profiles import Device, kind_of, peak_of
@@ -14,7 +14,7 @@ from mbprof.language import fmt
 from mbprof.language.amounts import spelled_bytes
 from mbprof.language.dtypes import Dtype
 from mbprof.language.fmt import Value
-from mbprof.language.record import record
+from mbprof.language.record import NamedTuple, record
 from mbprof.network.graph import Graph
 from mbprof.network.load import Network, SpecLike, as_network
 from mbprof.network.measures import Traffic, traffics
@@ -88,14 +88,15 @@ class Latency(Result):
 
     def report(self, layout: str = "page") -> Report:
         """Lay the layers out, with what bounds each."""
-        rows = tuple(self._row(layer) for layer in self.layers if layer.seconds)
+        whole = self.seconds
+        rows = tuple(_row(layer, whole) for layer in self.layers if layer.seconds)
         array = self.device.array is not None and self.mode == "roofline"
         shown = tuple(column for column in COLUMNS if column.name != "use" or array)
         total = {
             "name": "total",
             "macs": sum(layer.macs for layer in self.layers),
             "bytes": sum(layer.moved for layer in self.layers),
-            "seconds": self.seconds,
+            "seconds": whole,
         }
         data = {
             **stamp(self.network.spec.name, self.network.knobs),
@@ -104,8 +105,8 @@ class Latency(Result):
             "dtype": self.dtype.name,
             "batch": self.batch,
             "mode": self.mode,
-            "total_seconds": self.seconds,
-            "total_ms": self.seconds * 1e3,
+            "total_seconds": whole,
+            "total_ms": whole * 1e3,
             "fitted_ms": None if self.fitted is None else self.fitted * 1e3,
             "bound_by": self.shares,
             "streamed_weight_bytes": self.streamed,
@@ -113,20 +114,6 @@ class Latency(Result):
         }
         title = f"{self.network.brief}, {self.dtype.name}, on {self.device.name}"
         return Report(title, shown, rows, data, total, notes=tuple(self.notes()), listed="layers")
-
-    def _row(self, layer: Layer) -> Mapping[str, Any]:
-        return {
-            "name": layer.name,
-            "macs": layer.macs,
-            "bytes": layer.moved,
-            "intensity": 2 * layer.macs / layer.moved if layer.moved else None,
-            "compute": layer.compute,
-            "memory": layer.memory,
-            "seconds": layer.seconds,
-            "bound": layer.bound,
-            "use": layer.use,
-            "share": layer.seconds / self.seconds,
-        }
 
     def notes(self) -> Iterator[str]:
         """Say what the time is bound by, what does not fit, and how it was worked out."""
@@ -162,6 +149,21 @@ class Latency(Result):
         if fit is None or fit.error is None:
             return ""
         return f", {fmt.percent(round(fit.error * 1000), 1000)} % off on average ({fit.doc})"
+
+
+def _row(layer: Layer, whole: float) -> Mapping[str, Any]:
+    return {
+        "name": layer.name,
+        "macs": layer.macs,
+        "bytes": layer.moved,
+        "intensity": 2 * layer.macs / layer.moved if layer.moved else None,
+        "compute": layer.compute,
+        "memory": layer.memory,
+        "seconds": layer.seconds,
+        "bound": layer.bound,
+        "use": layer.use,
+        "share": layer.seconds / whole,
+    }
 
 
 def _time(seconds: float) -> str:

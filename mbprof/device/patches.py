@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from operator import le
+from typing import Any, TypeAlias
 
 from mbprof.device.plan import Buffer, Plan, Rules, Step
 from mbprof.errors import UsageError
+from mbprof.language.record import NamedTuple
 from mbprof.network.graph import Graph, Node
 
 SIDES = (2, 3, 4)
 """How many patches a side are tried where nobody says how many."""
 
 Interval: TypeAlias = tuple[int, int]
-Region: TypeAlias = tuple[Interval, Interval]
+Intervals: TypeAlias = dict[int, Interval]
 
 
 class Patches(NamedTuple):
@@ -102,21 +104,25 @@ def _local(node: Node) -> bool:
 def patched(graph: Graph, plan: Plan, rules: Rules, last: int, side: int) -> Patches:
     """Return what a stage costs in patches."""
     steps = plan.steps[: last + 1]
-    _, high, wide = plan.buffers[steps[-1].gives[0]].shape
-    rows, columns = _parts(high, side), _parts(wide, side)
-    inner, macs = 0, 0
-    images: list[Region | None] = []
-    for vertical in rows:
-        for horizontal in columns:
-            regions = _regions(graph, plan, last, (vertical, horizontal))
-            inner = max(inner, _held(plan, rules, steps, regions))
-            macs += sum(_macs(graph, step, plan, regions) for step in steps)
-            images.append(next((regions[b] for b in plan.starts if b in regions), None))
+    _, *size = plan.buffers[steps[-1].gives[0]].shape
+    # What a patch takes of an axis does not depend on where it lies on the other one.
+    down, across = (
+        [_intervals(graph, plan, last, axis, part) for part in _parts(size[axis], side)]
+        for axis in (0, 1)
+    )
+    inner = max(
+        _held(plan, rules, steps, heights, widths)
+        for heights in _longest(down)
+        for widths in _longest(across)
+    )
+    macs = sum(
+        _macs(graph, step, plan, _summed(down, step), _summed(across, step)) for step in steps
+    )
     whole = sum(node.facts.mac for node in graph.nodes)
     first = sum(graph.nodes[n].facts.mac for step in steps for n in step.nodes)
     rest = plan.live()[last + 1 :]
-    first_row, below = images[0], images[side]
-    overlap = max(0, first_row[0][1] - below[0][0]) if first_row and below else 0
+    image = next((buffer for buffer in plan.starts if buffer in down[0]), None)
+    overlap = 0 if image is None else max(0, down[0][image][1] - down[1][image][0])
     names = tuple(step.name for step in steps)
     return Patches(
         side, names, names[-1], inner, max(rest, default=0), overlap, macs - first, whole
@@ -128,26 +134,33 @@ def _parts(size: int, count: int) -> list[Interval]:
     return [(size * n // count, size * (n + 1) // count) for n in range(count)]
 
 
-def _regions(graph: Graph, plan: Plan, last: int, wanted: Region) -> dict[int, Region]:
-    """Return the part of every buffer that a part of the stage's output depends on."""
-    regions = {plan.steps[last].gives[0]: wanted}
+def _intervals(graph: Graph, plan: Plan, last: int, way: int, wanted: Interval) -> Intervals:
+    """Return the part of every buffer's axis that a part of the stage's output depends on."""
+    parts = {plan.steps[last].gives[0]: wanted}
     for step in reversed(plan.steps[: last + 1]):
-        region = regions[step.gives[0]]
+        part = parts[step.gives[0]]
         for number in reversed(step.nodes):
             node = graph.nodes[number]
-            if node.op.axes(node.in_shapes):
-                high, wide = (
-                    _before(axis, interval)
-                    for axis, interval in zip(node.op.axes(node.in_shapes), region, strict=True)
-                )
-                region = high, wide
+            if axes := node.op.axes(node.in_shapes):
+                part = _before(axes[way], part)
         for buffer in step.takes:
-            known = regions.get(buffer, region)
-            high, wide = (
-                (min(a[0], b[0]), max(a[1], b[1])) for a, b in zip(known, region, strict=True)
-            )
-            regions[buffer] = high, wide
-    return regions
+            known = parts.get(buffer, part)
+            parts[buffer] = min(known[0], part[0]), max(known[1], part[1])
+    return parts
+
+
+def _longest(parts: Sequence[Intervals]) -> list[dict[int, int]]:
+    """Return the lengths of the parts of an axis, without those that others are nowhere below."""
+    found: list[tuple[int, ...]] = []
+    for lengths in {tuple(stop - first for first, stop in part.values()) for part in parts}:
+        if not any(all(map(le, lengths, other)) for other in found):
+            found = [other for other in found if not all(map(le, other, lengths))] + [lengths]
+    return [dict(zip(parts[0], lengths, strict=True)) for lengths in found]
+
+
+def _summed(parts: Sequence[Intervals], step: Step) -> int:
+    """Return how much of an axis of a step's output is computed for all parts together."""
+    return sum(stop - first for first, stop in (part[step.gives[0]] for part in parts))
 
 
 def _before(axis: Any, interval: Interval) -> Interval:
@@ -159,20 +172,22 @@ def _before(axis: Any, interval: Interval) -> Interval:
     return max(0, min(low, axis.n)), max(0, min(high, axis.n))
 
 
-def _held(plan: Plan, rules: Rules, steps: Sequence[Step], regions: dict[int, Region]) -> int:
+def _held(
+    plan: Plan,
+    rules: Rules,
+    steps: Sequence[Step],
+    high: Mapping[int, int],
+    wide: Mapping[int, int],
+) -> int:
     """Return the bytes that are live while a patch runs, the whole output of the stage with it.
 
     The image lies there as a whole, if it counts; the last step writes into the whole output.
     """
     buffers = list(plan.buffers)
-    for number, region in regions.items():
+    for number in high.keys() - set(plan.starts):
         buffer = buffers[number]
-        area = (region[0][1] - region[0][0]) * (region[1][1] - region[1][0])
-        if number in plan.starts:
-            continue
-        buffers[number] = Buffer(
-            buffer.name, buffer.shape, rules.dtype.size(buffer.shape[0] * area)
-        )
+        size = rules.dtype.size(buffer.shape[0] * high[number] * wide[number])
+        buffers[number] = Buffer(buffer.name, buffer.shape, size)
     output = steps[-1].gives[0]
     buffers[output] = plan.buffers[output]._replace(size=0)
     part = Plan(tuple(buffers), tuple(_plain(steps)), plan.starts, plan.starts)
@@ -185,9 +200,8 @@ def _plain(steps: Sequence[Step]) -> Iterator[Step]:
         yield step._replace(over=())
 
 
-def _macs(graph: Graph, step: Step, plan: Plan, regions: dict[int, Region]) -> int:
-    """Return the MACs of a step on a patch: those of its part of the output."""
+def _macs(graph: Graph, step: Step, plan: Plan, height: int, width: int) -> int:
+    """Return the MACs of a step on a part of its output."""
     _, high, wide = plan.buffers[step.gives[0]].shape
-    (top, bottom), (left, right) = regions[step.gives[0]]
     macs = sum(graph.nodes[number].facts.mac for number in step.nodes)
-    return macs * (bottom - top) * (right - left) // (high * wide)
+    return macs * height * width // (high * wide)

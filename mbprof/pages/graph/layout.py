@@ -9,7 +9,9 @@ can. Source: K. Sugiyama, S. Tagawa, M. Toda, IEEE Trans. SMC 11(2), 1981.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from itertools import accumulate
+
+from mbprof.language.record import NamedTuple
 
 ACROSS, DOWN, PASSING = 24.0, 26.0, 14.0
 """How far boxes stand apart, and how wide what passes a layer is."""
@@ -76,7 +78,8 @@ def laid_out(sizes: Sequence[tuple[float, float]], sources: Sequence[Sequence[in
     _order(rows, above, below)
     middles = _across(rows, vertices, above, below)
     heights = [max((sizes[n][1] for n in row if vertices[n].box), default=0.0) for row in rows]
-    tops = [sum(heights[:rank]) + DOWN * rank for rank in range(len(rows))]
+    above_them = accumulate(heights, initial=0.0)
+    tops = [top + DOWN * rank for rank, top in zip(range(len(rows)), above_them, strict=False)]
     left = min((middles[n] - v.width / 2 for n, v in enumerate(vertices)), default=0.0)
     right = max((middles[n] + v.width / 2 for n, v in enumerate(vertices)), default=0.0)
     places = tuple(
