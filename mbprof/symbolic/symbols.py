@@ -79,7 +79,10 @@ class Varying:
     """What is compared, asked and shown alike of whole numbers and of doubles."""
 
     __slots__ = ()
+    trace: Any
     value: Any
+    low: Any
+    high: Any
 
     __eq__ = _comparison("==", operator.eq)
     __ne__ = _comparison("!=", operator.ne)
@@ -87,7 +90,10 @@ class Varying:
     __le__ = _comparison("<=", operator.le)
     __gt__ = _comparison(">", operator.gt)
     __ge__ = _comparison(">=", operator.ge)
-    __hash__ = object.__hash__
+
+    def __hash__(self) -> int:
+        """Tell apart what is not the same number of one trace, known to lie in the same range."""
+        return hash((id(self.trace), key(self), self.low, self.high))
 
     def __bool__(self) -> bool:
         return bool(self != 0)
