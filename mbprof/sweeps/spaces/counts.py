@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
 
+from mbprof.language.record import NamedTuple
 from mbprof.sweeps.axes import Column
 from mbprof.sweeps.spaces.parts import ROWS, Group, Held, Parts, TooMuch
 
@@ -14,6 +14,8 @@ MOST = 1 << 25
 """So many amounts are told apart."""
 WORK = 1 << 32
 """So many additions are made for the sums of two groups."""
+WINDOW = 1 << 21
+"""So many places are counted at once."""
 HALF = 2**54
 """So many configurations has a tally at most; the products of two are summed exactly."""
 
@@ -57,18 +59,34 @@ def added(one: Tally, other: Tally) -> Tally | None:
     # Where many sums are equal, they are counted at their places between the least and the largest.
     few, many = sorted((one, other), key=lambda own: len(own.amounts))
     low = int(few.amounts[0]) + int(many.amounts[0])
-    steps = np.gcd.reduce([*np.diff(few.amounts), *np.diff(many.amounts)])
-    at, start = (many.amounts - many.amounts[0]) // steps, (few.amounts - few.amounts[0]) // steps
-    places = int(at[-1] + start[-1]) + 1
+    steps = np.gcd(*(np.gcd.reduce(np.diff(own.amounts)) for own in (few, many)))
+    places = int((few.amounts[-1] + many.amounts[-1] - low) // steps) + 1
     if places > MOST or places * len(few.amounts) > WORK:
         return None
-    dense = np.zeros(int(at[-1]) + 1, np.int64)
-    dense[at] = many.times
-    times = np.zeros(places, np.int64)
-    for first, number in zip(start.tolist(), few.times.tolist(), strict=True):
-        times[first : first + len(dense)] += dense * number
-    kept = np.flatnonzero(times)
-    return Tally(low + kept * steps, times[kept])
+    found = [*zip(*_placed(few, many, steps, places), strict=True)]
+    times = np.concatenate(found.pop())
+    kept = np.concatenate(found.pop()).astype(np.int64)
+    kept *= steps
+    kept += low
+    return Tally(kept, times)
+
+
+def _placed(few: Tally, many: Tally, step: int, places: int) -> Iterator[tuple[Column, Column]]:
+    """Yield the places of sums that there are, and how often each is there, window by window."""
+    import numpy as np
+
+    start = ((few.amounts - few.amounts[0]) // step).tolist()
+    last, counts = start[-1], few.times.tolist()
+    for begin in range(0, places, max(WINDOW, last)):
+        here = np.zeros(min(max(WINDOW, last), places - begin), np.int64)
+        ends = np.array([begin - last, begin + len(here)]) * step + many.amounts[0]
+        own = slice(*np.searchsorted(many.amounts, ends))
+        near = np.zeros(last + len(here), np.int64)
+        near[(many.amounts[own] - ends[0]) // step] = many.times[own]
+        for first, number in zip(start, counts, strict=True):
+            here += near[last - first : last - first + len(here)] * number
+        kept = np.flatnonzero(here)
+        yield (begin + kept).astype(np.int32), here[kept]
 
 
 def product_sum(left: Column, right: Column) -> int:
@@ -88,7 +106,7 @@ def product_sum(left: Column, right: Column) -> int:
 
 
 class Amounts(NamedTuple):
-    """One cost of a whole space, as the sums of two tallies."""
+    """One cost of a whole space, as the sums of two tallies, the shorter one first."""
 
     one: Tally
     other: Tally
@@ -108,7 +126,8 @@ class Amounts(NamedTuple):
         import numpy as np
 
         places = np.searchsorted(self.other.amounts, most - self.one.amounts, side="right")
-        upto = np.concatenate([[0], np.cumsum(self.other.times)])
+        upto = np.zeros(len(self.other.times) + 1, np.int64)
+        np.cumsum(self.other.times, out=upto[1:])
         return product_sum(self.one.times, upto[places])
 
     def quantile(self, share: float) -> int:
@@ -132,8 +151,8 @@ def amounts(parts: Parts, cost: int) -> Amounts | None:
         return None
     if found is None:
         return None
-    one = Tally(np.zeros(1, np.int64), np.ones(1, np.int64))
-    return Amounts(*(found if len(found) == 2 else [*found, one]))
+    nothing = Tally(np.zeros(1, np.int64), np.ones(1, np.int64))
+    return Amounts(*sorted([nothing, *found][-2:], key=lambda own: len(own.amounts)))
 
 
 def _only(groups: Iterable[Group], cost: int) -> list[Group]:
