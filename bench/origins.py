@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 from zlib import crc32
 
@@ -82,7 +83,7 @@ def questions(claims: Iterable[Asked]) -> Iterator[Question]:
         if printed.holds(value):
             spec = load(stem)
             hidden = tuple(_hidden(each, quantity, printed) for each in spec.definition.published)
-            definition = replace(spec.definition, published=hidden)
+            definition = replace(spec.definition, claims=partial(tuple, hidden))
             unit = " params" if quantity == "params" else ""
             asked = replace(spec, definition=definition)
             yield Question(asked, f"{printed.text}{unit}", claim, value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from mbprof.errors import Loc, MbprofError, ShapeError, WiringError
+from mbprof.errors import MbprofError, ShapeError, WiringError
 from mbprof.language.fmt import Shapes, Value
 from mbprof.language.record import NamedTuple
 from mbprof.network.frame import Frame, Tensor, Tensors, Work, sized
@@ -17,7 +17,7 @@ from mbprof.ops import Op
 from mbprof.ops.base import Facts
 from mbprof.spec import steps
 from mbprof.spec.knobs import COUNTERS
-from mbprof.spec.model import Definition, Norm, Step, texts
+from mbprof.spec.model import Definition, Step, texts
 
 FREE = Facts()
 _FOLLOWED = steps.OpStep | steps.BranchStep
@@ -128,7 +128,7 @@ class Layers:
         except MbprofError as error:
             # Point at the field that is at fault, where the op says which one it is.
             letter = error.letter if isinstance(error, ShapeError) else None
-            raise error.at(self.place(type(op), letter, step)) from None
+            raise error.at(step.place(type(op), letter)) from None
         if op.ends_scores and not self.bare.isdisjoint(edges):
             self.bare.add(Edge(len(self.nodes)))
         number, place = len(self.nodes), (frame.block, frame.unit, self.scope)
@@ -141,13 +141,6 @@ class Layers:
             Tensor(Edge(number, port), shape, kind.stride, kind.rate)
             for port, shape in enumerate(kind.outputs)
         )
-
-    def place(self, op: type[Op], letter: str | None, step: Step) -> Loc:
-        """Return where a key of an op stands, in its row or in ``norm:``; else that of the row."""
-        parts = (step, self.spec.norm) if letter else ()
-        rows = [part for part in parts if isinstance(part, steps.OpStep | Norm) and part.op is op]
-        stated = (row.fields.get(op.letters[letter or ""].attribute) for row in rows)
-        return next((field.loc for field in stated if field), step.wiring.loc)
 
     def kind(self, op: Op, shapes: Shapes, stride: int, rate: int, scope: str) -> Kind:
         """Infer what all nodes of an op have in common that take tensors of some shapes."""

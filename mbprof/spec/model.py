@@ -154,6 +154,10 @@ class Step(Part):
         """What it is in a word, and what it says."""
         raise NotImplementedError
 
+    def place(self, op: object, letter: str | None) -> Loc:
+        """Return where a key of the step's op stands; the step itself for ops that stand in it."""
+        return self.wiring.loc
+
 
 @record
 class Table(Part):
@@ -259,7 +263,8 @@ class Definition(Brief, Part):
     head: Table | None
     flavours: Mapping[str, Flavour]
     presets: Mapping[str, Preset]
-    published: tuple[Claim, ...]
+    claims: Callable[[], tuple[Claim, ...]] = field(compare=False)
+    """Reads what others published of it; see `published`."""
     budget: Budget
     accept: Mapping[str, Scalar]
     """Findings that are meant to be, by code, with their reasons."""
@@ -275,6 +280,11 @@ class Definition(Brief, Part):
     def brief(self) -> str:
         """The name, and what it is."""
         return f"{self.name}: {self.doc}"
+
+    @property
+    def published(self) -> tuple[Claim, ...]:
+        """The numbers that others published."""
+        return self.claims()
 
 
 def _turned(again: Callable[[], Definition], turned: Mapping[str, Any]) -> Definition:

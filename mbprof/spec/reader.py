@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache, partial
 
 from mbprof.errors import KnobError, Loc, SpecError, unknown
 from mbprof.language.fmt import Value
@@ -174,7 +174,7 @@ class SpecReader:
             head=behind,
             flavours=self.flavours(root),
             presets=self.presets(root),
-            published=claims(root.get("published")),
+            claims=cache(partial(claims, root.get("published"))),
             budget=budget(root),
             accept={
                 code: word(entry.value, f"the reason of {code}")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import ClassVar, Self
 
-from mbprof.errors import LimitError, SpecError, closest, nearest, unknown
+from mbprof.errors import LimitError, Loc, SpecError, closest, nearest, unknown
 from mbprof.language.record import record
 from mbprof.language.source import (
     Map,
@@ -66,6 +66,11 @@ class OpStep(Step):
         keys = {letter.attribute: key for key, letter in self.op.letters.items()}
         said = {keys[name]: bound for name, bound in self.fields.items()}
         return self.op.word, _said(said) + _followed(self.after)
+
+    def place(self, op: object, letter: str | None) -> Loc:
+        own = self.op.letters[letter] if letter and op is self.op else None
+        field = self.fields.get(own.attribute) if own else None
+        return field.loc if field else self.wiring.loc
 
 
 @record

@@ -114,9 +114,10 @@ class OpenedSpec:
         flavour: str = "",
         settings: Mapping[str, str] | None = None,
         plain: OpenedSpec | None = None,
+        ours: bool = False,
     ) -> None:
         self.own, self.preset, self.flavour, self.settings = own, preset, flavour, settings
-        self.plain = plain
+        self.plain, self.ours = plain, ours
 
     @cached_property
     def root(self) -> Map:
@@ -131,7 +132,10 @@ class OpenedSpec:
     def read(self) -> Definition:
         """The spec, read as if no preset were asked for."""
         reader = SpecReader(block_tree, block_names)
-        return reader.spec(self.root, self.own.loc.source.name, self.flavour or None)
+        spec = reader.spec(self.root, self.own.loc.source.name, self.flavour or None)
+        if not self.ours:
+            spec.claims()  # those of the zoo are right, and few commands ask for them
+        return spec
 
     @cached_property
     def definition(self) -> Definition:
@@ -206,7 +210,7 @@ def open(  # noqa: A001
         name, flavour = _split(known.spec)
         stem, preset = _packed(name) or (name, None)
         plain = _of_zoo(stem, None, flavour)
-        return OpenedSpec(plain.own, preset, flavour, known.knobs, plain)
+        return OpenedSpec(plain.own, preset, flavour, known.knobs, plain, True)
     absent = library_names.missing(folder(), text) if ":" in text else None
     if (source := foreign.source(text, given, absent)) is not None:
         return OpenedSpec(_tree(source))
@@ -316,7 +320,7 @@ def _spec(asked: str) -> OpenedSpec | None:
 @lru_cache(maxsize=512)
 def _of_zoo(stem: str, preset: str | None, flavour: str) -> OpenedSpec:
     plain = _of_zoo(stem, None, flavour) if preset else None
-    return OpenedSpec(_file(stem), preset, flavour, plain=plain)
+    return OpenedSpec(_file(stem), preset, flavour, plain=plain, ours=True)
 
 
 def _split(asked: str) -> tuple[str, str]:
