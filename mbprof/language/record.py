@@ -224,13 +224,19 @@ else:
 
         @classmethod
         def _make(cls, values: Iterable[Any]) -> Any:
-            return cls(*values)
+            made = tuple.__new__(cls, values)
+            if len(made) != len(cls._fields):
+                raise TypeError(f"{cls.__name__} has {len(cls._fields)} fields, not {len(made)}")
+            return made
 
         def _asdict(self) -> dict[str, Any]:
             return dict(zip(self._fields, self, strict=True))
 
         def _replace(self, **given: Any) -> Any:
-            return type(self)(**{**self._asdict(), **given})
+            made = self._make(map(given.pop, self._fields, self))
+            if given:
+                raise TypeError(f"{type(self).__name__} has no field {', '.join(given)}")
+            return made
 
 
 def _maker(kind: Any) -> Any:

@@ -129,6 +129,11 @@ def test_a_named_tuple_is_that_of_typing(given: Any) -> None:
     assert ours.both == theirs.both
     assert ours._asdict() == theirs._asdict()
     assert ours._replace(y="z") == theirs._replace(y="z")
+    assert Ours._make(theirs) == theirs
+    with pytest.raises(TypeError, match="Ours has no field z"):
+        ours._replace(z=1)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="Ours has 2 fields, not 1"):
+        Ours._make([1])
     assert not hasattr(ours, "__dict__")
     assert pickle.loads(pickle.dumps(ours)) == ours
     with pytest.raises(AttributeError):
