@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ from mbprof.language.source import (
 )
 from mbprof.network.graph import Graph, Node, fold
 from mbprof.ops import OPS, elements
-from mbprof.ops.base import FACTS, Facts, total
+from mbprof.ops.base import FACTS, Facts, Letter, total
 from mbprof.ops.conv import FUNCTIONS
 from mbprof.symbolic.arithmetic import added, is_whole, product
 
@@ -106,11 +106,15 @@ QUANTITIES: dict[str, tuple[str, Callable[[Node], Any]]] = {
 }
 """The quantities besides the kinds of facts, with their meaning."""
 
-FIELDS = {key: letter for op in OPS.values() for key, letter in op.letters.items() if len(key) > 1}
-"""Keys of ops that a formula can ask for, such as ``bias`` or ``mode``."""
+_OF_NODES = {**FACTS, **{name: doc for name, (doc, _) in QUANTITIES.items()}}
+"""What a formula can ask of every node."""
 
-NAMES = {**FACTS, **{name: doc for name, (doc, _) in QUANTITIES.items()}, **FIELDS}
-"""Every name that a formula knows."""
+
+@cache
+def fields() -> dict[str, Letter]:
+    """Return the keys of ops that a formula can ask for, such as ``bias`` or ``mode``."""
+    letters = (each for op in OPS.values() for each in op.letters.items())
+    return {key: letter for key, letter in letters if len(key) > 1}
 
 
 class NodeNames(dict[str, Any]):
@@ -125,8 +129,7 @@ class NodeNames(dict[str, Any]):
 
     def __iter__(self) -> Iterator[str]:
         """Yield every name in sight, for the hint of an error."""
-        fields = (key for key in self.node.op.letters if key in FIELDS)
-        yield from (*FACTS, *QUANTITIES, *fields)
+        yield from (*_OF_NODES, *(key for key in self.node.op.letters if key in fields()))
 
     def __missing__(self, name: str) -> Any:
         node = self.node
@@ -399,7 +402,8 @@ def _rules(node: Map, calls: Collection[str]) -> dict[str, Expr]:
         if isinstance(entry.value, Map | Seq):
             raise SpecError("a formula is a single value", entry.value.loc)
         formula = Expr.parse(word(entry.value, "a formula"), unlimited)
-        formula.check(NAMES)
+        if formula.counts or any(name not in _OF_NODES for name, _ in formula.names):
+            formula.check({**_OF_NODES, **fields()})
         for key in (part.strip() for part in keys.split(",")):
             _check_key(key, entry.key, calls)
             if key in rules:

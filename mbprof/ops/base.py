@@ -12,7 +12,7 @@ from typing import Any, ClassVar, TypeVar, dataclass_transform
 
 from mbprof.errors import ShapeError
 from mbprof.language.fmt import Shape, Shapes, show
-from mbprof.language.record import NamedTuple, record
+from mbprof.language.record import Later, NamedTuple, record
 from mbprof.ops.fields import Kind
 from mbprof.ops.padding import Axis, Padding, Pair
 from mbprof.symbolic.arithmetic import added, product
@@ -363,20 +363,24 @@ def op(word: str, call: str, family: str | None = None, **traits: Any) -> Callab
         made: Any = record(cls)
         for name, value in {**traits, "word": word, "call": call, "family": family or word}.items():
             setattr(made, name, value)
-        made.letters = {
-            field.metadata["letter"]: Letter(
-                field.name,
-                field.metadata["kind"],
-                field.metadata["doc"],
-                field.default is dataclasses.MISSING,
-                None if field.default is dataclasses.MISSING else field.default,
-            )
-            for field in dataclasses.fields(made)
-        }
+        made.letters = Later(made, "letters", _letters)
         OPS[word] = made
         return made  # type: ignore[no-any-return]  # dataclass() of a type variable is Any
 
     return register
+
+
+def _letters(made: Any) -> dict[str, Letter]:
+    return {
+        field.metadata["letter"]: Letter(
+            field.name,
+            field.metadata["kind"],
+            field.metadata["doc"],
+            field.default is dataclasses.MISSING,
+            None if field.default is dataclasses.MISSING else field.default,
+        )
+        for field in dataclasses.fields(made)
+    }
 
 
 def simplified(name: str) -> str:
