@@ -30,23 +30,35 @@ def record(made: type[T]) -> type[T]:
     >>> Point(3), Point(3) == Point(3, 0), hash(Point(3)) == hash(Point(3))
     (Point(x=3, y=0), True, True)
     """
+    kind: type[T] = _remade(made, _SHARED)
+    return kind
+
+
+@dataclass_transform(eq_default=False, field_specifiers=(field,))
+def mutable(made: type[T]) -> type[T]:
+    """Make of a class what ``dataclass(slots=True, eq=False)`` does, as quickly as `record`."""
+    kind: type[T] = _remade(made, {})
+    return kind
+
+
+def _remade(made: Any, shared: dict[str, Any]) -> Any:
     own = vars(made)
     types = made.__annotations__.items()
     names = [n for n, kind in types if not str(kind).removeprefix("typing.").startswith("ClassVar")]
     kept = own.keys() - {*names, "__dict__", "__weakref__"}
     inherited = {name for base in made.__mro__ for name in vars(base).get("__slots__", ())}
-    space = {**_SHARED, "__repr__": made.__repr__, **{name: own[name] for name in kept}}
+    space = {**shared, "__repr__": made.__repr__, **{name: own[name] for name in kept}}
     if made.__repr__ is object.__repr__:
         space["__repr__"] = _said
     space["__slots__"] = tuple(name for name in names if name not in inherited)
-    kind: Any = type(made)(made.__name__, made.__bases__, space)  # type: ignore[misc]
+    kind: Any = type(made)(made.__name__, made.__bases__, space)
     kind.__qualname__ = made.__qualname__
     if "__init__" not in kept:
         kind.__init__ = Later(kind, "__init__", _initializer)
     kind._compared = Later(kind, "_compared", _comparer)
     for name in _DESCRIPTION:
         setattr(kind, name, Later(kind, name, partial(_described, made, name)))
-    return kind  # type: ignore[no-any-return]  # what type() makes is Any
+    return kind
 
 
 def at_once(work: Callable[P, T]) -> Callable[P, T]:
@@ -78,8 +90,10 @@ class Later:
         self.kind, self.name, self.make = kind, name, make
 
     def __get__(self, made: Any, owner: Any = None) -> Any:
-        setattr(self.kind, self.name, self.make(self.kind))
-        return getattr(owner if made is None else made, self.name)
+        value = self.make(self.kind)
+        setattr(self.kind, self.name, value)
+        bound = made is not None and hasattr(value, "__get__")
+        return value.__get__(made, owner) if bound else value
 
 
 _DESCRIPTION = ("__dataclass_fields__", "__dataclass_params__", "__match_args__")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, TypeAlias
 
 from mbprof.errors import LimitError, Loc, UnusedError, WiringError, unknown
 from mbprof.language.fmt import Shape, Shapes, several
-from mbprof.language.record import NamedTuple
+from mbprof.language.record import NamedTuple, mutable
 from mbprof.language.source import Scalar
 from mbprof.network.graph import Call, Edge
 from mbprof.ops.base import channel_axis
@@ -39,7 +39,7 @@ class Tensor(NamedTuple):
 Tensors: TypeAlias = tuple[Tensor, ...]
 
 
-@dataclass(slots=True)
+@mutable
 class Frame:
     """One level of the expansion: the body or head, a block, or a path beside others.
 
@@ -173,7 +173,7 @@ class Frame:
             raise UnusedError(f"the output {name!r} is never used", scalar.loc, hint)
 
 
-@dataclass(slots=True)
+@mutable
 class Work:
     """What is left of the work that building one network may take."""
 

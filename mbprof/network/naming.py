@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from mbprof.errors import LimitError, SpecError
 from mbprof.language.expr import MAX_LENGTH
+from mbprof.language.record import mutable
 from mbprof.language.source import Scalar
 from mbprof.network.frame import Frame
 
 
-@dataclass(slots=True)
+@mutable
 class Names:
     """The names that are taken: how often each was made up, and those of all layers."""
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cache, partial
 
 from mbprof.errors import KnobError, Loc, SpecError, unknown
 from mbprof.language.fmt import Value
-from mbprof.language.record import at_once
+from mbprof.language.record import at_once, mutable
 from mbprof.language.source import (
     Entry,
     Map,
@@ -106,7 +106,7 @@ RESERVED = {"op", "in", "out", "when", "name", "row", "x", "_", *COUNTERS, "true
 RESERVED |= {"if", "else", "and", "or", "not"}
 
 
-@dataclass(slots=True)
+@mutable
 class SpecReader:
     """Reads one spec; ``block_tree`` returns the tree of a shared block, or None."""
 

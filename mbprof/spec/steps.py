@@ -6,12 +6,12 @@ A form is one class here, in `FORMS` under its key, and what the builder does wi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cache
 from typing import ClassVar, Self
 
 from mbprof.errors import LimitError, Loc, SpecError, closest, nearest, unknown
-from mbprof.language.record import record
+from mbprof.language.record import mutable, record
 from mbprof.language.source import (
     Map,
     Node,
@@ -238,7 +238,7 @@ def _followed(followers: tuple[Follower, ...]) -> str:
     return "".join(f" + {name}" for name in names if name not in ("false", "none"))
 
 
-@dataclass(slots=True)
+@mutable
 class StepReader:
     """Reads steps in the context of one spec: its knobs, defaults, width rule and blocks."""
 

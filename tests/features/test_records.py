@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mbprof.language import record as records
-from mbprof.language.record import record
+from mbprof.language.record import mutable, record
 
 
 def made(make: Any) -> Any:
@@ -64,6 +64,17 @@ def test_a_record_shows_its_arguments() -> None:
     fresh = made(record)
     assert list(signature(fresh).parameters) == ["x", "y", "seen", "name"]
     assert fresh(1).seen is not fresh(1).seen
+
+
+def test_a_mutable_one_is_a_dataclass_with_slots() -> None:
+    ours, theirs = (made(way)(1, name="q") for way in (mutable, dataclass(slots=True, eq=False)))
+    for point in (ours, theirs):
+        point.x = 5
+        with pytest.raises(AttributeError):
+            point.z = 1
+    assert repr(ours) == repr(theirs)
+    assert ours == ours != made(mutable)(5, name="q")
+    assert replace(ours, y=7).y == 7
 
 
 @record
