@@ -14,8 +14,8 @@ def docstring(function: Callable[..., Any]) -> str:
     >>> docstring(docstring).partition(";")[0]
     'Return the docstring of a function or class without its indentation'
     """
-    said = inspect.getdoc(function)
-    # A dataclass without one says how it is called.
+    # One without is given that of its base; a dataclass without one says how it is called.
+    said = inspect.getdoc(function) if function.__doc__ else None
     if said and not said.startswith(f"{function.__name__}("):
         return said
     (tree,) = ast.parse(inspect.cleandoc(inspect.getsource(function))).body

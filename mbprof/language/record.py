@@ -47,9 +47,8 @@ def _remade(made: Any, shared: dict[str, Any]) -> Any:
     names = [n for n, kind in types if not str(kind).removeprefix("typing.").startswith("ClassVar")]
     kept = own.keys() - {*names, "__dict__", "__weakref__"}
     inherited = {name for base in made.__mro__ for name in vars(base).get("__slots__", ())}
-    space = {**shared, "__repr__": made.__repr__, **{name: own[name] for name in kept}}
-    if made.__repr__ is object.__repr__:
-        space["__repr__"] = _said
+    said = {"__repr__": _said} if made.__repr__ is object.__repr__ else {}
+    space = {**shared, **said, **{name: own[name] for name in kept}}
     space["__slots__"] = tuple(name for name in names if name not in inherited)
     kind: Any = type(made)(made.__name__, made.__bases__, space)
     kind.__qualname__ = made.__qualname__
