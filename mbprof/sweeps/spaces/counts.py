@@ -14,7 +14,7 @@ MOST = 1 << 25
 """So many amounts are told apart."""
 WORK = 1 << 32
 """So many additions are made for the sums of two groups."""
-WINDOW = 1 << 21
+WINDOW = 1 << 20
 """So many places are counted at once."""
 HALF = 2**54
 """So many configurations has a tally at most; the products of two are summed exactly."""
@@ -77,8 +77,8 @@ def _placed(few: Tally, many: Tally, step: int, places: int) -> Iterator[tuple[C
 
     start = ((few.amounts - few.amounts[0]) // step).tolist()
     last, counts = start[-1], few.times.tolist()
-    for begin in range(0, places, max(WINDOW, last)):
-        here = np.zeros(min(max(WINDOW, last), places - begin), np.int64)
+    for begin in range(0, places, WINDOW):
+        here = np.zeros(min(WINDOW, places - begin), np.int64)
         ends = np.array([begin - last, begin + len(here)]) * step + many.amounts[0]
         own = slice(*np.searchsorted(many.amounts, ends))
         near = np.zeros(last + len(here), np.int64)
